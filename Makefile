@@ -1,0 +1,39 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test check format bench clean
+
+demo: .venv/demo.stamp
+	$(BIN)/toposcope demo --out demo
+
+test: check
+	$(BIN)/pytest
+
+check: .venv/dev.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/dev.stamp
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: .venv/dev.stamp
+	$(BIN)/pip install -q -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m benchmarks.run
+
+.venv/demo.stamp: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "toposcope needs Python 3.11 or newer"'
+	test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv || \
+		{ echo "venv is missing; on Debian and Ubuntu: apt-get install -y python3-venv"; exit 1; }
+	$(BIN)/pip install -q -c constraints.txt -e .
+	touch $@
+
+.venv/dev.stamp: .venv/demo.stamp
+	$(BIN)/pip install -q -c constraints.txt -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv demo build src/*.egg-info

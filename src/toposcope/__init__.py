@@ -1,0 +1,95 @@
+"""toposcope: the shape of data inside neural networks, layer by layer, with honest statistics.
+
+>>> import toposcope as ts
+>>> acts = ts.from_arrays({"block": [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]})
+>>> acts
+ActivationSet(1 layers, 4 samples)
+
+Names load on first use, so importing the package stays light.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_NAMES = {
+    "ActivationSet": "types",
+    "DiagramSet": "types",
+    "Analysis": "results",
+    "CloudSet": "pointclouds",
+    "analyze": "pipeline",
+    "capture": "activations.run",
+    "clouds": "pointclouds",
+    "from_arrays": "store",
+    "open": "store:open_run",
+    "report": "reporting.entry",
+    "rips": "diagrams",
+    "summarize": "summaries",
+}
+__all__ = [
+    "ActivationSet",
+    "Analysis",
+    "CloudSet",
+    "DiagramSet",
+    "analyze",
+    "capture",
+    "clouds",
+    "datasets",
+    "dimension",
+    "errors",
+    "from_arrays",
+    "homology",
+    "nulls",
+    "open",
+    "plots",
+    "report",
+    "rips",
+    "stats",
+    "store",
+    "summaries",
+    "summarize",
+]
+
+if TYPE_CHECKING:
+    from toposcope import (
+        datasets,
+        dimension,
+        errors,
+        homology,
+        nulls,
+        plots,
+        stats,
+        store,
+        summaries,
+    )
+    from toposcope.activations.run import capture
+    from toposcope.diagrams import rips
+    from toposcope.pipeline import analyze
+    from toposcope.pointclouds import CloudSet, clouds
+    from toposcope.reporting.entry import report
+    from toposcope.results import Analysis
+    from toposcope.store import from_arrays
+    from toposcope.store import open_run as open
+    from toposcope.summaries import summarize
+    from toposcope.types import ActivationSet, DiagramSet
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__ and name not in _NAMES:
+        return import_module(f"toposcope.{name}")
+    if name in _NAMES:
+        module, _, attribute = _NAMES[name].partition(":")
+        value = getattr(import_module(f"toposcope.{module}"), attribute or name)
+        globals()[name] = value
+        return value
+    from toposcope.types import near_matches
+
+    msg = f"toposcope has no name {name!r}. {near_matches(name, __all__)}"
+    raise AttributeError(msg)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

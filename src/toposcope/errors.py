@@ -1,0 +1,76 @@
+"""The error tree: every error a user can cause, and what each one means.
+
+ToposcopeError
+├── UsageError (ValueError)                 refused before any work started; exit code 2
+│   ├── LayerNotFoundError (KeyError)       no layer of that name; lists near matches
+│   ├── SpecError                           MODEL or DATA cannot be understood or found
+│   ├── WeightsError                        weights and model do not fit; lists keys both ways
+│   └── TooFewSamplesError                  fewer samples than the design asks for
+├── DegenerateCloudError (ValueError)       a cloud that carries no geometry
+├── StoreError (ValueError)                 a RUN folder that cannot be used as it is
+│   ├── SchemaVersionError                  written by another version of the format
+│   ├── ParameterMismatchError              resumed with other parameters; shows the difference
+│   ├── DamagedError                        bytes that do not match their recorded hash
+│   └── RunLockedError                      another process is writing to the same RUN
+└── MissingExtraError (ImportError)         an optional package is absent; shows the pip line
+
+A message names the call, what arrived, what is needed and what to type next.
+"""
+
+from __future__ import annotations
+
+
+class ToposcopeError(Exception):
+    """Base of every error raised on purpose by toposcope."""
+
+
+class UsageError(ToposcopeError, ValueError):
+    """Refused before any work started."""
+
+
+class LayerNotFoundError(UsageError, KeyError):
+    """No layer of that name."""
+
+    def __str__(self) -> str:
+        # KeyError quotes its message as if it were a key; a sentence should read as one.
+        return str(self.args[0]) if self.args else ""
+
+
+class SpecError(UsageError):
+    """A MODEL or DATA argument cannot be understood or found."""
+
+
+class WeightsError(UsageError):
+    """Weights and model do not fit each other."""
+
+
+class TooFewSamplesError(UsageError):
+    """Fewer samples than the design asks for."""
+
+
+class DegenerateCloudError(ToposcopeError, ValueError):
+    """A cloud that carries no geometry: empty, non-finite or without two distinct points."""
+
+
+class StoreError(ToposcopeError, ValueError):
+    """A RUN folder that cannot be used as it is."""
+
+
+class SchemaVersionError(StoreError):
+    """A RUN written by another version of the format."""
+
+
+class ParameterMismatchError(StoreError):
+    """A RUN resumed with other parameters than it was started with."""
+
+
+class DamagedError(StoreError):
+    """Bytes that do not match their recorded hash."""
+
+
+class RunLockedError(StoreError):
+    """Another process is writing to the same RUN."""
+
+
+class MissingExtraError(ToposcopeError, ImportError):
+    """An optional package is absent."""

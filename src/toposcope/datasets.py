@@ -1,0 +1,154 @@
+"""Small point clouds of known topology and dimension, for tests, examples and calibration.
+
+Every function returns an (n, d) float64 array; `noise` is the standard deviation of Gaussian noise
+added to each coordinate, `seed` an int or a NumPy generator.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toposcope.errors import UsageError
+
+Seed = int | np.random.Generator
+Cloud = NDArray[np.float64]
+
+
+def circle(n: int = 100, noise: float = 0.0, seed: Seed = 0) -> Cloud:
+    """(n, 2) uniform points of the unit circle: one class in H1, dimension 1."""
+    rng = np.random.default_rng(seed)
+    return _noisy(_on_circle(rng.random(n)), noise, rng)
+
+
+def two_circles(
+    n: int = 200, noise: float = 0.0, seed: Seed = 0, *, distance: float = 4.0
+) -> Cloud:
+    """(n, 2) points of two unit circles, centers `distance` apart: two classes in H1."""
+    rng = np.random.default_rng(seed)
+    points = _on_circle(rng.random(n))
+    points[n // 2 :, 0] += distance
+    return _noisy(points, noise, rng)
+
+
+def linked_circles(n: int = 200, noise: float = 0.0, seed: Seed = 0) -> Cloud:
+    """(n, 3) points of two unit circles that run through each other's center (Hopf link)."""
+    rng = np.random.default_rng(seed)
+    flat = _on_circle(rng.random(n))
+    first, second = flat[: n // 2], flat[n // 2 :]
+    points = np.concatenate(
+        [
+            np.stack([first[:, 0], first[:, 1], np.zeros(len(first))], axis=1),
+            np.stack([second[:, 0] + 1.0, np.zeros(len(second)), second[:, 1]], axis=1),
+        ]
+    )
+    return _noisy(points, noise, rng)
+
+
+def sphere(n: int = 200, noise: float = 0.0, seed: Seed = 0, *, dimension: int = 2) -> Cloud:
+    """(n, dimension + 1) uniform points of the unit sphere: one class in H_dimension."""
+    rng = np.random.default_rng(seed)
+    points = rng.normal(size=(_count(n), dimension + 1))
+    return _noisy(points / np.linalg.norm(points, axis=1, keepdims=True), noise, rng)
+
+
+def torus(
+    n: int = 500, noise: float = 0.0, seed: Seed = 0, *, major: float = 2.0, minor: float = 1.0
+) -> Cloud:
+    """(n, 3) points of a torus, uniform in area: two classes in H1, one in H2."""
+    rng = np.random.default_rng(seed)
+    tube = _tube_angles(n, minor / major, rng)
+    around = _on_circle(rng.random(n))
+    radius = major + minor * np.cos(tube)
+    points = np.stack([radius * around[:, 0], radius * around[:, 1], minor * np.sin(tube)], axis=1)
+    return _noisy(points, noise, rng)
+
+
+def klein_bottle(
+    n: int = 500, noise: float = 0.0, seed: Seed = 0, *, major: float = 2.0, minor: float = 1.0
+) -> Cloud:
+    """(n, 4) points of a Klein bottle without self-crossing.
+
+    Two classes in H1 and one in H2 over Z/2; one and none over Z/3.
+    """
+    rng = np.random.default_rng(seed)
+    tube, angle = 2 * np.pi * rng.random((2, _count(n)))
+    radius = major + minor * np.cos(tube)
+    height = minor * np.sin(tube)
+    points = np.stack(
+        [
+            radius * np.cos(angle),
+            radius * np.sin(angle),
+            height * np.cos(angle / 2),
+            height * np.sin(angle / 2),
+        ],
+        axis=1,
+    )
+    return _noisy(points, noise, rng)
+
+
+def swiss_roll(n: int = 500, noise: float = 0.0, seed: Seed = 0) -> Cloud:
+    """(n, 3) points of a rolled-up strip: no homology above H0, dimension 2."""
+    rng = np.random.default_rng(seed)
+    turn, width = rng.random((2, _count(n)))
+    angle = 1.5 * np.pi * (1 + 2 * turn)
+    points = np.stack([angle * np.cos(angle), 21 * width, angle * np.sin(angle)], axis=1)
+    return _noisy(points, noise, rng)
+
+
+def uniform_cube(n: int = 500, d: int = 2, seed: Seed = 0) -> Cloud:
+    """(n, d) uniform points of the unit cube: dimension d."""
+    return np.random.default_rng(seed).random((_count(n), d))
+
+
+def gaussian(n: int = 500, d: int = 2, seed: Seed = 0) -> Cloud:
+    """(n, d) points of the standard normal distribution."""
+    return np.random.default_rng(seed).normal(size=(_count(n), d))
+
+
+def relu_clusters(
+    n: int = 500,
+    d: int = 64,
+    seed: Seed = 0,
+    *,
+    clusters: int = 10,
+    rank: int = 20,
+    noise: float = 0.3,
+) -> Cloud:
+    """(n, d) points shaped like activations: ReLU of noisy low-rank clusters.
+
+    The benchmark clouds of this project: `clusters` centers, within each a Gaussian of `rank`
+    directions.
+    """
+    rng = np.random.default_rng(seed)
+    centers = 2.0 * rng.normal(size=(clusters, d))
+    directions = 0.5 * rng.normal(size=(rank, d))
+    which = rng.integers(0, clusters, _count(n))
+    points = centers[which] + rng.normal(size=(n, rank)) @ directions
+    return np.maximum(_noisy(points, noise, rng), 0.0)
+
+
+def _count(n: int) -> int:
+    if n < 1:
+        msg = f"datasets: at least one point is needed; got n={n}."
+        raise UsageError(msg)
+    return n
+
+
+def _on_circle(turns: Cloud) -> Cloud:
+    _count(len(turns))
+    angle = 2 * np.pi * turns
+    return np.stack([np.cos(angle), np.sin(angle)], axis=1)
+
+
+def _tube_angles(n: int, ratio: float, rng: np.random.Generator) -> Cloud:
+    """Angles with density proportional to 1 + ratio * cos: area of a torus along its tube."""
+    kept = np.empty(0)
+    while len(kept) < _count(n):
+        angle, height = 2 * np.pi * rng.random(2 * n), (1 + ratio) * rng.random(2 * n)
+        kept = np.append(kept, angle[height < 1 + ratio * np.cos(angle)])
+    return kept[:n]
+
+
+def _noisy(points: Cloud, noise: float, rng: np.random.Generator) -> Cloud:
+    return points + noise * rng.normal(size=points.shape) if noise else points

@@ -1,0 +1,86 @@
+"""Compiled kernels: one decorator, and an on-disk cache that cannot serve stale machine code.
+
+Numba's own cache looks only at the file of the function it compiles, so a kernel keeps its old
+machine code when a kernel it calls in *another* file changes. Here the cache folder is named by
+the hash of every file that holds kernels, hence any edit starts a fresh folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+
+logger = logging.getLogger(__name__)
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+@cache
+def kernel_hash() -> str:
+    """Hex sha256 of the sources of all numerical kernels; part of task keys.
+
+    Covers every Python file of `toposcope.homology`: kernels live nowhere else.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).resolve().parent.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _user_cache() -> Path:
+    """`$TOPOSCOPE_CACHE`, else the user's cache folder."""
+    chosen = os.environ.get("TOPOSCOPE_CACHE")
+    if chosen:
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "toposcope"
+
+
+@cache
+def cache_folder() -> Path:
+    """Folder of the compiled kernels, created on first use.
+
+    A folder that cannot be written is replaced by a temporary one with a logged warning: kernels
+    are then compiled once per process instead of once per machine.
+    """
+    name = f"kernels-{kernel_hash()[:16]}-numba{numba.__version__}"
+    try:
+        folder = _user_cache() / name
+        folder.mkdir(parents=True, exist_ok=True)
+        # mkdir succeeds on a folder that exists but is read-only; only a write tells.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except (OSError, RuntimeError) as error:  # RuntimeError: Path.home() without a home
+        fallback = Path(tempfile.mkdtemp(prefix="toposcope-"))
+        logger.warning(
+            "kernel cache cannot be written (%s); compiling into %s for this process only. "
+            "Set TOPOSCOPE_CACHE to a writable folder.",
+            error,
+            fallback,
+        )
+        return fallback
+    return folder
+
+
+def kernel(function: Function) -> Function:
+    """Compile a function with Numba on first call: no GIL, cached on disk, strict arithmetic.
+
+    `fastmath` stays off: the kernels compare filtration values for equality, and reassociated
+    sums would make results depend on the machine.
+    """
+    # Numba reads CACHE_DIR while decorating; other libraries must not inherit ours.
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(cache_folder())
+    try:
+        compiled: Function = numba.njit(cache=True, nogil=True)(function)
+    finally:
+        numba.config.CACHE_DIR = before
+    return compiled

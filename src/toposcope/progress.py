@@ -1,0 +1,96 @@
+"""How long work tells how far it is: silent, a bar with the time left, or log lines.
+
+Library functions take `progress=None` (silent). The command line passes `bars()`, which writes to
+stderr only, so that results on stdout stay clean for machines.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+log = logging.getLogger("toposcope")
+
+
+class Task(Protocol):
+    """One piece of work with a known number of steps."""
+
+    def advance(self, steps: int = 1) -> None:
+        """Say that this many more steps are done."""
+        ...
+
+
+class Progress(Protocol):
+    """Opens tasks; `with progress.task("capture", total) as task: task.advance(k)`."""
+
+    def task(self, name: str, total: int, /) -> AbstractContextManager[Task]:
+        """Context manager around one piece of work."""
+        ...
+
+
+class _SilentTask:
+    def advance(self, steps: int = 1) -> None:
+        """Nothing to tell."""
+
+
+class Silent:
+    """The null progress: library default."""
+
+    @contextmanager
+    def task(self, name: str, total: int, /) -> Iterator[Task]:
+        """Context manager around one piece of work."""
+        yield _SilentTask()
+
+
+class _BarTask:
+    def __init__(self, bar: object) -> None:
+        self._bar = bar
+
+    def advance(self, steps: int = 1) -> None:
+        self._bar.update(steps)  # type: ignore[attr-defined]
+
+
+class Bars:
+    """tqdm bars on stderr, with rate and time left."""
+
+    @contextmanager
+    def task(self, name: str, total: int, /) -> Iterator[Task]:
+        """Context manager around one piece of work."""
+        from tqdm import tqdm
+
+        with tqdm(total=total, desc=name, file=sys.stderr, dynamic_ncols=True) as bar:
+            yield _BarTask(bar)
+
+
+class _LogTask:
+    def __init__(self, name: str, total: int) -> None:
+        self._name, self._total, self._done, self._told = name, total, 0, 0
+
+    def advance(self, steps: int = 1) -> None:
+        self._done += steps
+        tenth = 10 * self._done // max(self._total, 1)
+        if tenth > self._told:
+            self._told = tenth
+            print(f"{self._name}: {self._done}/{self._total}", file=sys.stderr)  # noqa: T201
+
+
+class LogLines:
+    """A line on stderr for every tenth of the work: for files, CI and cron."""
+
+    @contextmanager
+    def task(self, name: str, total: int, /) -> Iterator[Task]:
+        """Context manager around one piece of work."""
+        yield _LogTask(name, total)
+
+
+def bars() -> Progress:
+    """Bars when stderr is a terminal, log lines when it is not."""
+    return Bars() if sys.stderr.isatty() else LogLines()
+
+
+def ensure(progress: Progress | None) -> Progress:
+    """The given progress, or the silent one."""
+    return Silent() if progress is None else progress

@@ -1,0 +1,72 @@
+"""`verify`: re-hash everything a RUN holds, and one digest over all its values."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from toposcope.errors import StoreError
+from toposcope.results import read_part
+from toposcope.store import Run, content_hash, read_json
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was found.
+
+    Parameters
+    ----------
+    digest
+        Hash over all values; clocks, hosts and attempts are outside it. "" when there are problems.
+    shards, analyses
+        How many were checked.
+    problems
+        One sentence each.
+    """
+
+    digest: str
+    shards: int
+    analyses: int
+    problems: tuple[str, ...]
+
+
+def verify(path: Path | str) -> Verification:
+    """Check every shard, part and table of a RUN against its recorded hash."""
+    problems: list[str] = []
+    values: list[object] = []
+    run = Run.open(path)
+    shards = 0
+    for layer in run.layers:
+        for index, _, _ in run.chunks:
+            try:
+                run.shard(layer, index)
+                shards += 1
+            except StoreError as error:
+                problems.append(str(error))
+    if run.summary is None:
+        problems.append(f"the capture in {path} is not complete; run its command again")
+    if not problems:
+        values.append([run.layer_hash(layer) for layer in run.layers])
+    folders = sorted(p.parent for p in (run.path / "results").glob("*/spec.json"))
+    for folder in folders:
+        try:
+            values.append([folder.name, _verify_analysis(folder)])
+        except StoreError as error:
+            problems.append(str(error))
+    digest = "" if problems else content_hash(json.dumps(values).encode())
+    return Verification(digest, shards, len(folders), tuple(problems))
+
+
+def _verify_analysis(folder: Path) -> str:
+    for tick in sorted((folder / "ledger").glob("*.json")):
+        entry = read_json(tick)
+        if entry["status"] == "done":
+            read_part(folder / "parts" / f"{tick.stem}.parquet", entry["part"])
+    if not (folder / "done.json").exists():
+        msg = f"the analysis in {folder} is not complete; run its command again."
+        raise StoreError(msg)
+    done = read_json(folder / "done.json")
+    for name, expected in done["files"].items():
+        read_part(folder / f"{name}.parquet", expected)
+    return str(done["digest"])

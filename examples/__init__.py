@@ -1,0 +1,1 @@
+"""Networks that the documentation uses; resolved from the repository root."""

@@ -1,0 +1,139 @@
+"""Batches for the model: raw samples, preprocessed, on the right device, and where time goes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from toposcope.activations.data import DataSource
+from toposcope.activations.models import LoadedModel
+from toposcope.errors import UsageError
+from toposcope.store import Samples
+
+
+@dataclass
+class Clock:
+    """Seconds by part of a capture."""
+
+    data: float = 0.0
+    forward: float = 0.0
+    hooks: float = 0.0
+    store: float = 0.0
+    writer: float = 0.0
+    total: float = 0.0
+
+    def report(self) -> dict[str, float]:
+        """Rounded parts, and `share`: the part of the total spent in hooks and storing.
+
+        `store` is what the main thread spends on copying rows and on waiting for the writer;
+        `writer` runs beside the forward pass and is not in the share.
+        """
+        parts = {name: round(value, 4) for name, value in vars(self).items()}
+        parts["share"] = round((self.hooks + self.store) / self.total, 5) if self.total else 0.0
+        return parts
+
+
+@dataclass
+class Feed:
+    """The model, the drawn samples, and how they become batches."""
+
+    loaded: LoadedModel
+    source: DataSource
+    samples: Samples
+    batch_size: int
+    device: torch.device
+    clock: Clock = field(default_factory=Clock)
+
+    @property
+    def n(self) -> int:
+        """Number of samples."""
+        return len(self.samples.ids)
+
+    def batch(self, start: int, stop: int) -> tuple[NDArray[Any], Tensor]:
+        """Raw batch and model input of the samples from `start` to `stop`."""
+        began = time.perf_counter()
+        raw = self.source.batch(self.samples.indices[start:stop])
+        inputs = self.loaded.preprocess(raw)
+        if not isinstance(inputs, Tensor) or not inputs.ndim or len(inputs) != len(raw):
+            got = f"{tuple(inputs.shape)}" if isinstance(inputs, Tensor) else type(inputs).__name__
+            msg = (
+                f"capture(): preprocess turned a batch of {len(raw)} samples {raw.shape} into "
+                f"{got}; needed is a torch tensor with one row per sample."
+            )
+            raise UsageError(msg)
+        weight = next((p for p in self.loaded.model.parameters() if p.is_floating_point()), None)
+        if inputs.is_floating_point() and weight is not None:
+            inputs = inputs.to(weight.dtype)
+        inputs = inputs.to(self.device)
+        self.clock.data += time.perf_counter() - began
+        return raw, inputs
+
+    def forward(self, inputs: Tensor) -> Any:
+        """Output of the model; an error says what was fed."""
+        began = time.perf_counter()
+        try:
+            output = self.loaded.model(inputs)
+        except RuntimeError as error:
+            error.add_note(
+                f"the model {self.loaded.name!r} was fed {inputs.dtype} {tuple(inputs.shape)} "
+                f"(preprocessing: {self.loaded.provenance.get('preprocess')})"
+            )
+            raise
+        self.clock.forward += time.perf_counter() - began
+        return output
+
+
+def find_device(device: str) -> torch.device:
+    """The torch device of a name; "auto" is CUDA where there is one.
+
+    Raises
+    ------
+    UsageError
+        When the device cannot be used here.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        place = torch.device(device)
+        torch.empty(0, device=place)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).strip().splitlines()[0]
+        msg = f"capture(): device {device!r} cannot be used here ({reason}). Pass 'cpu' or 'auto'."
+        raise UsageError(msg) from error
+    return place
+
+
+@contextmanager
+def on_device(model: nn.Module, device: torch.device) -> Iterator[None]:
+    """Move a model to a device, and back when the context ends."""
+    first = next(model.parameters(), next(model.buffers(), None))
+    before = device if first is None else first.device
+    if before == device or (before.type == device.type and device.index is None):
+        yield
+        return
+    try:
+        model.to(device)
+        yield
+    finally:
+        model.to(before)
+
+
+def thumbnails_of(raw: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Small pictures (n, *shape) uint8 of a raw image batch; equal size keeps the pixels."""
+    from PIL import Image
+
+    images = raw[..., 0] if raw.ndim == 4 and raw.shape[-1] == 1 else raw
+    images = images[..., :3] if images.ndim == 4 else images
+    if images.shape[1:] == shape:
+        return np.ascontiguousarray(images)
+    size = (shape[1], shape[0])
+    small = [Image.fromarray(image).resize(size, Image.Resampling.BOX) for image in images]
+    return np.stack([np.asarray(picture) for picture in small])

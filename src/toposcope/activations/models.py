@@ -1,0 +1,264 @@
+"""From a MODEL argument to a network, its preprocessing and its provenance.
+
+`py:package.module:factory` is the user's own code; `timm:NAME` and `torchvision:NAME` need those
+packages. Weights are checked key by key in weights.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from toposcope.activations.imports import resolve
+from toposcope.activations.weights import load_weights
+from toposcope.errors import MissingExtraError, SpecError
+from toposcope.types import near_matches
+
+Preprocess = Callable[[NDArray[Any]], Tensor]
+PREFIXES = ("py:", "timm:", "torchvision:")
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """A network ready to run on batches of raw data.
+
+    Parameters
+    ----------
+    model
+        The network, on the CPU.
+    preprocess
+        Function from a batch exactly as the data gives it, such as (n, height, width, 3) uint8,
+        to the tensor the model takes.
+    name
+        Short name for tables and reports.
+    provenance
+        JSON-able: everything about the model that decides values.
+    """
+
+    model: nn.Module
+    preprocess: Preprocess
+    name: str
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+
+def load_model(
+    spec: str | nn.Module | LoadedModel, weights: Path | str | None = None, *, seed: int = 0
+) -> LoadedModel:
+    """Load a network from a MODEL argument.
+
+    Parameters
+    ----------
+    spec
+        `py:package.module:factory`, `timm:NAME`, `torchvision:NAME`, or an `nn.Module`. `py:`
+        names resolve from the current directory too; the factory takes no arguments. Its
+        preprocessing is the attribute `preprocess` of the model or of the factory, or the
+        function `preprocess` beside the factory.
+    weights
+        `.safetensors`, or `.pt`/`.pth`/`.th` (loaded with weights_only). For an `nn.Module` they
+        are loaded into that very module.
+    seed
+        Seed of torch while the factory runs, so that an untrained network is the same each time.
+
+    Returns
+    -------
+    The model with its preprocessing and provenance.
+
+    Raises
+    ------
+    SpecError
+        When the argument cannot be understood or found.
+    WeightsError
+        When weights and model do not fit; lists the keys both ways.
+    MissingExtraError
+        When timm or torchvision is needed and absent.
+
+    Examples
+    --------
+    >>> load_model(nn.Linear(4, 2)).name
+    'Linear'
+    """
+    if isinstance(spec, LoadedModel):
+        if weights is None:
+            return spec
+        spec_model, loaded = spec.model, spec
+    elif isinstance(spec, nn.Module):
+        spec_model = spec
+        text, preprocess = _find_preprocess(spec_model)
+        loaded = LoadedModel(spec_model, preprocess, type(spec).__name__, {"preprocess": text})
+    else:
+        loaded = _from_spec(str(spec), pretrained=weights is None, seed=seed)
+        spec_model = loaded.model
+    provenance = dict(loaded.provenance)
+    provenance.setdefault("model", loaded.name)
+    provenance["weights"] = None if weights is None else load_weights(spec_model, Path(weights))
+    provenance["state"] = state_hash(spec_model)
+    return LoadedModel(spec_model, loaded.preprocess, loaded.name, provenance)
+
+
+def state_hash(model: nn.Module) -> str:
+    """SHA-256 over names, types, shapes and bytes of all parameters and buffers."""
+    digest = hashlib.sha256()
+    for name, tensor in model.state_dict().items():
+        if not isinstance(tensor, Tensor):
+            continue
+        plain = tensor.detach().cpu().contiguous()
+        digest.update(f"{name}:{plain.dtype}:{tuple(plain.shape)};".encode())
+        if plain.numel():
+            digest.update(memoryview(plain.flatten().view(torch.uint8).numpy()))
+    return digest.hexdigest()
+
+
+def default_preprocess(batch: NDArray[Any]) -> Tensor:
+    """Tensor of a raw batch: uint8 images to NCHW in [0, 1], floating-point arrays unchanged.
+
+    Parameters
+    ----------
+    batch
+        (n, height, width, channels) or (n, height, width) uint8, or any floating-point array.
+
+    Returns
+    -------
+    (n, channels, height, width) float32, or the array as float32.
+
+    Raises
+    ------
+    SpecError
+        For other types and shapes.
+
+    Examples
+    --------
+    >>> default_preprocess(np.full((1, 2, 2, 3), 255, np.uint8)).shape
+    torch.Size([1, 3, 2, 2])
+    """
+    if np.issubdtype(batch.dtype, np.floating):
+        return torch.from_numpy(np.ascontiguousarray(batch, dtype=np.float32))
+    if batch.dtype == np.uint8 and batch.ndim in (3, 4):
+        images = batch[..., None] if batch.ndim == 3 else batch
+        planes = np.ascontiguousarray(images.transpose(0, 3, 1, 2), dtype=np.float32)
+        return torch.from_numpy(planes / np.float32(255))
+    msg = (
+        f"the default preprocessing takes uint8 images (n, height, width[, channels]) or "
+        f"floating-point arrays; the data is {batch.dtype} {batch.shape}. Write a function "
+        "'preprocess' beside the model's factory: raw batch in, tensor out."
+    )
+    raise SpecError(msg)
+
+
+DEFAULT_TEXT = "default: uint8 NHWC or NHW -> float32 NCHW / 255; floating point unchanged"
+
+
+def _find_preprocess(*places: object) -> tuple[str, Preprocess]:
+    """The first callable attribute `preprocess` among some objects, and its description."""
+    for place in places:
+        found = getattr(place, "preprocess", None)
+        if callable(found):
+            owner = getattr(place, "__name__", type(place).__name__)
+            summary = (inspect.getdoc(found) or "").strip().splitlines()
+            told = f": {summary[0]}" if summary else ""
+            return f"{owner}.{getattr(found, '__name__', 'preprocess')}{told}", found
+    return DEFAULT_TEXT, default_preprocess
+
+
+def _from_spec(spec: str, *, pretrained: bool, seed: int) -> LoadedModel:
+    kind, colon, rest = spec.partition(":")
+    if not colon or not rest:
+        msg = (
+            f"MODEL {spec!r} cannot be understood. Write py:package.module:factory for your own "
+            "code, timm:NAME or torchvision:NAME."
+        )
+        raise SpecError(msg)
+    if kind == "py":
+        return _from_python(spec, seed)
+    if kind == "timm":
+        return _from_timm(rest, pretrained=pretrained, seed=seed)
+    if kind == "torchvision":
+        return _from_torchvision(rest, pretrained=pretrained, seed=seed)
+    msg = f"MODEL {spec!r} begins with {kind + ':'!r}; accepted are {', '.join(PREFIXES)}. " + (
+        "Load the network in a factory of your own and pass py:module:factory."
+    )
+    raise SpecError(msg)
+
+
+def _from_python(spec: str, seed: int) -> LoadedModel:
+    found = resolve(spec, "MODEL")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = found.call()
+    if not isinstance(model, nn.Module):
+        msg = f"{spec}: the factory must return a torch.nn.Module; got {type(model).__name__}."
+        raise SpecError(msg)
+    text, preprocess = _find_preprocess(model, found.value, found.module)
+    provenance = {"model": spec, "preprocess": text, "code": found.code_hash()}
+    return LoadedModel(model, preprocess, spec.rpartition(":")[2], provenance)
+
+
+def _missing(package: str) -> MissingExtraError:
+    return MissingExtraError(f"{package}: models need the {package} package: pip install {package}")
+
+
+def _from_timm(name: str, *, pretrained: bool, seed: int) -> LoadedModel:
+    try:
+        import timm
+    except ImportError as error:
+        raise _missing("timm") from error
+    known = timm.list_models()
+    if name.partition(".")[0] not in known:
+        msg = f"timm has no model {name!r}. " + near_matches(name, known)
+        raise SpecError(msg)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = timm.create_model(name, pretrained=pretrained)
+    config = timm.data.resolve_model_data_config(model)
+    transform = timm.data.create_transform(**config, is_training=False)
+    provenance = {
+        "model": f"timm:{name}",
+        "preprocess": f"timm {transform}",
+        "versions": {"timm": timm.__version__},
+    }
+    return LoadedModel(model, _per_image(transform), name, provenance)
+
+
+def _from_torchvision(name: str, *, pretrained: bool, seed: int) -> LoadedModel:
+    try:
+        import torchvision
+    except ImportError as error:
+        raise _missing("torchvision") from error
+    known = torchvision.models.list_models()
+    if name not in known:
+        msg = f"torchvision has no model {name!r}. " + near_matches(name, known)
+        raise SpecError(msg)
+    default = torchvision.models.get_model_weights(name).DEFAULT
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = torchvision.models.get_model(name, weights=default if pretrained else None)
+    transform = default.transforms()
+    provenance = {
+        "model": f"torchvision:{name}",
+        "preprocess": f"torchvision {transform}",
+        "versions": {"torchvision": torchvision.__version__},
+    }
+    return LoadedModel(model, _per_image(transform), name, provenance)
+
+
+def _per_image(transform: Callable[[Any], Tensor]) -> Preprocess:
+    """Apply a transform of PIL images to each image of a batch."""
+
+    def preprocess(batch: NDArray[Any]) -> Tensor:
+        from PIL import Image
+
+        if batch.dtype != np.uint8:
+            msg = f"this model takes uint8 images (n, height, width, 3); got {batch.dtype}."
+            raise SpecError(msg)
+        pictures = (Image.fromarray(image).convert("RGB") for image in batch)
+        return torch.stack([transform(picture) for picture in pictures])
+
+    return preprocess

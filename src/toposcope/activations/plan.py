@@ -1,0 +1,199 @@
+"""Decide, before the first real batch, what a capture keeps and in which pieces."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from toposcope.activations.feed import Feed
+from toposcope.activations.hooks import undisturbed
+from toposcope.activations.layers import LayerInfo, list_layers, select_layers
+from toposcope.activations.pools import PoolPlan, plan_pool
+from toposcope.errors import UsageError
+
+log = logging.getLogger("toposcope")
+
+CHUNK_ROWS = 2048
+"""Most rows in a chunk: what a kill can cost, against the number of small files."""
+SHARD_BYTES = 64 << 20
+CHUNK_BYTES = 128 << 20
+BATCH_BYTES = 1 << 30
+"""Most bytes that one batch may keep; two chunks are in memory at a time."""
+PROBE_ROWS = 3
+THUMBNAIL_SIDE = 48
+THUMBNAIL_SAMPLES = 20_000
+PREDICTION, THUMBNAIL = "@prediction", "@thumbnail"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is kept of every layer.
+
+    Parameters
+    ----------
+    rows
+        The chosen calls, in network order.
+    pools
+        Pool by address.
+    layers
+        Shape and dtype by address, pseudo-layers included: the layer plan of the store.
+    chunk_rows
+        Rows per chunk, a multiple of the batch size.
+    """
+
+    rows: list[LayerInfo]
+    pools: dict[str, PoolPlan]
+    layers: dict[str, dict[str, Any]]
+    chunk_rows: int
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Layer addresses, pseudo-layers left out."""
+        return tuple(self.pools)
+
+    def thumbnail_shape(self) -> tuple[int, ...] | None:
+        """Shape of one thumbnail, or None when there are none."""
+        entry = self.layers.get(THUMBNAIL)
+        return None if entry is None else tuple(entry["shape"])
+
+
+def make_plan(
+    feed: Feed,
+    layers: str | Sequence[str],
+    pool: str,
+    *,
+    seed: int,
+    dtype: str,
+    pictures: bool,
+) -> Plan:
+    """Run a few samples through the model and plan what to keep of them.
+
+    Parameters
+    ----------
+    feed
+        Model and samples.
+    layers, pool, seed, dtype
+        As in `capture`.
+    pictures
+        Whether to keep thumbnails of image samples.
+    """
+    raw, inputs = feed.batch(0, min(PROBE_ROWS, feed.n))
+    model = feed.loaded.model
+    rows = select_layers(model, list_layers(model, inputs), layers)
+    has_cls = _has_class_token(model)
+    pools = {
+        row.address: plan_pool(
+            pool, row.shape or (), address=row.address, seed=seed, has_cls=has_cls
+        )
+        for row in rows
+    }
+    entries: dict[str, dict[str, Any]] = {
+        address: {"shape": list(plan.shape), "dtype": dtype} for address, plan in pools.items()
+    }
+    with undisturbed(model):
+        logits = logits_of(feed.forward(inputs))
+    if feed.samples.labels is not None:
+        classes = len(feed.samples.class_names)
+        if logits is not None and logits.shape[1] >= max(classes, 2):
+            entries[PREDICTION] = {"shape": [], "dtype": "int64"}
+        else:
+            log.info("no accuracy: the model's output is not (n, %d or more) logits", classes)
+    if pictures and feed.source.kind == "image" and feed.n <= THUMBNAIL_SAMPLES:
+        entries[THUMBNAIL] = {"shape": list(_thumbnail_shape(raw.shape[1:])), "dtype": "uint8"}
+    return Plan(rows, pools, entries, chunk_rows(entries, feed.batch_size))
+
+
+def logits_of(output: object) -> Tensor | None:
+    """The (n, classes) logits in a model's output, or None when it holds none."""
+    if isinstance(output, Mapping):
+        output = output.get("logits")
+    if isinstance(output, Tensor) and output.ndim == 2 and output.is_floating_point():
+        return output
+    return None
+
+
+def chunk_rows(layers: Mapping[str, Mapping[str, Any]], batch_size: int) -> int:
+    """Rows per chunk: a multiple of the batch, at most 64 MiB per shard and 128 MiB together.
+
+    Parameters
+    ----------
+    layers
+        Shape and dtype by address.
+    batch_size
+        Samples per forward pass.
+
+    Raises
+    ------
+    UsageError
+        When a single batch would keep more than 1 GiB.
+
+    Examples
+    --------
+    >>> chunk_rows({"a": {"shape": [64], "dtype": "float32"}}, 128)
+    2048
+    >>> chunk_rows({"a": {"shape": [64, 32, 32], "dtype": "float32"}}, 128)
+    256
+    """
+    sizes = {
+        address: math.prod(entry["shape"]) * np.dtype(entry["dtype"]).itemsize
+        for address, entry in layers.items()
+    }
+    widest, together = max(sizes, key=sizes.__getitem__), sum(sizes.values())
+    if together * batch_size > BATCH_BYTES:
+        msg = (
+            f"capture(): one batch of {batch_size} samples would keep "
+            f"{together * batch_size / 2**30:.1f} GiB ({widest!r} alone {sizes[widest]:,} bytes "
+            "per sample). Use pool 'gap' or 'project:128', fewer layers, or a smaller batch_size."
+        )
+        raise UsageError(msg)
+    most = min(CHUNK_ROWS, SHARD_BYTES // sizes[widest], CHUNK_BYTES // together)
+    return max(1, most // batch_size) * batch_size
+
+
+def make_spec(
+    feed: Feed, plan: Plan, *, per_class: int | None, seed: int, dtype: str
+) -> dict[str, Any]:
+    """Everything that decides the values, JSON-able; a capture resumes only with an equal one."""
+    provenance = dict(feed.loaded.provenance)
+    versions = {"torch": torch.__version__, "numpy": np.__version__}
+    versions.update(provenance.pop("versions", {}))
+    return {
+        **provenance,
+        "data": feed.source.spec,
+        "data_name": feed.source.name,
+        "data_content": feed.source.content,
+        "class_names": list(feed.samples.class_names),
+        "n": feed.n,
+        "per_class": per_class,
+        "seed": seed,
+        "selected": list(plan.addresses),
+        "pool": {address: pool.name for address, pool in plan.pools.items()},
+        "pool_laws": {address: pool.law for address, pool in plan.pools.items()},
+        "outputs": {row.address: row.address + row.path for row in plan.rows if row.path},
+        "modules": {row.address: row.type for row in plan.rows},
+        "why": {row.address: row.why for row in plan.rows if row.why},
+        "batch_size": feed.batch_size,
+        "dtype": dtype,
+        "device": feed.device.type,
+        "versions": versions,
+    }
+
+
+def _has_class_token(model: torch.nn.Module) -> bool:
+    """Whether a parameter is named as class tokens are in timm, torchvision and transformers."""
+    names = {name.rpartition(".")[2] for name, _ in model.named_parameters()}
+    return bool(names & {"cls_token", "class_token", "class_embedding", "cls"})
+
+
+def _thumbnail_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    height, width = shape[:2]
+    scale = max(1.0, max(height, width) / THUMBNAIL_SIDE)
+    small = (max(1, round(height / scale)), max(1, round(width / scale)))
+    return (*small, 3) if len(shape) == 3 and shape[2] > 1 else small

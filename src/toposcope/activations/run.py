@@ -1,0 +1,332 @@
+"""The capture itself: run a model over samples and keep its pooled activations.
+
+Memory is constant in the number of samples: rows are collected in chunks of bounded size, and one
+background thread writes a chunk to the RUN folder while the next one is computed. Batches never
+cross a chunk boundary, so that a resumed run computes the very same batches and hence the same
+bits.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from toposcope import store as stores
+from toposcope.activations.data import load_data, sample
+from toposcope.activations.feed import Feed, find_device, on_device, thumbnails_of
+from toposcope.activations.hooks import Recorder, record
+from toposcope.activations.models import LoadedModel, load_model
+from toposcope.activations.plan import (
+    PREDICTION,
+    THUMBNAIL,
+    Plan,
+    logits_of,
+    make_plan,
+    make_spec,
+)
+from toposcope.errors import UsageError
+from toposcope.progress import Progress, Task, ensure
+from toposcope.store import Run
+from toposcope.types import ActivationSet
+
+log = logging.getLogger("toposcope")
+
+Chunk = dict[str, NDArray[Any]]
+"""Rows of one chunk by address."""
+
+
+def capture(
+    model: str | nn.Module | LoadedModel,
+    data: Any,
+    *,
+    layers: str | Sequence[str] = "blocks",
+    pool: str = "auto",
+    n: int | None = None,
+    per_class: int | None = None,
+    store: Path | str | None = None,
+    weights: Path | str | None = None,
+    batch_size: int = 128,
+    device: str = "cpu",
+    seed: int = 0,
+    dtype: str = "float32",
+    thumbnails: bool = True,
+    progress: Progress | None = None,
+    name: str | None = None,
+    step: int | None = None,
+    command: str | None = None,
+) -> ActivationSet:
+    """Run a model over samples and keep the pooled activations of some layers.
+
+    Parameters
+    ----------
+    model
+        `py:module:factory`, `timm:NAME`, `torchvision:NAME`, or an `nn.Module`: see `load_model`.
+        It runs in evaluation mode without gradients and is left exactly as it came.
+    data
+        `npz:FILE` and other specs, arrays, a pair (x, y) or a torch Dataset: see `load_data`.
+    layers
+        "blocks", "all", "type:Conv2d", or globs: see `select_layers`.
+    pool
+        "auto", "flatten", "gap", "cls", "mean_token" or "project:K": see `plan_pool`.
+    n, per_class
+        Number of samples in all, or of each class; None takes all of them.
+    store
+        RUN folder to write to; an interrupted capture with the same parameters continues there.
+        None keeps the activations in memory.
+    weights
+        File of weights for the model.
+    batch_size
+        Samples per forward pass. It changes the last digits, so it is part of the provenance.
+    device
+        "cpu", a torch device such as "cuda", or "auto": CUDA where there is one.
+    seed
+        Seed of the draw of samples, of random projections and of untrained factories.
+    dtype
+        "float32" or "float16": how activations are kept.
+    thumbnails
+        Keep small pictures of image samples for the report (only with `store`).
+    progress
+        Where to tell how far it is; None is silent.
+    name
+        Name for tables and reports; default: the model's.
+    step
+        Training step of the checkpoint, if it is one of a series.
+    command
+        The command line to show as the one that continues this capture.
+
+    Returns
+    -------
+    The activations, in network order. `attrs` holds the provenance, `top1` (fraction of samples
+    whose largest logit is their label; None without labels or logits), `nonfinite` (layer ->
+    number of values that are NaN or infinite) and `overhead` (seconds by part).
+
+    Raises
+    ------
+    UsageError
+        For everything that can be refused before the work starts, with its subclasses.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
+    >>> net = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2), nn.ReLU())
+    >>> acts = capture(net, x, n=8)
+    >>> acts.layers, acts["1"].shape
+    (('1', '3'), (8, 3))
+    """
+    _check_options(batch_size, dtype)
+    place = find_device(device)
+    loaded = load_model(model, weights, seed=seed)
+    source = load_data(data)
+    feed = Feed(loaded, source, sample(source, n, per_class, seed=seed), batch_size, place)
+    with on_device(loaded.model, place):
+        # Pictures are read by the report, from a folder; in memory nothing asks for them.
+        pictures = thumbnails and store is not None
+        plan = make_plan(feed, layers, pool, seed=seed, dtype=dtype, pictures=pictures)
+        spec = make_spec(feed, plan, per_class=per_class, seed=seed, dtype=dtype)
+        spec.update(name=name or loaded.name, step=step, layers=layers, command=command)
+        if store is None:
+            return _in_memory(feed, plan, spec, ensure(progress))
+        return _on_disk(feed, plan, spec, Path(store), ensure(progress))
+
+
+def _check_options(batch_size: int, dtype: str) -> None:
+    if batch_size < 1:
+        msg = f"capture(): batch_size is {batch_size}; at least 1 is needed."
+        raise UsageError(msg)
+    if dtype not in ("float32", "float16"):
+        msg = f"capture(): dtype is {dtype!r}; needed is 'float32' or 'float16'."
+        raise UsageError(msg)
+
+
+def _on_disk(
+    feed: Feed, plan: Plan, spec: dict[str, Any], path: Path, progress: Progress
+) -> ActivationSet:
+    with Run.begin(
+        path, spec=spec, samples=feed.samples, layers=plan.layers, chunk_rows=plan.chunk_rows
+    ) as run:
+        missing = {
+            index: [layer for layer in plan.layers if not run.has_chunk(layer, index)]
+            for index, _, _ in run.chunks
+        }
+        if run.summary is None or any(missing.values()):
+            nonfinite = _fill(feed, plan, run, missing, progress)
+            top1 = None
+            if PREDICTION in plan.layers:
+                # From the stored predictions: those of an interrupted run count too.
+                top1 = _accuracy(run.read(PREDICTION), feed.samples.labels)
+            run.finish(_summary(feed, top1, nonfinite))
+    return stores.open_run(path)
+
+
+def _fill(
+    feed: Feed,
+    plan: Plan,
+    run: Run,
+    missing: dict[int, list[str]],
+    progress: Progress,
+) -> Counter[str]:
+    """Compute and write every chunk that is not complete; count non-finite values of all."""
+    nonfinite: Counter[str] = Counter()
+    began = time.perf_counter()
+    with (
+        progress.task(f"capture {feed.loaded.name}", feed.n) as task,
+        _Writer(run, feed) as writer,
+        record(feed.loaded.model, plan.addresses, _pool_of(plan)) as recorder,
+    ):
+        for index, start, stop in run.chunks:
+            if missing[index]:
+                chunk = _compute(feed, plan, recorder, start, stop, task)
+                writer.submit(index, {layer: chunk[layer] for layer in missing[index]})
+            else:
+                rows = np.arange(start, stop)
+                chunk = {layer: run.read(layer, rows) for layer in plan.addresses}
+                task.advance(stop - start)
+            nonfinite.update(_nonfinite(plan, chunk))
+        feed.clock.hooks = recorder.seconds
+    feed.clock.total = time.perf_counter() - began
+    return nonfinite
+
+
+def _in_memory(feed: Feed, plan: Plan, spec: dict[str, Any], progress: Progress) -> ActivationSet:
+    began = time.perf_counter()
+    with (
+        progress.task(f"capture {feed.loaded.name}", feed.n) as task,
+        record(feed.loaded.model, plan.addresses, _pool_of(plan)) as recorder,
+    ):
+        chunk = _compute(feed, plan, recorder, 0, feed.n, task)
+        feed.clock.hooks = recorder.seconds
+    feed.clock.total = time.perf_counter() - began
+    top1 = None
+    if PREDICTION in chunk:
+        top1 = _accuracy(chunk[PREDICTION], feed.samples.labels)
+    acts = stores.from_arrays(
+        {layer: chunk[layer] for layer in plan.addresses},
+        labels=feed.samples.labels,
+        sample_ids=feed.samples.ids,
+        class_names=feed.samples.class_names,
+    )
+    return replace(acts, attrs={**spec, **_summary(feed, top1, _nonfinite(plan, chunk))})
+
+
+def _pool_of(plan: Plan) -> Any:
+    """The pooling function for `record`: each layer's own pool, in the stored type."""
+    types = {address: getattr(torch, plan.layers[address]["dtype"]) for address in plan.addresses}
+
+    def pool(address: str, output: Tensor) -> Tensor:
+        return plan.pools[address].apply(output).to(types[address])
+
+    return pool
+
+
+def _compute(
+    feed: Feed, plan: Plan, recorder: Recorder, start: int, stop: int, task: Task
+) -> Chunk:
+    """Rows `start` to `stop` of everything planned."""
+    chunk = {
+        layer: np.empty((stop - start, *entry["shape"]), dtype=entry["dtype"])
+        for layer, entry in plan.layers.items()
+    }
+    for first in range(start, stop, feed.batch_size):
+        last = min(first + feed.batch_size, stop)
+        raw, inputs = feed.batch(first, last)
+        output = feed.forward(inputs)
+        began = time.perf_counter()
+        rows = slice(first - start, last - start)
+        for layer, values in recorder.take().items():
+            _put_rows(chunk[layer], rows, values, layer)
+        if PREDICTION in chunk:
+            logits = logits_of(output)
+            assert logits is not None, "the probe gave logits"
+            chunk[PREDICTION][rows] = logits.argmax(dim=1).cpu().numpy()
+        shape = plan.thumbnail_shape()
+        if shape is not None:
+            chunk[THUMBNAIL][rows] = thumbnails_of(raw, shape)
+        feed.clock.store += time.perf_counter() - began
+        task.advance(last - first)
+    return chunk
+
+
+def _put_rows(rows_of: NDArray[Any], rows: slice, values: Tensor, layer: str) -> None:
+    target = rows_of[rows]
+    if tuple(values.shape) != target.shape:
+        msg = (
+            f"capture(): layer {layer!r} gave {tuple(values.shape)} for this batch, planned was "
+            f"{target.shape}. Its output must have one shape for all samples, batch first."
+        )
+        raise UsageError(msg)
+    target[...] = values.cpu().numpy()
+
+
+def _nonfinite(plan: Plan, chunk: Chunk) -> dict[str, int]:
+    """Layers with NaN or infinite values, and how many."""
+    counts = {}
+    for layer in plan.addresses:
+        bad = chunk[layer].size - int(np.isfinite(chunk[layer]).sum())
+        if bad:
+            counts[layer] = bad
+    return counts
+
+
+def _accuracy(predictions: NDArray[Any], labels: NDArray[np.int64] | None) -> float | None:
+    return None if labels is None else float(np.mean(predictions == labels))
+
+
+def _summary(feed: Feed, top1: float | None, nonfinite: dict[str, int]) -> dict[str, Any]:
+    for layer, count in nonfinite.items():
+        log.warning("layer %r has %d values that are NaN or infinite; others go on", layer, count)
+    return {
+        "n": feed.n,
+        "top1": top1,
+        "nonfinite": dict(nonfinite),
+        "overhead": feed.clock.report(),
+    }
+
+
+@dataclass
+class _Writer:
+    """One background thread that writes chunks; at most one waits while one is computed."""
+
+    run: Run
+    feed: Feed
+    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "toposcope"))
+    _pending: Future[float] | None = None
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def submit(self, index: int, chunk: Chunk) -> None:
+        """Hand a chunk over, after the one before it has been written."""
+        self._wait()
+        self._pending = self._pool.submit(self._write, index, chunk)
+
+    def _write(self, index: int, chunk: Chunk) -> float:
+        began = time.perf_counter()
+        for layer, values in chunk.items():
+            self.run.write_chunk(layer, index, values)
+        return time.perf_counter() - began
+
+    def _wait(self) -> None:
+        """Wait for the pending chunk; an error of the thread is raised here."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            began = time.perf_counter()
+            self.feed.clock.writer += pending.result()
+            self.feed.clock.store += time.perf_counter() - began
+
+    def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:
+        try:
+            if kind is None:
+                self._wait()
+        finally:
+            self._pool.shutdown(wait=True)

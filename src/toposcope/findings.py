@@ -1,0 +1,124 @@
+"""What stands out in one or several analyses, corrected for how many comparisons were looked at.
+
+Which comparisons are looked at is fixed here, beforehand, by the design of the runs alone:
+checkpoints of one model against its first one, the last layer against the first, neighbouring
+layers. All of them enter the correction, also those that show nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby, pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toposcope.results import OK, Analysis
+from toposcope.stats import Contrast, Effect, effects
+from toposcope.types import DATA_CLOUD
+
+HEADLINE: tuple[tuple[str, int | None], ...] = (
+    ("lifespan_sum", 0),
+    ("lifespan_sum", 1),
+    ("max_persistence", 1),
+    ("persistence_entropy", 0),
+    ("ph_dimension", None),
+    ("two_nn", None),
+)
+"""Statistics that comparisons are made in: the papers' own, one per question."""
+
+
+def findings(analyses: Sequence[Analysis]) -> list[Effect]:
+    """Relative changes over training and over depth, largest first, with simultaneous intervals.
+
+    Parameters
+    ----------
+    analyses
+        Runs shown together. Runs of one model with different steps are compared layer by layer,
+        last step against first, on the same samples; otherwise layers are compared within a run.
+
+    Returns
+    -------
+    Effects, see `stats.effects`.
+    """
+    levels = {analysis.attrs["level"] for analysis in analyses}
+    return effects(contrasts(analyses), level=max(levels, default=0.95))
+
+
+def contrasts(analyses: Sequence[Analysis]) -> list[Contrast]:
+    """Every comparison that `findings` looks at."""
+    found: list[Contrast] = []
+    for model, series in checkpoints(analyses).items():
+        first, last = series[0], series[-1]
+        for layer in (name for name in last.layers if name in first.layers):
+            where = f"{model} {layer}: step {last.attrs['step']} against step {first.attrs['step']}"
+            found += _compare(first, layer, last, layer, where)
+    if found:
+        return found
+    for analysis in analyses:
+        found += _depth_contrasts(analysis)
+    return found
+
+
+def checkpoints(analyses: Sequence[Analysis]) -> dict[str, list[Analysis]]:
+    """Series of checkpoints: runs of one model on the same draws, by rising step."""
+    stepped = [a for a in analyses if a.attrs.get("step") is not None]
+    stepped.sort(key=lambda a: (str(a.attrs["model"]), int(a.attrs["step"])))
+    series = {}
+    for model, group in groupby(stepped, key=lambda a: str(a.attrs["model"])):
+        members = list(group)
+        if len(members) > 1 and all(_paired(members[0], other) for other in members[1:]):
+            series[model] = members
+    return series
+
+
+def _paired(a: Analysis, b: Analysis) -> bool:
+    """Whether equal replicate numbers mean equal samples."""
+    same = ("points", "replicates", "seed", "overlapping", "per_class", "normalize", "metric")
+    return (
+        a.activations is not None
+        and b.activations is not None
+        and np.array_equal(a.activations.sample_ids, b.activations.sample_ids)
+        and all(a.attrs[name] == b.attrs[name] for name in same)
+    )
+
+
+def _depth_contrasts(analysis: Analysis) -> Iterator[Contrast]:
+    layers = analysis.layers
+    pairs = list(pairwise(layers))
+    if len(layers) > 2:
+        pairs.append((layers[0], layers[-1]))
+    for before, after in pairs:
+        where = f"{analysis.name}: {after} against {before}"
+        yield from _compare(analysis, before, analysis, after, where)
+
+
+def _compare(
+    a: Analysis, layer_a: str, b: Analysis, layer_b: str, where: str
+) -> Iterator[Contrast]:
+    rho = a.attrs["points"] / a.attrs["n"] if a.attrs["overlapping"] else 0.0
+    for statistic, k in HEADLINE:
+        before = replicate_values(a, layer_a, statistic, k)
+        after = replicate_values(b, layer_b, statistic, k)
+        if len(before) and len(before) == len(after):
+            yield Contrast(where, statistic, k, before, after, rho)
+
+
+def replicate_values(
+    analysis: Analysis, layer: str, statistic: str, homology_dimension: int | None
+) -> NDArray[np.float64]:
+    """(R,) values of one statistic of one layer, by draw; empty when one of them is missing."""
+    table = analysis.table
+    rows = (
+        (table["layer"] == layer)
+        & (table["statistic"] == statistic)
+        & (table["cloud"] == DATA_CLOUD)
+    )
+    degree = table["homology_dimension"]
+    rows &= (
+        degree.isna() if homology_dimension is None else degree.eq(homology_dimension).fillna(False)
+    )
+    chosen = table[rows].sort_values(["label", "replicate"])
+    if not (chosen["status"] == OK).all():
+        return np.empty(0)
+    return np.asarray(chosen["value"], dtype=np.float64)

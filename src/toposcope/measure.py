@@ -1,0 +1,184 @@
+"""Everything that is measured on one cloud: the body of an analysis task.
+
+Runs in worker processes; imports neither torch nor pandas. A task reads one draw of one layer,
+measures the cloud and its Gaussian twin, and publishes one Parquet part, then its tick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toposcope import dimension, homology, summaries
+from toposcope.errors import DegenerateCloudError, TooFewSamplesError
+from toposcope.nulls import FIT_SAMPLES, GaussianTwin, gaussian_twin
+from toposcope.pointclouds import Normalizer, check_finite, estimate_normalizer, flat, scale_rows
+from toposcope.results import Rows, put_part
+from toposcope.store import Run
+from toposcope.tasks import Ledger
+from toposcope.types import DATA_CLOUD
+
+GAUSSIAN = "gaussian"
+CONTROLS = ("activation_norm", "scale", "effective_rank", "participation_ratio")
+DIMENSIONS = ("ph_dimension", "ph_dimension_r2", "two_nn")
+LOOPS_KEPT = 3
+
+Payload = Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """What the replicates of a layer share: its ruler and its Gaussian twin, or why it has none."""
+
+    run: Run
+    normalizer: Normalizer | None
+    twin: GaussianTwin | None
+    status: str = "ok"
+    reason: str = ""
+
+
+@lru_cache(maxsize=2)
+def prepare(run_path: str, layer: str, content: str, normalize: str, seed: int) -> Layer:
+    """Read a layer once per worker; its replicates follow each other in the task order.
+
+    `content` is the layer's hash: a RUN written anew at the same place is another layer.
+    """
+    run = Run.open(run_path)
+    bad = _count_non_finite(run, layer)
+    if bad:
+        reason = f"{bad:,} of {run.n:,} samples of layer {layer!r} hold non-finite values"
+        return Layer(run, None, None, "nonfinite", reason)
+    values = run.read(layer, scale_rows(run.n, seed=seed))
+    try:
+        normalizer = estimate_normalizer(values, normalize)
+    except DegenerateCloudError as error:
+        return Layer(run, None, None, "constant", str(error))
+    twin = gaussian_twin(normalizer(values[:FIT_SAMPLES]))
+    return Layer(run, normalizer, twin)
+
+
+def _count_non_finite(run: Run, layer: str) -> int:
+    """Samples with a NaN or an infinity, shard by shard."""
+    count = 0
+    for index, _, _ in run.chunks:
+        shard = run.shard(layer, index)
+        # The sum is finite exactly when all values are, unless finite values overflow.
+        if not np.isfinite(shard.sum(dtype=np.float64)):
+            finite = np.isfinite(shard).reshape(len(shard), -1).all(axis=1)
+            count += int((~finite).sum())
+    return count
+
+
+def measure(payload: Payload) -> None:
+    """Measure one draw of one layer, put its part, tick it off."""
+    names = ("run", "layer", "input", "normalize", "seed")
+    layer = prepare(*(payload[name] for name in names))
+    place = {name: payload[name] for name in ("layer", "depth", "label", "replicate", "points")}
+    rows = Rows(**place, cloud=DATA_CLOUD)
+    null = Rows(**place, cloud=GAUSSIAN)
+    dimensions = tuple(payload["homology_dimensions"])
+    if layer.normalizer is None or layer.twin is None:
+        for name in CONTROLS:
+            rows.missing(name, layer.status, layer.reason)
+        _all_missing(rows, dimensions, layer.status, layer.reason)
+    else:
+        chosen = np.asarray(payload["rows"], dtype=np.intp)
+        raw = flat(layer.run.read(payload["layer"], chosen))
+        cloud = layer.normalizer(raw)
+        _controls(rows, raw, cloud)
+        loops = payload["replicate"] == 0
+        _topology(rows, cloud, payload, dimensions, loop_rows=chosen if loops else None)
+        if payload["null"] == GAUSSIAN:
+            twin = layer.twin.sample(len(cloud), seed=_stream(payload))
+            _topology(null, twin, payload, dimensions)
+    folder = Path(payload["folder"])
+    part = folder / "parts" / f"{payload['key']}.parquet"
+    digest = put_part(part, rows.rows + null.rows)
+    Ledger(folder / "ledger").tick(payload["key"], part=digest)
+
+
+def _stream(payload: Payload) -> np.random.Generator:
+    """A random stream of the task's own: the same for any worker, order or resume."""
+    return np.random.default_rng(np.random.SeedSequence([int(payload["key"], 16)]))
+
+
+def _controls(rows: Rows, raw: NDArray[np.float64], cloud: NDArray[np.float64]) -> None:
+    check_finite(raw)
+    distances = homology.distances(raw)
+    n = len(raw)
+    rows.value("activation_norm", dimension.activation_norm(raw))
+    rows.value("scale", float(distances.sum()) / (n * (n - 1)) if n > 1 else np.nan)
+    _guarded(rows, "effective_rank", lambda: dimension.effective_rank(cloud))
+    _guarded(rows, "participation_ratio", lambda: dimension.participation_ratio(cloud))
+
+
+def _topology(
+    rows: Rows,
+    cloud: NDArray[np.float64],
+    payload: Payload,
+    dimensions: tuple[int, ...],
+    *,
+    loop_rows: NDArray[np.intp] | None = None,
+) -> None:
+    """Diagrams, their statistics, dimensions and, where asked for, the longest loops."""
+    metric = payload["metric"]
+    try:
+        distances = homology.distances(cloud, metric=metric)
+    except DegenerateCloudError as error:
+        _all_missing(rows, dimensions, "nonfinite", str(error))
+        return
+    diagrams = homology.rips(
+        distances,
+        homology_dimensions=dimensions,
+        metric="precomputed",
+        max_edge_length=payload["max_edge_length"],
+        coeff=payload["coeff"],
+    )
+    for k, pairs in zip(dimensions, diagrams, strict=True):
+        rows.diagram(pairs, k)
+        for name, value in summaries.diagram_statistics(summaries.finite(pairs)).items():
+            rows.value(name, value, homology_dimension=k)
+    _dimensions(rows, cloud, distances, payload)
+    if loop_rows is not None and 1 in dimensions:
+        for loop in homology.longest_loops(distances, count=LOOPS_KEPT, metric="precomputed"):
+            rows.loop(loop.birth, loop.death, loop_rows[loop.vertices].tolist())
+
+
+def _dimensions(
+    rows: Rows, cloud: NDArray[np.float64], distances: NDArray[np.float64], payload: Payload
+) -> None:
+    try:
+        value, r2 = dimension.ph_dimension_from_distances(distances, seed=payload["seed"])
+        rows.value("ph_dimension", value)
+        rows.value("ph_dimension_r2", r2)
+    except (DegenerateCloudError, TooFewSamplesError) as error:
+        for name in DIMENSIONS[:2]:
+            rows.missing(name, _status(error), str(error))
+    _guarded(rows, "two_nn", lambda: dimension.two_nn(cloud).value)
+
+
+def _guarded(rows: Rows, name: str, compute: Callable[[], float]) -> None:
+    """Add a number, or the reason a cloud has none."""
+    try:
+        rows.value(name, compute())
+    except (DegenerateCloudError, TooFewSamplesError) as error:
+        rows.missing(name, _status(error), str(error))
+
+
+def _status(error: Exception) -> str:
+    return "too_few" if isinstance(error, TooFewSamplesError) else "constant"
+
+
+def _all_missing(rows: Rows, dimensions: tuple[int, ...], status: str, reason: str) -> None:
+    names = summaries.diagram_statistics(np.empty((0, 2)))
+    for k in dimensions:
+        for name in names:
+            rows.missing(name, status, reason, homology_dimension=k)
+    for name in DIMENSIONS:
+        rows.missing(name, status, reason)

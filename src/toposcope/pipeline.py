@@ -1,0 +1,474 @@
+"""`analyze`: cut every layer of a RUN into replicate clouds, measure each, collect the tables.
+
+Composition only: what is measured on a cloud stands in measure.py, how tasks survive in tasks.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from toposcope import results
+from toposcope.errors import StoreError, UsageError
+from toposcope.pointclouds import CloudSet, clouds
+from toposcope.progress import Progress
+from toposcope.results import Analysis
+from toposcope.store import (
+    Run,
+    content_hash,
+    lock_folder,
+    open_run,
+    put_json,
+    read_json,
+    save_arrays,
+)
+from toposcope.tasks import Ledger, Task, default_jobs, run_tasks, task_key
+from toposcope.types import ActivationSet
+
+CONVENTIONS = {
+    "filtration": "Vietoris-Rips, diameter scale",
+    "essential classes": "stored in diagrams, left out of sums",
+    "persistence entropy": "natural logarithm",
+    "total persistence": "sum of squared lifespans",
+    "landscape": "Bubenik's scaling (peak = half the lifespan)",
+    "lifespan sum": "alpha = 1, not halved",
+    "PH-dimension": "alpha / (1 - slope) of log E0 against log n, alpha = 1",
+    "null": "Gaussian with the layer's mean and Ledoit-Wolf covariance, same n",
+}
+SCIENCE = ("homology", "summaries.py", "dimension.py", "nulls.py", "pointclouds.py", "measure.py")
+"""Sources that decide numbers; their hash is part of every task key."""
+
+
+@cache
+def code_hash() -> str:
+    """Hash of all sources that decide numbers."""
+    root = Path(__file__).parent
+    digest = hashlib.sha256()
+    for name in SCIENCE:
+        path = root / name
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            digest.update(str(file.relative_to(root)).encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an analysis will do: its tasks, and what they will cost.
+
+    Parameters
+    ----------
+    run, folder
+        The RUN, and the folder of this analysis in it.
+    spec
+        Parameters that decide the numbers.
+    tasks
+        One per (layer, draw).
+    done
+        How many are finished already.
+    seconds
+        Predicted CPU seconds of the tasks still to do.
+    worker_bytes
+        Predicted peak memory of one worker.
+    """
+
+    run: Path
+    folder: Path
+    spec: Mapping[str, Any]
+    tasks: Sequence[Task]
+    done: int
+    seconds: float
+    worker_bytes: int
+
+    def summary(self, jobs: int) -> dict[str, Any]:
+        """The prediction, for `--dry-run`."""
+        return {
+            "run": str(self.run),
+            "analysis": self.folder.name,
+            "tasks": len(self.tasks),
+            "done": self.done,
+            "predicted_cpu_seconds": round(self.seconds, 3),
+            "predicted_wall_seconds": round(self.seconds / jobs, 3),
+            "predicted_bytes_per_worker": self.worker_bytes,
+            "available_bytes": available_memory(),
+            "jobs": jobs,
+        }
+
+
+def plan_analysis(
+    run_path: Path | str,
+    *,
+    complex: str = "rips",
+    homology_dimensions: Sequence[int] = (0, 1),
+    points: int = 500,
+    replicates: int = 8,
+    normalize: str = "mean_distance",
+    metric: str = "euclidean",
+    per_class: bool = False,
+    overlapping: bool = False,
+    null: str = "gaussian",
+    max_edge_length: float = np.inf,
+    coeff: int = 2,
+    seed: int = 0,
+) -> Plan:
+    """Check the parameters against the RUN and lay out the tasks; computes nothing.
+
+    Parameters are those of `analyze`.
+    """
+    dimensions = _check_parameters(complex, homology_dimensions, null)
+    activations = open_run(run_path)
+    assert activations.run is not None
+    run = Run.open(activations.run)
+    cloud_set = clouds(
+        activations,
+        points=points,
+        replicates=replicates,
+        normalize=normalize,
+        per_class=per_class,
+        overlapping=overlapping,
+        seed=seed,
+    )
+    spec = {
+        "complex": complex,
+        "homology_dimensions": list(dimensions),
+        "points": points,
+        "replicates": replicates,
+        "normalize": normalize,
+        "metric": metric,
+        "per_class": per_class,
+        "overlapping": overlapping,
+        "null": null,
+        "max_edge_length": max_edge_length,
+        "coeff": coeff,
+        "seed": seed,
+        "code": code_hash(),
+    }
+    folder = run.path / "results" / task_key(spec)[:12]
+    tasks = _tasks(run, cloud_set, spec, folder)
+    ledger = Ledger(folder / "ledger")
+    todo = [task for task in tasks if not ledger.done(task.key)]
+    seconds, peak = _predict(run, todo, spec)
+    return Plan(run.path, folder, spec, tasks, len(tasks) - len(todo), seconds, peak)
+
+
+def _check_parameters(
+    complex: str, homology_dimensions: Sequence[int], null: str
+) -> tuple[int, ...]:
+    if complex != "rips":
+        msg = f"analyze(complex={complex!r}): this version filters point clouds with 'rips' only."
+        raise UsageError(msg)
+    dimensions = tuple(int(k) for k in homology_dimensions)
+    if not dimensions or min(dimensions) < 0 or len(set(dimensions)) != len(dimensions):
+        msg = f"analyze(homology_dimensions={dimensions}): give distinct degrees >= 0, e.g. (0, 1)."
+        raise UsageError(msg)
+    if null not in ("gaussian", "none"):
+        msg = f"analyze(null={null!r}): choose 'gaussian' or 'none'."
+        raise UsageError(msg)
+    return dimensions
+
+
+def _tasks(run: Run, cloud_set: CloudSet, spec: Mapping[str, Any], folder: Path) -> list[Task]:
+    activations = cloud_set.activations
+    hashes = {layer: run.layer_hash(layer) for layer in activations.layers}
+    tasks = []
+    for layer, draw in cloud_set:
+        rows = draw.rows.tolist()
+        identity = {
+            "analysis": dict(spec),
+            "layer": layer,
+            "replicate": draw.replicate,
+            "label": draw.label,
+            "rows": content_hash(json.dumps(rows).encode()),
+            "input": hashes[layer],
+        }
+        key = task_key(identity)
+        payload = {
+            **spec,
+            "run": str(run.path),
+            "folder": str(folder),
+            "key": key,
+            "layer": layer,
+            "depth": activations.depth(layer),
+            "replicate": draw.replicate,
+            "label": draw.label,
+            "rows": rows,
+            "input": hashes[layer],
+        }
+        name = f"{layer}, replicate {draw.replicate}" + (f", {draw.label}" if draw.label else "")
+        tasks.append(Task(key, name, payload))
+    return tasks
+
+
+def _predict(run: Run, todo: Sequence[Task], spec: Mapping[str, Any]) -> tuple[float, int]:
+    """CPU seconds of the tasks to do, and the peak memory of a worker."""
+    from toposcope.homology.cost import estimate_cost
+
+    dimensions, clouds_each = tuple(spec["homology_dimensions"]), 1 + (spec["null"] != "none")
+    costs: dict[int, tuple[float, int]] = {}
+    seconds, peak = 0.0, 0
+    for task in todo:
+        d = int(np.prod(run.layers[task.payload["layer"]]["shape"], dtype=np.int64))
+        if d not in costs:
+            costs[d] = estimate_cost(spec["points"], d, dimensions)
+        seconds += clouds_each * costs[d][0]
+        peak = max(peak, costs[d][1])
+    return seconds, peak
+
+
+def available_memory() -> int:
+    """Bytes of memory that can be taken without swapping."""
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        for line in meminfo.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def refuse_what_cannot_fit(plan: Plan, jobs: int) -> None:
+    """Refuse an analysis whose workers would not fit in memory, before anything is computed."""
+    room = available_memory()
+    needed = plan.worker_bytes * min(jobs, max(len(plan.tasks) - plan.done, 1))
+    if needed <= room:
+        return
+    points = int(plan.spec["points"] * np.sqrt(room / needed) * 0.9)
+    msg = (
+        f"analyze(): {jobs} workers would need about {needed / 2**30:.1f} GiB, "
+        f"{room / 2**30:.1f} GiB are available. Pass points={points} or less, fewer jobs, or "
+        "lower homology_dimensions."
+    )
+    raise UsageError(msg)
+
+
+def analyze(
+    activations: ActivationSet | Path | str,
+    *,
+    complex: str = "rips",
+    homology_dimensions: Sequence[int] = (0, 1),
+    points: int = 500,
+    replicates: int = 8,
+    normalize: str = "mean_distance",
+    metric: str = "euclidean",
+    per_class: bool = False,
+    overlapping: bool = False,
+    null: str = "gaussian",
+    max_edge_length: float = np.inf,
+    coeff: int = 2,
+    seed: int = 0,
+    level: float = 0.95,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+) -> Analysis:
+    """Measure the topology and geometry of every layer of a RUN.
+
+    Parameters
+    ----------
+    activations
+        A RUN folder, an `ActivationSet` opened from one, or one made by `from_arrays`.
+    complex
+        What is filtered: "rips", the Vietoris-Rips complex of clouds with one point per sample.
+    homology_dimensions
+        Degrees of homology.
+    points, replicates, normalize, per_class, overlapping, seed
+        As in `clouds`: `replicates` disjoint draws of `points` samples each.
+    metric
+        "euclidean", "cosine" or "correlation".
+    null
+        "gaussian" measures a matched Gaussian cloud beside each cloud; "none" does not.
+    max_edge_length
+        Largest edge of the filtration, in normalized units.
+    coeff
+        Prime field of the coefficients.
+    level
+        Coverage of the intervals.
+    jobs
+        Worker processes; None for one per CPU. The numbers do not depend on it.
+    progress
+        See `toposcope.progress`.
+
+    Returns
+    -------
+    An `Analysis`. Tasks that failed are in `.failures`; everything else is complete.
+
+    Examples
+    --------
+    >>> from toposcope.store import from_arrays
+    >>> X = np.random.default_rng(0).normal(size=(90, 4))
+    >>> found = analyze(from_arrays({"block": X}), points=30, replicates=3, jobs=0)
+    >>> bool(found.intervals.query("statistic == 'n_pairs' and homology_dimension == 0")
+    ...      ["mean"].eq(29).all())
+    True
+    """
+    parameters = {
+        "complex": complex,
+        "homology_dimensions": homology_dimensions,
+        "points": points,
+        "replicates": replicates,
+        "normalize": normalize,
+        "metric": metric,
+        "per_class": per_class,
+        "overlapping": overlapping,
+        "null": null,
+        "max_edge_length": max_edge_length,
+        "coeff": coeff,
+        "seed": seed,
+    }
+    if not 0.0 < level < 1.0:
+        msg = f"analyze(level={level}): needed is a coverage between 0 and 1, e.g. 0.95."
+        raise UsageError(msg)
+    with ExitStack() as stack:
+        if isinstance(activations, ActivationSet) and activations.run is None:
+            # Arrays in memory take the path of captured ones: through a RUN, here a fleeting one.
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="toposcope-")))
+            save_arrays(activations, folder)
+            found = _analyze_run(folder, parameters, level, jobs, progress)
+            return replace(found, run=None, activations=activations)
+        path = activations.run if isinstance(activations, ActivationSet) else Path(activations)
+        assert path is not None
+        return _analyze_run(path, parameters, level, jobs, progress)
+
+
+def _analyze_run(
+    path: Path,
+    parameters: Mapping[str, Any],
+    level: float,
+    jobs: int | None,
+    progress: Progress | None,
+) -> Analysis:
+    plan = plan_analysis(path, **parameters)
+    refuse_what_cannot_fit(plan, default_jobs() if jobs is None else jobs)
+    run_plan(plan, level=level, jobs=jobs, progress=progress)
+    return load_analysis(path, plan.folder.name)
+
+
+def run_plan(
+    plan: Plan, *, level: float = 0.95, jobs: int | None = None, progress: Progress | None = None
+) -> None:
+    """Do the tasks of a plan that are not done, compact the results, make them the current ones."""
+    from toposcope import homology
+    from toposcope.measure import measure
+
+    ledger = Ledger(plan.folder / "ledger")
+    with lock_folder(plan.run):
+        put_json(plan.folder / "spec.json", {**plan.spec, "level": level, "versions": versions()})
+        if plan.done < len(plan.tasks):
+            # Kernels are compiled here, once, so that workers find them in the cache.
+            homology.warm_up()
+        run_tasks(measure, plan.tasks, ledger=ledger, jobs=jobs, progress=progress)
+        entries = [(task, ledger.entry(task.key)) for task in plan.tasks]
+        parts = [
+            (plan.folder / "parts" / f"{task.key}.parquet", entry["part"])
+            for task, entry in entries
+            if entry is not None and entry["status"] == "done"
+        ]
+        failures = [
+            {
+                "task": task.title,
+                "layer": task.payload["layer"],
+                "replicate": task.payload["replicate"],
+                "reason": entry["reason"],
+                "traceback": entry["traceback"],
+            }
+            for task, entry in entries
+            if entry is not None and entry["status"] == "failed"
+        ]
+        if not parts:
+            reasons = sorted({failure["reason"] for failure in failures})
+            msg = f"analyze(): all {len(plan.tasks)} tasks failed: {'; '.join(reasons)[:500]}"
+            raise StoreError(msg)
+        results.compact(plan.folder, parts)
+        put_json(plan.folder / "failures.json", failures)
+        put_json(plan.run / "results" / "current.json", {"analysis": plan.folder.name})
+
+
+def load_analysis(path: Path | str, analysis: str | None = None) -> Analysis:
+    """The finished analysis of a RUN: the one named, or the last one.
+
+    Parameters
+    ----------
+    path
+        RUN folder.
+    analysis
+        Name of a folder in RUN/results; None for the last one finished.
+    """
+    activations = open_run(path)
+    assert activations.run is not None
+    folder = results.current_folder(activations.run, analysis)
+    spec = read_json(folder / "spec.json")
+    attrs = {
+        **activations.attrs,
+        **{key: value for key, value in spec.items() if key not in ("versions",)},
+        "n": activations.n,
+        "analysis": folder.name,
+        "versions": {**activations.attrs.get("versions", {}), **spec["versions"]},
+        "conventions": CONVENTIONS,
+        "class_names": list(activations.class_names),
+        "commands": _commands(activations, spec),
+        "warnings": _warnings(activations, spec),
+    }
+    return Analysis.load(
+        folder,
+        name=str(activations.attrs.get("name") or activations.attrs.get("model") or folder.name),
+        failures=read_json(folder / "failures.json"),
+        attrs=attrs,
+        activations=activations,
+        run=activations.run,
+    )
+
+
+def analyze_command(run: Path | str, spec: Mapping[str, Any]) -> str:
+    """The command line that computes an analysis."""
+    import shlex
+
+    words = ["toposcope", "analyze", str(run)]
+    words += ["--homology", ",".join(map(str, spec["homology_dimensions"]))]
+    words += ["--points", str(spec["points"]), "--replicates", str(spec["replicates"])]
+    words += ["--normalize", spec["normalize"], "--metric", spec["metric"]]
+    words += ["--seed", str(spec["seed"]), "--null", spec["null"], "--level", str(spec["level"])]
+    words += ["--per-class"] * spec["per_class"] + ["--overlapping"] * spec["overlapping"]
+    if spec["coeff"] != 2:
+        words += ["--coeff", str(spec["coeff"])]
+    if np.isfinite(spec["max_edge_length"]):
+        words += ["--max-edge-length", str(spec["max_edge_length"])]
+    return shlex.join(words)
+
+
+def _commands(activations: ActivationSet, spec: Mapping[str, Any]) -> list[str]:
+    capture = activations.attrs.get("command")
+    analyze_line = analyze_command(activations.run or "RUN", spec)
+    return [*([capture] if capture else []), analyze_line]
+
+
+def _warnings(activations: ActivationSet, spec: Mapping[str, Any]) -> list[str]:
+    found = []
+    for layer, count in (activations.attrs.get("nonfinite") or {}).items():
+        found.append(f"layer {layer}: {count} samples hold non-finite values; it was not measured")
+    if spec["overlapping"]:
+        found.append(
+            "draws overlap: intervals are widened for it, and draws are no permutation units"
+        )
+    if spec["normalize"] == "none":
+        found.append("activations are not normalized: the sign of depth trends follows their scale")
+    if not spec["per_class"] and activations.labels is not None:
+        k = len(np.unique(activations.labels))
+        found.append(
+            f"classes are pooled: the last layers of a classifier form about {k} clusters by "
+            "construction"
+        )
+    return found
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides numbers."""
+    from importlib.metadata import version
+
+    return {name: version(name) for name in ("toposcope", "numpy", "numba", "scipy", "gudhi")}

@@ -1,0 +1,450 @@
+"""Results of an analysis: Parquet parts, their compaction, and the `Analysis` noun.
+
+Every task puts one part: long tidy rows, in which a diagram is a row with the lists `births` and
+`deaths` and a loop a row with the list `samples`. When all tasks are ticked off, the parts are
+compacted into three tables in canonical order; compaction is pure and can be done again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toposcope.errors import DamagedError, StoreError
+from toposcope.stats import mean_interval
+from toposcope.store import content_hash, put, put_json, read_json
+from toposcope.types import DATA_CLOUD, ActivationSet, DiagramKey, DiagramSet, _html_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+KEY_COLUMNS = ["layer", "depth", "label", "cloud", "homology_dimension", "statistic"]
+TABLE_COLUMNS = [
+    *KEY_COLUMNS[:4],
+    "replicate",
+    *KEY_COLUMNS[4:],
+    "value",
+    "status",
+    "reason",
+    "points",
+]
+DIAGRAM, LOOP = "diagram", "loop"
+OK = "ok"
+
+
+def _schema() -> pa.Schema:
+    import pyarrow as pa
+
+    numbers = pa.list_(pa.float64())
+    return pa.schema(
+        [
+            ("layer", pa.string()),
+            ("depth", pa.float64()),
+            ("label", pa.string()),
+            ("cloud", pa.string()),
+            ("replicate", pa.int64()),
+            ("homology_dimension", pa.int64()),
+            ("statistic", pa.string()),
+            ("value", pa.float64()),
+            ("status", pa.string()),
+            ("reason", pa.string()),
+            ("points", pa.int64()),
+            ("births", numbers),
+            ("deaths", numbers),
+            ("samples", pa.list_(pa.int64())),
+        ]
+    )
+
+
+class Rows:
+    """Collects the rows of one task; every row shares the place given here."""
+
+    def __init__(self, **place: object) -> None:
+        self._place = place
+        self.rows: list[dict[str, Any]] = []
+
+    def value(
+        self, statistic: str, value: float, *, homology_dimension: int | None = None, **more: object
+    ) -> None:
+        """Add one number; a non-finite one is recorded as undefined."""
+        row: dict[str, Any] = {
+            **self._place,
+            "statistic": statistic,
+            "homology_dimension": homology_dimension,
+            "value": float(value),
+            "status": OK,
+            "reason": "",
+            **more,
+        }
+        if row["status"] == OK and not np.isfinite(row["value"]):
+            row |= {"value": None, "status": "undefined", "reason": "the diagram has no pairs"}
+        self.rows.append(row)
+
+    def missing(
+        self,
+        statistic: str,
+        status: str,
+        reason: str,
+        *,
+        homology_dimension: int | None = None,
+        **more: object,
+    ) -> None:
+        """Add a number that could not be computed, and why."""
+        self.rows.append(
+            {
+                **self._place,
+                "statistic": statistic,
+                "homology_dimension": homology_dimension,
+                "value": None,
+                "status": status,
+                "reason": reason,
+                **more,
+            }
+        )
+
+    def diagram(self, pairs: NDArray[np.float64], homology_dimension: int, **more: object) -> None:
+        """Add one diagram."""
+        self.rows.append(
+            {
+                **self._place,
+                "statistic": DIAGRAM,
+                "homology_dimension": homology_dimension,
+                "value": None,
+                "status": OK,
+                "reason": "",
+                "births": pairs[:, 0],
+                "deaths": pairs[:, 1],
+                **more,
+            }
+        )
+
+    def loop(self, birth: float, death: float, samples: Sequence[int]) -> None:
+        """Add the samples on one H1 loop."""
+        self.rows.append(
+            {
+                **self._place,
+                "statistic": LOOP,
+                "homology_dimension": 1,
+                "value": None,
+                "status": OK,
+                "reason": "",
+                "births": [birth],
+                "deaths": [death],
+                "samples": list(samples),
+            }
+        )
+
+
+def put_part(path: Path, rows: Iterable[Mapping[str, Any]]) -> str:
+    """Put the rows of one task as a Parquet file; returns the hash of its bytes."""
+    import pyarrow as pa
+
+    table = pa.Table.from_pylist(list(rows), schema=_schema())
+    data = _parquet_bytes(table)
+    put(path, data)
+    return content_hash(data)
+
+
+def _parquet_bytes(table: pa.Table) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def read_part(path: Path, expected: str | None = None) -> pa.Table:
+    """Read a part; with the hash its tick recorded, damage is found before any number is used."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        data = path.read_bytes()
+        if expected is not None and content_hash(data) != expected:
+            msg = f"{path} does not match its recorded hash. Delete it and its tick, analyze again."
+            raise DamagedError(msg)
+        return pq.read_table(pa.BufferReader(data))
+    except (OSError, pa.ArrowInvalid) as error:
+        msg = f"{path} cannot be read ({error}). Delete it and its tick, then analyze again."
+        raise DamagedError(msg) from error
+
+
+def compact(folder: Path, parts: Sequence[tuple[Path, str]]) -> str:
+    """Write table, diagrams and loops from the parts, in the order given; returns their digest.
+
+    The digest covers every value and nothing else, so it is the same after a kill and a resume.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    tables = [read_part(path, expected) for path, expected in parts]
+    whole = pa.concat_tables(tables) if tables else _schema().empty_table()
+    kind = whole["statistic"]
+    is_diagram, is_loop = pc.equal(kind, DIAGRAM), pc.equal(kind, LOOP)
+    numbers = whole.filter(pc.invert(pc.or_(is_diagram, is_loop)))
+    outputs = {
+        "table": numbers.select(TABLE_COLUMNS),
+        "diagrams": whole.filter(is_diagram).drop_columns(["samples", "value"]),
+        "loops": whole.filter(is_loop).drop_columns(["value", "status", "reason"]),
+    }
+    hashes = {}
+    for name, table in outputs.items():
+        data = _parquet_bytes(table.combine_chunks())
+        put(folder / f"{name}.parquet", data)
+        hashes[name] = content_hash(data)
+    digest = content_hash(repr([_value_hash(table) for table in outputs.values()]).encode())
+    put_json(folder / "done.json", {"digest": digest, "files": hashes})
+    return digest
+
+
+def _value_hash(table: pa.Table) -> str:
+    """Hash of the values of a table, independent of the Parquet writer."""
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table.combine_chunks(), max_chunksize=max(len(table), 1))
+    return content_hash(sink.getvalue())
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """What `analyze` returns and `report` takes: one network, measured layer by layer.
+
+    Parameters
+    ----------
+    name
+        Shown as the name of the run.
+    table
+        Tidy numbers, one row per (layer, draw, statistic); see docs/architecture.md.
+    intervals
+        Means over replicates with intervals of stated coverage.
+    diagrams
+        All persistence diagrams.
+    loops
+        Samples on the longest H1 loops of each layer.
+    failures
+        Tasks that could not be done: {"task", "layer", "replicate", "reason", "traceback"}.
+    attrs
+        Parameters, conventions, versions, commands, top1.
+    activations
+        The activations behind it, or None.
+    run
+        The RUN folder, or None.
+    """
+
+    name: str
+    table: pd.DataFrame = field(repr=False)
+    intervals: pd.DataFrame = field(repr=False)
+    diagrams: DiagramSet
+    loops: pd.DataFrame = field(repr=False)
+    failures: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    attrs: dict[str, Any] = field(default_factory=dict, repr=False)
+    activations: ActivationSet | None = field(default=None, repr=False)
+    run: Path | None = None
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Layers in network order."""
+        return tuple(dict.fromkeys(self.table["layer"]))
+
+    def thumbnails(self, rows: Sequence[int]) -> NDArray[np.uint8] | None:
+        """(m, h, w[, 3]) small pictures of some samples; None when the data are no images."""
+        if self.run is None:
+            return None
+        from toposcope.store import Run
+
+        run = Run.open(self.run)
+        if "@thumbnail" not in run.layers:
+            return None
+        return run.read("@thumbnail", np.asarray(rows, dtype=np.intp)).astype(np.uint8)
+
+    @classmethod
+    def load(cls, folder: Path, **context: Any) -> Self:
+        """Read the compacted tables of a finished analysis, verified against their hashes."""
+        done = read_json(folder / "done.json")
+        tables = {
+            name: read_part(folder / f"{name}.parquet", expected)
+            for name, expected in done["files"].items()
+        }
+        table = frame(tables["table"])
+        attrs = context["attrs"]
+        overlap = attrs["points"] / attrs["n"] if attrs["overlapping"] else 0.0
+        return cls(
+            table=table,
+            intervals=intervals(table, level=attrs["level"], overlap=overlap),
+            diagrams=_diagrams(tables["diagrams"], attrs),
+            loops=_loops(tables["loops"]),
+            **context,
+        )
+
+    def _repr_html_(self) -> str:
+        shown = self.intervals
+        keep = (shown["cloud"] == DATA_CLOUD) & (shown["status"] == OK)
+        rows = [
+            (
+                r.layer,
+                r.statistic,
+                r.homology_dimension,
+                f"{r.mean:.4g} [{r.low:.4g}, {r.high:.4g}]",
+            )
+            for r in shown[keep].itertuples()
+        ]
+        return _html_table(
+            f"Analysis {self.name!r}: {len(self.layers)} layers",
+            ("layer", "statistic", "H", "mean [interval]"),
+            rows,
+        )
+
+
+def analysis_of_diagrams(diagrams: DiagramSet, *, level: float = 0.95) -> Analysis:
+    """An `Analysis` of diagrams computed by hand: their statistics, without loops or dimensions."""
+    from toposcope.summaries import summarize
+
+    attrs = {
+        "n": None,
+        "step": None,
+        "top1": None,
+        "overlapping": False,
+        "level": level,
+        "null": "none",
+        "warnings": [],
+        "commands": [],
+        "versions": {},
+        "conventions": {},
+        "class_names": [],
+        "replicates": len(diagrams.replicates),
+        "points": max((key.points for key in diagrams.keys), default=0),
+        **diagrams.attrs,
+    }
+    table = summarize(diagrams)
+    overlap = attrs["points"] / attrs["n"] if attrs["overlapping"] else 0.0
+    return Analysis(
+        name=str(attrs.get("name") or attrs.get("model") or "diagrams"),
+        table=table,
+        intervals=intervals(table, level=level, overlap=overlap),
+        diagrams=diagrams,
+        loops=_loops(_schema().empty_table()),
+        attrs=attrs,
+    )
+
+
+def frame(table: pa.Table) -> pd.DataFrame:
+    """Arrow table as a DataFrame with a nullable integer `homology_dimension`."""
+    import pandas as pd
+
+    out = table.to_pandas()
+    degree = table["homology_dimension"].to_pylist()
+    out["homology_dimension"] = pd.array(degree, dtype="Int64")
+    return out
+
+
+def intervals(table: pd.DataFrame, *, level: float = 0.95, overlap: float = 0.0) -> pd.DataFrame:
+    """Mean over replicates with a t-interval, for every statistic of a tidy table.
+
+    Parameters
+    ----------
+    table
+        Tidy numbers, as from `summarize` or `Analysis.table`.
+    level
+        Coverage of each interval.
+    overlap
+        points / n when draws overlap, else 0; see `stats.mean_interval`.
+
+    Returns
+    -------
+    One row per (layer, label, cloud, homology_dimension, statistic) with `mean`, `low`, `high`,
+    `level`, `replicates`, `method`, `status`, `reason`. Where some replicates have no value the
+    status says so and the interval is over those that have one.
+    """
+    import pandas as pd
+
+    out = []
+    for key, group in table.groupby(KEY_COLUMNS, sort=False, dropna=False):
+        good = group[group["status"] == OK]
+        row = dict(zip(KEY_COLUMNS, key, strict=True)) | {"level": level, "replicates": len(good)}
+        row["method"] = "t, overlapping draws" if overlap else "t, disjoint draws"
+        if len(good):
+            found = mean_interval(good["value"].to_numpy(float), level=level, overlap=overlap)
+            row |= {"mean": found.value, "low": found.low, "high": found.high}
+        else:
+            row |= {"mean": np.nan, "low": np.nan, "high": np.nan}
+        bad = group[group["status"] != OK]
+        row["status"] = bad["status"].iloc[0] if len(bad) else OK
+        row["reason"] = bad["reason"].iloc[0] if len(bad) else ""
+        if len(good) == 1 and not len(bad):
+            row |= {"status": "one_replicate", "reason": "one replicate has no spread"}
+        out.append(row)
+    columns = [
+        *KEY_COLUMNS,
+        "mean",
+        "low",
+        "high",
+        "level",
+        "replicates",
+        "method",
+        "status",
+        "reason",
+    ]
+    result = pd.DataFrame(out, columns=columns)
+    result["homology_dimension"] = result["homology_dimension"].astype("Int64")
+    return result
+
+
+def _diagrams(table: pa.Table, attrs: Mapping[str, Any]) -> DiagramSet:
+    keys, pairs = [], []
+    births, deaths = table["births"].combine_chunks(), table["deaths"].combine_chunks()
+    columns = {
+        name: table[name].to_pylist()
+        for name in (
+            "layer",
+            "depth",
+            "replicate",
+            "homology_dimension",
+            "label",
+            "cloud",
+            "points",
+        )
+    }
+    for i in range(len(table)):
+        keys.append(DiagramKey(**{name: values[i] for name, values in columns.items()}))
+        pairs.append(
+            np.column_stack(
+                [
+                    births[i].values.to_numpy(zero_copy_only=False),
+                    deaths[i].values.to_numpy(zero_copy_only=False),
+                ]
+            ).reshape(-1, 2)
+        )
+    return DiagramSet(tuple(keys), tuple(pairs), attrs)
+
+
+def _loops(table: pa.Table) -> pd.DataFrame:
+    out = table.select(["layer", "depth", "label", "replicate", "samples"]).to_pandas()
+    out["birth"] = [values[0] for values in table["births"].to_pylist()]
+    out["death"] = [values[0] for values in table["deaths"].to_pylist()]
+    return out
+
+
+def current_folder(run: Path, analysis: str | None = None) -> Path:
+    """Folder of the analysis to show: the one named, or the last one finished."""
+    results = run / "results"
+    if analysis is None:
+        pointer = results / "current.json"
+        if not pointer.exists():
+            msg = f"{run} has no finished analysis. Run 'toposcope analyze {run}' first."
+            raise StoreError(msg)
+        analysis = read_json(pointer)["analysis"]
+    folder = results / str(analysis)
+    if not (folder / "done.json").exists():
+        known = sorted(p.parent.name for p in results.glob("*/done.json"))
+        msg = f"{run} has no finished analysis {analysis!r}; finished are: {known or 'none'}."
+        raise StoreError(msg)
+    return folder

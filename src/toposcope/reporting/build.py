@@ -1,0 +1,215 @@
+"""Write the report: one HTML file that opens offline, with every script pinned by its hash."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from toposcope.errors import UsageError
+from toposcope.reporting import sentences
+from toposcope.reporting.payload import report_payload, to_json
+from toposcope.results import Analysis
+from toposcope.stats import Effect
+from toposcope.store import put
+
+PLOTLY = "plotly-cartesian.min.js"
+"""plotly.js-cartesian-dist-min 4.1.1 of the npm registry, unchanged; MIT, plotly-LICENSE.txt."""
+
+SCRIPTS = (
+    PLOTLY,
+    "core.js",
+    "depth.js",
+    "layer.js",
+    "network.js",
+    "loops.js",
+    "table.js",
+    "main.js",
+)
+
+
+def report(
+    analyses: Analysis | Sequence[Analysis],
+    to: Path | str = "report.html",
+    *,
+    title: str | None = None,
+) -> Path:
+    """Write one self-contained HTML file about one or several analyses.
+
+    Parameters
+    ----------
+    analyses
+        One analysis, or several: models side by side, or checkpoints of one model.
+    to
+        File to write; its folder is made.
+    title
+        Heading of the report; by default the names of the models.
+
+    Returns
+    -------
+    Path of the file.
+
+    Raises
+    ------
+    UsageError
+        Nothing to report.
+    """
+    from toposcope.findings import findings
+
+    chosen = [analyses] if isinstance(analyses, Analysis) else list(analyses)
+    return write_report(chosen, findings(chosen), to, title=title)
+
+
+def write_report(
+    analyses: Sequence[Analysis],
+    effects: Sequence[Effect],
+    to: Path | str,
+    *,
+    title: str | None = None,
+) -> Path:
+    """Write the report of given analyses and effects.
+
+    Parameters
+    ----------
+    analyses
+        At least one.
+    effects
+        Changes, clearest first, as from `findings`.
+    to
+        File to write.
+    title
+        Heading; by default the names of the models.
+
+    Returns
+    -------
+    Path of the file.
+    """
+    path = Path(to)
+    text = render(analyses, effects, title=title)
+    # File names may hold bytes that are no text; they are shown with a question mark.
+    put(path, text.encode("utf-8", "replace"))
+    return path
+
+
+def render(
+    analyses: Sequence[Analysis], effects: Sequence[Effect], *, title: str | None = None
+) -> str:
+    """The report as HTML text."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    if not analyses:
+        msg = "report(): no analysis given. Pass one or more, as returned by ts.analyze()."
+        raise UsageError(msg)
+    environment = Environment(
+        loader=PackageLoader("toposcope", "reporting/templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    payload = report_payload(analyses)
+    scripts = [static(name) for name in SCRIPTS]
+    return environment.get_template("report.html").render(
+        csp=content_security_policy(scripts),
+        style=Markup(static("report.css")),
+        scripts=[Markup(text) for text in scripts],
+        # `to_json` escapes what could end the element; autoescape would break the JSON.
+        data=Markup(to_json(payload)),
+        **context(analyses, effects, payload, title),
+    )
+
+
+def context(
+    analyses: Sequence[Analysis],
+    effects: Sequence[Effect],
+    payload: dict[str, Any],
+    title: str | None,
+) -> dict[str, Any]:
+    """Everything the template shows as text; autoescaped there."""
+    models = list(dict.fromkeys(str(a.attrs.get("model") or a.name) for a in analyses))
+    return {
+        "title": title or f"The shape of data inside {', '.join(models)}",
+        "runs": [
+            identity(analysis, run["style"])
+            for analysis, run in zip(analyses, payload["runs"], strict=True)
+        ],
+        "answer": sentences.answer(analyses, effects),
+        "changes": sentences.other_changes(effects),
+        "looked_at": effects[0].looked_at if effects else 0,
+        "changes_level": f"{100 * effects[0].level:g} %" if effects else "",
+        "failures": [
+            {"run": a.name, **{k: failure.get(k) for k in ("layer", "replicate", "reason", "task")}}
+            for a in analyses
+            for failure in a.failures
+        ],
+        "warnings": [(a.name, text) for a in analyses for text in a.attrs.get("warnings") or ()],
+        "methods": sentences.methods(analyses),
+        "meanings": sentences.meanings(list(payload["statistics"])),
+        "versions": _versions(analyses),
+        "commands": _commands(analyses),
+        "has_loops": any(run["loops"] for run in payload["runs"]),
+        "has_pictures": bool(payload["pictures"]),
+        "overlapping": any(a.attrs.get("overlapping") for a in analyses),
+    }
+
+
+def identity(analysis: Analysis, style: dict[str, Any]) -> dict[str, Any]:
+    """Who a run is: one row of the first table."""
+    a = analysis.attrs
+    return {
+        "name": analysis.name,
+        "style": style,
+        "model": str(a.get("model") or ""),
+        "step": "" if a.get("step") is None else f"{int(a['step']):,}",
+        "data": str(a.get("data") or ""),
+        "pool": str(a.get("pool") or ""),
+        "layers": str(len(analysis.layers)),
+        "n": f"{int(a['n']):,}",
+        "draws": f"{a['replicates']} × {int(a['points']):,}",
+        "normalize": str(a.get("normalize") or ""),
+        "top1": sentences.top1_text(analysis),
+    }
+
+
+def _versions(analyses: Sequence[Analysis]) -> list[tuple[str, str]]:
+    found: dict[str, dict[str, None]] = {}
+    for analysis in analyses:
+        for name, version in dict(analysis.attrs.get("versions") or {}).items():
+            found.setdefault(str(name), {})[str(version)] = None
+    return [(name, ", ".join(values)) for name, values in found.items()]
+
+
+def _commands(analyses: Sequence[Analysis]) -> str:
+    import shlex
+
+    lines = dict.fromkeys(str(c) for a in analyses for c in a.attrs.get("commands") or ())
+    runs = [str(a.run) for a in analyses if a.run is not None]
+    if len(runs) == len(analyses):
+        lines[shlex.join(["toposcope", "report", *runs, "-o", "report.html"])] = None
+    return "\n".join(lines)
+
+
+def static(name: str) -> str:
+    """A file of reporting/static."""
+    return files("toposcope").joinpath("reporting", "static", name).read_text("utf-8")
+
+
+def content_security_policy(scripts: Sequence[str]) -> str:
+    """Policy that runs these scripts and loads nothing from anywhere.
+
+    >>> content_security_policy(["1"])[:57]
+    "default-src 'none'; script-src 'sha256-a4ayc/80/OGda4BO/1"
+    """
+    hashes = [
+        base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+        for text in scripts
+    ]
+    allowed = " ".join(f"'sha256-{one}'" for one in hashes)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )

@@ -1,0 +1,59 @@
+"""`report`: turn whatever the user holds into analyses, find what stands out, write the file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from toposcope.errors import UsageError
+from toposcope.findings import findings
+from toposcope.pipeline import load_analysis
+from toposcope.reporting.build import write_report
+from toposcope.results import Analysis, analysis_of_diagrams
+from toposcope.types import ActivationSet, DiagramSet
+
+
+def report(
+    items: Sequence[Any] | Any,
+    *,
+    to: Path | str = "report.html",
+    title: str | None = None,
+    analysis: str | None = None,
+) -> Path:
+    """Write one self-contained HTML report; returns its path.
+
+    Parameters
+    ----------
+    items
+        RUN folders, `Analysis`, `ActivationSet` of analyzed RUNs, or `DiagramSet`; one or several.
+    to
+        File to write; it opens offline and asks the network for nothing.
+    title
+        Heading; by default made from the names of the runs.
+    analysis
+        Which analysis of each RUN; None for the last one finished.
+    """
+    several = isinstance(items, (list, tuple))
+    analyses = [as_analysis(item, analysis) for item in (items if several else [items])]
+    if not analyses:
+        msg = "report(): got no runs; pass at least one RUN folder or Analysis."
+        raise UsageError(msg)
+    return write_report(analyses, findings(analyses), Path(to), title=title)
+
+
+def as_analysis(item: object, analysis: str | None = None) -> Analysis:
+    """An `Analysis` from anything `report` accepts."""
+    if isinstance(item, Analysis):
+        return item
+    if isinstance(item, DiagramSet):
+        return analysis_of_diagrams(item)
+    if isinstance(item, ActivationSet) and item.run is not None:
+        return load_analysis(item.run, analysis)
+    if isinstance(item, (str, Path)):
+        return load_analysis(item, analysis)
+    msg = (
+        f"report(): cannot show a {type(item).__name__}; pass RUN folders, the Analysis that "
+        "toposcope.analyze() returns, or the DiagramSet that toposcope.rips() returns."
+    )
+    raise UsageError(msg)

@@ -1,0 +1,252 @@
+"""Everything the browser draws, as compact JSON: rounded numbers, each curve once."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from toposcope import panels
+from toposcope.reporting.colors import run_styles
+from toposcope.reporting.pictures import Album, loops_payload
+from toposcope.reporting.statistics import UNITS, describe
+from toposcope.results import OK, Analysis
+from toposcope.types import DATA_CLOUD
+
+NULL_CLOUD = "gaussian"
+PAIRS_BUDGET = 200_000
+"""Pairs in one report (about 2 MB); beyond it only replicate 0, longest pairs first."""
+CURVES_BUDGET = 2_000
+"""Betti curves in one report; beyond it only their means."""
+LEVELS = 3
+"""Landscape levels drawn for one layer."""
+
+Array = NDArray[np.float64]
+
+
+def compact(values: Any, digits: int = 4) -> Any:
+    """Numbers as nested lists rounded to significant digits; non-finite ones become None.
+
+    >>> compact(np.array([1.23456, np.nan, 2.0]))
+    [1.235, None, 2]
+    """
+    if isinstance(values, (list, tuple)):
+        return [compact(value, digits) for value in values]
+    if isinstance(values, np.ndarray):
+        return [compact(value, digits) for value in values.tolist()]
+    if not math.isfinite(values):
+        return None
+    rounded = float(f"{values:.{digits}g}")
+    return int(rounded) if rounded == int(rounded) else rounded
+
+
+def to_json(data: Any) -> str:
+    r"""JSON that is safe inside a <script> element.
+
+    >>> print(to_json("</script>"))
+    "\u003c/script\u003e"
+    """
+    text = json.dumps(data, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    # Lone surrogates come from undecodable file names and cannot be written as UTF-8.
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def report_payload(analyses: Sequence[Analysis]) -> dict[str, Any]:
+    """The whole report for the browser: runs, statistics, pictures."""
+    album = Album()
+    plan = pairs_plan(analyses)
+    curves = sum(key.cloud == DATA_CLOUD for a in analyses for key in a.diagrams.keys)
+    styles = run_styles([analysis.attrs for analysis in analyses])
+    runs = [
+        run_payload(analysis, plan, replicate_curves=curves <= CURVES_BUDGET)
+        | {"style": asdict(style), "loops": loops_payload(analysis, index, album)}
+        for index, (analysis, style) in enumerate(zip(analyses, styles, strict=True))
+    ]
+    names = dict.fromkeys(one["stat"] for run in runs for one in run["series"])
+    return {
+        "runs": runs,
+        "statistics": {name: asdict(describe(name)) for name in sorted(names, key=_importance)},
+        "pictures": album.uris,
+        "pairs": plan,
+    }
+
+
+def _importance(statistic: str) -> int:
+    from toposcope.reporting.statistics import STATISTICS
+
+    known = list(STATISTICS)
+    return known.index(statistic) if statistic in known else len(known)
+
+
+def pairs_plan(analyses: Sequence[Analysis]) -> dict[str, Any]:
+    """Which pairs fit: all replicates, or replicate 0 with at most `longest` pairs a diagram."""
+    sizes = [
+        (key.replicate, len(pairs))
+        for analysis in analyses
+        for key, pairs in analysis.diagrams
+        if key.cloud == DATA_CLOUD
+    ]
+    if sum(size for _, size in sizes) <= PAIRS_BUDGET:
+        return {"replicates": "all", "longest": None}
+    first = [size for replicate, size in sizes if replicate == 0]
+    if sum(first) <= PAIRS_BUDGET:
+        return {"replicates": "first", "longest": None}
+    return {"replicates": "first", "longest": max(20, PAIRS_BUDGET // len(first))}
+
+
+def report_layers(analysis: Analysis) -> list[str]:
+    """Layers in network order, those included whose every task failed."""
+    wanted = dict.fromkeys(analysis.layers)
+    wanted |= dict.fromkeys(f["layer"] for f in analysis.failures if f.get("layer"))
+    order = analysis.activations.layers if analysis.activations is not None else ()
+    known = [layer for layer in order if layer in wanted]
+    return known + [layer for layer in wanted if layer not in known]
+
+
+def run_payload(
+    analysis: Analysis, plan: dict[str, Any], *, replicate_curves: bool
+) -> dict[str, Any]:
+    """One analysis for the browser."""
+    attrs = analysis.attrs
+    layers = report_layers(analysis)
+    frame = analysis.intervals
+    labels = list(dict.fromkeys([*frame["label"], *(k.label for k in analysis.diagrams.keys)]))
+    depths = dict(zip(frame["layer"], frame["depth"], strict=True))
+    return {
+        "name": analysis.name,
+        "model": str(attrs.get("model") or analysis.name),
+        "step": attrs.get("step"),
+        "layers": layers,
+        "depth": [depths.get(one, (i + 1) / len(layers)) for i, one in enumerate(layers)],
+        "labels": labels or [""],
+        "unit": UNITS.get(str(attrs.get("normalize")), str(attrs.get("normalize"))),
+        "n": attrs.get("n"),
+        "points": attrs.get("points"),
+        "replicates": attrs.get("replicates"),
+        "level": attrs.get("level"),
+        "series": series_payload(analysis, layers, labels),
+        "shapes": [
+            shape_payload(analysis, layers, label, k, plan, replicate_curves=replicate_curves)
+            | {"label": index, "dim": k}
+            for index, label in enumerate(labels)
+            for k in analysis.diagrams.homology_dimensions
+            if _has(analysis, k, label)
+        ],
+    }
+
+
+def _has(analysis: Analysis, homology_dimension: int, label: str) -> bool:
+    found = analysis.diagrams.select(
+        homology_dimension=homology_dimension, label=label, cloud=DATA_CLOUD
+    )
+    return bool(len(found))
+
+
+def series_payload(
+    analysis: Analysis, layers: list[str], labels: list[str]
+) -> list[dict[str, Any]]:
+    """Intervals as one series over layers per (label, cloud, degree, statistic)."""
+    out = []
+    index = {layer: i for i, layer in enumerate(layers)}
+    by = ["label", "cloud", "homology_dimension", "statistic"]
+    for key, group in analysis.intervals.groupby(by, sort=False, dropna=False):
+        label, cloud, k, statistic = key
+        blank: list[Any] = [None] * len(layers)
+        one: dict[str, Any] = {name: list(blank) for name in ("mean", "low", "high", "reps", "why")}
+        for row in group.itertuples():
+            i = index[str(row.layer)]
+            one["mean"][i], one["low"][i], one["high"][i] = (
+                compact(float(value), 5) for value in (row.mean, row.low, row.high)
+            )
+            one["reps"][i] = int(row.replicates)
+            if row.status != OK:
+                one["why"][i] = f"{row.status}: {row.reason}" if row.reason else row.status
+        one |= {
+            "label": labels.index(label),
+            "cloud": cloud,
+            "dim": None if pd.isna(k) else int(k),
+            "stat": statistic,
+        }
+        out.append(one)
+    return out
+
+
+def shape_payload(
+    analysis: Analysis,
+    layers: list[str],
+    label: str,
+    homology_dimension: int,
+    plan: dict[str, Any],
+    *,
+    replicate_curves: bool,
+) -> dict[str, Any]:
+    """Diagrams, curves and layer distances of one degree, on one grid for all layers."""
+    data = panels.layer_diagrams(analysis.diagrams, homology_dimension, label=label)
+    null = {}
+    if len(
+        analysis.diagrams.select(
+            homology_dimension=homology_dimension, label=label, cloud=NULL_CLOUD
+        )
+    ):
+        null = panels.layer_diagrams(
+            analysis.diagrams, homology_dimension, label=label, cloud=NULL_CLOUD
+        )
+    groups = [*data.values(), *null.values()]
+    grid = panels.common_grid(pairs for group in groups for pairs in group)
+    found = panels.layer_distances(analysis.diagrams, homology_dimension, label=label)
+    return {
+        "end": compact(float(grid[-1]), 6),
+        "size": len(grid),
+        "layers": [
+            layer_payload(data[one], null.get(one, []), grid, plan, replicate_curves)
+            if one in data
+            else None
+            for one in layers
+        ],
+        "distances": {
+            "layers": list(found.layers),
+            "matrix": compact(found.matrix, 3),
+            "floor": compact(found.floor, 3),
+        },
+    }
+
+
+def layer_payload(
+    data: list[Array],
+    null: list[Array],
+    grid: Array,
+    plan: dict[str, Any],
+    replicate_curves: bool,
+) -> dict[str, Any]:
+    """One layer: pairs of the replicates that fit, Betti curves, mean landscape levels."""
+    kept = data if plan["replicates"] == "all" else data[:1]
+    betti = panels.betti_curves(data, grid)
+    out = {
+        "pairs": [pairs_payload(pairs, plan["longest"]) for pairs in kept],
+        "count": [len(pairs) for pairs in data],
+        "betti": betti.astype(int).tolist() if replicate_curves else [],
+        "betti_mean": compact(betti.mean(axis=0)),
+        "landscape": compact(panels.landscapes(data, LEVELS, grid).mean(axis=0), 3),
+    }
+    if null:
+        out["betti_null"] = compact(panels.betti_curves(null, grid).mean(axis=0))
+        out["landscape_null"] = compact(panels.landscapes(null, 1, grid).mean(axis=0)[0], 3)
+    return out
+
+
+def pairs_payload(pairs: Array, longest: int | None) -> dict[str, Any]:
+    """Births and deaths, longest first; births that are all zero are left out."""
+    order = np.argsort(pairs[:, 0] - pairs[:, 1], kind="stable")[:longest]
+    births, deaths = pairs[order, 0], pairs[order, 1]
+    out = {"death": compact(deaths)}
+    if births.any():
+        out["birth"] = compact(births)
+    return out

@@ -1,0 +1,219 @@
+"""The answer in three sentences, and the methods, in plain words.
+
+Nothing is computed that is not in the intervals or the effects; the wording follows what they can
+carry: draws of samples speak about this network over data, not about training it again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from toposcope.reporting.statistics import UNITS, describe, phrase
+from toposcope.results import OK, Analysis
+from toposcope.stats import Effect, percent
+from toposcope.types import DATA_CLOUD
+
+NULL_CLOUD = "gaussian"
+
+
+def answer(analyses: Sequence[Analysis], effects: Sequence[Effect]) -> list[str]:
+    """What changes most, how it stands against the Gaussian null, and how sure that is."""
+    return [change_sentence(effects), null_sentence(analyses, effects), trust_sentence(analyses)]
+
+
+def change_sentence(effects: Sequence[Effect]) -> str:
+    """The clearest change, or that none is clear."""
+    if not effects:
+        return (
+            "No change could be compared: comparisons need two layers or checkpoints with the same "
+            "draws, and two replicates or more."
+        )
+    top = effects[0]
+    where = top.where.replace(": ", ", ", 1)
+    what = phrase(top.statistic, top.homology_dimension)
+    interval = f"{_pct(top.level)} interval {signed(top.low)} to {signed(top.high)}"
+    others = f"{top.looked_at:,} changes looked at" if top.looked_at > 1 else "one comparison"
+    if top.low <= 0 <= top.high:
+        return (
+            f"No change is sure: of {others} no interval excludes zero; the nearest to it is "
+            f"{what} in {where}, {signed(top.change)} ({interval}, {top.n} replicates)."
+        )
+    verb = "rises" if top.change > 0 else "falls"
+    size = percent(abs(top.change)).lstrip("+")
+    if top.change >= 9:
+        verb, size = "grows", f"{percent(top.change).lstrip('x')}-fold"
+    by = size if top.change >= 9 else f"by {size}"
+    return (
+        f"The clearest of {others}: the {what} {verb} {by} ({interval}, corrected for all of them; "
+        f"{top.n} replicates) in {where}."
+    )
+
+
+def signed(change: float) -> str:
+    """A relative change with a true minus sign.
+
+    >>> signed(-0.5)
+    '−50 %'
+    """
+    if not math.isfinite(change):
+        return "∞"
+    return percent(change).replace("-", "−").replace("x", "×")
+
+
+def other_changes(effects: Sequence[Effect], *, count: int = 3) -> list[dict[str, str]]:
+    """The first few effects as cells of a table."""
+    return [
+        {
+            "where": one.where,
+            "what": phrase(one.statistic, one.homology_dimension),
+            "change": signed(one.change),
+            "interval": f"[{signed(one.low)}, {signed(one.high)}]",
+            "n": str(one.n),
+        }
+        for one in effects[:count]
+    ]
+
+
+def null_sentence(analyses: Sequence[Analysis], effects: Sequence[Effect]) -> str:
+    """At how many layers a statistic leaves the range of a matched Gaussian cloud."""
+    shown = _subject(analyses, effects)
+    wanted = [(one.statistic, one.homology_dimension) for one in effects[:1]]
+    for statistic, k in [*wanted, ("lifespan_sum", 0), ("lifespan_sum", 1)]:
+        data = _intervals(shown, statistic, k, DATA_CLOUD)
+        null = _intervals(shown, statistic, k, NULL_CLOUD)
+        both = data.join(null.add_suffix("_null"), how="inner").dropna()
+        if len(both):
+            break
+    else:
+        return "No Gaussian null was drawn: nothing here says what of it covariance alone explains."
+    below = int((both["high"] < both["low_null"]).sum())
+    above = int((both["low"] > both["high_null"]).sum())
+    rest = len(both) - below - above
+    clouds = "clouds (layer by class)" if _per_class(shown) else "layers"
+    of = f" of {shown.name}" if len(analyses) > 1 else ""
+    return (
+        f"Against a Gaussian cloud with the same n, dimension and covariance, the "
+        f"{phrase(statistic, k)}{of} lies below at {below}, above at {above} and is not told apart "
+        f"at {rest} of {len(both)} {clouds} (whether the {_pct(shown.attrs['level'])} intervals of "
+        "the two are disjoint; not corrected for the number of them)."
+    )
+
+
+def _subject(analyses: Sequence[Analysis], effects: Sequence[Effect]) -> Analysis:
+    """The last run that the clearest change is about, or the last run."""
+    where = effects[0].where if effects else ""
+    named = [a for a in analyses if where.startswith((a.name, str(a.attrs.get("model") or a.name)))]
+    return [*analyses, *named][-1]
+
+
+def trust_sentence(analyses: Sequence[Analysis]) -> str:
+    """What the intervals mean, and the main reservations."""
+    attrs = [analysis.attrs for analysis in analyses]
+    designs = {(a["n"], a["points"], a["replicates"], bool(a["overlapping"])) for a in attrs}
+    if len(designs) == 1:
+        n, points, replicates, overlapping = next(iter(designs))
+        kind = "overlapping" if overlapping else "disjoint"
+        of = "" if not any(map(_per_class, analyses)) else " per class"
+        design = f"{replicates} {kind} draws of {points:,} points{of} out of n = {n:,} samples"
+    else:
+        design = "replicate draws, whose number and size differ between runs (see the first table)"
+    levels = " or ".join(sorted({_pct(a["level"]) for a in attrs}))
+    pooled = sum(not _per_class(analysis) for analysis in analyses)
+    caveats = []
+    if pooled and any(a.get("class_names") for a in attrs):
+        caveats.append("classes are pooled, so well separated classes are clusters by construction")
+    failed = sum(len(analysis.failures) for analysis in analyses)
+    if failed:
+        caveats.append(f"{failed} task{'s' * (failed > 1)} failed and left gaps")
+    if len(designs) > 1:
+        caveats.append("diagrams of unequal numbers of points must not be compared")
+    text = (
+        f"Every number is a mean over {design}, with {levels} t-intervals that speak about this "
+        "network over data, not about training it again"
+    )
+    return text + ("; " + "; ".join(caveats) if caveats else "") + "."
+
+
+def _per_class(analysis: Analysis) -> bool:
+    return bool(analysis.attrs.get("per_class")) or any(k.label for k in analysis.diagrams.keys)
+
+
+def _pct(level: float) -> str:
+    return f"{100 * level:g} %"
+
+
+def _intervals(
+    analysis: Analysis, statistic: str, homology_dimension: int | None, cloud: str
+) -> pd.DataFrame:
+    frame = analysis.intervals
+    degree = frame["homology_dimension"]
+    same = degree.isna() if homology_dimension is None else (degree == homology_dimension)
+    rows = (frame["statistic"] == statistic) & (frame["cloud"] == cloud) & (frame["status"] == OK)
+    chosen = frame[rows & same.fillna(False).astype(bool)]
+    return chosen.set_index(["layer", "label"])[["low", "high"]]
+
+
+def top1_text(analysis: Analysis) -> str:
+    """Accuracy with its n and Wilson interval; empty without labels.
+
+    References
+    ----------
+    Wilson, Probable inference, the law of succession, and statistical inference, JASA 1927.
+    """
+    share, n = analysis.attrs.get("top1"), analysis.attrs.get("n")
+    if share is None or not n:
+        return ""
+    from scipy.special import ndtri
+
+    level = float(analysis.attrs.get("level") or 0.95)
+    z = float(ndtri(0.5 + level / 2))
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    low, high = 100 * (middle - half), 100 * (middle + half)
+    return f"{100 * share:.1f} % [{low:.1f}, {high:.1f}]"
+
+
+def methods(analyses: Sequence[Analysis]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """(term, values): one value without a run name where all runs agree, else one per run."""
+    columns = [(analysis.name, _method_terms(analysis)) for analysis in analyses]
+    terms = list(dict.fromkeys(term for _, column in columns for term in column))
+    out = []
+    for term in terms:
+        values = [(name, column.get(term, "")) for name, column in columns]
+        distinct = {value for _, value in values}
+        out.append((term, [("", values[0][1])] if len(distinct) == 1 else values))
+    return out
+
+
+def _method_terms(analysis: Analysis) -> dict[str, str]:
+    a: dict[str, Any] = analysis.attrs
+    normalize = str(a.get("normalize"))
+    kind = "overlapping draws, variance corrected" if a["overlapping"] else "disjoint draws"
+    degrees = ", ".join(f"H{k}" for k in a.get("homology_dimensions", ()))
+    terms = {
+        "Samples (n)": f"{a['n']:,}",
+        "Points per cloud": f"{a['points']:,}",
+        "Replicates": f"{a['replicates']} ({kind})",
+        "Classes": "one cloud per class" if _per_class(analysis) else "pooled",
+        "Pool": str(a.get("pool") or ""),
+        "Normalization": f"{normalize} ({UNITS.get(normalize, 'see conventions')})",
+        "Metric": str(a.get("metric") or ""),
+        "Homology": f"{degrees}, coefficients in Z/{a.get('coeff', 2)}",
+        "Intervals": (
+            f"Student t over replicates, {_pct(a['level'])} each; target: this network over data"
+        ),
+        "Null": "Gaussian cloud with the layer's n, dimension and covariance, one per replicate",
+        "Seed": str(a.get("seed", "")),
+    }
+    terms |= {str(k).capitalize(): str(v) for k, v in dict(a.get("conventions") or {}).items()}
+    return {term: value for term, value in terms.items() if value}
+
+
+def meanings(statistics: Sequence[str]) -> list[tuple[str, str]]:
+    """Title and one-line meaning of each statistic shown."""
+    return [(describe(name).title, describe(name).meaning) for name in statistics]

@@ -1,0 +1,210 @@
+// Figure 1: a statistic over depth, one line and band per run, with the Gaussian null.
+"use strict";
+(() => {
+  const t = toposcope;
+  const figure = document.getElementById("figure-depth");
+  const controls = figure.querySelector(".controls");
+  const hidden = new Set();
+  const models = [...new Set(t.data.runs.map((run) => run.model))];
+  const stepped = t.data.runs.length > models.length;
+  let arrange = models.length > 1 && stepped ? "models" : "together";
+  let nulls = "last";
+
+  t.picker(controls, "Statistic", "statistic", () => ({
+    items: Object.entries(t.data.statistics).map(([key, s]) => [key, s.title]), value: t.state.stat,
+  }), (stat) => {
+    const dims = t.statDims(stat);
+    t.set({ stat, dim: dims.includes(t.state.dim) ? t.state.dim : dims[0] });
+  });
+  t.picker(controls, "Homology", "homology", () => ({
+    items: t.statDims(t.state.stat).map((dim) => [String(dim), dim === null ? "–" : `H${dim}`]),
+    value: String(t.state.dim),
+  }), (dim) => t.set({ dim: dim === "null" ? null : Number(dim) }));
+  t.labelPicker(controls);
+  t.picker(controls, "Gaussian null", "null", () => ({
+    items: [
+      ["last", t.data.runs.length > 1 ? "of the last run in each panel" : "shown"],
+      ...(t.data.runs.length > 1 ? [["every", "of every run"]] : []),
+      ["none", "hidden"],
+    ],
+    value: nulls,
+  }), (value) => { nulls = value; t.refresh(); });
+  t.picker(controls, "Panels", "panels", () => ({
+    items: models.length > 1 ? [["models", "one per model"], ["together", "all in one"]] : [],
+    value: arrange,
+  }), (value) => { arrange = value; t.refresh(); });
+
+  if (t.data.runs.length > 1) {
+    figure.querySelector(".legend").append(...t.data.runs.map((run, i) => {
+      const box = t.element("input", { type: "checkbox" });
+      box.checked = true;
+      box.addEventListener("change", () => {
+        if (box.checked) hidden.delete(i); else hidden.add(i);
+        t.refresh();
+      });
+      const swatch = t.element("i", { class: `swatch ${run.style.marker}` });
+      swatch.style.setProperty("--light", run.style.light);
+      swatch.style.setProperty("--dark", run.style.dark);
+      return t.element("label", {}, box, swatch, run.name);
+    }));
+  }
+
+  const series = (run, cloud) => run.series.find(
+    (s) => s.stat === t.state.stat && s.dim === t.state.dim && s.cloud === cloud
+      && run.labels[s.label] === t.state.label,
+  );
+
+  // One closed outline per stretch of layers without a gap: a gap must not be bridged.
+  function band(x, one, fill) {
+    const xs = [], ys = [];
+    let stretch = [];
+    const close = () => {
+      if (stretch.length > 1) {
+        const back = [...stretch].reverse();
+        xs.push(...stretch.map((i) => x[i]), ...back.map((i) => x[i]), null);
+        ys.push(...stretch.map((i) => one.high[i]), ...back.map((i) => one.low[i]), null);
+      }
+      stretch = [];
+    };
+    x.forEach((_, i) => { if (one.low[i] === null) close(); else stretch.push(i); });
+    close();
+    return {
+      x: xs, y: ys, mode: "lines", line: { width: 0 }, fill: "toself", fillcolor: fill,
+      hoverinfo: "skip", type: "scatter",
+    };
+  }
+
+  function bars(one, color) {
+    const difference = (a, b) => (a === null || b === null ? 0 : a - b);
+    return {
+      type: "data", symmetric: false, color, thickness: 1.2, width: 3,
+      array: one.mean.map((m, i) => difference(one.high[i], m)),
+      arrayminus: one.mean.map((m, i) => difference(m, one.low[i])),
+    };
+  }
+
+  function hover(run, one, what) {
+    return run.layers.map((layer, i) => {
+      const level = `${100 * run.level} % interval`;
+      const lines = [
+        `<b>${t.esc(t.short(run.name, 40))}</b>${what}`, t.esc(t.short(layer, 50)),
+        `${t.number(one.mean[i])} [${t.number(one.low[i])}, ${t.number(one.high[i])}]`,
+        `${level}, ${one.reps[i] ?? 0} replicates, n = ${t.number(run.n)}`,
+      ];
+      if (one.why[i]) lines.push(t.esc(t.short(one.why[i], 60)));
+      return lines.join("<br>");
+    });
+  }
+
+  function runTraces(run, x) {
+    const one = series(run, "data");
+    if (!one) return [];
+    const color = t.color(run);
+    return [band(x, one, t.fade(color, 0.2)), {
+      x, y: one.mean, type: "scatter", mode: "lines+markers", line: { color, width: 2 },
+      marker: { color, size: 7, symbol: run.style.marker, line: { color: t.css("--paper"), width: 1 } },
+      error_y: bars(one, t.fade(color, 0.7)),
+      text: hover(run, one, ""), hoverinfo: "text", connectgaps: false,
+    }];
+  }
+
+  function nullTraces(run, x, several) {
+    const one = series(run, "gaussian");
+    if (!one) return [];
+    const color = several ? t.color(run) : t.css("--null");
+    const line = {
+      x, y: one.mean, type: "scatter", mode: "lines", line: { color, width: 1.5, dash: "dot" },
+      text: hover(run, one, ": Gaussian null"), hoverinfo: "text", connectgaps: false,
+    };
+    return several ? [line] : [band(x, one, t.fade(t.css("--null"), 0.25)), line];
+  }
+
+  function xAxis(runs, several) {
+    const layers = runs[0].layers;
+    const same = runs.every((run) => run.layers.join("\n") === layers.join("\n"));
+    if (!same) {
+      return { axis: t.axis("relative depth", { range: [0, 1.02] }), place: (run) => run.depth, letters: 0 };
+    }
+    const most = t.narrow() ? 7 : several ? 10 : 28;
+    const step = Math.ceil(layers.length / most);
+    const shown = layers.map((_, i) => i).filter((i) => i % step === 0);
+    const names = t.layerNames(layers, t.narrow() ? 12 : 20);
+    const letters = Math.max(...shown.map((i) => names[i].length));
+    return {
+      axis: t.axis("layer, input to output", {
+        tickvals: shown, ticktext: shown.map((i) => t.esc(names[i])), range: [-0.3, layers.length - 0.7],
+      }),
+      place: (run) => run.layers.map((_, i) => i),
+      letters: letters * shown.length > (t.narrow() ? 32 : several ? 55 : 110) ? letters : 0,
+    };
+  }
+
+  function yRange(groups) {
+    const values = groups.flat().flatMap((run) => ["data", ...(nulls === "none" ? [] : ["gaussian"])]
+      .map((cloud) => series(run, cloud)).filter(Boolean)
+      .flatMap((one) => [...one.low, ...one.high, ...one.mean]))
+      .filter((v) => v !== null);
+    if (!values.length) return [0, 1];
+    const low = Math.min(...values), high = Math.max(...values);
+    const pad = (high - low || Math.abs(high) || 1) * 0.07;
+    return [low - pad, high + pad];
+  }
+
+  function caption(runs) {
+    const statistic = t.data.statistics[t.state.stat];
+    const dim = t.state.dim === null ? "" : `H${t.state.dim} `;
+    const title = dim
+      + (dim ? statistic.title.replace(/^[A-Z](?=[a-z])/, (c) => c.toLowerCase()) : statistic.title);
+    const units = [...new Set(runs.map((run) => run.unit))].join("; ");
+    const unit = statistic.unit.startsWith("length")
+      ? `in ${statistic.unit === "length" ? "units" : `${statistic.unit}, units`} where ${units}`
+      : statistic.unit === "activation" ? "in units of the activations" : statistic.unit;
+    const designs = [...new Set(runs.map(t.design))].join("; ");
+    const levels = [...new Set(runs.map((run) => `${100 * run.level} %`))].join(", ");
+    t.say(figure, ".plot-title", t.element("b", {}, title), unit ? `, ${unit}` : "",
+      `. Mean and ${levels} t-interval over ${designs}; ${t.labelText(t.state.label)}.`);
+    const meaning = statistic.meaning;
+    t.say(figure, ".meaning", meaning ? `${statistic.title}: ${meaning}.` : "");
+    const gaps = runs.flatMap((run) => {
+      const one = series(run, "data");
+      const why = one ? one.why : run.layers.map(() => "not measured");
+      return run.layers.map((layer, i) => [layer, why[i] ?? (one.mean[i] === null ? "not measured" : null)])
+        .filter(([, reason]) => reason)
+        .map(([layer, reason]) => `${t.data.runs.length > 1 ? `${run.name}, ` : ""}${layer} (${reason})`);
+    });
+    const more = gaps.length > 6 ? `, and ${gaps.length - 6} more` : "";
+    t.say(figure, ".missing", gaps.length ? `Without a full value: ${gaps.slice(0, 6).join("; ")}${more}.` : "");
+    return title;
+  }
+
+  t.listeners.push(() => {
+    const runs = t.data.runs.filter((_, i) => !hidden.has(i));
+    const groups = (arrange === "models" ? models.map((m) => runs.filter((r) => r.model === m)) : [runs])
+      .filter((group) => group.length);
+    if (t.state.stat === null || !groups.length) {
+      t.say(figure, ".plot-title", "Nothing is shown: every run is switched off.");
+      t.panels(figure, []);
+      return;
+    }
+    const title = caption(runs);
+    const range = yRange(groups);
+    const plots = t.panels(figure, groups.map((g) => [groups.length > 1 ? g[0].model : "", ""]));
+    const axes = groups.map((group) => xAxis(group, groups.length > 1));
+    // One turn and one margin for all panels, so that their vertical axes stay level.
+    const letters = Math.max(...axes.map((one) => one.letters));
+    groups.forEach((group, i) => {
+      const { axis, place } = axes[i];
+      const xaxis = { ...axis, automargin: false, tickangle: letters ? -40 : 0 };
+      const withNull = nulls === "none" ? [] : nulls === "every" ? group : group.slice(-1);
+      const traces = [
+        ...withNull.flatMap((run) => nullTraces(run, place(run), nulls === "every")),
+        ...group.flatMap((run) => runTraces(run, place(run))),
+      ];
+      t.draw(plots[i], traces, {
+        height: (t.narrow() ? 300 : 370) + 5 * letters, xaxis,
+        margin: { l: 56, r: 12, t: 12, b: 48 + 5 * letters },
+        yaxis: t.axis(title, { range }),
+      });
+    });
+  });
+})();

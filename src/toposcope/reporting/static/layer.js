@@ -1,0 +1,161 @@
+// Figure 2: diagram, barcode, Betti curves and landscape of the layer the reader chose.
+"use strict";
+(() => {
+  const t = toposcope;
+  const figure = document.getElementById("figure-layer");
+  const controls = figure.querySelector(".controls");
+  const BARS = 60;
+
+  t.runPicker(controls);
+  t.layerPicker(controls);
+  t.picker(controls, "Homology", "homology", () => ({
+    items: t.dims().map((dim) => [dim, `H${dim}`]), value: t.hole(),
+  }), (value) => t.set({ hole: Number(value) }));
+  t.labelPicker(controls);
+  t.picker(controls, "Replicate", "replicate", () => {
+    const one = chosen(t.hole());
+    const count = one ? one.pairs.length : 0;
+    return { items: Array.from({ length: count }, (_, i) => [i, i]), value: replicate(one) };
+  }, (value) => t.set({ replicate: Number(value) }));
+
+  function chosen(dim) {
+    const run = t.data.runs[t.state.run];
+    const shape = t.shape(run, dim);
+    return shape ? shape.layers[run.layers.indexOf(t.state.layer)] : null;
+  }
+
+  const replicate = (one) => (one ? Math.min(t.state.replicate, one.pairs.length - 1) : 0);
+  const births = (pairs) => pairs.birth ?? pairs.death.map(() => 0);
+
+  function pairText(dim, birth, death) {
+    const life = death === null ? "never dies" : `persistence ${t.number(death - birth)}`;
+    return `H${dim}: birth ${t.number(birth)}, death ${death === null ? "∞" : t.number(death)}<br>${life}`;
+  }
+
+  function points(dim, end, color, open) {
+    const one = chosen(dim);
+    if (!one) return [];
+    const pairs = one.pairs[replicate(one)];
+    const birth = births(pairs);
+    return [{
+      x: birth, y: pairs.death.map((d) => d ?? 1.07 * end), type: "scatter", mode: "markers",
+      marker: {
+        size: open ? 5 : 7, color: t.fade(color, 0.6), symbol: open ? "circle-open" : "circle",
+        line: { color: t.fade(color, open ? 0.6 : 1), width: 1 },
+      },
+      text: pairs.death.map((d, i) => pairText(dim, birth[i], d)), hoverinfo: "text",
+      cliponaxis: false,
+    }];
+  }
+
+  function drawDiagram(target, run, dim, end) {
+    const others = t.dims().filter((k) => k !== dim && t.shape(run, k));
+    const range = [-0.02 * end, 1.12 * end];
+    const guide = (x, y, dash) => ({
+      x, y, type: "scatter", mode: "lines", hoverinfo: "skip", line: { color: t.css("--null"), width: 1, dash },
+    });
+    t.draw(target, [
+      guide([0, end], [0, end], "solid"), guide([0, 1.1 * end], [1.07 * end, 1.07 * end], "dot"),
+      ...others.flatMap((k) => points(k, end, t.css("--null"), true)),
+      ...points(dim, end, t.color(run), false),
+    ], {
+      xaxis: t.axis("birth", { range }), yaxis: t.axis("death", { range }),
+      annotations: [{
+        x: 1.1 * end, y: 1.07 * end, text: "∞", showarrow: false, yshift: 9, xanchor: "right",
+        font: { color: t.css("--soft"), size: 13 },
+      }],
+    });
+  }
+
+  function drawBarcode(target, run, dim, end) {
+    const one = chosen(dim);
+    const pairs = one.pairs[replicate(one)];
+    const birth = births(pairs);
+    const bars = pairs.death.map((d, i) => [birth[i], d]).slice(0, BARS)
+      .sort((a, b) => a[0] - b[0] || (a[1] ?? Infinity) - (b[1] ?? Infinity));
+    const x = [], y = [], text = [];
+    bars.forEach(([b, d], i) => {
+      x.push(b, d ?? 1.07 * end, null);
+      y.push(i, i, null);
+      text.push(pairText(dim, b, d), pairText(dim, b, d), "");
+    });
+    const forever = bars.map(([, d], i) => (d === null ? i : -1)).filter((i) => i >= 0);
+    const color = t.color(run);
+    t.draw(target, [
+      { x, y, text, type: "scatter", mode: "lines", line: { color, width: bars.length > 40 ? 2 : 3 }, hoverinfo: "text" },
+      { x: forever.map(() => 1.07 * end), y: forever, type: "scatter", mode: "markers", hoverinfo: "skip",
+        marker: { symbol: "triangle-right", size: 9, color } },
+    ], {
+      xaxis: t.axis("filtration value", { range: [-0.02 * end, 1.12 * end] }),
+      yaxis: t.axis("bars by birth", { showticklabels: false, ticks: "", showgrid: false, range: [-1, Math.max(bars.length, 8)] }),
+    });
+    return bars.length;
+  }
+
+  function drawBetti(target, run, dim, shape) {
+    const one = chosen(dim), x = t.grid(shape), color = t.color(run);
+    const curve = (y, line, text) => ({
+      x, y, type: "scatter", mode: "lines", line: { shape: "hv", ...line },
+      hoverinfo: text ? "text" : "skip",
+      text: text ? y.map((v, i) => `${text}<br>β${dim} = ${t.number(v)} at ${t.number(x[i], 3)}`) : undefined,
+    });
+    const traces = one.betti.map((y) => curve(y, { color: t.fade(color, 0.3), width: 1 }));
+    if (one.betti_null) {
+      traces.push(curve(one.betti_null, { color: t.css("--null"), width: 1.5, dash: "dot" }, "Gaussian null, mean"));
+    }
+    traces.push(curve(one.betti_mean, { color, width: 2.25 }, `mean of ${one.count.length} replicates`));
+    t.draw(target, traces, {
+      xaxis: t.axis("filtration value", { range: [0, shape.end] }),
+      yaxis: t.axis(`Betti number β${dim}`, { rangemode: "tozero" }),
+    });
+  }
+
+  function drawLandscape(target, run, dim, shape) {
+    const one = chosen(dim), x = t.grid(shape), color = t.color(run);
+    const curve = (y, line, text) => ({
+      x, y, type: "scatter", mode: "lines", line, hoverinfo: "text",
+      text: y.map((v, i) => `${text}<br>λ = ${t.number(v, 3)} at ${t.number(x[i], 3)}`),
+    });
+    const traces = one.landscape.map((y, i) => curve(
+      y, { color: t.fade(color, [1, 0.65, 0.4][i] ?? 0.3), width: [2.25, 1.75, 1.5][i] ?? 1 },
+      `level ${i + 1}, mean of ${one.count.length} replicates`,
+    )).reverse();
+    if (one.landscape_null) {
+      traces.unshift(curve(one.landscape_null, { color: t.css("--null"), width: 1.5, dash: "dot" }, "Gaussian null, level 1"));
+    }
+    t.draw(target, traces, {
+      xaxis: t.axis("filtration value", { range: [0, shape.end] }),
+      yaxis: t.axis("landscape λ", { rangemode: "tozero" }),
+    });
+  }
+
+  t.listeners.push(() => {
+    const run = t.data.runs[t.state.run], dim = t.hole();
+    const shape = t.shape(run, dim), one = chosen(dim);
+    if (!one) {
+      t.panels(figure, []);
+      t.say(figure, ".plot-title", t.element("b", {}, t.state.layer), " has no diagram: see failures and warnings.");
+      t.say(figure, ".missing");
+      return;
+    }
+    const r = replicate(one), total = one.count[r], shown = Math.min(BARS, total);
+    const [diagram, barcode, betti, landscape] = t.panels(figure, [
+      ["Persistence diagram", `replicate ${r}`],
+      ["Barcode", `replicate ${r}, ${shown < total ? `${shown} longest of ${t.number(total)}` : `all ${total}`} bars`],
+      ["Betti curve", `${one.count.length} replicates`],
+      ["Landscape", `mean of ${one.count.length} replicates`],
+    ]);
+    drawDiagram(diagram, run, dim, Math.max(...t.dims().map((k) => t.shape(run, k)?.end ?? 0)));
+    drawBarcode(barcode, run, dim, shape.end);
+    drawBetti(betti, run, dim, shape);
+    drawLandscape(landscape, run, dim, shape);
+    t.say(figure, ".plot-title", t.element("b", {}, `${t.data.runs.length > 1 ? `${run.name}, ` : ""}${t.state.layer}`),
+      `, H${dim}, filtration values in units where ${run.unit}. ${t.design(run)}; ${t.labelText(t.state.label)}.`);
+    const plan = t.data.pairs, notes = [];
+    if (t.dims().length > 1) notes.push(`Open gray circles: ${t.dims().filter((k) => k !== dim).map((k) => `H${k}`).join(", ")}.`);
+    if (plan.replicates === "first") notes.push("To keep this file small, single pairs are held for replicate 0 only.");
+    if (plan.longest) notes.push(`Of each diagram the ${t.number(plan.longest)} longest pairs are held; curves use all.`);
+    if (!one.betti.length) notes.push("Betti curves are means; single replicates are left out to keep this file small.");
+    t.say(figure, ".missing", notes.join(" "));
+  });
+})();

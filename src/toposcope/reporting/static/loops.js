@@ -1,0 +1,61 @@
+// Figure 5: the samples on the longest loops of a layer, as pictures on a ring.
+"use strict";
+(() => {
+  const t = toposcope;
+  const figure = document.getElementById("figure-loops");
+  if (!figure) return;
+  const controls = figure.querySelector(".controls");
+  t.runPicker(controls);
+  t.layerPicker(controls);
+  t.labelPicker(controls);
+
+  function svg(tag, attributes, ...children) {
+    const out = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) out.setAttribute(name, value);
+    out.append(...children);
+    return out;
+  }
+
+  function ring(loop) {
+    const count = loop.rows.length, size = 320, middle = size / 2;
+    const radius = 122, side = Math.min(46, 2 * radius * Math.sin(Math.PI / Math.max(count, 3)) * 0.74);
+    const place = (i) => {
+      const angle = (2 * Math.PI * i) / count - Math.PI / 2;
+      return [middle + radius * Math.cos(angle), middle - 4 + radius * Math.sin(angle)];
+    };
+    const out = svg("svg", {
+      viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": `Loop of samples: ${loop.classes.join(", ")}`,
+    });
+    out.append(svg("polygon", { class: "path", points: loop.rows.map((_, i) => place(i).join(",")).join(" ") }));
+    loop.rows.forEach((row, i) => {
+      const [x, y] = place(i);
+      const box = { x: x - side / 2, y: y - side / 2, width: side, height: side };
+      const name = svg("title", {}, `${loop.classes[i]}, row ${row}`);
+      out.append(
+        svg("image", { ...box, href: t.data.pictures[loop.pictures[i]], preserveAspectRatio: "xMidYMid meet" }, name),
+        svg("rect", { class: "frame", ...box }),
+        svg("text", { x, y: y + side / 2 + 11 }, t.short(loop.classes[i], count > 12 ? 7 : 11)),
+      );
+    });
+    return out;
+  }
+
+  const sequence = (loop) => t.element("p", { class: "sequence" },
+    loop.classes.map((name) => t.short(name, 40)).join(" → ") + " → back to the first");
+
+  t.listeners.push(() => {
+    const run = t.data.runs[t.state.run];
+    const loops = run.loops.filter((one) => one.layer === t.state.layer && one.label === t.state.label);
+    figure.querySelector(".rings").replaceChildren(...loops.map((loop, i) => {
+      const every = loop.every > 1 ? `, every ${loop.every === 2 ? "second" : `${loop.every}th`} shown` : "";
+      return t.element("div", { class: "ring" }, t.element("h4", {}, `Loop ${i + 1}`, t.element("span", {},
+        `born at ${t.number(loop.birth, 3)}, fills in at ${t.number(loop.death, 3)}; ${loop.size} samples${every}`)),
+      loop.pictures ? ring(loop) : sequence(loop));
+    }));
+    t.say(figure, ".plot-title", t.element("b", {}, `${t.data.runs.length > 1 ? `${run.name}, ` : ""}${t.state.layer}`),
+      loops.length ? `, the ${loops.length} longest H1 loop${loops.length > 1 ? "s" : ""} of ${t.number(run.points)} points, in units where ${run.unit}.`
+        : " has no loops.");
+    const unseen = loops.some((loop) => loop.has_pictures && !loop.pictures);
+    t.say(figure, ".missing", unseen ? "Pictures of some loops are left out to keep this file small." : "");
+  });
+})();

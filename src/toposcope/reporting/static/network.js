@@ -1,0 +1,86 @@
+// Figures 3 and 4: the landscape panel of the network and distances between its layers.
+"use strict";
+(() => {
+  const t = toposcope;
+  const panel = document.getElementById("figure-panel");
+  const distances = document.getElementById("figure-distances");
+  const controls = panel.querySelector(".controls");
+  t.runPicker(controls);
+  t.labelPicker(controls);
+
+  const bar = (title) => ({
+    thickness: 10, len: 1, outlinewidth: 0, ticklen: 3, tickfont: { size: 11 }, nticks: 5,
+    title: { text: title, side: "right", font: { size: 12 } },
+  });
+
+  function layerAxis(layers, more) {
+    const limit = t.narrow() ? 10 : 18;
+    const step = Math.ceil(layers.length / (t.narrow() ? 14 : 30));
+    const shown = layers.map((_, i) => i).filter((i) => i % step === 0);
+    return t.axis("", {
+      tickvals: shown, ticktext: shown.map((i) => t.esc(t.layerNames(layers, limit)[i])),
+      showgrid: false, tickfont: { size: 11 }, ...more,
+    });
+  }
+
+  const height = (layers) => Math.min(640, Math.max(260, 110 + 22 * layers.length));
+
+  function drawPanel(target, run, shape) {
+    const x = t.grid(shape);
+    const z = shape.layers.map((one) => (one ? one.landscape[0] : x.map(() => null)));
+    const text = z.map((row, i) => row.map((v, j) =>
+      `${t.esc(t.short(run.layers[i], 50))}<br>λ₁ = ${t.number(v, 3)} at ${t.number(x[j], 3)}`));
+    t.draw(target, [{
+      type: "heatmap", x, z, text, hoverinfo: "text", colorscale: "Cividis", zmin: 0,
+      colorbar: bar("λ₁"), hoverongaps: false,
+    }], {
+      height: height(run.layers), margin: { l: 60, r: 8, t: 8, b: 44 },
+      xaxis: t.axis("filtration value", { showgrid: false }),
+      yaxis: layerAxis(run.layers, { autorange: "reversed" }),
+    });
+  }
+
+  function drawDistances(target, found) {
+    const { layers, matrix, floor } = found;
+    const text = matrix.map((row, i) => row.map((v, j) =>
+      `${t.esc(t.short(layers[i], 40))}<br>${t.esc(t.short(layers[j], 40))}<br>`
+      + `distance ${t.number(v, 3)}, noise floor ${t.number(floor, 3)}`));
+    const x = [], y = [];
+    matrix.forEach((row, i) => row.forEach((v, j) => {
+      if (i !== j && floor !== null && v < floor) { x.push(j); y.push(i); }
+    }));
+    t.draw(target, [
+      { type: "heatmap", z: matrix, text, hoverinfo: "text", colorscale: "Cividis", zmin: 0, colorbar: bar("distance") },
+      { type: "scatter", mode: "markers", x, y, hoverinfo: "skip", marker: { size: 5, color: "#ffffff", line: { color: "#000000", width: 1 } } },
+    ], {
+      height: Math.min(680, height(layers) + 60), margin: { l: 60, r: 8, t: 8, b: 60 },
+      xaxis: layerAxis(layers, { tickangle: -45, range: [-0.5, layers.length - 0.5] }),
+      yaxis: layerAxis(layers, { range: [layers.length - 0.5, -0.5] }),
+    });
+    return x.length / 2;
+  }
+
+  t.listeners.push(() => {
+    const run = t.data.runs[t.state.run];
+    const shapes = t.dims().map((dim) => t.shape(run, dim)).filter(Boolean);
+    const name = `${t.data.runs.length > 1 ? `${run.name}, ` : ""}`;
+    const basis = `${t.design(run)}; ${t.labelText(t.state.label)}`;
+    const first = t.panels(panel, shapes.map((s) => [`H${s.dim}`, ""]));
+    shapes.forEach((shape, i) => drawPanel(first[i], run, shape));
+    t.say(panel, ".plot-title", t.element("b", {}, `${name || "First"}${name ? "first" : ""} landscape level`), `, in units where ${run.unit}. ${basis}.`);
+    const gaps = run.layers.filter((_, i) => shapes.some((s) => !s.layers[i]));
+    t.say(panel, ".missing", gaps.length ? `Empty rows have no diagrams: ${gaps.join(", ")}.` : "");
+
+    const second = t.panels(distances, shapes.map((s) => [
+      `H${s.dim}`, s.distances.floor === null ? "noise floor unknown: one replicate" : `noise floor ${t.number(s.distances.floor, 2)}`,
+    ]));
+    const below = shapes.map((shape, i) => drawDistances(second[i], shape.distances));
+    const pairs = shapes.map((s) => (s.distances.layers.length * (s.distances.layers.length - 1)) / 2);
+    t.say(distances, ".plot-title", t.element("b", {}, `${name || "Distance"}${name ? "distance" : ""} between layers`), `. ${basis}.`);
+    t.say(distances, ".missing",
+      "The noise floor is the distance that other draws of samples alone produce: the mean distance between "
+      + `random halves of a layer’s ${run.replicates} replicates, scaled to means of all of them. `
+      + "White dots mark pairs of layers below it: "
+      + shapes.map((s, i) => `${below[i]} of ${pairs[i]} in H${s.dim}`).join(", ") + ".");
+  });
+})();

@@ -1,0 +1,89 @@
+"""Titles, units and one-line meanings of the statistics a report shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+UNITS: dict[str, str] = {
+    "mean_distance": "mean distance of the layer = 1",
+    "median_distance": "median distance of the layer = 1",
+    "quantile_distance": "0.9-quantile of the layer's distances = 1",
+    "max_distance": "diameter of the layer = 1",
+    "zscore": "features standardized, mean distance = 1",
+    "minmax": "features in [0, 1]",
+    "none": "units of the activations",
+}
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """How a statistic is shown.
+
+    Parameters
+    ----------
+    title
+        For axes and pickers.
+    unit
+        "length" and its powers are in filtration units; "" is a pure number.
+    meaning
+        One line for the reader.
+    """
+
+    title: str
+    unit: str = ""
+    meaning: str = ""
+
+
+STATISTICS: dict[str, Statistic] = {
+    "lifespan_sum": Statistic("Lifespan sum", "length", "sum of death − birth over all pairs"),
+    "persistence_entropy": Statistic(
+        "Persistence entropy", "nats", "how evenly persistence is spread over the pairs"
+    ),
+    "max_persistence": Statistic("Longest persistence", "length", "death − birth of the longest"),
+    "n_pairs": Statistic("Number of pairs", "", "finite pairs of non-zero persistence"),
+    "mean_persistence": Statistic("Mean persistence", "length", "mean of death − birth"),
+    "total_persistence": Statistic(
+        "Total persistence, order 2", "length²", "sum of squared persistence"
+    ),
+    "normalized_entropy": Statistic(
+        "Normalized persistence entropy", "", "entropy over the log of the number of pairs"
+    ),
+    "landscape_norm": Statistic(
+        "Landscape norm, L2", "length^1.5", "norm of all landscape levels together"
+    ),
+    "ph_dimension": Statistic(
+        "PH-dimension", "", "intrinsic dimension from the growth of lifespan sums"
+    ),
+    "ph_dimension_r2": Statistic("PH-dimension, R² of its fit", "", "how straight that growth is"),
+    "two_nn": Statistic("TwoNN dimension", "", "intrinsic dimension from two nearest neighbors"),
+    "effective_rank": Statistic("Effective rank", "", "exponential of the spectrum's entropy"),
+    "participation_ratio": Statistic(
+        "Participation ratio", "", "(sum of variances)² over sum of squared variances"
+    ),
+    "activation_norm": Statistic(
+        "Activation norm", "activation", "a control: mean norm before normalization"
+    ),
+    "scale": Statistic("Scale", "activation", "a control: mean distance before normalization"),
+}
+
+
+def describe(statistic: str) -> Statistic:
+    """How to show a statistic; an unknown one is shown by its own name.
+
+    >>> describe("lifespan_sum").title
+    'Lifespan sum'
+    """
+    return STATISTICS.get(statistic) or Statistic(statistic.replace("_", " "))
+
+
+def phrase(statistic: str, homology_dimension: int | None) -> str:
+    """A statistic inside a sentence.
+
+    >>> phrase("lifespan_sum", 1), phrase("two_nn", None)
+    ('H1 lifespan sum', 'TwoNN dimension')
+    """
+    title = describe(statistic).title
+    if homology_dimension is None:
+        return title
+    lower = title if title[:2].isupper() else title[0].lower() + title[1:]
+    return f"H{homology_dimension} {lower}"

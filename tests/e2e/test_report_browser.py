@@ -1,0 +1,282 @@
+"""The report in headless Chromium, opened from file:// as a reader does."""
+
+import json
+import os
+import shutil
+import time
+
+import pytest
+
+from toposcope.reporting.build import write_report
+
+from ..unit.report_fixture import LAYERS, analysis, checkpoints, depth_effects
+
+TITLE = "</title><script>document.title=1</script>"
+pytestmark = pytest.mark.browser
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+DRIVER = shutil.which("chromedriver")
+OPTIONS = (
+    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
+    "--disable-background-networking --disable-component-update --disable-dev-shm-usage"
+)
+PLOTS = {"depth": 1, "layer": 4, "panel": 2, "distances": 2}
+HOSTILE = (
+    "</script><script>window.__pwned=1</script>",
+    "<img src=x onerror=window.__pwned=1>",
+    "<svg onload=window.__pwned=1>",
+    "<svg><script>window.__pwned=1</script></svg>",
+    '"><script>window.__pwned=1</script>',
+    "'-(window.__pwned=1)-'",
+    "<a href='javascript:window.__pwned=1'>click</a>",
+    "<iframe srcdoc='<script>parent.__pwned=1</script>'>",
+    "<b>bold</b>",
+    "two<br>lines &lt;i&gt;",
+    "<!-- <script> window.__pwned=1",
+    "%{x}<extra>%{customdata}</extra>",
+    "$\\href{javascript:window.__pwned=1}{x}$",
+    "{{ 7 * 7 }}{% raw %}",
+    "</title><script>document.title='pwned'</script>",
+    "<style>*{display:none}</style>",
+    "a\u2028b\u2029c\u202e\x00d",
+    "__proto__",
+    "x" * 300,
+)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    if not (CHROMIUM and DRIVER):
+        reason = "chromium and chromedriver are not both on PATH"
+        if os.environ.get("TOPOSCOPE_REQUIRE_BROWSER") == "1":
+            pytest.fail(f"{reason}, and TOPOSCOPE_REQUIRE_BROWSER=1 asks for them")
+        pytest.skip(reason)
+    webdriver = pytest.importorskip("selenium.webdriver")
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for argument in OPTIONS.split():
+        options.add_argument(argument)
+    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('profile')}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    options.set_capability("unhandledPromptBehavior", "ignore")
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory):
+    made = analysis(points=40, failures=True)
+    return write_report([made], depth_effects(made), tmp_path_factory.mktemp("one") / "r.html")
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    runs = checkpoints()
+    return write_report(runs, depth_effects(runs[0]), tmp_path_factory.mktemp("many") / "r.html")
+
+
+def look(browser, path, *, width=1400, scheme="light"):
+    browser.get_log("browser")
+    browser.get_log("performance")
+    browser.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia",
+        {"features": [{"name": "prefers-color-scheme", "value": scheme}]},
+    )
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": width < 600},
+    )
+    browser.get(path.as_uri())
+    assert browser.execute_script("return document.documentElement.dataset.ready") == "true"
+
+
+def clean(browser):
+    """No console message, and nothing asked of any network."""
+    assert [m for m in browser.get_log("browser") if m["level"] in ("SEVERE", "WARNING")] == []
+    asked = []
+    for entry in browser.get_log("performance"):
+        message = json.loads(entry["message"])["message"]
+        if message["method"] == "Network.requestWillBeSent":
+            asked.append(message["params"]["request"]["url"])
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+
+
+def counts(browser):
+    """Plots with at least one drawn trace, per figure."""
+    return browser.execute_script(
+        """const out = {};
+        for (const name of arguments[0]) {
+          out[name] = [...document.querySelectorAll(`#figure-${name} .plot`)].filter(
+            (p) => p.querySelector("svg .trace path, svg .hm image, svg .scatterlayer .js-line")
+          ).length;
+        }
+        return out;""",
+        list(PLOTS),
+    )
+
+
+def choose(browser, figure, name, text):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.select import Select
+
+    select = browser.find_element(By.CSS_SELECTOR, f"#{figure} select[name={name}]")
+    Select(select).select_by_visible_text(text)
+
+
+def drawn(browser, figure):
+    """The data that Plotly holds for the first plot of a figure."""
+    return browser.execute_script(
+        f"""const p = document.querySelector("#figure-{figure} .plot");
+        return JSON.stringify(p.data.map((d) => [d.y, d.z]));"""
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 390])
+def test_every_figure_renders_and_nothing_scrolls_sideways(browser, one, scheme, width):
+    look(browser, one, width=width, scheme=scheme)
+    assert counts(browser) == PLOTS
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    pictures = browser.execute_script(
+        """return Promise.all([...document.querySelectorAll("#figure-loops image")].map((i) => {
+          const picture = new Image(); picture.src = i.getAttribute("href");
+          return picture.decode().then(() => picture.naturalWidth);
+        }));"""
+    )
+    assert len(pictures) == 7 + 9 + 11
+    assert set(pictures) == {8}
+    clean(browser)
+
+
+def test_layer_picker_changes_figures(browser, one):
+    look(browser, one)
+    before = drawn(browser, "layer")
+    choose(browser, "figure-layer", "layer", LAYERS[1])
+    assert drawn(browser, "layer") != before
+    title = "return document.querySelector('#figure-layer .plot-title').textContent"
+    assert LAYERS[1] in browser.execute_script(title)
+    # Pickers of the same choice agree everywhere.
+    loops = "return document.querySelector('#figure-loops .plot-title').textContent"
+    assert LAYERS[1] in browser.execute_script(loops)
+    choose(browser, "figure-layer", "layer", LAYERS[2])
+    assert "has no diagram" in browser.execute_script(title)
+    choose(browser, "figure-layer", "layer", LAYERS[3])
+    assert counts(browser) == PLOTS
+    clean(browser)
+
+
+def test_statistic_and_homology_pickers_change_the_curves(browser, one):
+    look(browser, one)
+    seen = {drawn(browser, "depth")}
+    choose(browser, "figure-depth", "homology", "H1")
+    seen.add(drawn(browser, "depth"))
+    choose(browser, "figure-depth", "statistic", "TwoNN dimension")
+    seen.add(drawn(browser, "depth"))
+    assert len(seen) == 3
+    hidden = browser.execute_script(
+        "return getComputedStyle(document.querySelector('#figure-depth select[name=homology]')"
+        ".parentElement).display"
+    )
+    assert hidden == "none"
+    clean(browser)
+
+
+def test_keyboard_moves_the_layer_picker(browser, one):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    look(browser, one)
+    before = drawn(browser, "layer")
+    picker = browser.find_element(By.CSS_SELECTOR, "#figure-layer select[name=layer]")
+    picker.send_keys(Keys.ARROW_UP)
+    assert drawn(browser, "layer") != before
+    assert browser.switch_to.active_element == picker
+
+
+def test_table_sorts_by_value_and_says_so(browser, one):
+    from selenium.webdriver.common.by import By
+
+    look(browser, one)
+    for expected in ("ascending", "descending"):
+        browser.find_element(By.CSS_SELECTOR, "#numbers th[data-key=mean] button").click()
+        header = browser.find_element(By.CSS_SELECTOR, "#numbers th[data-key=mean]")
+        assert header.get_attribute("aria-sort") == expected
+        cells = browser.find_elements(By.CSS_SELECTOR, "#numbers tbody td:nth-child(3)")
+        values = [float(cell.text) for cell in cells]
+        assert values == sorted(values, reverse=expected == "descending")
+
+
+def test_checkpoints_get_one_panel_per_model_and_can_be_switched_off(browser, many):
+    from selenium.webdriver.common.by import By
+
+    look(browser, many)
+    assert counts(browser) == PLOTS | {"depth": 2}
+    choose(browser, "figure-depth", "panels", "all in one")
+    assert counts(browser) == PLOTS
+    for box in browser.find_elements(By.CSS_SELECTOR, "#figure-depth .legend input"):
+        box.click()
+    assert counts(browser)["depth"] == 0
+    choose(browser, "figure-panel", "run", "small_cnn step 0")
+    chosen = "return document.querySelector('#figure-layer select[name=run]').value"
+    assert browser.execute_script(chosen) == "0"
+    clean(browser)
+
+
+def test_figures_follow_a_live_change_of_scheme(browser, one):
+    look(browser, one)
+    ink = "return document.querySelector('#figure-depth .plot').layout.font.color"
+    light = browser.execute_script(ink)
+    browser.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia",
+        {"features": [{"name": "prefers-color-scheme", "value": "dark"}]},
+    )
+    deadline = time.monotonic() + 5
+    while browser.execute_script(ink) == light and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert browser.execute_script(ink) != light
+    assert counts(browser) == PLOTS
+
+
+def test_hostile_names_stay_text(browser, tmp_path):
+    evil = HOSTILE[0]
+    made = analysis(
+        evil, model=HOSTILE[1], layers=HOSTILE, class_names=HOSTILE, points=14, replicates=3
+    )
+    path = write_report([made], depth_effects(made), tmp_path / "<b>r.html", title=TITLE)
+    look(browser, path)
+    assert browser.title == TITLE
+    choices = browser.execute_script("return toposcope.data.runs[0].layers.length")
+    assert choices == len(HOSTILE)
+    for index in range(choices):
+        browser.execute_script(
+            """const s = document.querySelector("#figure-layer select[name=layer]");
+            s.value = String(arguments[0]); s.dispatchEvent(new Event("change"));""",
+            index,
+        )
+    hover_all(browser)
+    assert browser.execute_script("return typeof window.__pwned") == "undefined"
+    # Plotly would turn pseudo-HTML of a label into links and bold text.
+    ours = "svg a, svg script, svg iframe, .plots img, .plots iframe, .plots style:not([id])"
+    assert browser.execute_script(f"return document.querySelectorAll('{ours}').length") == 0
+    labels = browser.execute_script(
+        """return [...document.querySelectorAll("#figure-depth .xtick text")]
+          .map((e) => e.textContent).join(" ");"""
+    )
+    assert "<b>bold</b>" in labels
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 1400
+    clean(browser)
+
+
+def hover_all(browser):
+    """Ask Plotly for the hover label of points of every plot, as a mouse would."""
+    browser.execute_script(
+        """for (const p of document.querySelectorAll(".plot")) {
+          for (const [curve, trace] of p.data.entries()) {
+            if (trace.hoverinfo !== "text") continue;
+            Plotly.Fx.hover(p, [{ curveNumber: curve, pointNumber: trace.type === "heatmap" ? [0, 0] : 0 }]);
+          }
+        }"""
+    )

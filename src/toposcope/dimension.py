@@ -98,7 +98,7 @@ def ph_dimension(
     Parameters
     ----------
     X
-        (n, d) point cloud, n at least 16.
+        (n, d) point cloud, n at least 16; takes 8 n^2 bytes.
     alpha
         Exponent, positive. (Code that divides alpha by alpha - slope is right for 1 only.)
     schedule

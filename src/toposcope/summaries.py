@@ -190,14 +190,14 @@ def landscape(
     Bubenik, Statistical topological data analysis using persistence landscapes, JMLR 2015.
     """
     call = "landscape()"
-    t = np.ascontiguousarray(grid, dtype=np.float64)
+    t = np.require(grid, dtype=np.float64, requirements=["C", "W"])
     if levels < 1 or t.ndim != 1 or (np.diff(t) < 0).any():
         msg = (
             f"{call}: at least one level and a one-dimensional non-decreasing grid are needed; "
             f"got levels={levels}, grid of shape {t.shape}. Pass np.sort(grid)."
         )
         raise UsageError(msg)
-    checked = _ended(pairs, cutoff, call)
+    checked = np.require(_ended(pairs, cutoff, call), requirements=["C", "W"])
     first = np.searchsorted(t, checked[:, 0], side="right")
     last = np.searchsorted(t, checked[:, 1], side="left")
     return np.asarray(top_levels(checked, t, first, last, int(levels)).T, order="C")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from toposcope import datasets, dimension
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
 from toposcope.homology import distances
@@ -80,13 +81,11 @@ def test_duplicates_are_dropped_and_counted() -> None:
 def test_effective_rank_and_participation_ratio() -> None:
     share = np.array([0.5, 0.25, 0.25])
     cloud = np.concatenate([np.diag(np.sqrt(share)), -np.diag(np.sqrt(share))])
-    entropy = -(share * np.log(share)).sum()
+    rank, ratio = np.exp(-(share * np.log(share)).sum()), 1 / (share**2).sum()
     wide = cloud @ np.eye(3, 50) * 1e-8 + 3.0
     for points, rtol in ((cloud, 1e-9), (wide, 1e-6)):
-        assert dimension.effective_rank(points) == pytest.approx(np.exp(entropy), rel=rtol)
-        assert dimension.participation_ratio(points) == pytest.approx(
-            1 / (share**2).sum(), rel=rtol
-        )
+        assert dimension.effective_rank(points) == pytest.approx(rank, rel=rtol)
+        assert dimension.participation_ratio(points) == pytest.approx(ratio, rel=rtol)
 
 
 def test_activation_norm() -> None:

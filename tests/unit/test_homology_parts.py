@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from scipy.sparse.csgraph import minimum_spanning_tree
 from scipy.spatial.distance import cdist
+
 from toposcope import datasets, homology
 from toposcope.errors import UsageError
 from toposcope.homology import distances, estimate_cost, longest_loops, rips
@@ -124,8 +125,8 @@ def test_loops_of_a_cloud_without_any() -> None:
 
 
 def test_two_loops_come_longest_first() -> None:
-    big = np.concatenate([2 * datasets.circle(40, seed=1), datasets.circle(30, seed=2) + [6, 0]])
-    first, second = longest_loops(big, count=2)
+    small = datasets.circle(30, seed=2) + np.array([6.0, 0.0])
+    first, second = longest_loops(np.concatenate([2 * datasets.circle(40, seed=1), small]), count=2)
     assert first.vertices.max() < 40 <= second.vertices.min()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from toposcope import datasets
 from toposcope.errors import DegenerateCloudError, UsageError
 from toposcope.homology import distances, rips, rips_from_distances
@@ -23,7 +24,7 @@ def gudhi_pairs(D: np.ndarray, dims: tuple[int, ...] = (0, 1), limit: float = np
     tree = gudhi.RipsComplex(distance_matrix=D, max_edge_length=limit).create_simplex_tree(
         max_dimension=max(dims) + 1
     )
-    tree.compute_persistence(homology_coeff_field=2, min_persistence=0, persistence_dim_max=False)
+    tree.compute_persistence(homology_coeff_field=2, min_persistence=0, persistence_dim_max=True)
     return [tree.persistence_intervals_in_dimension(k).reshape(-1, 2) for k in dims]
 
 
@@ -69,8 +70,13 @@ def test_max_edge_length_agrees_with_a_simplex_tree(kind: str) -> None:
 
 @pytest.mark.parametrize(
     "cloud",
-    [datasets.relu_clusters(600, 64), datasets.gaussian(500, 20), datasets.torus(700, 0.05)],
-    ids=["relu", "gaussian", "torus"],
+    [
+        datasets.relu_clusters(600, 64),
+        datasets.gaussian(500, 20),
+        datasets.torus(700, 0.05),
+        np.round(3 * datasets.gaussian(400, 3)),
+    ],
+    ids=["relu", "gaussian", "torus", "lattice"],
 )
 def test_agrees_with_gudhi_at_realistic_size(cloud: np.ndarray) -> None:
     from toposcope.homology.backends import gudhi_rips
@@ -81,6 +87,29 @@ def test_agrees_with_gudhi_at_realistic_size(cloud: np.ndarray) -> None:
     assert_diagrams_close(h0, theirs[0], rtol=0, atol=0)
     assert_diagrams_close(h1, theirs[1], rtol=0, atol=0)
     assert len(h1) > 50
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_higher_degrees_and_other_fields_pass_through_gudhi(kind: str) -> None:
+    for seed in range(5):
+        D = random_matrix(kind, 200 + seed)[:14, :14]
+        (h2,) = rips_from_distances(D, homology_dimensions=(2,))
+        assert_diagrams_close(h2, gudhi_pairs(D, (0, 1, 2))[2], rtol=0, atol=0)
+        # in tiny complexes H1 has no torsion, so that the field does not matter
+        (h1,) = rips_from_distances(D, homology_dimensions=(1,), coeff=3)
+        assert_diagrams_close(h1, rips_from_distances(D)[1], rtol=0, atol=0)
+
+
+def test_read_only_and_fortran_arrays_give_the_same() -> None:
+    cloud = datasets.relu_clusters(40, 8)
+    expected = rips(cloud)
+    frozen = np.asfortranarray(cloud)
+    frozen.flags.writeable = False
+    D = distances(cloud)
+    D.flags.writeable = False
+    for found in (rips(frozen), rips(D, metric="precomputed"), rips(cloud.astype(object).tolist())):
+        for a, b in zip(found, expected, strict=True):
+            assert_diagrams_close(a, b, rtol=1e-9)
 
 
 def test_agrees_with_ripser() -> None:
@@ -109,10 +138,14 @@ def test_hexagon_dies_at_its_long_diagonal() -> None:
 
 
 def test_torus_and_linked_circles_have_two_loops() -> None:
-    for cloud in (datasets.torus(600), datasets.linked_circles(120), datasets.two_circles(120)):
+    for cloud in (
+        datasets.torus(600),
+        datasets.linked_circles(120),
+        datasets.two_circles(120),
+    ):
         _, h1 = rips(cloud)
         lengths = longest(h1)
-        assert lengths[1] > 2 * lengths[2:].max(initial=0.0)
+        assert lengths[1] > 1.5 * lengths[2:].max(initial=0.0)
 
 
 def test_sphere_has_a_void() -> None:
@@ -136,7 +169,7 @@ def projective_plane() -> np.ndarray:
 
     A flag complex at length 1, so that its Rips complex there is the projective plane itself.
     """
-    faces = "123 134 145 156 162 235 346 452 563 624".split()
+    faces = ("123", "134", "145", "156", "162", "235", "346", "452", "563", "624")
     cells: list[frozenset[str]] = sorted(
         {frozenset(s) for f in faces for s in (*f, f[:2], f[1:], f[0] + f[2], f)},
         key=lambda c: (len(c), sorted(c)),
@@ -172,12 +205,9 @@ def test_order_of_homology_dimensions_is_kept() -> None:
 
 
 def test_tiled_h0_equals_the_dense_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    import toposcope.homology.rips as module
-
     cloud = np.round(datasets.gaussian(300, 2), 1)
     dense = rips(cloud, homology_dimensions=(0,))[0]
-    monkeypatch.setattr("toposcope.homology.rips._TILE_ABOVE", 100, raising=True)
-    assert module._TILE_ABOVE == 100
+    monkeypatch.setattr("toposcope.homology.vietoris_rips._TILE_ABOVE", 100)
     assert_diagrams_close(rips(cloud, homology_dimensions=(0,))[0], dense, atol=1e-9)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from toposcope import summaries
 from toposcope.errors import UsageError
 from toposcope.types import DiagramKey, DiagramSet
@@ -99,8 +100,16 @@ def test_inner_product_matches_a_fine_grid() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    "lifespan_sum mean_persistence max_persistence total_persistence persistence_entropy "
-    "normalized_entropy landscape_norm diagram_statistics".split(),
+    [
+        "lifespan_sum",
+        "mean_persistence",
+        "max_persistence",
+        "total_persistence",
+        "persistence_entropy",
+        "normalized_entropy",
+        "landscape_norm",
+        "diagram_statistics",
+    ],
 )
 def test_essential_pairs_need_a_cutoff(name: str) -> None:
     with pytest.raises(UsageError, match=rf"{name}\(\): 1 of 2 pairs never die.*cutoff"):

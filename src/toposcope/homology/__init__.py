@@ -8,7 +8,7 @@ from toposcope.homology.cost import estimate_cost
 from toposcope.homology.jit import kernel_hash
 from toposcope.homology.loops import Loop, longest_loops
 from toposcope.homology.metrics import distances
-from toposcope.homology.rips import rips, rips_from_distances
+from toposcope.homology.vietoris_rips import rips, rips_from_distances
 from toposcope.homology.warm import warm_up
 
 __all__ = [

@@ -109,7 +109,8 @@ def distances(
 
 def check_distances(D: ArrayLike, *, call: str = "distances()") -> NDArray[np.float64]:
     """`D` as a float64 distance matrix, or an error saying which property fails."""
-    matrix = np.ascontiguousarray(D, dtype=np.float64)
+    # Kernels are compiled for writable C-ordered arrays only; a memory map would compile them anew.
+    matrix = np.require(D, dtype=np.float64, requirements=["C", "W"])
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         msg = f"{call}: a distance matrix must be square; got shape {matrix.shape}."
         raise UsageError(msg)

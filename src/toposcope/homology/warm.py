@@ -7,8 +7,8 @@ import numpy as np
 from toposcope.homology.landscapes import corners, inner_product, top_levels
 from toposcope.homology.loops import longest_loops
 from toposcope.homology.neighbors import nearest
-from toposcope.homology.rips import rips
 from toposcope.homology.spanning import tiled_tree
+from toposcope.homology.vietoris_rips import rips
 
 
 def warm_up() -> None:

@@ -252,7 +252,7 @@ def capture(
         )
         show(value, as_json, text)
         for layer, count in value["nonfinite"].items():
-            click.echo(printable(f"warning: {layer}: {count} samples are not finite"), err=True)
+            click.echo(printable(f"warning: {layer}: {count:,} values are not finite"), err=True)
 
 
 capture.help = f"{capture.help}\n\n{MODEL_HELP}"

@@ -18,7 +18,7 @@ from toposcope.progress import Progress
 from toposcope.reporting.build import write_report
 from toposcope.results import Analysis
 from toposcope.stats import Effect
-from toposcope.training.digits import KINDS, train_digits
+from toposcope.training.digits import RECIPES, train_digits
 
 POINTS, REPLICATES = 150, 8
 """8 disjoint clouds of 150 digits: 1,200 held-out images."""
@@ -72,7 +72,7 @@ def run_demo(
     """Train, capture, analyze, report; everything is kept under `out`."""
     analyses: list[Analysis] = []
     accuracies: dict[str, dict[int, float]] = {}
-    for kind in KINDS:
+    for kind in RECIPES:
         for point in train_digits(kind, out / "checkpoints", seed=seed, progress=progress):
             run = out / "runs" / f"{kind}-step{point.step}"
             acts = capture(

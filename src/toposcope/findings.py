@@ -51,7 +51,7 @@ def contrasts(analyses: Sequence[Analysis]) -> list[Contrast]:
     for model, series in checkpoints(analyses).items():
         first, last = series[0], series[-1]
         for layer in (name for name in last.layers if name in first.layers):
-            where = f"{model} {layer}: step {last.attrs['step']} against step {first.attrs['step']}"
+            where = f"{short_name(model)} {layer}: step {last.attrs['step']} against step {first.attrs['step']}"
             found += _compare(first, layer, last, layer, where)
     if found:
         return found
@@ -70,6 +70,15 @@ def checkpoints(analyses: Sequence[Analysis]) -> dict[str, list[Analysis]]:
         if len(members) > 1 and all(_paired(members[0], other) for other in members[1:]):
             series[model] = members
     return series
+
+
+def short_name(model: str) -> str:
+    """What people call a model: the last part of its spec.
+
+    >>> short_name("py:examples.cifar_resnet:resnet20")
+    'resnet20'
+    """
+    return model.rpartition(":")[2] or model
 
 
 def _paired(a: Analysis, b: Analysis) -> bool:

@@ -408,6 +408,7 @@ def load_analysis(path: Path | str, analysis: str | None = None) -> Analysis:
         **activations.attrs,
         **{key: value for key, value in spec.items() if key not in ("versions",)},
         "n": activations.n,
+        "pool": _pools(activations.attrs.get("pool")),
         "analysis": folder.name,
         "versions": {**activations.attrs.get("versions", {}), **spec["versions"]},
         "conventions": CONVENTIONS,
@@ -448,10 +449,20 @@ def _commands(activations: ActivationSet, spec: Mapping[str, Any]) -> list[str]:
     return [*([capture] if capture else []), analyze_line]
 
 
+def _pools(pool: Any) -> str:
+    """Pools in words: one name where all layers share it."""
+    if not isinstance(pool, dict):
+        return str(pool or "as given")
+    names = sorted(set(map(str, pool.values())))
+    if len(names) == 1:
+        return names[0]
+    return "; ".join(f"{layer}: {name}" for layer, name in pool.items())
+
+
 def _warnings(activations: ActivationSet, spec: Mapping[str, Any]) -> list[str]:
     found = []
     for layer, count in (activations.attrs.get("nonfinite") or {}).items():
-        found.append(f"layer {layer}: {count} samples hold non-finite values; it was not measured")
+        found.append(f"layer {layer}: {count:,} values are not finite; it was not measured")
     if spec["overlapping"]:
         found.append(
             "draws overlap: intervals are widened for it, and draws are no permutation units"

@@ -11,8 +11,8 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import secrets
 import struct
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,15 +46,16 @@ LayerPlan = Mapping[str, Mapping[str, Any]]
 def put(path: Path, data: bytes) -> None:
     """Place a whole object at `path`, atomically and durably, replacing what was there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
+    # Not tempfile: its files can be read by their owner only, and the rename would keep that.
+    temporary = path.parent / f".tmp-{os.getpid()}-{secrets.token_hex(6)}"
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with temporary.open("xb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         error.add_note(
             f"put(): could not write {len(data):,} bytes to {path}. What was written before is "
             "intact; free space or choose another folder, then run the same command to continue."

@@ -1,0 +1,60 @@
+"""What stands out is found by the design of the runs, and corrected for all that was looked at."""
+
+import numpy as np
+import pytest
+
+import toposcope as ts
+from toposcope.findings import HEADLINE, checkpoints, contrasts, findings, replicate_values
+from toposcope.store import from_arrays, save_arrays
+
+RNG = np.random.default_rng(0)
+OPTIONS = {"points": 30, "replicates": 4, "jobs": 0}
+
+
+def network(path, step, spread, ids=None):
+    """A 'network' of two layers whose second one collapses onto clusters as training goes on."""
+    centers = np.repeat(RNG.normal(size=(4, 5)), 30, axis=0)
+    layers = {"a": RNG.normal(size=(120, 5)), "b": centers + spread * RNG.normal(size=(120, 5))}
+    acts = from_arrays(layers, sample_ids=ids, name="net")
+    acts.attrs.update({"step": step, "name": f"net step {step}"})
+    return ts.analyze(save_arrays(acts, path), **OPTIONS)
+
+
+@pytest.fixture(scope="module")
+def series(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("series")
+    return [network(folder / str(step), step, s) for step, s in ((0, 1.0), (9, 0.1), (5, 0.5))]
+
+
+def test_checkpoints_are_ordered_by_step(series):
+    assert [a.attrs["step"] for a in checkpoints(series)["net"]] == [0, 5, 9]
+
+
+def test_training_is_looked_at_layer_by_layer_last_against_first(series):
+    found = contrasts(series)
+    assert len(found) == 2 * len(HEADLINE)
+    assert {c.where for c in found} == {f"net {x}: step 9 against step 0" for x in "ab"}
+    largest = findings(series)[0]
+    assert largest.where.startswith("net b") and largest.high < -0.2
+    assert largest.looked_at == len(found) and largest.n == 4
+
+
+def test_unpaired_checkpoints_are_no_series(series, tmp_path):
+    other = network(tmp_path / "x", 20, 1.0, ids=np.arange(1000, 1120).astype(str))
+    assert checkpoints([series[0], other]) == {}
+
+
+def test_one_network_is_looked_at_along_its_depth(series):
+    found = contrasts(series[:1])
+    assert {c.where for c in found} == {"net step 0: b against a"}
+    assert findings(series[:1])[0].looked_at == len(HEADLINE)
+
+
+def test_a_missing_replicate_takes_the_comparison_out(series):
+    table = series[0].table.copy()
+    one = (table["layer"] == "a") & (table["statistic"] == "two_nn") & (table["replicate"] == 1)
+    assert one.sum() == 2  # data and null
+    assert len(replicate_values(series[0], "a", "two_nn", None)) == 4
+    table.loc[one, "status"] = "failed"
+    broken = type(series[0])(**{**vars(series[0]), "table": table})
+    assert len(replicate_values(broken, "a", "two_nn", None)) == 0

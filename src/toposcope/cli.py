@@ -237,12 +237,13 @@ def capture(
             **options,
         )
         top1 = acts.attrs.get("top1")
+        bad = acts.attrs.get("nonfinite") or {}
         value = {
             "run": str(run),
             "layers": list(acts.layers),
             "n": acts.n,
             "top1": top1,
-            "nonfinite": acts.attrs.get("nonfinite") or {},
+            "nonfinite": bad,
         }
         accuracy = "no labels or no class scores" if top1 is None else f"{top1:.4f}"
         text = (
@@ -251,7 +252,7 @@ def capture(
             f"next: toposcope analyze {shlex.quote(str(run))}"
         )
         show(value, as_json, text)
-        for layer, count in value["nonfinite"].items():
+        for layer, count in bad.items():
             click.echo(printable(f"warning: {layer}: {count:,} values are not finite"), err=True)
 
 
@@ -298,12 +299,12 @@ def analyze(
 ) -> None:
     """Measure topology and geometry of every layer of RUN."""
     with exits(ctx, resume=True):
-        from toposcope import pipeline
+        from toposcope import pipeline, planning
         from toposcope.progress import bars
         from toposcope.tasks import default_jobs
 
         if dry_run:
-            plan = pipeline.plan_analysis(run, **options)
+            plan = planning.plan_analysis(run, **options)
             summary = plan.summary(jobs or default_jobs())
             show(
                 summary,

@@ -52,8 +52,9 @@ def rips(
     dimensions = tuple(homology_dimensions)
     if not isinstance(clouds, CloudSet):
         msg = (
-            f"rips(): got {type(clouds).__name__}; needed is a CloudSet from "
-            "toposcope.clouds(acts, points=…, replicates=…). For one plain array call toposcope.homology.rips(X)."
+            f"rips(): got {type(clouds).__name__}; needed is a CloudSet, from "
+            "toposcope.clouds(acts, points=…, replicates=…). "
+            "For one plain array call toposcope.homology.rips(X)."
         )
         raise UsageError(msg)
 

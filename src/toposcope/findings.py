@@ -51,7 +51,8 @@ def contrasts(analyses: Sequence[Analysis]) -> list[Contrast]:
     for model, series in checkpoints(analyses).items():
         first, last = series[0], series[-1]
         for layer in (name for name in last.layers if name in first.layers):
-            where = f"{short_name(model)} {layer}: step {last.attrs['step']} against step {first.attrs['step']}"
+            steps = f"step {last.attrs['step']} against step {first.attrs['step']}"
+            where = f"{short_name(model)} {layer}: {steps}"
             found += _compare(first, layer, last, layer, where)
     if found:
         return found

@@ -84,7 +84,7 @@ def progress_of(path: Path | str) -> dict[str, Any]:
 def environment() -> dict[str, Any]:
     """Versions and resources of this machine."""
     from toposcope.homology.jit import cache_folder
-    from toposcope.pipeline import available_memory
+    from toposcope.planning import available_memory
     from toposcope.tasks import default_jobs
 
     found: dict[str, Any] = {

@@ -133,10 +133,9 @@ def _topology(
     except DegenerateCloudError as error:
         _all_missing(rows, dimensions, "nonfinite", str(error))
         return
-    diagrams = homology.rips(
+    diagrams = homology.rips_from_distances(
         distances,
         homology_dimensions=dimensions,
-        metric="precomputed",
         max_edge_length=payload["max_edge_length"],
         coeff=payload["coeff"],
     )

@@ -1,38 +1,30 @@
 """`analyze`: cut every layer of a RUN into replicate clouds, measure each, collect the tables.
 
-Composition only: what is measured on a cloud stands in measure.py, how tasks survive in tasks.py.
+Composition only: tasks are laid out in planning.py, what is measured on a cloud stands in
+measure.py, how tasks survive in tasks.py.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
+import shlex
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from toposcope import results
+from toposcope import homology, results
 from toposcope.errors import StoreError, UsageError
-from toposcope.pointclouds import CloudSet, clouds
+from toposcope.measure import measure
+from toposcope.planning import Plan, plan_analysis, refuse_what_cannot_fit
 from toposcope.progress import Progress
 from toposcope.results import Analysis
-from toposcope.store import (
-    Run,
-    content_hash,
-    lock_folder,
-    open_run,
-    put_json,
-    read_json,
-    save_arrays,
-)
-from toposcope.tasks import Ledger, Task, default_jobs, run_tasks, task_key
+from toposcope.store import lock_folder, open_run, put_json, read_json, save_arrays
+from toposcope.tasks import Ledger, default_jobs, run_tasks
 from toposcope.types import ActivationSet
 
 CONVENTIONS = {
@@ -45,208 +37,6 @@ CONVENTIONS = {
     "PH-dimension": "alpha / (1 - slope) of log E0 against log n, alpha = 1",
     "null": "Gaussian with the layer's mean and Ledoit-Wolf covariance, same n",
 }
-SCIENCE = ("homology", "summaries.py", "dimension.py", "nulls.py", "pointclouds.py", "measure.py")
-"""Sources that decide numbers; their hash is part of every task key."""
-
-
-@cache
-def code_hash() -> str:
-    """Hash of all sources that decide numbers."""
-    root = Path(__file__).parent
-    digest = hashlib.sha256()
-    for name in SCIENCE:
-        path = root / name
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            digest.update(str(file.relative_to(root)).encode() + b"\0" + file.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What an analysis will do: its tasks, and what they will cost.
-
-    Parameters
-    ----------
-    run, folder
-        The RUN, and the folder of this analysis in it.
-    spec
-        Parameters that decide the numbers.
-    tasks
-        One per (layer, draw).
-    done
-        How many are finished already.
-    seconds
-        Predicted CPU seconds of the tasks still to do.
-    worker_bytes
-        Predicted peak memory of one worker.
-    """
-
-    run: Path
-    folder: Path
-    spec: Mapping[str, Any]
-    tasks: Sequence[Task]
-    done: int
-    seconds: float
-    worker_bytes: int
-
-    def summary(self, jobs: int) -> dict[str, Any]:
-        """The prediction, for `--dry-run`."""
-        return {
-            "run": str(self.run),
-            "analysis": self.folder.name,
-            "tasks": len(self.tasks),
-            "done": self.done,
-            "predicted_cpu_seconds": round(self.seconds, 3),
-            "predicted_wall_seconds": round(self.seconds / jobs, 3),
-            "predicted_bytes_per_worker": self.worker_bytes,
-            "available_bytes": available_memory(),
-            "jobs": jobs,
-        }
-
-
-def plan_analysis(
-    run_path: Path | str,
-    *,
-    complex: str = "rips",
-    homology_dimensions: Sequence[int] = (0, 1),
-    points: int = 500,
-    replicates: int = 8,
-    normalize: str = "mean_distance",
-    metric: str = "euclidean",
-    per_class: bool = False,
-    overlapping: bool = False,
-    null: str = "gaussian",
-    max_edge_length: float = np.inf,
-    coeff: int = 2,
-    seed: int = 0,
-) -> Plan:
-    """Check the parameters against the RUN and lay out the tasks; computes nothing.
-
-    Parameters are those of `analyze`.
-    """
-    dimensions = _check_parameters(complex, homology_dimensions, null)
-    activations = open_run(run_path)
-    assert activations.run is not None
-    run = Run.open(activations.run)
-    cloud_set = clouds(
-        activations,
-        points=points,
-        replicates=replicates,
-        normalize=normalize,
-        per_class=per_class,
-        overlapping=overlapping,
-        seed=seed,
-    )
-    spec = {
-        "complex": complex,
-        "homology_dimensions": list(dimensions),
-        "points": points,
-        "replicates": replicates,
-        "normalize": normalize,
-        "metric": metric,
-        "per_class": per_class,
-        "overlapping": overlapping,
-        "null": null,
-        "max_edge_length": max_edge_length,
-        "coeff": coeff,
-        "seed": seed,
-        "code": code_hash(),
-    }
-    folder = run.path / "results" / task_key(spec)[:12]
-    tasks = _tasks(run, cloud_set, spec, folder)
-    ledger = Ledger(folder / "ledger")
-    todo = [task for task in tasks if not ledger.done(task.key)]
-    seconds, peak = _predict(run, todo, spec)
-    return Plan(run.path, folder, spec, tasks, len(tasks) - len(todo), seconds, peak)
-
-
-def _check_parameters(
-    complex: str, homology_dimensions: Sequence[int], null: str
-) -> tuple[int, ...]:
-    if complex != "rips":
-        msg = f"analyze(complex={complex!r}): this version filters point clouds with 'rips' only."
-        raise UsageError(msg)
-    dimensions = tuple(int(k) for k in homology_dimensions)
-    if not dimensions or min(dimensions) < 0 or len(set(dimensions)) != len(dimensions):
-        msg = f"analyze(homology_dimensions={dimensions}): give distinct degrees >= 0, e.g. (0, 1)."
-        raise UsageError(msg)
-    if null not in ("gaussian", "none"):
-        msg = f"analyze(null={null!r}): choose 'gaussian' or 'none'."
-        raise UsageError(msg)
-    return dimensions
-
-
-def _tasks(run: Run, cloud_set: CloudSet, spec: Mapping[str, Any], folder: Path) -> list[Task]:
-    activations = cloud_set.activations
-    hashes = {layer: run.layer_hash(layer) for layer in activations.layers}
-    tasks = []
-    for layer, draw in cloud_set:
-        rows = draw.rows.tolist()
-        identity = {
-            "analysis": dict(spec),
-            "layer": layer,
-            "replicate": draw.replicate,
-            "label": draw.label,
-            "rows": content_hash(json.dumps(rows).encode()),
-            "input": hashes[layer],
-        }
-        key = task_key(identity)
-        payload = {
-            **spec,
-            "run": str(run.path),
-            "folder": str(folder),
-            "key": key,
-            "layer": layer,
-            "depth": activations.depth(layer),
-            "replicate": draw.replicate,
-            "label": draw.label,
-            "rows": rows,
-            "input": hashes[layer],
-        }
-        name = f"{layer}, replicate {draw.replicate}" + (f", {draw.label}" if draw.label else "")
-        tasks.append(Task(key, name, payload))
-    return tasks
-
-
-def _predict(run: Run, todo: Sequence[Task], spec: Mapping[str, Any]) -> tuple[float, int]:
-    """CPU seconds of the tasks to do, and the peak memory of a worker."""
-    from toposcope.homology.cost import estimate_cost
-
-    dimensions, clouds_each = tuple(spec["homology_dimensions"]), 1 + (spec["null"] != "none")
-    costs: dict[int, tuple[float, int]] = {}
-    seconds, peak = 0.0, 0
-    for task in todo:
-        d = int(np.prod(run.layers[task.payload["layer"]]["shape"], dtype=np.int64))
-        if d not in costs:
-            costs[d] = estimate_cost(spec["points"], d, dimensions)
-        seconds += clouds_each * costs[d][0]
-        peak = max(peak, costs[d][1])
-    return seconds, peak
-
-
-def available_memory() -> int:
-    """Bytes of memory that can be taken without swapping."""
-    meminfo = Path("/proc/meminfo")
-    if meminfo.exists():
-        for line in meminfo.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
-def refuse_what_cannot_fit(plan: Plan, jobs: int) -> None:
-    """Refuse an analysis whose workers would not fit in memory, before anything is computed."""
-    room = available_memory()
-    needed = plan.worker_bytes * min(jobs, max(len(plan.tasks) - plan.done, 1))
-    if needed <= room:
-        return
-    points = int(plan.spec["points"] * np.sqrt(room / needed) * 0.9)
-    msg = (
-        f"analyze(): {jobs} workers would need about {needed / 2**30:.1f} GiB, "
-        f"{room / 2**30:.1f} GiB are available. Pass points={points} or less, fewer jobs, or "
-        "lower homology_dimensions."
-    )
-    raise UsageError(msg)
 
 
 def analyze(
@@ -354,9 +144,6 @@ def run_plan(
     plan: Plan, *, level: float = 0.95, jobs: int | None = None, progress: Progress | None = None
 ) -> None:
     """Do the tasks of a plan that are not done, compact the results, make them the current ones."""
-    from toposcope import homology
-    from toposcope.measure import measure
-
     ledger = Ledger(plan.folder / "ledger")
     with lock_folder(plan.run):
         put_json(plan.folder / "spec.json", {**plan.spec, "level": level, "versions": versions()})
@@ -428,8 +215,6 @@ def load_analysis(path: Path | str, analysis: str | None = None) -> Analysis:
 
 def analyze_command(run: Path | str, spec: Mapping[str, Any]) -> str:
     """The command line that computes an analysis."""
-    import shlex
-
     words = ["toposcope", "analyze", str(run)]
     words += ["--homology", ",".join(map(str, spec["homology_dimensions"]))]
     words += ["--points", str(spec["points"]), "--replicates", str(spec["replicates"])]
@@ -480,6 +265,4 @@ def _warnings(activations: ActivationSet, spec: Mapping[str, Any]) -> list[str]:
 
 def versions() -> dict[str, str]:
     """Versions of what decides numbers."""
-    from importlib.metadata import version
-
     return {name: version(name) for name in ("toposcope", "numpy", "numba", "scipy", "gudhi")}

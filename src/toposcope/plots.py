@@ -36,7 +36,8 @@ def _axes(ax: Axes | None) -> Axes:
         return ax
     import matplotlib.pyplot as plt
 
-    return plt.figure(layout="constrained").add_subplot()
+    made: Axes = plt.figure(layout="constrained").add_subplot()
+    return made
 
 
 def plot_depth(

@@ -12,7 +12,7 @@ import pytest
 
 import toposcope as ts
 from toposcope.errors import StoreError, TooFewSamplesError, UsageError
-from toposcope.pipeline import plan_analysis, refuse_what_cannot_fit
+from toposcope.planning import plan_analysis, refuse_what_cannot_fit
 from toposcope.store import save_arrays
 from toposcope.verify import verify
 

@@ -9,7 +9,13 @@ import pytest
 
 from toposcope.reporting.build import write_report
 
-from ..unit.report_fixture import LAYERS, analysis, checkpoints, depth_effects
+from ..unit.report_fixture import (  # noqa: TID252 - the tests are no installed package
+    LAYERS,
+    analysis,
+    checkpoints,
+    depth_effects,
+    per_class,
+)
 
 TITLE = "</title><script>document.title=1</script>"
 pytestmark = pytest.mark.browser
@@ -225,6 +231,33 @@ def test_checkpoints_get_one_panel_per_model_and_can_be_switched_off(browser, ma
     clean(browser)
 
 
+def test_class_picker_moves_every_figure(browser, tmp_path):
+    look(browser, write_report([per_class()], [], tmp_path / "r.html"))
+    names = ["depth", "layer", "panel", "distances"]
+    before = [drawn(browser, name) for name in names]
+    choose(browser, "figure-depth", "label", "dog")
+    after = [drawn(browser, name) for name in names]
+    assert all(a != b for a, b in zip(before, after, strict=True))
+    assert counts(browser) == PLOTS
+    clean(browser)
+
+
+def test_dark_readers_print_on_white(browser, one):
+    look(browser, one, scheme="dark")
+    ink = "return document.querySelector('#figure-depth .plot').layout.font.color"
+    screen = browser.execute_script(ink)
+    browser.execute_script(
+        """window.printed = [];
+        window.addEventListener("beforeprint", () => printed.push(
+          document.querySelector("#figure-depth .plot").layout.font.color));"""
+    )
+    browser.execute_cdp_cmd("Page.printToPDF", {})
+    printed = browser.execute_script("return window.printed")
+    assert printed
+    assert screen not in printed
+    assert browser.execute_script(ink) == screen
+
+
 def test_figures_follow_a_live_change_of_scheme(browser, one):
     look(browser, one)
     ink = "return document.querySelector('#figure-depth .plot').layout.font.color"
@@ -276,7 +309,8 @@ def hover_all(browser):
         """for (const p of document.querySelectorAll(".plot")) {
           for (const [curve, trace] of p.data.entries()) {
             if (trace.hoverinfo !== "text") continue;
-            Plotly.Fx.hover(p, [{ curveNumber: curve, pointNumber: trace.type === "heatmap" ? [0, 0] : 0 }]);
+            const pointNumber = trace.type === "heatmap" ? [0, 0] : 0;
+            Plotly.Fx.hover(p, [{ curveNumber: curve, pointNumber }]);
           }
         }"""
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -196,3 +196,27 @@ def checkpoints() -> list[Analysis]:
                 )
             )
     return out
+
+
+def per_class(names: tuple[str, ...] = ("cat", "dog")) -> Analysis:
+    """One network whose clouds hold one class each."""
+    parts = [analysis(points=30, seed=seed) for seed in range(len(names))]
+
+    def joined(attribute: str) -> pd.DataFrame:
+        frames = [getattr(p, attribute).assign(label=n) for p, n in zip(parts, names, strict=True)]
+        return pd.concat(frames, ignore_index=True)
+
+    keys = [
+        replace(key, label=name)
+        for part, name in zip(parts, names, strict=True)
+        for key in part.diagrams.keys
+    ]
+    pairs = [pairs for part in parts for pairs in part.diagrams.pairs_list]
+    return replace(
+        parts[0],
+        table=joined("table"),
+        intervals=joined("intervals"),
+        loops=joined("loops"),
+        diagrams=DiagramSet(tuple(keys), tuple(pairs)),
+        attrs=parts[0].attrs | {"per_class": True},
+    )

@@ -14,7 +14,7 @@ from toposcope.reporting import build, payload, pictures, sentences
 from toposcope.reporting.colors import run_styles
 from toposcope.stats import Effect
 
-from .report_fixture import LAYERS, analysis, checkpoints, depth_effects
+from .report_fixture import LAYERS, analysis, checkpoints, depth_effects, per_class
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def effect(change=-0.35, low=-0.4, high=-0.3, looked_at=24):
 
 
 def test_report_writes_one_file(tmp_path, one):
-    path = build.report(one, tmp_path / "new" / "report.html")
+    path = build.write_report([one], [], tmp_path / "new" / "report.html")
     assert [p.name for p in path.parent.iterdir()] == ["report.html"]
     assert path.read_text("utf-8").startswith("<!doctype html>")
 
@@ -152,7 +152,8 @@ def test_growth_beyond_tenfold_reads_as_a_factor():
 def test_null_sentence_counts_layers(one):
     found = sentences.null_sentence([one], depth_effects(one))
     below, above, rest, total = map(
-        int, re.search(r"below at (\d+), above at (\d+) .* at (\d+) of (\d+) layers", found).groups()
+        int,
+        re.search(r"below at (\d+), above at (\d+) .* at (\d+) of (\d+) layers", found).groups(),
     )
     assert below + above + rest == total == len(LAYERS) - 1
 
@@ -164,7 +165,12 @@ def test_null_sentence_without_null(one):
 
 def test_trust_sentence_names_target_draws_and_gaps(one):
     found = sentences.trust_sentence([one])
-    for words in ("4 disjoint draws of 40 points", "n = 400", "not about training", "1 task failed"):
+    for words in (
+        "4 disjoint draws of 40 points",
+        "n = 400",
+        "not about training",
+        "1 task failed",
+    ):
         assert words in found
     overlapping = replace(one, attrs=one.attrs | {"overlapping": True})
     assert "4 overlapping draws" in sentences.trust_sentence([overlapping])
@@ -231,3 +237,30 @@ def test_one_replicate_still_reports():
     series = next(s for s in run["series"] if s["cloud"] == "data")
     assert series["low"][0] is None
     assert "one_replicate" in series["why"][0]
+
+
+def test_classes_are_kept_apart_and_labelled():
+    text = build.render([per_class()], [])
+    run = embedded(text)["runs"][0]
+    assert run["labels"] == ["cat", "dog"]
+    assert len(run["shapes"]) == 4
+    assert "draws of 30 points per class" in text
+    assert "classes are pooled" not in text
+
+
+def test_pools_that_differ_are_counted():
+    a = analysis(points=20)
+    mixed = replace(a, attrs=a.attrs | {"pool": {"x": "gap", "y": "gap", "z": "flatten"}})
+    assert build.identity(mixed, {})["pool"] == "gap (2 layers), flatten (1 layer)"
+
+
+def test_diagrams_without_provenance_are_reported(one):
+    attrs = {"overlapping": False, "level": 0.95, "replicates": 4, "points": 40, "null": "none"}
+    frame = one.intervals[one.intervals["cloud"] == "data"]
+    bare = replace(one, attrs=attrs | {"n": None}, intervals=frame, activations=None, failures=[])
+    text = build.render([bare], [])
+    run = embedded(text)["runs"][0]
+    assert run["unit"] == "in filtration units"
+    assert "4 disjoint draws of 40 points, with 95 %" in text
+    assert "Gray is the Gaussian null" not in text
+    assert dict(sentences.methods([bare]))["Null"] == [("", "none drawn")]

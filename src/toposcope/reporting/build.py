@@ -31,38 +31,6 @@ SCRIPTS = (
 )
 
 
-def report(
-    analyses: Analysis | Sequence[Analysis],
-    to: Path | str = "report.html",
-    *,
-    title: str | None = None,
-) -> Path:
-    """Write one self-contained HTML file about one or several analyses.
-
-    Parameters
-    ----------
-    analyses
-        One analysis, or several: models side by side, or checkpoints of one model.
-    to
-        File to write; its folder is made.
-    title
-        Heading of the report; by default the names of the models.
-
-    Returns
-    -------
-    Path of the file.
-
-    Raises
-    ------
-    UsageError
-        Nothing to report.
-    """
-    from toposcope.findings import findings
-
-    chosen = [analyses] if isinstance(analyses, Analysis) else list(analyses)
-    return write_report(chosen, findings(chosen), to, title=title)
-
-
 def write_report(
     analyses: Sequence[Analysis],
     effects: Sequence[Effect],
@@ -130,9 +98,9 @@ def context(
     title: str | None,
 ) -> dict[str, Any]:
     """Everything the template shows as text; autoescaped there."""
-    models = list(dict.fromkeys(str(a.attrs.get("model") or a.name) for a in analyses))
+    names = list(dict.fromkeys(_title_name(a) for a in analyses))
     return {
-        "title": title or f"The shape of data inside {', '.join(models)}",
+        "title": title or f"The shape of data inside {', '.join(names)}",
         "runs": [
             identity(analysis, run["style"])
             for analysis, run in zip(analyses, payload["runs"], strict=True)
@@ -153,8 +121,15 @@ def context(
         "commands": _commands(analyses),
         "has_loops": any(run["loops"] for run in payload["runs"]),
         "has_pictures": bool(payload["pictures"]),
+        "has_null": any(sentences.has_null(a) for a in analyses),
         "overlapping": any(a.attrs.get("overlapping") for a in analyses),
     }
+
+
+def _title_name(analysis: Analysis) -> str:
+    """A run's name in the heading; checkpoints go by their model."""
+    stepped = analysis.attrs.get("step") is not None
+    return str(analysis.attrs.get("model") or analysis.name) if stepped else analysis.name
 
 
 def identity(analysis: Analysis, style: dict[str, Any]) -> dict[str, Any]:
@@ -166,9 +141,9 @@ def identity(analysis: Analysis, style: dict[str, Any]) -> dict[str, Any]:
         "model": str(a.get("model") or ""),
         "step": "" if a.get("step") is None else f"{int(a['step']):,}",
         "data": str(a.get("data") or ""),
-        "pool": str(a.get("pool") or ""),
+        "pool": sentences.pool_text(a.get("pool")),
         "layers": str(len(analysis.layers)),
-        "n": f"{int(a['n']):,}",
+        "n": sentences.count(a.get("n")),
         "draws": f"{a['replicates']} × {int(a['points']):,}",
         "normalize": str(a.get("normalize") or ""),
         "top1": sentences.top1_text(analysis),

@@ -7,13 +7,14 @@ carry: draws of samples speak about this network over data, not about training i
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from toposcope.reporting.statistics import UNITS, describe, phrase
+from toposcope.reporting.statistics import describe, phrase, unit_text
 from toposcope.results import OK, Analysis
 from toposcope.stats import Effect, percent
 from toposcope.types import DATA_CLOUD
@@ -90,7 +91,7 @@ def null_sentence(analyses: Sequence[Analysis], effects: Sequence[Effect]) -> st
         if len(both):
             break
     else:
-        return "No Gaussian null was drawn: nothing here says what of it covariance alone explains."
+        return "No Gaussian null was drawn, so nothing here tells shape from covariance alone."
     below = int((both["high"] < both["low_null"]).sum())
     above = int((both["low"] > both["high_null"]).sum())
     rest = len(both) - below - above
@@ -114,12 +115,13 @@ def _subject(analyses: Sequence[Analysis], effects: Sequence[Effect]) -> Analysi
 def trust_sentence(analyses: Sequence[Analysis]) -> str:
     """What the intervals mean, and the main reservations."""
     attrs = [analysis.attrs for analysis in analyses]
-    designs = {(a["n"], a["points"], a["replicates"], bool(a["overlapping"])) for a in attrs}
+    designs = {(a.get("n"), a["points"], a["replicates"], bool(a["overlapping"])) for a in attrs}
     if len(designs) == 1:
         n, points, replicates, overlapping = next(iter(designs))
         kind = "overlapping" if overlapping else "disjoint"
         of = "" if not any(map(_per_class, analyses)) else " per class"
-        design = f"{replicates} {kind} draws of {points:,} points{of} out of n = {n:,} samples"
+        design = f"{replicates} {kind} draws of {points:,} points{of}"
+        design += f" out of n = {count(n)} samples" if n is not None else ""
     else:
         design = "replicate draws, whose number and size differ between runs (see the first table)"
     levels = " or ".join(sorted({_pct(a["level"]) for a in attrs}))
@@ -133,7 +135,7 @@ def trust_sentence(analyses: Sequence[Analysis]) -> str:
     if len(designs) > 1:
         caveats.append("diagrams of unequal numbers of points must not be compared")
     text = (
-        f"Every number is a mean over {design}, with {levels} t-intervals that speak about this "
+        f"Every number is a mean over {design}, with {levels} t‑intervals that speak about this "
         "network over data, not about training it again"
     )
     return text + ("; " + "; ".join(caveats) if caveats else "") + "."
@@ -192,16 +194,18 @@ def methods(analyses: Sequence[Analysis]) -> list[tuple[str, list[tuple[str, str
 
 def _method_terms(analysis: Analysis) -> dict[str, str]:
     a: dict[str, Any] = analysis.attrs
-    normalize = str(a.get("normalize"))
+    normalize = a.get("normalize")
     kind = "overlapping draws, variance corrected" if a["overlapping"] else "disjoint draws"
     degrees = ", ".join(f"H{k}" for k in a.get("homology_dimensions", ()))
     terms = {
-        "Samples (n)": f"{a['n']:,}",
+        "Samples (n)": count(a.get("n")),
         "Points per cloud": f"{a['points']:,}",
         "Replicates": f"{a['replicates']} ({kind})",
         "Classes": "one cloud per class" if _per_class(analysis) else "pooled",
-        "Pool": str(a.get("pool") or ""),
-        "Normalization": f"{normalize} ({UNITS.get(normalize, 'see conventions')})",
+        "Pool": pool_text(a.get("pool")),
+        "Normalization": f"{normalize} (filtration values {unit_text(normalize)})"
+        if normalize
+        else "",
         "Metric": str(a.get("metric") or ""),
         "Homology": f"{degrees}, coefficients in Z/{a.get('coeff', 2)}",
         "Intervals": (
@@ -210,8 +214,41 @@ def _method_terms(analysis: Analysis) -> dict[str, str]:
         "Null": "Gaussian cloud with the layer's n, dimension and covariance, one per replicate",
         "Seed": str(a.get("seed", "")),
     }
-    terms |= {str(k).capitalize(): str(v) for k, v in dict(a.get("conventions") or {}).items()}
+    terms |= {
+        f"{str(k)[:1].upper()}{str(k)[1:]}": str(v)
+        for k, v in dict(a.get("conventions") or {}).items()
+    }
+    if not has_null(analysis):
+        terms["Null"] = "none drawn"
     return {term: value for term, value in terms.items() if value}
+
+
+def has_null(analysis: Analysis) -> bool:
+    """Whether Gaussian clouds were measured beside the data."""
+    return bool((analysis.intervals["cloud"] == NULL_CLOUD).any())
+
+
+def count(value: int | None) -> str:
+    """A whole number with thousands separated; empty when it is not known.
+
+    >>> count(4000), count(None)
+    ('4,000', '')
+    """
+    return "" if value is None else f"{int(value):,}"
+
+
+def pool_text(pool: object) -> str:
+    """How layers were pooled: one word where all agree, else each with its number of layers.
+
+    >>> pool_text({"a": "gap", "b": "gap"}), pool_text({"a": "gap", "b": "cls"})
+    ('gap', 'gap (1 layer), cls (1 layer)')
+    """
+    if not isinstance(pool, Mapping):
+        return str(pool or "")
+    counts = Counter(str(one) for one in pool.values())
+    if len(counts) == 1:
+        return next(iter(counts))
+    return ", ".join(f"{one} ({n} layer{'s' * (n > 1)})" for one, n in counts.items())
 
 
 def meanings(statistics: Sequence[str]) -> list[tuple[str, str]]:

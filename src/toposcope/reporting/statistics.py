@@ -5,14 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 UNITS: dict[str, str] = {
-    "mean_distance": "mean distance of the layer = 1",
-    "median_distance": "median distance of the layer = 1",
-    "quantile_distance": "0.9-quantile of the layer's distances = 1",
-    "max_distance": "diameter of the layer = 1",
-    "zscore": "features standardized, mean distance = 1",
-    "minmax": "features in [0, 1]",
-    "none": "units of the activations",
+    "mean_distance": "in units of the layer's mean distance",
+    "median_distance": "in units of the layer's median distance",
+    "quantile_distance": "in units of the 0.9-quantile of the layer's distances",
+    "max_distance": "in units of the layer's diameter",
+    "zscore": "of standardized features, in units of their mean distance",
+    "minmax": "of features mapped to [0, 1]",
+    "none": "in units of the activations",
 }
+"""What a filtration value counts, by normalization; completes "filtration values ..."."""
+
+
+def unit_text(normalize: object) -> str:
+    """What a filtration value counts.
+
+    >>> unit_text("none"), unit_text(None)
+    ('in units of the activations', 'in filtration units')
+    """
+    if normalize is None:
+        return "in filtration units"
+    return UNITS.get(str(normalize), f"after normalization {normalize}")
 
 
 @dataclass(frozen=True)

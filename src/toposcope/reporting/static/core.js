@@ -5,7 +5,7 @@ const toposcope = (() => {
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const state = { stat: null, dim: null, label: "", run: 0, layer: "", replicate: 0, hole: null };
   const listeners = [];
-  let printing = false;
+  const root = document.documentElement;
 
   // Plotly reads labels as pseudo-HTML; names of layers and classes are not ours to trust.
   const esc = (text) =>
@@ -47,7 +47,7 @@ const toposcope = (() => {
   }
 
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const isDark = () => dark.matches && !printing;
+  const isDark = () => dark.matches && !("printing" in root.dataset);
   const color = (run) => (isDark() ? run.style.dark : run.style.light);
   const narrow = () => document.documentElement.clientWidth < 640;
 
@@ -166,7 +166,7 @@ const toposcope = (() => {
   const hole = () => (dims().includes(state.hole) ? state.hole : dims().at(-1));
   const grid = (s) => Array.from({ length: s.size }, (_, i) => (s.end * i) / (s.size - 1));
   const design = (run) =>
-    `${run.replicates} draws of ${number(run.points)} points, n = ${number(run.n)}`;
+    `${run.replicates} draws of ${number(run.points)} points${run.n === null ? "" : `, n = ${number(run.n)}`}`;
 
   function start() {
     dark.addEventListener("change", refresh);
@@ -174,8 +174,9 @@ const toposcope = (() => {
     window.addEventListener("resize", () => {
       if (narrow() !== width) { width = narrow(); refresh(); }
     });
-    window.addEventListener("beforeprint", () => { printing = true; refresh(); });
-    window.addEventListener("afterprint", () => { printing = false; refresh(); });
+    // Styles for print apply only after this event: the figures would be drawn in screen colors.
+    window.addEventListener("beforeprint", () => { root.dataset.printing = ""; refresh(); });
+    window.addEventListener("afterprint", () => { delete root.dataset.printing; refresh(); });
     const stats = Object.keys(data.statistics);
     const stat = stats[0] ?? null;
     set({

@@ -21,8 +21,9 @@
     value: String(t.state.dim),
   }), (dim) => t.set({ dim: dim === "null" ? null : Number(dim) }));
   t.labelPicker(controls);
+  const hasNull = t.data.runs.some((run) => run.series.some((s) => s.cloud === "gaussian"));
   t.picker(controls, "Gaussian null", "null", () => ({
-    items: [
+    items: !hasNull ? [] : [
       ["last", t.data.runs.length > 1 ? "of the last run in each panel" : "shown"],
       ...(t.data.runs.length > 1 ? [["every", "of every run"]] : []),
       ["none", "hidden"],
@@ -89,7 +90,7 @@
       const lines = [
         `<b>${t.esc(t.short(run.name, 40))}</b>${what}`, t.esc(t.short(layer, 50)),
         `${t.number(one.mean[i])} [${t.number(one.low[i])}, ${t.number(one.high[i])}]`,
-        `${level}, ${one.reps[i] ?? 0} replicates, n = ${t.number(run.n)}`,
+        `${level}; ${one.reps[i] ?? 0} of ${t.design(run)}`,
       ];
       if (one.why[i]) lines.push(t.esc(t.short(one.why[i], 60)));
       return lines.join("<br>");
@@ -157,7 +158,7 @@
       + (dim ? statistic.title.replace(/^[A-Z](?=[a-z])/, (c) => c.toLowerCase()) : statistic.title);
     const units = [...new Set(runs.map((run) => run.unit))].join("; ");
     const unit = statistic.unit.startsWith("length")
-      ? `in ${statistic.unit === "length" ? "units" : `${statistic.unit}, units`} where ${units}`
+      ? `${statistic.unit === "length" ? "" : `${statistic.unit}, `}${units}`
       : statistic.unit === "activation" ? "in units of the activations" : statistic.unit;
     const designs = [...new Set(runs.map(t.design))].join("; ");
     const levels = [...new Set(runs.map((run) => `${100 * run.level} %`))].join(", ");

@@ -27,6 +27,18 @@
   const replicate = (one) => (one ? Math.min(t.state.replicate, one.pairs.length - 1) : 0);
   const births = (pairs) => pairs.birth ?? pairs.death.map(() => 0);
 
+  // A layer fills its own axes; Figure 3 compares layers on a common one.
+  function lastDeath(dim) {
+    const one = chosen(dim);
+    const deaths = one ? one.pairs.flatMap((pairs) => pairs.death).filter((d) => d !== null) : [];
+    return deaths.reduce((a, b) => Math.max(a, b), 0);
+  }
+
+  function lastValue(x, curves) {
+    const alive = x.findLastIndex((_, i) => curves.some((y) => y && y[i] !== y.at(-1)));
+    return x[Math.min(x.length - 1, alive + 3)] || x.at(-1);
+  }
+
   function pairText(dim, birth, death) {
     const life = death === null ? "never dies" : `persistence ${t.number(death - birth)}`;
     return `H${dim}: birth ${t.number(birth)}, death ${death === null ? "∞" : t.number(death)}<br>${life}`;
@@ -40,8 +52,8 @@
     return [{
       x: birth, y: pairs.death.map((d) => d ?? 1.07 * end), type: "scatter", mode: "markers",
       marker: {
-        size: open ? 5 : 7, color: t.fade(color, 0.6), symbol: open ? "circle-open" : "circle",
-        line: { color: t.fade(color, open ? 0.6 : 1), width: 1 },
+        size: open || birth.length > 150 ? 5 : 7, color: t.fade(color, birth.length > 150 ? 0.35 : 0.6), symbol: open ? "circle-open" : "circle",
+        line: { color: t.fade(color, open || birth.length > 150 ? 0.6 : 1), width: 1 },
       },
       text: pairs.death.map((d, i) => pairText(dim, birth[i], d)), hoverinfo: "text",
       cliponaxis: false,
@@ -105,7 +117,7 @@
     }
     traces.push(curve(one.betti_mean, { color, width: 2.25 }, `mean of ${one.count.length} replicates`));
     t.draw(target, traces, {
-      xaxis: t.axis("filtration value", { range: [0, shape.end] }),
+      xaxis: t.axis("filtration value", { range: [0, lastValue(x, [one.betti_mean, one.betti_null, ...one.betti])] }),
       yaxis: t.axis(`Betti number β${dim}`, { rangemode: "tozero" }),
     });
   }
@@ -124,7 +136,7 @@
       traces.unshift(curve(one.landscape_null, { color: t.css("--null"), width: 1.5, dash: "dot" }, "Gaussian null, level 1"));
     }
     t.draw(target, traces, {
-      xaxis: t.axis("filtration value", { range: [0, shape.end] }),
+      xaxis: t.axis("filtration value", { range: [0, lastValue(x, [...one.landscape, one.landscape_null])] }),
       yaxis: t.axis("landscape λ", { rangemode: "tozero" }),
     });
   }
@@ -145,12 +157,12 @@
       ["Betti curve", `${one.count.length} replicates`],
       ["Landscape", `mean of ${one.count.length} replicates`],
     ]);
-    drawDiagram(diagram, run, dim, Math.max(...t.dims().map((k) => t.shape(run, k)?.end ?? 0)));
-    drawBarcode(barcode, run, dim, shape.end);
+    drawDiagram(diagram, run, dim, Math.max(...t.dims().map(lastDeath)) || 1);
+    drawBarcode(barcode, run, dim, lastDeath(dim) || 1);
     drawBetti(betti, run, dim, shape);
     drawLandscape(landscape, run, dim, shape);
     t.say(figure, ".plot-title", t.element("b", {}, `${t.data.runs.length > 1 ? `${run.name}, ` : ""}${t.state.layer}`),
-      `, H${dim}, filtration values in units where ${run.unit}. ${t.design(run)}; ${t.labelText(t.state.label)}.`);
+      `, H${dim}, filtration values ${run.unit}. ${t.design(run)}; ${t.labelText(t.state.label)}.`);
     const plan = t.data.pairs, notes = [];
     if (t.dims().length > 1) notes.push(`Open gray circles: ${t.dims().filter((k) => k !== dim).map((k) => `H${k}`).join(", ")}.`);
     if (plan.replicates === "first") notes.push("To keep this file small, single pairs are held for replicate 0 only.");

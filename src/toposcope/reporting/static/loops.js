@@ -18,10 +18,17 @@
 
   function ring(loop) {
     const count = loop.rows.length, size = 320, middle = size / 2;
-    const radius = 122, side = Math.min(46, 2 * radius * Math.sin(Math.PI / Math.max(count, 3)) * 0.74);
+    const radius = 128, side = Math.min(46, 2 * radius * Math.sin(Math.PI / Math.max(count, 3)) * 0.74);
     const place = (i) => {
       const angle = (2 * Math.PI * i) / count - Math.PI / 2;
-      return [middle + radius * Math.cos(angle), middle - 4 + radius * Math.sin(angle)];
+      return [middle + radius * Math.cos(angle), middle + radius * Math.sin(angle)];
+    };
+    // Names stand inside the ring, where no picture covers them.
+    const inside = (i, box, name) => {
+      const [x, y] = place(i);
+      const across = (middle - x) / radius, down = (middle - y) / radius;
+      const reach = (box / 2 + 8) / Math.max(Math.abs(across), Math.abs(down));
+      return { x: x + across * reach + across * 3 * name.length, y: y + down * reach + 4 };
     };
     const out = svg("svg", {
       viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": `Loop of samples: ${loop.classes.join(", ")}`,
@@ -30,11 +37,12 @@
     loop.rows.forEach((row, i) => {
       const [x, y] = place(i);
       const box = { x: x - side / 2, y: y - side / 2, width: side, height: side };
-      const name = svg("title", {}, `${loop.classes[i]}, row ${row}`);
+      const name = t.short(loop.classes[i], count > 12 ? 7 : 11);
+      const tip = svg("title", {}, `${loop.classes[i]}, row ${row}`);
       out.append(
-        svg("image", { ...box, href: t.data.pictures[loop.pictures[i]], preserveAspectRatio: "xMidYMid meet" }, name),
+        svg("image", { ...box, href: t.data.pictures[loop.pictures[i]], preserveAspectRatio: "xMidYMid meet" }, tip),
         svg("rect", { class: "frame", ...box }),
-        svg("text", { x, y: y + side / 2 + 11 }, t.short(loop.classes[i], count > 12 ? 7 : 11)),
+        svg("text", inside(i, side, name), name),
       );
     });
     return out;
@@ -53,7 +61,7 @@
       loop.pictures ? ring(loop) : sequence(loop));
     }));
     t.say(figure, ".plot-title", t.element("b", {}, `${t.data.runs.length > 1 ? `${run.name}, ` : ""}${t.state.layer}`),
-      loops.length ? `, the ${loops.length} longest H1 loop${loops.length > 1 ? "s" : ""} of ${t.number(run.points)} points, in units where ${run.unit}.`
+      loops.length ? `, the ${loops.length} longest H1 loop${loops.length > 1 ? "s" : ""} of ${t.number(run.points)} points, filtration values ${run.unit}.`
         : " has no loops.");
     const unseen = loops.some((loop) => loop.has_pictures && !loop.pictures);
     t.say(figure, ".missing", unseen ? "Pictures of some loops are left out to keep this file small." : "");

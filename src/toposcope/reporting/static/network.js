@@ -51,7 +51,7 @@
     }));
     t.draw(target, [
       { type: "heatmap", z: matrix, text, hoverinfo: "text", colorscale: "Cividis", zmin: 0, colorbar: bar("distance") },
-      { type: "scatter", mode: "markers", x, y, hoverinfo: "skip", marker: { size: 5, color: "#ffffff", line: { color: "#000000", width: 1 } } },
+      { type: "scatter", mode: "markers", x, y, hoverinfo: "skip", marker: { size: layers.length > 15 ? 3 : 6, color: "#ffffff", line: { color: "#000000", width: 0.75 } } },
     ], {
       height: Math.min(680, height(layers) + 60), margin: { l: 60, r: 8, t: 8, b: 60 },
       xaxis: layerAxis(layers, { tickangle: -45, range: [-0.5, layers.length - 0.5] }),
@@ -67,7 +67,7 @@
     const basis = `${t.design(run)}; ${t.labelText(t.state.label)}`;
     const first = t.panels(panel, shapes.map((s) => [`H${s.dim}`, ""]));
     shapes.forEach((shape, i) => drawPanel(first[i], run, shape));
-    t.say(panel, ".plot-title", t.element("b", {}, `${name || "First"}${name ? "first" : ""} landscape level`), `, in units where ${run.unit}. ${basis}.`);
+    t.say(panel, ".plot-title", t.element("b", {}, `${name || "First"}${name ? "first" : ""} landscape level`), `, filtration values ${run.unit}. ${basis}.`);
     const gaps = run.layers.filter((_, i) => shapes.some((s) => !s.layers[i]));
     t.say(panel, ".missing", gaps.length ? `Empty rows have no diagrams: ${gaps.join(", ")}.` : "");
 

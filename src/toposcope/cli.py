@@ -152,10 +152,12 @@ def layers(
 ) -> None:
     """Modules of MODEL: what can be captured, what LAYERS would choose, and why."""
     with exits(ctx):
-        from toposcope.activations.run import describe_layers
+        from dataclasses import asdict
+
+        from toposcope.activations.describe import describe_layers
 
         table = describe_layers(model, data, layers=layers, weights=weights)
-        show({"layers": [row.as_dict() for row in table]}, as_json, _layer_table(table))
+        show({"layers": [asdict(row) for row in table]}, as_json, _layer_table(table))
 
 
 def _layer_table(table: Sequence[Any]) -> str:
@@ -163,9 +165,9 @@ def _layer_table(table: Sequence[Any]) -> str:
     rows += [
         (
             "*" if row.selected else "",
-            row.name,
+            row.address,
             row.type,
-            "x".join(map(str, row.shape)),
+            "-" if row.shape is None else "x".join(map(str, row.shape)),
             f"{row.bytes_per_sample:,}",
             str(row.calls),
             row.why,

@@ -190,7 +190,8 @@ def effects(contrasts: Sequence[Contrast], *, level: float = 0.95) -> list[Effec
         log = mean_interval(
             ratio, level=level, overlap=contrast.overlap, comparisons=len(contrasts)
         )
-        change, low, high = np.expm1([log.value, log.low, log.high])
+        with np.errstate(over="ignore"):  # an interval without an upper end: inf says so
+            change, low, high = np.expm1([log.value, log.low, log.high])
         degree = "" if contrast.homology_dimension is None else f"H{contrast.homology_dimension} "
         shown = f"{percent(change)} [{percent(low)}, {percent(high)}]"
         sure = max(log.low, -log.high, 0.0)
@@ -213,6 +214,8 @@ def effects(contrasts: Sequence[Contrast], *, level: float = 0.95) -> list[Effec
 
 def percent(change: float) -> str:
     """A relative change as people write it: -35 %, +0.4 %, x12 for more than tenfold."""
+    if np.isinf(change):
+        return "∞"
     if change >= 9.0:
         return f"x{change + 1:.3g}"
     size = abs(100 * change)

@@ -114,7 +114,7 @@ def context(
             for a in analyses
             for failure in a.failures
         ],
-        "warnings": [(a.name, text) for a in analyses for text in a.attrs.get("warnings") or ()],
+        "warnings": _warnings(analyses),
         "methods": sentences.methods(analyses),
         "meanings": sentences.meanings(list(payload["statistics"])),
         "versions": _versions(analyses),
@@ -148,6 +148,19 @@ def identity(analysis: Analysis, style: dict[str, Any]) -> dict[str, Any]:
         "normalize": str(a.get("normalize") or ""),
         "top1": sentences.top1_text(analysis),
     }
+
+
+def _warnings(analyses: Sequence[Analysis]) -> list[tuple[str, str]]:
+    """(runs, warning) pairs, each warning once."""
+    found: dict[str, list[str]] = {}
+    for analysis in analyses:
+        for text in analysis.attrs.get("warnings") or ():
+            found.setdefault(str(text), []).append(analysis.name)
+    everyone = len(analyses)
+    return [
+        ("all runs" if len(runs) == everyone else ", ".join(runs), text)
+        for text, runs in found.items()
+    ]
 
 
 def _versions(analyses: Sequence[Analysis]) -> list[tuple[str, str]]:

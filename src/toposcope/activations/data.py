@@ -91,7 +91,7 @@ def load_data(spec: Any) -> DataSource:
         return spec
     if not isinstance(spec, str):
         return sources.from_object(spec, name="array", spec=type(spec).__name__)
-    kind, colon, rest = spec.partition(":")
+    kind, colon, _ = spec.partition(":")
     readers: dict[str, Callable[[str], DataSource]] = {
         "npz": sources.from_npz,
         "npy": sources.from_npy,

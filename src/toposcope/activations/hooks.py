@@ -220,11 +220,10 @@ def record(model: nn.Module, addresses: Sequence[str], pool: Pool) -> Iterator[R
     modules = dict(model.named_modules())
     names = dict.fromkeys(_module_name(address, modules) for address in addresses)
     recorder = Recorder(addresses, pool)
-    handles = []
+    handles: list[Any] = []
     with undisturbed(model):
         try:
-            for name in names:
-                handles.append(modules[name].register_forward_hook(recorder.hook(name)))
+            handles.extend(modules[n].register_forward_hook(recorder.hook(n)) for n in names)
             yield recorder
         finally:
             for handle in handles:

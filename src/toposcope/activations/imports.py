@@ -27,8 +27,8 @@ class Found:
     def call(self) -> Any:
         """What the factory returns; a thing that is not callable stands for itself."""
         # A network is callable as well, but it is the answer, not the factory.
-        if not callable(self.value) or hasattr(self.value, "named_modules") and not isinstance(
-            self.value, type
+        if not callable(self.value) or (
+            hasattr(self.value, "named_modules") and not isinstance(self.value, type)
         ):
             return self.value
         try:

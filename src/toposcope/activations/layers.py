@@ -22,8 +22,32 @@ from toposcope.types import near_matches
 
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 ACTIVATION_NAMES = frozenset(
-    "CELU ELU GELU GLU Hardshrink Hardsigmoid Hardswish Hardtanh LeakyReLU LogSigmoid Mish PReLU "
-    "QuickGELU ReLU ReLU6 RReLU SELU Sigmoid SiLU Softplus Softsign Swish Tanh Threshold".split()
+    [
+        "CELU",
+        "ELU",
+        "GELU",
+        "GLU",
+        "Hardshrink",
+        "Hardsigmoid",
+        "Hardswish",
+        "Hardtanh",
+        "LeakyReLU",
+        "LogSigmoid",
+        "Mish",
+        "PReLU",
+        "QuickGELU",
+        "ReLU",
+        "ReLU6",
+        "RReLU",
+        "SELU",
+        "Sigmoid",
+        "SiLU",
+        "Softplus",
+        "Softsign",
+        "Swish",
+        "Tanh",
+        "Threshold",
+    ]
 )
 """Class names of activation functions, those of torch.nn and two common own ones."""
 
@@ -354,5 +378,14 @@ def _flat_units(rows: Sequence[LayerInfo]) -> dict[str, str]:
 
 
 _WEIGHTED_NAMES = frozenset(
-    "Linear Bilinear Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d".split()
+    [
+        "Linear",
+        "Bilinear",
+        "Conv1d",
+        "Conv2d",
+        "Conv3d",
+        "ConvTranspose1d",
+        "ConvTranspose2d",
+        "ConvTranspose3d",
+    ]
 )

@@ -7,6 +7,7 @@ packages. Weights are checked key by key in weights.py.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -189,8 +190,10 @@ def _from_spec(spec: str, *, pretrained: bool, seed: int) -> LoadedModel:
 
 
 def _from_python(spec: str, seed: int) -> LoadedModel:
-    found = resolve(spec, "MODEL")
     with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        # A module may build layers while it is imported, which happens once: seed again after.
+        found = resolve(spec, "MODEL")
         torch.manual_seed(seed)
         model = found.call()
     if not isinstance(model, nn.Module):
@@ -201,15 +204,17 @@ def _from_python(spec: str, seed: int) -> LoadedModel:
     return LoadedModel(model, preprocess, spec.rpartition(":")[2], provenance)
 
 
-def _missing(package: str) -> MissingExtraError:
-    return MissingExtraError(f"{package}: models need the {package} package: pip install {package}")
+def _require(package: str) -> Any:
+    """Import an optional package."""
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        msg = f"{package}: models need the {package} package: pip install {package}"
+        raise MissingExtraError(msg) from error
 
 
 def _from_timm(name: str, *, pretrained: bool, seed: int) -> LoadedModel:
-    try:
-        import timm
-    except ImportError as error:
-        raise _missing("timm") from error
+    timm = _require("timm")
     known = timm.list_models()
     if name.partition(".")[0] not in known:
         msg = f"timm has no model {name!r}. " + near_matches(name, known)
@@ -228,10 +233,7 @@ def _from_timm(name: str, *, pretrained: bool, seed: int) -> LoadedModel:
 
 
 def _from_torchvision(name: str, *, pretrained: bool, seed: int) -> LoadedModel:
-    try:
-        import torchvision
-    except ImportError as error:
-        raise _missing("torchvision") from error
+    torchvision = _require("torchvision")
     known = torchvision.models.list_models()
     if name not in known:
         msg = f"torchvision has no model {name!r}. " + near_matches(name, known)

@@ -141,7 +141,7 @@ def chunk_rows(layers: Mapping[str, Mapping[str, Any]], batch_size: int) -> int:
     >>> chunk_rows({"a": {"shape": [64, 32, 32], "dtype": "float32"}}, 128)
     256
     """
-    sizes = {
+    sizes: dict[str, int] = {
         address: math.prod(entry["shape"]) * np.dtype(entry["dtype"]).itemsize
         for address, entry in layers.items()
     }
@@ -153,7 +153,7 @@ def chunk_rows(layers: Mapping[str, Mapping[str, Any]], batch_size: int) -> int:
             "per sample). Use pool 'gap' or 'project:128', fewer layers, or a smaller batch_size."
         )
         raise UsageError(msg)
-    most = min(CHUNK_ROWS, SHARD_BYTES // sizes[widest], CHUNK_BYTES // together)
+    most = min(CHUNK_ROWS, SHARD_BYTES // max(sizes[widest], 1), CHUNK_BYTES // max(together, 1))
     return max(1, most // batch_size) * batch_size
 
 

@@ -111,15 +111,18 @@ def _split(spec: str, allowed: tuple[str, ...]) -> tuple[Path, dict[str, str]]:
 def from_npz(spec: str) -> DataSource:
     """`npz:FILE[#x=KEY,y=KEY]`, arrays or joined JPEG files."""
     path, options = _split(spec, ("x", "y"))
+    x_key = None
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            if not isinstance(stored, np.lib.npyio.NpzFile):
-                msg = "it is a single array; write npy:FILE"
-                raise ValueError(msg)  # noqa: TRY301
+        # Opened here: np.load leaves a damaged file open.
+        with path.open("rb") as stream:
+            stored = np.load(stream, allow_pickle=False)
+            if isinstance(stored, np.ndarray):
+                msg = f"DATA {spec!r}: {path} holds a single array; write npy:{path}."
+                raise SpecError(msg)
             members = set(stored.files)
             joined = {"bytes", "offsets"} <= members and "x" not in options
-            keys = [_key(members, options, "y", Y_KEYS, spec, needed=False)]
-            keys += [key for key in NAME_KEYS if key in members][:1]
+            y_key = _key(members, options, "y", Y_KEYS, spec, needed=False)
+            keys = [y_key, *[key for key in NAME_KEYS if key in members][:1]]
             if joined:
                 keys += ["bytes", "offsets"]
             else:
@@ -130,7 +133,7 @@ def from_npz(spec: str) -> DataSource:
         raise
     except _DAMAGE as error:
         raise _damaged(spec, path, error) from error
-    y = arrays.get(keys[0]) if keys[0] is not None else None
+    y = None if y_key is None else arrays[y_key]
     names = next((tuple(map(str, arrays[key])) for key in NAME_KEYS if key in arrays), ())
     content = file_hash(path)
     if joined:
@@ -168,7 +171,7 @@ def _key(
 
 def _damaged(spec: str, path: Path, error: Exception) -> SpecError:
     reason = " ".join(str(error).split()) or type(error).__name__
-    if "allow_pickle" in reason:
+    if "allow_pickle" in reason or "Python objects" in reason:
         reason = "it holds pickled Python objects, which are refused because reading them runs code"
     return SpecError(f"DATA {spec!r}: {path} cannot be read: {reason}.")
 

@@ -1,9 +1,9 @@
 """The analysis of one network against the script a researcher writes today, same numbers.
 
 Peers: ripser.py for diagrams, GUDHI's representations for Betti curves and landscapes, persim for
-entropies, scikit-learn and SciPy for dimensions. Homology and every summary are timed part by part
-in CPU seconds; the whole in wall seconds. The peer script runs as people write it (one process), and
-once more over 2 processes. Both sides' numbers are compared, not only their times.
+entropies, scikit-learn and NumPy for dimensions. Homology and every summary are timed part by part
+in CPU seconds; the whole in wall seconds. The peer script runs as people write it (one process),
+and once more over 2 processes. Both sides' numbers are compared, not only their times.
 
     python -m benchmarks.bench_analysis RUN [--layers 27] [--points 500] [--replicates 8]
 """
@@ -198,9 +198,8 @@ def main() -> None:
     a, b = sum(ours.values()), sum(theirs.values())
     print(f"| all parts | {a:.2f} | {b:.2f} | {b / a:.1f} |\n")
     print("| whole | wall s | CPU s | memory MB |\n|---|---|---|---|")
-    print(
-        f"| toposcope analyze --jobs 2 (cold process, median of 3) | {wall:.1f} | {cpu:.1f} | {peak / 1e6:.0f} |"
-    )
+    ours_name = "toposcope analyze --jobs 2 (cold process, median of 3)"
+    print(f"| {ours_name} | {wall:.1f} | {cpu:.1f} | {peak / 1e6:.0f} |")
     rss = outputs1[0]["rss"] / 1e6
     print(f"| peer script, 1 process | {wall1:.1f} | {outputs1[0]['total_cpu']:.1f} | {rss:.0f} |")
     cpu2, rss2 = (sum(o[k] for o in outputs2) for k in ("total_cpu", "rss"))

@@ -205,3 +205,10 @@ def test_layers_shows_what_would_be_chosen_and_why(here):
     assert all("Block" in row["why"] for row in rows if row["selected"])
     text = cli(here, "layers", "py:mynets:net", "--data", "npz:digits.npz", "--layers", "stem")
     assert "1 of" in text.stdout and Path(here / "run").exists() is False
+
+
+def test_a_wrong_image_shape_is_refused_with_the_shape(here):
+    np.savez(here / "colour.npz", x=np.zeros((30, 8, 8, 3), np.uint8))
+    found = cli(here, "capture", "py:mynets:net", "npz:colour.npz", "-o", "run")
+    assert found.returncode == 2 and "(3, 1, 8, 8, 3)" in found.stderr, found.stderr
+    assert "preprocess" in found.stderr and not (here / "run").exists()

@@ -288,3 +288,19 @@ def test_open_run_reads_what_capture_wrote(tmp_path):
     opened = open_run(tmp_path / "run")
     assert opened.n == 20 and same(values(opened), values(acts))
     assert np.bincount(opened.labels).tolist() == [2] * 10
+
+
+def test_a_call_from_python_says_the_command_that_does_the_same(tmp_path):
+    acts = capture(
+        "py:toposcope.training.digits:digits_cnn",
+        "sklearn:digits",
+        layers=["stage1.*", "stage2.0"],
+        n=20,
+        store=tmp_path / "a run",
+        step=3,
+    )
+    assert acts.attrs["command"] == (
+        "toposcope capture py:toposcope.training.digits:digits_cnn sklearn:digits "
+        "--layers 'stage1.*' --layers stage2.0 --pool auto -n 20 --batch-size 128 --device cpu "
+        f"--seed 0 --step 3 -o '{tmp_path}/a run'"
+    )

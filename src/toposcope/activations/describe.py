@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from toposcope.activations.data import load_data
-from toposcope.activations.layers import LayerInfo, list_layers, select_layers
+from toposcope.activations.layers import LayerInfo, select_layers
 from toposcope.activations.models import load_model
+from toposcope.activations.plan import probe
 
 PROBE_SAMPLES = 2
 
@@ -35,7 +36,7 @@ def describe_layers(
     loaded = load_model(model, weights)
     source = load_data(data)
     batch = loaded.preprocess(source.batch(np.arange(min(PROBE_SAMPLES, len(source)))))
-    rows = list_layers(loaded.model, batch)
+    rows = probe(loaded, batch)
     chosen = {row.address: row for row in select_layers(loaded.model, rows, layers)}
     reasons = {row.address: row.why for row in rows if row.selected}
     pattern = layers if isinstance(layers, str) else ", ".join(layers)

@@ -15,6 +15,7 @@ from torch import Tensor
 from toposcope.activations.feed import Feed
 from toposcope.activations.hooks import undisturbed
 from toposcope.activations.layers import LayerInfo, list_layers, select_layers
+from toposcope.activations.models import LoadedModel
 from toposcope.activations.pools import PoolPlan, plan_pool
 from toposcope.errors import UsageError
 
@@ -86,7 +87,7 @@ def make_plan(
     """
     raw, inputs = feed.batch(0, min(PROBE_ROWS, feed.n))
     model = feed.loaded.model
-    rows = select_layers(model, list_layers(model, inputs), layers)
+    rows = select_layers(model, probe(feed.loaded, inputs), layers)
     has_cls = _has_class_token(model)
     pools = {
         row.address: plan_pool(
@@ -108,6 +109,24 @@ def make_plan(
     if pictures and feed.source.kind == "image" and feed.n <= THUMBNAIL_SAMPLES:
         entries[THUMBNAIL] = {"shape": list(_thumbnail_shape(raw.shape[1:])), "dtype": "uint8"}
     return Plan(rows, pools, entries, chunk_rows(entries, feed.batch_size))
+
+
+def probe(loaded: LoadedModel, inputs: Tensor) -> list[LayerInfo]:
+    """Every module call for a few samples; what the model cannot run is refused here, early."""
+    try:
+        return list_layers(loaded.model, inputs)
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        if isinstance(error, UsageError):
+            raise
+        how = loaded.provenance.get("preprocess")
+        msg = (
+            f"capture(): the model {loaded.name!r} cannot run on this data. It was fed "
+            f"{inputs.dtype} of shape {tuple(inputs.shape)} (preprocessing: {how}) and raised "
+            f"{type(error).__name__}: {str(error).splitlines()[0]}. Put a function "
+            "preprocess(batch) beside the factory that turns the raw batch into what the model "
+            "takes."
+        )
+        raise UsageError(msg) from error
 
 
 def logits_of(output: object) -> Tensor | None:

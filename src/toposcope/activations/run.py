@@ -9,6 +9,7 @@ bits.
 from __future__ import annotations
 
 import logging
+import shlex
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -134,10 +135,34 @@ def capture(
         pictures = thumbnails and store is not None
         plan = make_plan(feed, layers, pool, seed=seed, dtype=dtype, pictures=pictures)
         spec = make_spec(feed, plan, per_class=per_class, seed=seed, dtype=dtype)
+        if command is None and isinstance(model, str) and isinstance(data, str):
+            command = command_line(
+                model,
+                data,
+                *_flags(layers=layers, pool=pool, n=n, per_class=per_class, weights=weights),
+                *_flags(batch_size=batch_size, device=device, seed=seed, name=name, step=step),
+                "-o",
+                store or "RUN",
+            )
         spec.update(name=name or loaded.name, step=step, layers=layers, command=command)
         if store is None:
             return _in_memory(feed, plan, spec, ensure(progress))
         return _on_disk(feed, plan, spec, Path(store), ensure(progress))
+
+
+def _flags(**options: Any) -> list[str]:
+    """Options of the command line that are set, as words."""
+    words = []
+    for key, value in options.items():
+        flag = "-n" if key == "n" else "--" + key.replace("_", "-")
+        values = value if isinstance(value, (list, tuple)) else [value]
+        words += [word for v in values if v is not None for word in (flag, str(v))]
+    return words
+
+
+def command_line(*words: object) -> str:
+    """The `toposcope capture` that does the same as a call from Python."""
+    return shlex.join(["toposcope", "capture", *map(str, words)])
 
 
 def _check_options(batch_size: int, dtype: str) -> None:

@@ -44,8 +44,8 @@ class Recipe:
 
 
 RECIPES = {
-    "cnn": Recipe(steps=150, early=15, learning_rate=4e-3),
-    "vit": Recipe(steps=600, early=30, learning_rate=3e-3),
+    "cnn": Recipe(steps=150, early=30, learning_rate=4e-3),
+    "vit": Recipe(steps=600, early=90, learning_rate=3e-3),
 }
 
 

@@ -1,0 +1,189 @@
+"""Sparse Rips: a filtration with far fewer simplices and diagrams within a stated factor.
+
+Points are taken in farthest-first order. A point that adds little detail stops growing at a
+multiple of its insertion radius and disappears later, when its neighbors stand for it; so at a
+large scale only few, far apart points are left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from toposcope.errors import UsageError
+from toposcope.homology.jit import kernel
+from toposcope.homology.metrics import distances
+from toposcope.homology.vietoris_rips import check_arguments
+
+METRICS = ("euclidean", "precomputed")
+
+
+@dataclass(frozen=True, eq=False)
+class SparseRips:
+    """Diagrams of a sparse Rips filtration and what they are worth.
+
+    Parameters
+    ----------
+    diagrams
+        One (n_k, 2) array of (birth, death) per degree, as `rips` returns them.
+    factor
+        1 / (1 - epsilon): a birth or death t here stands for one in [t / factor, t] there.
+    edges
+        Number of edges kept, of n (n - 1) / 2.
+    simplices
+        Number of simplices of all dimensions.
+    """
+
+    diagrams: list[NDArray[np.float64]]
+    factor: float
+    edges: int
+    simplices: int
+
+
+def sparse_rips(
+    X: ArrayLike,
+    epsilon: float = 0.5,
+    *,
+    homology_dimensions: Sequence[int] = (0, 1),
+    metric: str = "euclidean",
+    coeff: int = 2,
+) -> SparseRips:
+    """Diagrams within a factor 1 / (1 - epsilon) of those of `rips`, from a linear-size complex.
+
+    Parameters
+    ----------
+    X
+        (n, d) point cloud, or (n, n) distances with metric="precomputed".
+    epsilon
+        0 < epsilon < 1; small is accurate, large is sparse. Little is left out below about 0.3.
+    homology_dimensions, coeff
+        As in `rips`.
+    metric
+        "euclidean" or "precomputed". The triangle inequality is needed (and not checked); inf
+        between points means that they are never joined.
+
+    Returns
+    -------
+    `SparseRips`.
+
+    Raises
+    ------
+    DegenerateCloudError
+        For an empty or non-finite cloud.
+    UsageError
+        For arguments without meaning.
+
+    Notes
+    -----
+    With c = 1 / (1 - epsilon) there is a matching between the two diagrams of each degree in which
+    a birth or death t here stands for one in [t / c, t] of the full filtration: on a logarithmic
+    scale the bottleneck distance is at most log c, and a pair of the full filtration is missed
+    only if death / birth <= c. The sparse filtration is late, never early.
+
+    Why: put the metric into l-infinity, where Rips complexes are nerves of balls (radius half the
+    scale). The ball of point i stops growing at radius l / epsilon, l its insertion radius, and
+    is removed at l / (epsilon (1 - epsilon)). When it stops, a point inserted earlier is within
+    l, so the grown ball is inside that neighbor's ball at c times the radius: the union of the
+    perturbed balls lies between the unions of the balls at scales t / c and t.
+
+    The filtration is that of GUDHI's Sparse_rips_complex with the same epsilon; GUDHI starts the
+    farthest-first order at a random point, here it starts at row 0. The reduction is GUDHI's.
+    Takes 24 n^2 bytes; the number of simplices is linear in n for a fixed epsilon and doubling
+    dimension, with a constant that grows so fast that clouds in R^512 gain nothing below 0.8.
+
+    Examples
+    --------
+    >>> angle = np.arange(60) * np.pi / 30
+    >>> circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    >>> sparse = sparse_rips(circle, 0.5, homology_dimensions=(1,))
+    >>> sparse.factor, sparse.edges < 60 * 59 / 2, len(sparse.diagrams[0])
+    (2.0, True, 1)
+
+    References
+    ----------
+    Sheehy, Linear-size approximations to the Vietoris-Rips filtration, DCG 2013; Cavanna,
+    Jahanseir, Sheehy, A geometric perspective on sparse filtrations, CCCG 2015.
+    """
+    call = "sparse_rips()"
+    dims = check_arguments(homology_dimensions, np.inf, coeff, call=call)
+    if not 0 < epsilon < 1:
+        msg = f"{call}: epsilon must lie between 0 and 1; got {epsilon!r}."
+        raise UsageError(msg)
+    if metric not in METRICS:
+        msg = (
+            f"{call}: metric must be one of {', '.join(METRICS)}; got {metric!r}, for which the "
+            "triangle inequality and with it the bound may fail."
+        )
+        raise UsageError(msg)
+    D = distances(X, metric=metric, call=call)
+    order, insertion = _farthest_first(D)
+    births = _sparse_edges(D, order, insertion, epsilon)
+    # A simplex whose value passes this was never there: one of its points is gone by then.
+    gone = 2.0 * insertion / (epsilon * (1.0 - epsilon))
+    levels = _expand(births, gone, max(dims) + 1)
+    found = _persistence(levels, dims, coeff)
+    return SparseRips(
+        diagrams=[found[k].copy() for k in dims],
+        factor=1.0 / (1.0 - epsilon),
+        edges=len(levels[1][1]),
+        simplices=sum(len(values) for _, values in levels),
+    )
+
+
+def _farthest_first(D: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Farthest-first order of the points, and the distance of each to those before it."""
+    order = np.zeros(len(D), dtype=np.int64)
+    insertion = np.full(len(D), np.inf)
+    near = np.full(len(D), np.inf)
+    left = np.ones(len(D), dtype=bool)
+    for m in range(len(D)):
+        # Chosen points are at -1: also among duplicates at distance 0 each is taken once.
+        order[m] = np.argmax(np.where(left, near, -1.0))
+        insertion[m] = near[order[m]]
+        left[order[m]] = False
+        np.minimum(near, D[order[m]], out=near)
+    return order, insertion
+
+
+def _sparse_edges(
+    D: NDArray[np.float64],
+    order: NDArray[np.int64],
+    insertion: NDArray[np.float64],
+    epsilon: float,
+) -> NDArray[np.float64]:
+    """(n, n) values at which edges appear, vertices in farthest-first order; inf for no edge.
+
+    Twice the scale at which the balls of the two points touch: both grow, or only the one that
+    was inserted earlier, or none.
+    """
+    length = D[np.ix_(order, order)]
+    early, late = insertion[:, None], insertion[None, :]  # early >= late above the diagonal
+    births = length.copy()
+    slow = length * epsilon > 2.0 * late
+    # inf - inf only where the distance is inf: those edges are left out below.
+    stopped = np.where(np.isfinite(late), late, 0.0) / epsilon
+    births[slow] = (2.0 * (length - stopped))[slow]
+    never = slow & (length * epsilon > early + late)
+    never |= ~(births * (epsilon * (1.0 - epsilon)) <= 2.0 * late) | np.isinf(length)
+    births[never] = np.inf
+    births[np.tril_indices(len(births))] = np.inf
+    return births
+
+
+def _expand(
+    births: NDArray[np.float64], gone: NDArray[np.float64], top: int
+) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    """Vertices and values of the simplices of each dimension up to `top`."""
+    n = len(births)
+    start = np.concatenate([[0], np.cumsum(np.isfinite(births).sum(axis=1))])
+    ends = np.nonzero(np.isfinite(births))[1]
+    levels = [(np.arange(n, dtype=np.int64)[:, None], np.zeros(n))]
+    for _ in range(top):
+        simplices, values = levels[-1]
+        count = _cofaces(births, gone, start, ends, simplices, values, False)[0]
+        larger = np.empty((count, simplices.shape[1] + 1), dtype=np.int64)
+        levels.append(_cofaces_into(births, gone, start, ends, simplices, values, larger))
+    return levels

@@ -130,9 +130,11 @@ def parse_dimensions(ctx: click.Context, param: click.Parameter, value: str) -> 
 def demo(ctx: click.Context, out: Path, jobs: int | None, seed: int, as_json: bool) -> None:
     """Train two small nets on real digits, look inside them, write OUT/report.html."""
     with exits(ctx, resume=True):
+        from toposcope.activations.allocator import keep_freed_memory
         from toposcope.demo import run_demo
         from toposcope.progress import bars
 
+        keep_freed_memory()
         found = run_demo(out, jobs=jobs, seed=seed, progress=bars())
         show(found.as_dict(), as_json, found.text())
 
@@ -225,9 +227,11 @@ def capture(
 ) -> None:
     """Run MODEL over DATA and keep the activations of its layers in a RUN folder."""
     with exits(ctx, resume=True):
+        from toposcope.activations.allocator import keep_freed_memory
         from toposcope.activations.run import capture as do_capture
         from toposcope.progress import bars
 
+        keep_freed_memory()
         selection = layers[0] if len(layers) == 1 else list(layers)
         acts = do_capture(
             options.pop("model"),

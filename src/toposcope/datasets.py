@@ -6,6 +6,8 @@ added to each coordinate, `seed` an int or a NumPy generator.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -67,7 +69,7 @@ def torus(
 def klein_bottle(
     n: int = 500, noise: float = 0.0, seed: Seed = 0, *, major: float = 2.0, minor: float = 1.0
 ) -> Cloud:
-    """(n, 4) points of a Klein bottle without self-crossing.
+    """(n, 4) points of a Klein bottle without self-crossing, uniform in its two angles.
 
     Two classes in H1 and one in H2 over Z/2; one and none over Z/3.
     """
@@ -81,6 +83,78 @@ def klein_bottle(
             radius * np.sin(angle),
             height * np.cos(angle / 2),
             height * np.sin(angle / 2),
+        ],
+        axis=1,
+    )
+    return _noisy(points, noise, rng)
+
+
+def figure_eight(n: int = 200, noise: float = 0.0, seed: Seed = 0) -> Cloud:
+    """(n, 2) points of two unit circles that touch: one component, two classes in H1."""
+    return two_circles(n, noise, seed, distance=2.0)
+
+
+def disks(n: int = 500, noise: float = 0.0, seed: Seed = 0, *, count: int = 6) -> Cloud:
+    """(n, 2) uniform points of `count` separate disks: `count` components, nothing in H1.
+
+    With `square_with_holes` the two classes of the data of Wheeler et al. (count=6) and of the
+    first data set of Naitzat et al. (count=9), up to the places of the disks. Disks lie in the
+    cells of a grid on [-1, 1] squared, row by row.
+    """
+    rng = np.random.default_rng(seed)
+    centers, radius = _holes(count)
+    points = centers[np.arange(_count(n)) % count]
+    points = points + radius * np.sqrt(rng.random((n, 1))) * _on_circle(rng.random(n))
+    return _noisy(points, noise, rng)
+
+
+def square_with_holes(
+    n: int = 1000, noise: float = 0.0, seed: Seed = 0, *, count: int = 6
+) -> Cloud:
+    """(n, 2) uniform points of [-1, 1] squared without `count` disks: `count` classes in H1.
+
+    One component; the complement of `disks`.
+    """
+    rng = np.random.default_rng(seed)
+    centers, radius = _holes(count)
+    points = np.empty((0, 2))
+    while len(points) < _count(n):
+        drawn = rng.uniform(-1, 1, size=(2 * n, 2))
+        far = np.linalg.norm(drawn[:, None] - centers, axis=2).min(axis=1) > radius
+        points = np.concatenate([points, drawn[far]])
+    return _noisy(points[:n], noise, rng)
+
+
+def annuli(
+    n: int = 500, noise: float = 0.0, seed: Seed = 0, *, count: int = 2, inner: float = 0.6
+) -> Cloud:
+    """(n, 2) uniform points of `count` separate rings: `count` components and classes in H1.
+
+    Rings lie where the disks of `disks` do; `inner` is the ratio of their radii.
+    """
+    rng = np.random.default_rng(seed)
+    centers, radius = _holes(count)
+    points = centers[np.arange(_count(n)) % count]
+    radii = radius * np.sqrt(rng.uniform(inner**2, 1, size=(n, 1)))
+    return _noisy(points + radii * _on_circle(rng.random(n)), noise, rng)
+
+
+def projective_plane(n: int = 500, noise: float = 0.0, seed: Seed = 0) -> Cloud:
+    """(n, 5) uniform points of the real projective plane, every direction alike.
+
+    One class in H1 and one in H2 over Z/2; none over Z/3 or any other field. The Veronese surface:
+    a unit vector v goes to the matrix v v^T, traceless part, so that v and -v are one point and
+    squared distances are 2 - 2 cos(angle) ** 2.
+    """
+    rng = np.random.default_rng(seed)
+    x, y, z = sphere(n, seed=rng).T
+    points = np.stack(
+        [
+            np.sqrt(2) * x * y,
+            np.sqrt(2) * x * z,
+            np.sqrt(2) * y * z,
+            (x * x - y * y) / np.sqrt(2),
+            (2 * z * z - x * x - y * y) / np.sqrt(6),
         ],
         axis=1,
     )
@@ -133,6 +207,14 @@ def _count(n: int) -> int:
         msg = f"datasets: at least one point is needed; got n={n}."
         raise UsageError(msg)
     return n
+
+
+def _holes(count: int) -> tuple[Cloud, float]:
+    """Centers of the first `count` cells of the smallest square grid that has them; a radius."""
+    across = math.ceil(math.sqrt(_count(count)))
+    row, column = np.divmod(np.arange(count), across)
+    centers = (2 * np.stack([column, row], axis=1) + 1) / across - 1
+    return centers, 0.6 / across
 
 
 def _on_circle(turns: Cloud) -> Cloud:

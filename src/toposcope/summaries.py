@@ -38,6 +38,34 @@ def finite(pairs: ArrayLike) -> Pairs:
     return checked[np.isfinite(checked[:, 1])]
 
 
+def ended(pairs: ArrayLike, cutoff: float | None, *, call: str) -> Pairs:
+    """The pairs, checked, with essential classes ended at `cutoff`; errors name `call`.
+
+    Examples
+    --------
+    >>> ended([[0.0, 1.0], [0.5, np.inf]], 2.0, call="example()")
+    array([[0. , 1. ],
+           [0.5, 2. ]])
+    """
+    checked = _check(pairs, call)
+    endless = int(np.isinf(checked[:, 1]).sum())
+    if not endless:
+        return checked
+    if cutoff is None or not np.isfinite(cutoff):
+        msg = (
+            f"{call}: {endless} of {len(checked)} pairs never die and have no length. Pass a "
+            "finite cutoff= to end them there, or finite(pairs) to leave them out."
+        )
+        raise UsageError(msg)
+    return _cut(checked, cutoff, call)
+
+
+def by_birth(pairs: Pairs) -> Pairs:
+    """Pairs of positive length by birth, longest first among equal births."""
+    kept = pairs[pairs[:, 1] > pairs[:, 0]]
+    return np.ascontiguousarray(kept[np.lexsort((-kept[:, 1], kept[:, 0]))])
+
+
 def betti_curve(
     pairs: ArrayLike, grid: ArrayLike, *, cutoff: float | None = None
 ) -> NDArray[np.int64]:
@@ -197,7 +225,7 @@ def landscape(
             f"got levels={levels}, grid of shape {t.shape}. Pass np.sort(grid)."
         )
         raise UsageError(msg)
-    checked = np.require(_ended(pairs, cutoff, call), requirements=["C", "W"])
+    checked = np.require(ended(pairs, cutoff, call=call), requirements=["C", "W"])
     first = np.searchsorted(t, checked[:, 0], side="right")
     last = np.searchsorted(t, checked[:, 1], side="left")
     return np.asarray(top_levels(checked, t, first, last, int(levels)).T, order="C")
@@ -217,7 +245,7 @@ def landscape_inner(a: ArrayLike, b: ArrayLike, *, cutoff: float | None = None) 
     >>> round(landscape_inner(bar, bar), 12)
     0.666666666667
     """
-    left, right = (corners(_by_birth(_ended(x, cutoff, "landscape_inner()"))) for x in (a, b))
+    left, right = (corners(by_birth(ended(x, cutoff, call="landscape_inner()"))) for x in (a, b))
     return float(inner_product(*left, *right))
 
 
@@ -339,23 +367,9 @@ def _cut(pairs: Pairs, cutoff: float, call: str) -> Pairs:
     return np.stack([pairs[:, 0], np.where(endless, cutoff, pairs[:, 1])], axis=1)
 
 
-def _ended(pairs: ArrayLike, cutoff: float | None, call: str) -> Pairs:
-    checked = _check(pairs, call)
-    endless = int(np.isinf(checked[:, 1]).sum())
-    if not endless:
-        return checked
-    if cutoff is None or not np.isfinite(cutoff):
-        msg = (
-            f"{call}: {endless} of {len(checked)} pairs never die and have no length. Pass a "
-            "finite cutoff= to end them there, or finite(pairs) to leave them out."
-        )
-        raise UsageError(msg)
-    return _cut(checked, cutoff, call)
-
-
 def _lengths(pairs: ArrayLike, cutoff: float | None, call: str) -> NDArray[np.float64]:
-    ended = _ended(pairs, cutoff, call)
-    lengths: NDArray[np.float64] = ended[:, 1] - ended[:, 0]
+    checked = ended(pairs, cutoff, call=call)
+    lengths: NDArray[np.float64] = checked[:, 1] - checked[:, 0]
     return lengths
 
 
@@ -372,9 +386,3 @@ def _landscape_norm(lengths: NDArray[np.float64], order: float) -> float:
     if math.isinf(order):
         return float(half.max(initial=0.0))
     return float((2 / (order + 1) * (half ** (order + 1)).sum()) ** (1 / order))
-
-
-def _by_birth(pairs: Pairs) -> Pairs:
-    """Pairs of positive length by birth, longest first among equal births."""
-    kept = pairs[pairs[:, 1] > pairs[:, 0]]
-    return np.ascontiguousarray(kept[np.lexsort((-kept[:, 1], kept[:, 0]))])

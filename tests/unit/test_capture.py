@@ -304,3 +304,10 @@ def test_a_call_from_python_says_the_command_that_does_the_same(tmp_path):
         "--layers 'stage1.*' --layers stage2.0 --pool auto -n 20 --batch-size 128 --device cpu "
         f"--seed 0 --step 3 -o '{tmp_path}/a run'"
     )
+
+
+def test_freed_memory_is_kept_where_there_is_a_glibc(monkeypatch):
+    from toposcope.activations import allocator
+
+    monkeypatch.setattr(allocator.platform, "libc_ver", lambda: ("", ""))
+    assert allocator.keep_freed_memory() is False

@@ -120,9 +120,9 @@ def sparse_rips(
         raise UsageError(msg)
     D = distances(X, metric=metric, call=call)
     order, insertion = _farthest_first(D)
-    births = _sparse_edges(D, order, insertion, epsilon)
-    # A simplex whose value passes this was never there: one of its points is gone by then.
+    # A simplex that would appear later than this never does: one of its points is gone by then.
     gone = 2.0 * insertion / (epsilon * (1.0 - epsilon))
+    births = _sparse_edges(D[np.ix_(order, order)], insertion, gone, epsilon)
     levels = _expand(births, gone, max(dims) + 1)
     found = _persistence(levels, dims, coeff)
     return SparseRips(
@@ -150,25 +150,22 @@ def _farthest_first(D: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[
 
 def _sparse_edges(
     D: NDArray[np.float64],
-    order: NDArray[np.int64],
     insertion: NDArray[np.float64],
+    gone: NDArray[np.float64],
     epsilon: float,
 ) -> NDArray[np.float64]:
-    """(n, n) values at which edges appear, vertices in farthest-first order; inf for no edge.
+    """(n, n) values at which edges appear, above the diagonal; inf for no edge.
 
-    Twice the scale at which the balls of the two points touch: both grow, or only the one that
-    was inserted earlier, or none.
+    Points in farthest-first order. The value is twice the radius at which the balls of the two
+    points touch: while both grow, or while only the earlier one does; or they never touch.
     """
-    length = D[np.ix_(order, order)]
-    early, late = insertion[:, None], insertion[None, :]  # early >= late above the diagonal
-    births = length.copy()
-    slow = length * epsilon > 2.0 * late
-    # inf - inf only where the distance is inf: those edges are left out below.
-    stopped = np.where(np.isfinite(late), late, 0.0) / epsilon
-    births[slow] = (2.0 * (length - stopped))[slow]
-    never = slow & (length * epsilon > early + late)
-    never |= ~(births * (epsilon * (1.0 - epsilon)) <= 2.0 * late) | np.isinf(length)
-    births[never] = np.inf
+    early, late = insertion[:, None], insertion[None, :]
+    one_stopped = D * epsilon > 2.0 * late
+    both_stopped = one_stopped & (D * epsilon > early + late)
+    # Where `late` is inf nothing stops; 0 instead keeps inf - inf out of the unused branch.
+    stop = np.where(np.isfinite(late), late, 0.0) / epsilon
+    births = np.where(one_stopped, 2.0 * (D - stop), D)
+    births[both_stopped | (births > gone)] = np.inf
     births[np.tril_indices(len(births))] = np.inf
     return births
 
@@ -176,14 +173,65 @@ def _sparse_edges(
 def _expand(
     births: NDArray[np.float64], gone: NDArray[np.float64], top: int
 ) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
-    """Vertices and values of the simplices of each dimension up to `top`."""
-    n = len(births)
-    start = np.concatenate([[0], np.cumsum(np.isfinite(births).sum(axis=1))])
-    ends = np.nonzero(np.isfinite(births))[1]
-    levels = [(np.arange(n, dtype=np.int64)[:, None], np.zeros(n))]
-    for _ in range(top):
-        simplices, values = levels[-1]
-        count = _cofaces(births, gone, start, ends, simplices, values, False)[0]
-        larger = np.empty((count, simplices.shape[1] + 1), dtype=np.int64)
-        levels.append(_cofaces_into(births, gone, start, ends, simplices, values, larger))
+    """Vertices (m, k + 1) and values (m,) of the simplices of each dimension k up to `top`."""
+    finite = np.isfinite(births)
+    start = np.concatenate([[0], np.cumsum(finite.sum(axis=1))])
+    ends = np.nonzero(finite)[1]
+    simplices, values = np.arange(len(births), dtype=np.int64)[:, None], np.zeros(len(births))
+    levels = [(simplices, values)]
+    for k in range(1, top + 1):
+        larger, appear = np.empty((0, k + 1), dtype=np.int64), np.empty(0)
+        # Counted first, then written.
+        count = _cofaces(births, gone, start, ends, simplices, values, larger, appear)
+        larger, appear = np.empty((count, k + 1), dtype=np.int64), np.empty(count)
+        _cofaces(births, gone, start, ends, simplices, values, larger, appear)
+        simplices, values = larger, appear
+        levels.append((simplices, values))
     return levels
+
+
+def _persistence(
+    levels: list[tuple[NDArray[np.int64], NDArray[np.float64]]], dims: tuple[int, ...], coeff: int
+) -> dict[int, NDArray[np.float64]]:
+    """Diagrams of an explicit filtered complex, without pairs of length 0, by GUDHI."""
+    from gudhi import SimplexTree
+
+    tree = SimplexTree()
+    for simplices, values in levels:
+        if len(values):
+            tree.insert_batch(np.ascontiguousarray(simplices.T), values)
+    tree.compute_persistence(
+        homology_coeff_field=coeff, min_persistence=0.0, persistence_dim_max=True
+    )
+    result: dict[int, NDArray[np.float64]] = {}
+    for k in dims:
+        pairs = np.asarray(tree.persistence_intervals_in_dimension(k), dtype=np.float64)
+        pairs = pairs.reshape(-1, 2)
+        pairs = pairs[pairs[:, 1] > pairs[:, 0]]
+        result[k] = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+    return result
+
+
+@kernel
+def _cofaces(births, gone, start, ends, simplices, values, larger, appear):  # type: ignore[no-untyped-def]
+    """Extend every simplex by each later vertex that all its vertices have an edge to.
+
+    Returns their number; writes as many as `larger` and `appear` have room for. The last vertex
+    is the first to be removed, so it alone decides whether the simplex is too late.
+    """
+    size = simplices.shape[1]
+    count = 0
+    for s in range(simplices.shape[0]):
+        last = simplices[s, size - 1]
+        for p in range(start[last], start[last + 1]):
+            v = ends[p]
+            value = values[s]
+            for q in range(size):
+                value = max(value, births[simplices[s, q], v])
+            if value <= gone[v] and value < np.inf:
+                if count < appear.size:
+                    larger[count, :size] = simplices[s]
+                    larger[count, size] = v
+                    appear[count] = value
+                count += 1
+    return count

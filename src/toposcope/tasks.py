@@ -13,6 +13,8 @@ import hashlib
 import json
 import logging
 import os
+import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -109,7 +111,11 @@ def executor(jobs: int) -> Iterator[Callable[[], Executor]]:
             old.shutdown(wait=False)
         pools[:] = [
             ProcessPoolExecutor(
-                max_workers=jobs, env=dict.fromkeys(THREAD_VARIABLES, "1"), timeout=600
+                max_workers=jobs,
+                env=dict.fromkeys(THREAD_VARIABLES, "1"),
+                timeout=600,
+                initializer=_end_with_parent,
+                initargs=(os.getpid(),),
             )
         ]
         return pools[0]
@@ -119,6 +125,17 @@ def executor(jobs: int) -> Iterator[Callable[[], Executor]]:
     finally:
         for pool in pools:
             _stop(pool)
+
+
+def _end_with_parent(parent: int) -> None:
+    """End this worker when its driver is gone: after a kill -9 nobody else would."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _stop(pool: Executor) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -182,6 +183,66 @@ def test_ctrl_c_leaves_a_run_that_continues(here):
     assert "to continue: toposcope analyze run" in err and "Traceback" not in err
     assert cli(here, *words).returncode == 0
     assert verify(here / "run").problems == ()
+
+
+@pytest.fixture
+def many(here):
+    """8,192 digits: four chunks."""
+    digits = load_digits()
+    rows = np.arange(8192) % 1797
+    np.savez(here / "many.npz", x=digits.images[rows].astype(np.uint8), y=digits.target[rows])
+    return here
+
+
+BIG = ("capture", "py:mynets:net", "npz:many.npz")
+
+
+def ticks(run):
+    return {p.name + p.parent.name: p.stat().st_mtime_ns for p in run.glob("acts/*/*/*.json")}
+
+
+def test_capture_killed_at_any_moment_ends_with_the_same_digest(many):
+    assert cli(many, *BIG, "-o", "whole").returncode == 0
+    run, words = many / "killed", [*BIG, "-o", "killed"]
+    before = {}
+    for wanted in (1, 7):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "toposcope.cli", *words],
+            cwd=many,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < deadline and len(ticks(run)) < wanted:
+            time.sleep(0.002)
+        process.kill()
+        process.wait()
+        assert before.items() <= ticks(run).items(), "a finished shard was written again"
+        before = ticks(run)
+    if not (run / "capture.json").exists():
+        refused = cli(many, "analyze", "killed", "--points", 40)
+        assert refused.returncode == 1 and "not complete" in refused.stderr
+    assert cli(many, *words).returncode == 0
+    assert before.items() <= ticks(run).items()
+    assert verify(run).digest == verify(many / "whole").digest
+
+
+def test_a_full_disk_ends_with_a_message_and_continues_later(many):
+    """A limit on file size stands in for a disk that is full after the small files."""
+    words = [sys.executable, "-m", "toposcope.cli", *BIG, "-o", "run"]
+    found = subprocess.run(
+        words,
+        cwd=many,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
+    )
+    assert found.returncode == 1 and "Traceback" not in found.stderr
+    assert "could not write" in found.stderr and "free space" in found.stderr
+    assert not list((many / "run").rglob(".tmp-*"))
+    assert cli(many, *BIG, "-o", "run").returncode == 0
+    assert verify(many / "run").problems == ()
 
 
 def test_every_command_has_help_with_examples(here):

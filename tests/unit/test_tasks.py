@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -90,6 +92,47 @@ def test_failed_tasks_are_tried_again(tmp_path):
     run_tasks(square, tasks, ledger=ledger, jobs=0)
     run_tasks(square, make(tmp_path, 1), ledger=ledger, jobs=0)
     assert values(tmp_path) == {0: 0} and ledger.done(tasks[0].key)
+
+
+DRIVER = """
+import sys
+sys.path.insert(0, {root!r})
+from tests.unit.test_tasks import sleep_long, make
+from toposcope.tasks import Ledger, run_tasks
+from pathlib import Path
+folder = Path({folder!r})
+run_tasks(sleep_long, make(folder, 2), ledger=Ledger(folder / "ledger"), jobs=2)
+"""
+
+
+def sleep_long(payload):
+    """A task that says which process it is and goes on for minutes."""
+    (Path(payload["folder"]) / f"pid-{os.getpid()}").touch()
+    time.sleep(120)
+
+
+def test_workers_end_when_their_driver_is_killed(tmp_path):
+    root = str(Path(__file__).parents[2])
+    code = DRIVER.format(root=root, folder=str(tmp_path))
+    driver = subprocess.Popen([sys.executable, "-c", code])
+    wait_until(lambda: len(list(tmp_path.glob("pid-*"))) == 2, seconds=60)
+    driver.kill()
+    driver.wait()
+    pids = [int(path.name.removeprefix("pid-")) for path in tmp_path.glob("pid-*")]
+    wait_until(lambda: not any(map(alive, pids)), seconds=15)
+
+
+def alive(pid):
+    """Whether a process exists and is no zombie."""
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def wait_until(condition, *, seconds):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "timed out"
+        time.sleep(0.05)
 
 
 def test_negative_jobs_are_refused(tmp_path):

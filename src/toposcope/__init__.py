@@ -35,6 +35,7 @@ __all__ = [
     "CloudSet",
     "DiagramSet",
     "analyze",
+    "calibration",
     "capture",
     "clouds",
     "datasets",
@@ -55,6 +56,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from toposcope import (
+        calibration,
         datasets,
         dimension,
         errors,

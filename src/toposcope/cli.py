@@ -269,10 +269,16 @@ layers.help = f"{layers.help}\n\n{MODEL_HELP}"
 @command(
     "toposcope analyze runs/r20\n"
     "toposcope analyze runs/r20 --homology 0,1 --points 500 --replicates 8 --dry-run\n"
+    "toposcope analyze runs/r20 --complex geodesic --neighbors 12\n"
     "toposcope analyze runs/r20 --per-class --points 50 --normalize quantile_distance"
 )
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--complex", default="rips", show_default=True, help="What is filtered: rips.")
+@click.option("--complex", default="rips", show_default=True, help="rips, geodesic or local.")
+@click.option(
+    "--neighbors", type=int, help="geodesic: nearest neighbors of a point.  [default: 12]"
+)
+@click.option("--weighted", is_flag=True, default=None, help="geodesic: add lengths, not hops.")
+@click.option("--quantile", type=float, help="local: share of points in the ball.  [default: 0.5]")
 @click.option(
     "--homology", "homology_dimensions", default="0,1", show_default=True, callback=parse_dimensions
 )

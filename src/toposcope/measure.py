@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from toposcope import dimension, homology, summaries
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError
+from toposcope.filtrations import filtration_distances
 from toposcope.nulls import FIT_SAMPLES, GaussianTwin, gaussian_twin
 from toposcope.pointclouds import Normalizer, check_finite, estimate_normalizer, flat, scale_rows
 from toposcope.results import Rows, put_part
@@ -133,8 +134,9 @@ def _topology(
     except DegenerateCloudError as error:
         _all_missing(rows, dimensions, "nonfinite", str(error))
         return
+    grown = filtration_distances(cloud, distances, payload["complex"], payload["filtration"])
     diagrams = homology.rips_from_distances(
-        distances,
+        grown,
         homology_dimensions=dimensions,
         max_edge_length=payload["max_edge_length"],
         coeff=payload["coeff"],
@@ -145,7 +147,7 @@ def _topology(
             rows.value(name, value, homology_dimension=k)
     _dimensions(rows, cloud, distances, payload)
     if loop_rows is not None and 1 in dimensions:
-        for loop in homology.longest_loops(distances, count=LOOPS_KEPT, metric="precomputed"):
+        for loop in homology.longest_loops(grown, count=LOOPS_KEPT, metric="precomputed"):
             rows.loop(loop.birth, loop.death, loop_rows[loop.vertices].tolist())
 
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from toposcope import homology, results
 from toposcope.errors import StoreError, UsageError
+from toposcope.filtrations import describe_complex
 from toposcope.measure import measure
 from toposcope.planning import Plan, plan_analysis, refuse_what_cannot_fit
 from toposcope.progress import Progress
@@ -28,7 +29,6 @@ from toposcope.tasks import Ledger, default_jobs, run_tasks
 from toposcope.types import ActivationSet
 
 CONVENTIONS = {
-    "filtration": "Vietoris-Rips, diameter scale",
     "essential classes": "stored in diagrams, left out of sums",
     "persistence entropy": "natural logarithm",
     "total persistence": "sum of squared lifespans",
@@ -54,6 +54,9 @@ def analyze(
     max_edge_length: float = np.inf,
     coeff: int = 2,
     seed: int = 0,
+    neighbors: int | None = None,
+    weighted: bool | None = None,
+    quantile: float | None = None,
     level: float = 0.95,
     jobs: int | None = None,
     progress: Progress | None = None,
@@ -65,7 +68,8 @@ def analyze(
     activations
         A RUN folder, an `ActivationSet` opened from one, or one made by `from_arrays`.
     complex
-        What is filtered: "rips", the Vietoris-Rips complex of clouds with one point per sample.
+        What is filtered, one point per sample: "rips" (the metric as it is), "geodesic" (along the
+        graph of nearest neighbors) or "local" (the outer shell collapsed to a point).
     homology_dimensions
         Degrees of homology.
     points, replicates, normalize, per_class, overlapping, seed
@@ -78,6 +82,12 @@ def analyze(
         Largest edge of the filtration, in normalized units.
     coeff
         Prime field of the coefficients.
+    neighbors, weighted
+        For "geodesic": neighbors of a point, itself not counted (12; a k of code that counts the
+        point itself is neighbors + 1), and whether edges are counted (False) or their lengths
+        added.
+    quantile
+        For "local": share of the points inside the ball (0.5).
     level
         Coverage of the intervals.
     jobs
@@ -111,6 +121,9 @@ def analyze(
         "max_edge_length": max_edge_length,
         "coeff": coeff,
         "seed": seed,
+        "neighbors": neighbors,
+        "weighted": weighted,
+        "quantile": quantile,
     }
     if not 0.0 < level < 1.0:
         msg = f"analyze(level={level}): needed is a coverage between 0 and 1, e.g. 0.95."
@@ -198,7 +211,10 @@ def load_analysis(path: Path | str, analysis: str | None = None) -> Analysis:
         "pool": _pools(activations.attrs.get("pool")),
         "analysis": folder.name,
         "versions": {**activations.attrs.get("versions", {}), **spec["versions"]},
-        "conventions": CONVENTIONS,
+        "conventions": {
+            "filtration": describe_complex(spec["complex"], spec["filtration"]),
+            **CONVENTIONS,
+        },
         "class_names": list(activations.class_names),
         "commands": _commands(activations, spec),
         "warnings": _warnings(activations, spec),
@@ -216,6 +232,10 @@ def load_analysis(path: Path | str, analysis: str | None = None) -> Analysis:
 def analyze_command(run: Path | str, spec: Mapping[str, Any]) -> str:
     """The command line that computes an analysis."""
     words = ["toposcope", "analyze", str(run)]
+    words += ["--complex", spec["complex"]]
+    for name, value in spec["filtration"].items():
+        flags = {True: [f"--{name}"], False: []}
+        words += flags[value] if isinstance(value, bool) else [f"--{name}", str(value)]
     words += ["--homology", ",".join(map(str, spec["homology_dimensions"]))]
     words += ["--points", str(spec["points"]), "--replicates", str(spec["replicates"])]
     words += ["--normalize", spec["normalize"], "--metric", spec["metric"]]

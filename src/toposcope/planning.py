@@ -14,12 +14,21 @@ from typing import Any
 import numpy as np
 
 from toposcope.errors import UsageError
+from toposcope.filtrations import complex_spec
 from toposcope.homology.cost import estimate_cost
 from toposcope.pointclouds import CloudSet, clouds
 from toposcope.store import Run, content_hash, open_run
 from toposcope.tasks import Ledger, Task, task_key
 
-SCIENCE = ("homology", "summaries.py", "dimension.py", "nulls.py", "pointclouds.py", "measure.py")
+SCIENCE = (
+    "homology",
+    "filtrations.py",
+    "summaries.py",
+    "dimension.py",
+    "nulls.py",
+    "pointclouds.py",
+    "measure.py",
+)
 """Sources that decide numbers; their hash is part of every task key."""
 
 
@@ -93,12 +102,17 @@ def plan_analysis(
     max_edge_length: float = np.inf,
     coeff: int = 2,
     seed: int = 0,
+    neighbors: int | None = None,
+    weighted: bool | None = None,
+    quantile: float | None = None,
 ) -> Plan:
     """Check the parameters against the RUN and lay out the tasks; computes nothing.
 
     Parameters are those of `analyze`.
     """
-    dimensions = _check_parameters(complex, homology_dimensions, null)
+    dimensions = _check_parameters(homology_dimensions, null)
+    given = {"neighbors": neighbors, "weighted": weighted, "quantile": quantile}
+    filtration = complex_spec(complex, given, metric=metric)
     activations = open_run(run_path)
     assert activations.run is not None
     run = Run.open(activations.run)
@@ -113,6 +127,7 @@ def plan_analysis(
     )
     spec = {
         "complex": complex,
+        "filtration": filtration,
         "homology_dimensions": list(dimensions),
         "points": points,
         "replicates": replicates,
@@ -134,12 +149,7 @@ def plan_analysis(
     return Plan(run.path, folder, spec, tasks, len(tasks) - len(todo), seconds, peak)
 
 
-def _check_parameters(
-    complex: str, homology_dimensions: Sequence[int], null: str
-) -> tuple[int, ...]:
-    if complex != "rips":
-        msg = f"analyze(complex={complex!r}): this version filters point clouds with 'rips' only."
-        raise UsageError(msg)
+def _check_parameters(homology_dimensions: Sequence[int], null: str) -> tuple[int, ...]:
     dimensions = tuple(int(k) for k in homology_dimensions)
     if not dimensions or min(dimensions) < 0 or len(set(dimensions)) != len(dimensions):
         msg = f"analyze(homology_dimensions={dimensions}): give distinct degrees >= 0, e.g. (0, 1)."

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from toposcope import panels
 from toposcope.reporting.colors import run_styles
 from toposcope.reporting.pictures import Album, loops_payload
-from toposcope.reporting.statistics import describe, unit_text
+from toposcope.reporting.statistics import describe, filtration_unit
 from toposcope.results import OK, Analysis
 from toposcope.types import DATA_CLOUD
 
@@ -127,7 +127,7 @@ def run_payload(
         "layers": layers,
         "depth": [depths.get(one, (i + 1) / len(layers)) for i, one in enumerate(layers)],
         "labels": labels or [""],
-        "unit": unit_text(attrs.get("normalize")),
+        "unit": filtration_unit(attrs),
         "n": attrs.get("n"),
         "points": attrs.get("points"),
         "replicates": attrs.get("replicates"),

@@ -203,9 +203,7 @@ def _method_terms(analysis: Analysis) -> dict[str, str]:
         "Replicates": f"{a['replicates']} ({kind})",
         "Classes": "one cloud per class" if _per_class(analysis) else "pooled",
         "Pool": pool_text(a.get("pool")),
-        "Normalization": f"{normalize} (filtration values {unit_text(normalize)})"
-        if normalize
-        else "",
+        "Normalization": f"{normalize} (lengths {unit_text(normalize)})" if normalize else "",
         "Metric": str(a.get("metric") or ""),
         "Homology": f"{degrees}, coefficients in Z/{a.get('coeff', 2)}",
         "Intervals": (

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 UNITS: dict[str, str] = {
     "mean_distance": "in units of the layer's mean distance",
@@ -16,8 +18,22 @@ UNITS: dict[str, str] = {
 """What a filtration value counts, by normalization; completes "filtration values ..."."""
 
 
+def filtration_unit(attrs: Mapping[str, Any]) -> str:
+    """What a filtration value of an analysis counts.
+
+    >>> filtration_unit({"normalize": "none", "complex": "geodesic", "filtration": {}})
+    'in hops along the graph of nearest neighbors'
+    """
+    complex = attrs.get("complex", "rips")
+    if complex == "geodesic" and not (attrs.get("filtration") or {}).get("weighted"):
+        return "in hops along the graph of nearest neighbors"
+    if complex == "local":
+        return "in radii of the ball"
+    return unit_text(attrs.get("normalize"))
+
+
 def unit_text(normalize: object) -> str:
-    """What a filtration value counts.
+    """What a length in a normalized cloud counts.
 
     >>> unit_text("none"), unit_text(None)
     ('in units of the activations', 'in filtration units')

@@ -1,0 +1,253 @@
+"""Diagrams as vectors: silhouettes, persistence images, mean landscapes and their products.
+
+Array functions on (n, 2) pairs, in the conventions of `summaries`: Bubenik's scale of tents,
+`cutoff` ends essential classes, an empty diagram gives zeros. Vectors of several diagrams can be
+compared only on the same grid, so grids and ranges are always passed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from toposcope.errors import UsageError
+from toposcope.homology.landscapes import corners, inner_product
+from toposcope.summaries import by_birth, ended, landscape
+
+Array = NDArray[np.float64]
+
+
+def silhouette(
+    pairs: ArrayLike, grid: ArrayLike, *, power: float = 1.0, cutoff: float | None = None
+) -> Array:
+    """Mean of the tents of a diagram, each weighted by length ** power, at the points of a grid.
+
+    Parameters
+    ----------
+    pairs
+        (n, 2) births and deaths.
+    grid
+        (m,) filtration values in any order.
+    power
+        0 counts all pairs alike; large values leave the longest alone.
+    cutoff
+        Filtration value at which essential classes end.
+
+    Returns
+    -------
+    (m,) values in filtration units, exact up to rounding (1e-14 of the largest); zeros for a
+    diagram without a pair of positive length. The tent over (b, d) peaks at (d - b) / 2 (GUDHI:
+    sqrt(2) times larger).
+
+    Examples
+    --------
+    Lengths 2 and 4, hence weights 1/3 and 2/3:
+
+    >>> silhouette([[0.0, 2.0], [0.0, 4.0]], [0.0, 1.0, 2.0, 3.0])
+    array([0.        , 1.        , 1.33333333, 0.66666667])
+
+    References
+    ----------
+    Chazal et al., Stochastic convergence of persistence landscapes and silhouettes, SoCG 2014.
+    """
+    call = "silhouette()"
+    t = np.asarray(grid, dtype=np.float64)
+    if t.ndim != 1 or not power >= 0:
+        msg = (
+            f"{call}: a one-dimensional grid and power >= 0 are needed; got a grid of shape "
+            f"{t.shape} and power={power!r}."
+        )
+        raise UsageError(msg)
+    kept = by_birth(ended(pairs, cutoff, call=call))
+    if not len(kept):
+        return np.zeros(len(t))
+    lengths = kept[:, 1] - kept[:, 0]
+    # Divided by the longest first: large powers of large lengths would overflow.
+    weights = (lengths / lengths.max()) ** power
+    weights /= weights.sum()
+    # A sum of tents is piecewise linear: its slope changes at births, middles and deaths. Summing
+    # slopes takes n log n steps where summing tents takes n m (100 times as long for 1,000 pairs).
+    middles = kept[:, 0] + lengths / 2
+    knots = np.concatenate([kept[:, 0], middles, kept[:, 1]])
+    order = np.argsort(knots, kind="stable")
+    knots = knots[order]
+    slopes = np.cumsum(np.concatenate([weights, -2 * weights, weights])[order])
+    heights = np.concatenate([[0.0], np.cumsum(slopes[:-1] * np.diff(knots))])
+    # Rounding leaves about -1e-17 where the sum is 0.
+    result: Array = np.maximum(np.interp(t, knots, heights, left=0.0, right=0.0), 0.0)
+    return result
+
+
+def persistence_image(
+    pairs: ArrayLike,
+    resolution: tuple[int, int] = (20, 20),
+    *,
+    bandwidth: float,
+    birth_range: tuple[float, float],
+    length_range: tuple[float, float],
+    power: float = 1.0,
+    cutoff: float | None = None,
+) -> Array:
+    """Weighted Gaussians around the points (birth, length), integrated exactly over pixels.
+
+    Parameters
+    ----------
+    pairs
+        (n, 2) births and deaths.
+    resolution
+        Number of pixels along births and along lengths.
+    bandwidth
+        Standard deviation of the Gaussians, filtration units.
+    birth_range, length_range
+        Outer edges of the image. Mass beyond them is lost. All births of H0 are 0: a range around
+        0 a few bandwidths wide keeps them.
+    power
+        A pair weighs length ** power; it must be positive for the image to be stable when short
+        pairs come and go.
+    cutoff
+        Filtration value at which essential classes end.
+
+    Returns
+    -------
+    (lengths, births) image, short pairs in row 0 (draw it with origin="lower"). The sum over an
+    image that holds everything is the sum of the weights. persim's image is the transpose; GUDHI
+    samples the density at points instead (divide by the area of a pixel to compare).
+
+    Examples
+    --------
+    One bar of length 2 in the middle of four pixels gives a quarter of its weight to each:
+
+    >>> persistence_image(
+    ...     [[1.0, 3.0]], (2, 2), bandwidth=0.1, birth_range=(0, 2), length_range=(1, 3)
+    ... )
+    array([[0.5, 0.5],
+           [0.5, 0.5]])
+
+    References
+    ----------
+    Adams et al., Persistence images: a stable vector representation of persistent homology, JMLR
+    2017.
+    """
+    call = "persistence_image()"
+    if not bandwidth > 0 or not power >= 0 or min(resolution) < 1:
+        msg = (
+            f"{call}: bandwidth > 0, power >= 0 and at least one pixel each way are needed; got "
+            f"{bandwidth=}, {power=}, {resolution=}."
+        )
+        raise UsageError(msg)
+    for low, high in (birth_range, length_range):
+        if not low < high or not math.isfinite(high - low):
+            msg = (
+                f"{call}: ranges must be (low, high) with low < high; got {birth_range=}, "
+                f"{length_range=}."
+            )
+            raise UsageError(msg)
+    checked = ended(pairs, cutoff, call=call)
+    lengths = checked[:, 1] - checked[:, 0]
+    births = _pixel_mass(checked[:, 0], birth_range, resolution[0], bandwidth)
+    heights = _pixel_mass(lengths, length_range, resolution[1], bandwidth)
+    result: Array = (heights * lengths**power) @ births.T
+    return result
+
+
+def mean_landscape(
+    diagrams: Sequence[ArrayLike], levels: int, grid: ArrayLike, *, cutoff: float | None = None
+) -> Array:
+    """Pointwise mean of persistence landscapes; levels that a diagram lacks count as zero.
+
+    Parameters
+    ----------
+    diagrams
+        At least one (n_i, 2) array of births and deaths.
+    levels, grid, cutoff
+        As in `summaries.landscape`.
+
+    Returns
+    -------
+    (levels, m) values in filtration units, exact at the grid points. It is the landscape of no
+    diagram in general; its norms and distances follow from `landscape_gram`.
+
+    Examples
+    --------
+    >>> mean_landscape([[[0.0, 2.0]], [[0.0, 4.0]], np.empty((0, 2))], 1, [1.0, 2.0, 3.0])
+    array([[0.66666667, 0.66666667, 0.33333333]])
+
+    References
+    ----------
+    Bubenik, Statistical topological data analysis using persistence landscapes, JMLR 2015.
+    """
+    if not len(diagrams):
+        msg = "mean_landscape(): at least one diagram is needed; got an empty list."
+        raise UsageError(msg)
+    total = landscape(diagrams[0], levels, grid, cutoff=cutoff)
+    for pairs in diagrams[1:]:
+        total += landscape(pairs, levels, grid, cutoff=cutoff)
+    total /= len(diagrams)
+    return total
+
+
+def landscape_gram(diagrams: Sequence[ArrayLike], *, cutoff: float | None = None) -> Array:
+    """Matrix of `summaries.landscape_inner` between all diagrams: exact, all levels, no grid.
+
+    Everything linear follows from it: with G the result, the L2 norm of the mean landscape is
+    sqrt(G.mean()), and that of the difference of the means of two groups sqrt(w @ G @ w) with
+    weights 1 / |A| on the one group and -1 / |B| on the other. The landscape kernel of Wheeler et
+    al. is the sum of such matrices over layers and degrees.
+
+    Parameters
+    ----------
+    diagrams
+        m arrays (n_i, 2) of births and deaths.
+    cutoff
+        Filtration value at which essential classes end.
+
+    Returns
+    -------
+    (m, m) symmetric, units of filtration ** 3.
+
+    Examples
+    --------
+    >>> G = landscape_gram([[[0.0, 2.0]], [[0.0, 2.0]], [[5.0, 6.0]]])
+    >>> G.round(6)
+    array([[0.666667, 0.666667, 0.      ],
+           [0.666667, 0.666667, 0.      ],
+           [0.      , 0.      , 0.083333]])
+    """
+    call = "landscape_gram()"
+    found = [corners(by_birth(ended(pairs, cutoff, call=call))) for pairs in diagrams]
+    gram = np.zeros((len(found), len(found)))
+    for i, left in enumerate(found):
+        for j in range(i + 1):
+            gram[i, j] = gram[j, i] = inner_product(*left, *found[j])
+    return gram
+
+
+def landscape_distance(a: ArrayLike, b: ArrayLike, *, cutoff: float | None = None) -> float:
+    """L2 distance of two landscapes over all levels, without a grid.
+
+    From three inner products: distances below about 1e-8 of the norms are rounding.
+
+    Examples
+    --------
+    Disjoint bars of length 2: twice the squared norm of one, 2 * 8 / 12.
+
+    >>> round(landscape_distance([[0.0, 2.0]], [[5.0, 7.0]]) ** 2, 12)
+    1.333333333333
+    """
+    gram = landscape_gram([a, b], cutoff=cutoff)
+    return math.sqrt(max(float(gram[0, 0] + gram[1, 1] - 2 * gram[0, 1]), 0.0))
+
+
+def _pixel_mass(centers: Array, edges: tuple[float, float], pixels: int, bandwidth: float) -> Array:
+    """(pixels, n) mass of a normal distribution around each center, by pixel."""
+    from scipy.special import ndtr
+
+    borders = np.linspace(*edges, pixels + 1)
+    z = (borders[:, None] - centers) / bandwidth
+    # Both tails from the side where ndtr keeps its digits.
+    below, above = ndtr(z), ndtr(-z)
+    mass: Array = np.where(z[:-1] > 0, above[:-1] - above[1:], below[1:] - below[:-1])
+    return mass

@@ -34,8 +34,9 @@ into the dimension of the uniform cube that reads the same at this n (`toposcope
 FOOT = """
 Reading: PH-dimension underestimates as d grows (at d = 10 by a tenth to a fifth, at d = 24 by more)
 and its spread between draws is small, so a narrow interval or an R^2 of 0.999 says nothing about
-the bias. The cube ruler takes the bias out where the cloud is even (affine, cubic, sphere) and
-cannot where density or curvature is uneven (Mbeta, the paraboloids, the spiral). Compare
+the bias. The cube ruler takes the bias out of clouds that are like cubes (affine, cubic). It
+overshoots where the cloud has no boundary or bends through more dimensions (sphere, M6, M8), and
+cannot help where the density is uneven (Mbeta, the paraboloids, the spiral). Compare
 PH-dimensions with each other at equal n, not with integers.
 """
 

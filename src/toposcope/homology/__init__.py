@@ -4,20 +4,37 @@
 `warm_up` compiles everything ahead of time.
 """
 
+from toposcope.homology.betti import betti_curves, betti_numbers, betti_numbers_batch
 from toposcope.homology.cost import estimate_cost
+from toposcope.homology.cubical_persistence import cubical
+from toposcope.homology.geodesic import geodesic_distances
 from toposcope.homology.jit import kernel_hash
+from toposcope.homology.landmarks import Landmarks, farthest_landmarks, random_landmarks
+from toposcope.homology.local import local_distances
 from toposcope.homology.loops import Loop, longest_loops
 from toposcope.homology.metrics import distances
+from toposcope.homology.sparse import SparseRips, sparse_rips
 from toposcope.homology.vietoris_rips import rips, rips_from_distances
 from toposcope.homology.warm import warm_up
 
 __all__ = [
+    "Landmarks",
     "Loop",
+    "SparseRips",
+    "betti_curves",
+    "betti_numbers",
+    "betti_numbers_batch",
+    "cubical",
     "distances",
     "estimate_cost",
+    "farthest_landmarks",
+    "geodesic_distances",
     "kernel_hash",
+    "local_distances",
     "longest_loops",
+    "random_landmarks",
     "rips",
     "rips_from_distances",
+    "sparse_rips",
     "warm_up",
 ]

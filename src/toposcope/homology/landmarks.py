@@ -114,9 +114,7 @@ def farthest_landmarks(X: ArrayLike, count: int, *, start: int = 0) -> Landmarks
     return Landmarks(rows=rows, radii=radii)
 
 
-def random_landmarks(
-    X: ArrayLike, count: int, *, seed: int | np.random.Generator = 0
-) -> Landmarks:
+def random_landmarks(X: ArrayLike, count: int, *, seed: int | np.random.Generator = 0) -> Landmarks:
     """Landmarks drawn at random without replacement, with their covering radius.
 
     The bound of `farthest_landmarks` holds for them with their own, larger radius; they follow the

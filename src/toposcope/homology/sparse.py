@@ -51,14 +51,14 @@ def sparse_rips(
     metric: str = "euclidean",
     coeff: int = 2,
 ) -> SparseRips:
-    """Diagrams within a factor 1 / (1 - epsilon) of those of `rips`, from a linear-size complex.
+    """Diagrams within a factor 1 / (1 - epsilon) of those of `rips`, from fewer simplices.
 
     Parameters
     ----------
     X
         (n, d) point cloud, or (n, n) distances with metric="precomputed".
     epsilon
-        0 < epsilon < 1; small is accurate, large is sparse. Little is left out below about 0.3.
+        0 < epsilon < 1; small is accurate, large is sparse.
     homology_dimensions, coeff
         As in `rips`.
     metric
@@ -84,15 +84,20 @@ def sparse_rips(
     only if death / birth <= c. The sparse filtration is late, never early.
 
     Why: put the metric into l-infinity, where Rips complexes are nerves of balls (radius half the
-    scale). The ball of point i stops growing at radius l / epsilon, l its insertion radius, and
-    is removed at l / (epsilon (1 - epsilon)). When it stops, a point inserted earlier is within
-    l, so the grown ball is inside that neighbor's ball at c times the radius: the union of the
-    perturbed balls lies between the unions of the balls at scales t / c and t.
+    scale). The ball of a point stops growing at radius l / epsilon, l the insertion radius (its
+    distance to the points before it), and is removed at l / (epsilon (1 - epsilon)). By then a
+    point before it, at distance l or less, has a ball that contains it. So the union of the balls
+    kept lies between the unions of all balls at the scales t / c and t; the paper shows that the
+    nerves follow.
 
-    The filtration is that of GUDHI's Sparse_rips_complex with the same epsilon; GUDHI starts the
-    farthest-first order at a random point, here it starts at row 0. The reduction is GUDHI's.
-    Takes 24 n^2 bytes; the number of simplices is linear in n for a fixed epsilon and doubling
-    dimension, with a constant that grows so fast that clouds in R^512 gain nothing below 0.8.
+    The filtration is that of GUDHI's Sparse_rips_complex for the same epsilon, except that GUDHI
+    starts the farthest-first order at a random point and this at row 0. Reduction by GUDHI.
+
+    When it pays: the number of simplices is linear in n for a fixed epsilon and intrinsic
+    dimension, but the constant is large. Torus with n = 1,000, H0 to H2: 1.7 CPU seconds at
+    epsilon = 0.9, against 5.2 of `rips`; H0 and H1 alone 0.2 against 0.1, for `rips` has no
+    triangles to list. Clouds of high dimension gain nothing: 200 points like activations in R^64
+    keep all edges up to epsilon = 0.7. Takes about 24 n^2 bytes besides the simplices.
 
     Examples
     --------
@@ -176,7 +181,7 @@ def _expand(
     """Vertices (m, k + 1) and values (m,) of the simplices of each dimension k up to `top`."""
     finite = np.isfinite(births)
     start = np.concatenate([[0], np.cumsum(finite.sum(axis=1))])
-    ends = np.nonzero(finite)[1]
+    ends = np.ascontiguousarray(np.nonzero(finite)[1])
     simplices, values = np.arange(len(births), dtype=np.int64)[:, None], np.zeros(len(births))
     levels = [(simplices, values)]
     for k in range(1, top + 1):

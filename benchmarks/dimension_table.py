@@ -73,6 +73,8 @@ def values(estimate: Callable[[np.ndarray], float], clouds: list[np.ndarray]) ->
 def cell(estimates: np.ndarray, truth: int) -> list[str]:
     """Mean (spread), bias."""
     mean = estimates.mean()
+    if not np.isfinite(mean):
+        return ["beyond its end", ""]
     return [f"{mean:.2f} ({estimates.std(ddof=1):.2f})", f"{100 * (mean / truth - 1):+.0f} %"]
 
 

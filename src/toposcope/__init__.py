@@ -52,6 +52,7 @@ __all__ = [
     "store",
     "summaries",
     "summarize",
+    "vectorize",
 ]
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
         stats,
         store,
         summaries,
+        vectorize,
     )
     from toposcope.activations.run import capture
     from toposcope.diagrams import rips

@@ -10,7 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from toposcope.store import SCHEMA_VERSION, Run, read_json
+from toposcope.objects import read_json
+from toposcope.store import SCHEMA_VERSION, Run
 
 PACKAGES = [
     "toposcope",

@@ -21,10 +21,11 @@ from toposcope import homology, results
 from toposcope.errors import StoreError, UsageError
 from toposcope.filtrations import describe_complex
 from toposcope.measure import measure
+from toposcope.objects import lock_folder, put_json, read_json
 from toposcope.planning import Plan, plan_analysis, refuse_what_cannot_fit
 from toposcope.progress import Progress
 from toposcope.results import Analysis
-from toposcope.store import lock_folder, open_run, put_json, read_json, save_arrays
+from toposcope.store import open_run, save_arrays
 from toposcope.tasks import Ledger, default_jobs, run_tasks
 from toposcope.types import ActivationSet
 

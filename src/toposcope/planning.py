@@ -16,8 +16,9 @@ import numpy as np
 from toposcope.errors import UsageError
 from toposcope.filtrations import complex_spec
 from toposcope.homology.cost import estimate_cost
+from toposcope.objects import content_hash
 from toposcope.pointclouds import CloudSet, clouds
-from toposcope.store import Run, content_hash, open_run
+from toposcope.store import Run, open_run
 from toposcope.tasks import Ledger, Task, task_key
 
 SCIENCE = (

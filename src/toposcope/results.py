@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.errors import DamagedError, StoreError
+from toposcope.objects import content_hash, put, put_json, read_json
 from toposcope.stats import mean_interval
-from toposcope.store import content_hash, put, put_json, read_json
 from toposcope.types import DATA_CLOUD, ActivationSet, DiagramKey, DiagramSet, _html_table
 
 if TYPE_CHECKING:

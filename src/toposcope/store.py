@@ -1,18 +1,13 @@
 """RUN folders: activations on disk that survive a kill and never lie.
 
-The only write primitive is `put`, which places a whole object or nothing: tmp file, fsync, rename,
-fsync of the folder. A shard of activations is put first, its tick (rows, sample-id hash, content
-hash) last; a shard without its tick is garbage. Readers check the content hash on first touch.
+A shard of activations is put first, its tick (rows, sample-id hash, content hash) last; a shard
+without its tick is garbage. Readers check the content hash on first touch.
 The layout is documented in docs/architecture.md; `SCHEMA_VERSION` changes with it.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import secrets
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,67 +21,26 @@ from numpy.typing import NDArray
 from toposcope.errors import (
     DamagedError,
     ParameterMismatchError,
-    RunLockedError,
     SchemaVersionError,
     StoreError,
     UsageError,
 )
+from toposcope.objects import (
+    STORED_TYPES,
+    content_hash,
+    lock_folder,
+    map_shard,
+    put,
+    put_json,
+    read_json,
+)
 from toposcope.types import ActivationSet
 
 SCHEMA_VERSION = 1
-MAX_HEADER_BYTES = 1 << 20
-"""A safetensors header of one tensor takes under 200 bytes; a larger one is not ours."""
-
 CHUNK_BYTES = 64 << 20
 """Size of a chunk over all layers: one buffer of it is held while capturing."""
 
 LayerPlan = Mapping[str, Mapping[str, Any]]
-
-
-def put(path: Path, data: bytes) -> None:
-    """Place a whole object at `path`, atomically and durably, replacing what was there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Not tempfile: its files can be read by their owner only, and the rename would keep that.
-    temporary = path.parent / f".tmp-{os.getpid()}-{secrets.token_hex(6)}"
-    try:
-        with temporary.open("xb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        error.add_note(
-            f"put(): could not write {len(data):,} bytes to {path}. What was written before is "
-            "intact; free space or choose another folder, then run the same command to continue."
-        )
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def put_json(path: Path, value: object) -> None:
-    """Place a JSON object, keys sorted so that equal values give equal bytes."""
-    put(path, (json.dumps(value, sort_keys=True, indent=1) + "\n").encode())
-
-
-def read_json(path: Path) -> Any:
-    """Read a JSON object; damage is an error that names the file."""
-    try:
-        return json.loads(path.read_bytes())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        msg = f"{path} is not readable JSON ({error}). Delete it and run the command again."
-        raise DamagedError(msg) from error
-
-
-def content_hash(data: Any) -> str:
-    """Hash of anything with a buffer of bytes, for integrity (xxh3, 128 bits)."""
-    import xxhash
-
-    return str(xxhash.xxh3_128_hexdigest(data))
 
 
 def sample_hash(ids: NDArray[np.str_]) -> str:
@@ -281,7 +235,7 @@ class Run:
             return known
         tick = self.tick(layer, index)
         plan = self.layers[layer]
-        values = _map_shard(self.shard_path(layer, index), tick["content"])
+        values = map_shard(self.shard_path(layer, index), tick["content"])
         want = (tick["rows"][1] - tick["rows"][0], *plan["shape"])
         if values.shape != tuple(want) or values.dtype != np.dtype(plan["dtype"]):
             msg = f"{self.shard_path(layer, index)} holds {values.dtype}{values.shape}, not {want}."
@@ -425,7 +379,7 @@ def from_arrays(
 def save_arrays(activations: ActivationSet, path: Path | str) -> Path:
     """Write activations held in memory as a RUN; returns its folder."""
     arrays = {layer: np.asarray(activations.rows(layer)) for layer in activations.layers}
-    arrays = {k: v if v.dtype in _STORED else v.astype(np.float64) for k, v in arrays.items()}
+    arrays = {k: v if v.dtype in STORED_TYPES else v.astype(np.float64) for k, v in arrays.items()}
     row_bytes = sum(v[:1].nbytes for v in arrays.values())
     samples = Samples(
         activations.sample_ids,
@@ -443,18 +397,6 @@ def save_arrays(activations: ActivationSet, path: Path | str) -> Path:
                     run.write_chunk(layer, index, values[start:stop])
         run.finish({"n": activations.n, "top1": None})
     return run.path
-
-
-def lock_folder(path: Path) -> IO[str]:
-    """Take the writer's lock of a RUN; the kernel gives it back however the process ends."""
-    stream = (path / ".lock").open("a")
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        stream.close()
-        msg = f"another process is writing to {path}. Wait for it, or choose another folder."
-        raise RunLockedError(msg) from error
-    return stream
 
 
 def _layers(plan: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -524,28 +466,3 @@ def _read_samples(path: Path, class_names: list[str]) -> Samples:
         labels=None if label.null_count else label.to_numpy(),
         class_names=tuple(class_names),
     )
-
-
-def _map_shard(path: Path, expected: str) -> NDArray[Any]:
-    """Strictly read a safetensors file of one tensor as a memory map."""
-    try:
-        raw = np.memmap(path, dtype=np.uint8, mode="r")
-    except (OSError, ValueError) as error:
-        msg = f"shard {path} cannot be read ({error}). Capture again into a new folder."
-        raise DamagedError(msg) from error
-    if content_hash(raw.data) != expected:
-        msg = f"shard {path} does not match its recorded hash: its bytes were changed or cut."
-        raise DamagedError(msg)
-    (size,) = struct.unpack("<Q", raw[:8].tobytes())
-    if size > MAX_HEADER_BYTES:
-        msg = f"shard {path} has a header of {size:,} bytes; ours are below 1 MiB."
-        raise DamagedError(msg)
-    entry = json.loads(raw[8 : 8 + size].tobytes())["rows"]
-    dtype = np.dtype(_DTYPES[entry["dtype"]])
-    begin, end = entry["data_offsets"]
-    body = raw[8 + size + begin : 8 + size + end]
-    return body.view(dtype).reshape(entry["shape"])
-
-
-_DTYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "I64": "<i8", "I32": "<i4", "U8": "u1"}
-_STORED = tuple(np.dtype(code) for code in _DTYPES.values())

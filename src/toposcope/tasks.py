@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from toposcope.errors import UsageError
+from toposcope.objects import put_json, read_json
 from toposcope.progress import Progress, ensure
-from toposcope.store import put_json, read_json
 
 log = logging.getLogger("toposcope")
 

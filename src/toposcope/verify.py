@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toposcope.errors import StoreError
+from toposcope.objects import content_hash, read_json
 from toposcope.results import read_part
-from toposcope.store import Run, content_hash, read_json
+from toposcope.store import Run
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from toposcope.errors import (
     StoreError,
     UsageError,
 )
-from toposcope.store import Run, Samples, folder_name, from_arrays, open_run, put, save_arrays
+from toposcope.objects import put
+from toposcope.store import Run, Samples, folder_name, from_arrays, open_run, save_arrays
 from toposcope.verify import verify
 
 X = np.random.default_rng(0).normal(size=(10, 3)).astype(np.float32)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from toposcope.errors import UsageError
-from toposcope.store import put
+from toposcope.objects import put
 from toposcope.tasks import Ledger, Task, run_tasks, task_key
 
 

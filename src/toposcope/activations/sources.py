@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from toposcope.activations.data import DataSource, check_labels
 from toposcope.activations.imports import resolve
 from toposcope.errors import SpecError
-from toposcope.store import content_hash
+from toposcope.objects import content_hash
 from toposcope.types import near_matches
 
 X_KEYS = ("image", "images", "x", "data")

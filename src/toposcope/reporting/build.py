@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from toposcope.errors import UsageError
+from toposcope.objects import put
 from toposcope.reporting import sentences
 from toposcope.reporting.payload import report_payload, to_json
 from toposcope.results import Analysis
 from toposcope.stats import Effect
-from toposcope.store import put
 
 PLOTLY = "plotly-cartesian.min.js"
 """plotly.js-cartesian-dist-min 4.1.1 of the npm registry, unchanged; MIT, plotly-LICENSE.txt."""

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
-from toposcope import store
+from toposcope import objects
 from toposcope.activations.sources import digits_arrays
 from toposcope.errors import UsageError
 from toposcope.progress import Progress, ensure
@@ -121,7 +121,7 @@ def train_digits(
         {"step": c.step, "file": c.path.name, "accuracy": c.accuracy, "sha256": _sha256(c.path)}
         for c in checkpoints
     ]
-    store.put_json(record, {"recipe": repr(RECIPES[kind]), "checkpoints": entries})
+    objects.put_json(record, {"recipe": repr(RECIPES[kind]), "checkpoints": entries})
     return checkpoints
 
 
@@ -140,7 +140,7 @@ def _finished(record: Path, kind: str) -> list[Checkpoint] | None:
     """Checkpoints of a training that ended with the same recipe, or None."""
     if not record.exists():
         return None
-    known = store.read_json(record)
+    known = objects.read_json(record)
     entries = known["checkpoints"]
     paths = [record.parent / entry["file"] for entry in entries]
     same = known["recipe"] == repr(RECIPES[kind]) and all(
@@ -170,7 +170,7 @@ def _train(kind: str, out: Path, seed: int, progress: Progress | None) -> list[C
         for step in range(recipe.steps + 1):
             if step in (0, recipe.early, recipe.steps):
                 path = out / f"{kind}-seed{seed}-step{step:04d}.safetensors"
-                store.put(path, save({k: v.contiguous() for k, v in model.state_dict().items()}))
+                objects.put(path, save({k: v.contiguous() for k, v in model.state_dict().items()}))
                 checkpoints.append(Checkpoint(step, path, _accuracy(model, x, y, outside)))
             if step < recipe.steps:
                 rows = rng.choice(inside, recipe.batch, replace=False)

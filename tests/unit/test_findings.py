@@ -5,6 +5,7 @@ import pytest
 
 import toposcope as ts
 from toposcope.findings import HEADLINE, checkpoints, contrasts, findings, replicate_values
+from toposcope.reporting.entry import in_training_order
 from toposcope.store import from_arrays, save_arrays
 
 RNG = np.random.default_rng(0)
@@ -37,6 +38,12 @@ def test_training_is_looked_at_layer_by_layer_last_against_first(series):
     largest = findings(series)[0]
     assert largest.where.startswith("net b") and largest.high < -0.2
     assert largest.looked_at == len(found) and largest.n == 4
+
+
+def test_a_report_shows_checkpoints_in_training_order(series):
+    shown = in_training_order(series)
+    assert [a.attrs["step"] for a in shown] == [0, 5, 9]
+    assert in_training_order(shown[::-1]) == shown
 
 
 def test_unpaired_checkpoints_are_no_series(series, tmp_path):

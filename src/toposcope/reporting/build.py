@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from toposcope.errors import UsageError
+from toposcope.findings import short_name
 from toposcope.objects import put
 from toposcope.reporting import sentences
 from toposcope.reporting.payload import report_payload, to_json
@@ -129,7 +130,9 @@ def context(
 def _title_name(analysis: Analysis) -> str:
     """A run's name in the heading; checkpoints go by their model."""
     stepped = analysis.attrs.get("step") is not None
-    return str(analysis.attrs.get("model") or analysis.name) if stepped else analysis.name
+    return (
+        short_name(str(analysis.attrs.get("model") or analysis.name)) if stepped else analysis.name
+    )
 
 
 def identity(analysis: Analysis, style: dict[str, Any]) -> dict[str, Any]:

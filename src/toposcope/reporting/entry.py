@@ -39,7 +39,22 @@ def report(
     if not analyses:
         msg = "report(): got no runs; pass at least one RUN folder or Analysis."
         raise UsageError(msg)
+    analyses = in_training_order(analyses)
     return write_report(analyses, findings(analyses), Path(to), title=title)
+
+
+def in_training_order(analyses: Sequence[Analysis]) -> list[Analysis]:
+    """Checkpoints of a model by rising step; models in the order given.
+
+    A shell sorts step150 before step30.
+    """
+    models = list(dict.fromkeys(str(a.attrs.get("model")) for a in analyses))
+
+    def place(analysis: Analysis) -> tuple[int, int]:
+        step = analysis.attrs.get("step")
+        return models.index(str(analysis.attrs.get("model"))), -1 if step is None else int(step)
+
+    return sorted(analyses, key=place)
 
 
 def as_analysis(item: object, analysis: str | None = None) -> Analysis:

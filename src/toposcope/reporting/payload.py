@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from toposcope import panels
+from toposcope.findings import short_name
 from toposcope.reporting.colors import run_styles
 from toposcope.reporting.pictures import Album, loops_payload
 from toposcope.reporting.statistics import describe, filtration_unit
@@ -123,6 +124,7 @@ def run_payload(
     return {
         "name": analysis.name,
         "model": str(attrs.get("model") or analysis.name),
+        "modelName": short_name(str(attrs.get("model") or analysis.name)),
         "step": attrs.get("step"),
         "layers": layers,
         "depth": [depths.get(one, (i + 1) / len(layers)) for i, one in enumerate(layers)],

@@ -189,7 +189,7 @@
     }
     const title = caption(runs);
     const range = yRange(groups);
-    const plots = t.panels(figure, groups.map((g) => [groups.length > 1 ? g[0].model : "", ""]));
+    const plots = t.panels(figure, groups.map((g) => [groups.length > 1 ? g[0].modelName : "", ""]));
     const axes = groups.map((group) => xAxis(group, groups.length > 1));
     // One turn and one margin for all panels, so that their vertical axes stay level.
     const letters = Math.max(...axes.map((one) => one.letters));

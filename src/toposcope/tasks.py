@@ -13,6 +13,7 @@ import hashlib
 import json
 import logging
 import os
+import signal
 import threading
 import time
 import traceback
@@ -128,7 +129,12 @@ def executor(jobs: int) -> Iterator[Callable[[], Executor]]:
 
 
 def _end_with_parent(parent: int) -> None:
-    """End this worker when its driver is gone: after a kill -9 nobody else would."""
+    """End this worker with its driver, and only with it.
+
+    Ctrl-C reaches the whole group of processes; the driver answers for all of them. After a kill -9
+    of the driver nobody would tell its workers.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -112,6 +112,20 @@ def key_values(value: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def outline(value: dict[str, Any]) -> str:
+    """One line per entry; lists and mappings as indented lines below their name."""
+    lines = []
+    for key, entry in value.items():
+        if isinstance(entry, dict):
+            lines += [f"{key}:", *(f"  {name}: {inner}" for name, inner in entry.items())]
+        elif isinstance(entry, list):
+            lines.append(f"{key}:" if entry else f"{key}: none")
+            lines += ["  " + ", ".join(f"{k} {v}" for k, v in item.items()) for item in entry]
+        else:
+            lines.append(key_values({key: entry}))
+    return "\n".join(lines)
+
+
 def parse_dimensions(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
     """Homology dimensions from "0,1"."""
     try:
@@ -407,7 +421,7 @@ def info(ctx: click.Context, run: Path, as_json: bool) -> None:
         from toposcope.inspect_run import describe
 
         found = describe(run)
-        show(found, as_json, key_values(found))
+        show(found, as_json, outline(found))
 
 
 @command("toposcope status runs/r20")

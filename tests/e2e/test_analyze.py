@@ -213,6 +213,8 @@ def test_info_status_verify_doctor(run):
     ts.analyze(run, **OPTIONS, jobs=0)
     info = json.loads(cli("info", run, "--json").stdout)
     assert info["samples"] == 240 and list(info["layers"]) == list(LAYERS)
+    text = cli("info", run).stdout
+    assert "  circle: [2]" in text and "points 60, replicates 4" in text and "{" not in text
     status = json.loads(cli("status", run, "--json").stdout)
     assert status["capture"] == "complete"
     assert status["analyses"][0]["done"] == 12 and status["analyses"][0]["complete"]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 from scipy.sparse.csgraph import minimum_spanning_tree
@@ -50,6 +52,41 @@ def test_unwritable_cache_falls_back_with_a_warning(tmp_path: Path) -> None:
     out = run_python("import toposcope.homology", TOPOSCOPE_CACHE=str(blocked))
     assert "kernel cache cannot be written" in out.stderr
     assert "TOPOSCOPE_CACHE" in out.stderr
+
+
+def test_second_process_compiles_nothing(tmp_path: Path) -> None:
+    code = (
+        "import numpy as np\n"
+        "from toposcope.homology.metrics import _finish_euclidean, distances\n"
+        "distances(np.eye(3))\n"
+        "print(sum(_finish_euclidean.stats.cache_misses.values()))"
+    )
+    assert run_python(code, TOPOSCOPE_CACHE=str(tmp_path)).stdout.strip() == "1"
+    assert run_python(code, TOPOSCOPE_CACHE=str(tmp_path)).stdout.strip() == "0"
+
+
+def test_old_kernel_folders_are_pruned(tmp_path: Path) -> None:
+    names = [f"kernels-{k:016x}-numba0" for k in range(8)]
+    for age, name in enumerate(names):
+        (tmp_path / name).mkdir()
+        days = 3600 * 24 * (5 if age == 4 else 10 + age)
+        os.utime(tmp_path / name, (time.time() - days, time.time() - days))
+    (tmp_path / "results").mkdir()
+    os.utime(tmp_path / "results", (0, 0))
+    run_python("import toposcope.homology", TOPOSCOPE_CACHE=str(tmp_path))
+    left = {path.name for path in tmp_path.iterdir()}
+    # the one just made and the three newest others; what is not ours stays
+    assert {n for n in names if n in left} == {names[4], names[0], names[1]}
+    assert "results" in left and len(left) == 5
+    # a week of use protects a folder, however many there are
+    for name in names:
+        (tmp_path / name).mkdir(exist_ok=True)
+        os.utime(tmp_path / name)
+    (tmp_path / f"kernels-{homology.kernel_hash()[:16]}-numba{numba.__version__}").rename(
+        tmp_path / "kernels-old-numba0"
+    )
+    run_python("import toposcope.homology", TOPOSCOPE_CACHE=str(tmp_path))
+    assert set(names) <= {path.name for path in tmp_path.iterdir()}
 
 
 def test_distances_match_scipy_and_duplicates_are_zero() -> None:

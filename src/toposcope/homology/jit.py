@@ -10,8 +10,11 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +22,9 @@ from typing import Any, TypeVar
 import numba
 
 logger = logging.getLogger(__name__)
+
+_KEPT_FOLDERS = 4
+_KEPT_SECONDS = 7 * 24 * 3600.0
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -54,7 +60,9 @@ def cache_folder() -> Path:
     name = f"kernels-{kernel_hash()[:16]}-numba{numba.__version__}"
     try:
         folder = _user_cache() / name
+        new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True)
+        os.utime(folder)
         # mkdir succeeds on a folder that exists but is read-only; only a write tells.
         with tempfile.TemporaryFile(dir=folder):
             pass
@@ -67,7 +75,26 @@ def cache_folder() -> Path:
             fallback,
         )
         return fallback
+    if new:
+        _prune(folder.parent)
     return folder
+
+
+def _prune(parent: Path) -> None:
+    """Remove kernel folders of other versions that nobody has used for a week.
+
+    The newest `_KEPT_FOLDERS` stay in any case. A process that still works with an old version
+    has touched its folder when it started.
+    """
+    folders = []
+    for path in parent.glob("kernels-*-numba*"):
+        with suppress(FileNotFoundError):  # another process prunes at the same time
+            folders.append((path.stat().st_mtime, path))
+    now = time.time()
+    for used, path in sorted(folders, reverse=True)[_KEPT_FOLDERS:]:
+        if now - used > _KEPT_SECONDS:
+            # A folder that cannot be removed costs some megabytes and harms nobody.
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def kernel(function: Function) -> Function:

@@ -14,6 +14,9 @@ ww' is shorter than uv too.
 
 Left over is one triangle per edge, plus one for every further component of a lune: of order n^2
 triangles instead of n^3, exactly, for every input in which edges have distinct ranks.
+
+The scan runs over edges in the order of the filtration and can stop and go on (`LuneScan`): see
+`growth.py` for why it rarely has to see them all.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.homology.jit import kernel
-from toposcope.homology.ranks import RankedEdges
+from toposcope.homology.ranks import RankedEdges, code_shift
 from toposcope.homology.spanning import find_root
 
 TREE = -1
@@ -55,13 +58,74 @@ class ReducedTriangles:
 
 def reduced_triangles(edges: RankedEdges) -> ReducedTriangles:
     """One triangle per connected component of the lune of every edge."""
-    # Central points first: the first point of a lune is then usually joined to all others, which
-    # settles the lune in one pass. The result holds for any order.
-    order = np.argsort(edges.rank.sum(axis=1, dtype=np.int64), kind="stable")
-    place = np.empty(edges.n, dtype=np.int32)
-    place[order] = np.arange(edges.n)
-    edge, apex, first = _scan_lunes(edges.n, place[edges.ends])
-    return ReducedTriangles(edge=edge, apex=order[apex].astype(np.int32), first=first)
+    scan = LuneScan(edges.D)
+    scan.extend(edges.codes)
+    return scan.triangles()
+
+
+class LuneScan:
+    """The lunes of a growing list of edges.
+
+    Parameters
+    ----------
+    D
+        (n, n) distances.
+    """
+
+    def __init__(self, D: NDArray[np.float64]) -> None:
+        n = len(D)
+        self.order = central_first(D)
+        self.place = np.empty(n, dtype=np.int64)
+        self.place[self.order] = np.arange(n)
+        self.shift = code_shift(n)
+        self.adjacent = np.zeros((n, (n + 63) // 64), dtype=np.uint64)
+        self.parent = np.arange(n)
+        self._codes = [np.empty(0, dtype=np.int64)]
+        self._edge = [np.empty(0, dtype=np.int32)]
+        self._apex = [np.empty(0, dtype=np.int32)]
+        self._first = [np.empty(0, dtype=np.int32)]
+        _join_self(self.adjacent)
+
+    def extend(self, codes: NDArray[np.int64]) -> None:
+        """Go on with edges that follow all earlier ones in the filtration."""
+        edges, triangles = sum(map(len, self._first)), sum(map(len, self._edge))
+        first = np.empty(len(codes), dtype=np.int32)
+        done = 0
+        while done < len(codes):
+            # Room for one triangle per edge, a few more, and all that one edge may have.
+            room = len(codes) - done + len(codes) // 32 + len(self.order)
+            edge = np.empty(room, dtype=np.int32)
+            apex = np.empty(room, dtype=np.int32)
+            done, count = _scan_lunes(
+                codes, done, self.shift, self.place, self.order, self.adjacent, self.parent,
+                (edges, triangles), (edge, apex, first),
+            )  # fmt: skip
+            self._edge.append(edge[:count])
+            self._apex.append(apex[:count])
+            triangles += count
+        self._codes.append(codes)
+        self._first.append(first)
+
+    def codes(self) -> NDArray[np.int64]:
+        """(m,) codes of all edges so far."""
+        self._codes[:] = [np.concatenate(self._codes)]
+        return self._codes[0]
+
+    def triangles(self) -> ReducedTriangles:
+        """Triangles of all edges so far."""
+        for part in (self._edge, self._apex, self._first):
+            part[:] = [np.concatenate(part)]
+        return ReducedTriangles(self._edge[0], self._apex[0], self._first[0])
+
+
+def central_first(D: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Points by increasing sum of distances.
+
+    The first point of a lune is then usually joined to all others, which settles the lune in one
+    pass. The results hold for any order.
+    """
+    with np.errstate(over="ignore"):
+        return np.argsort(D.sum(axis=1), kind="stable")
 
 
 # Position of the lowest set bit of x: table[(x & -x) * DE_BRUIJN >> 58].
@@ -76,13 +140,6 @@ def lowest_bit(x):  # type: ignore[no-untyped-def]
     """Position of the lowest set bit of a non-zero uint64."""
     low = x & (~x + np.uint64(1))
     return _BIT[np.int64((low * _DE_BRUIJN) >> np.uint64(58))]
-
-
-@kernel
-def _grown(array):  # type: ignore[no-untyped-def]
-    bigger = np.empty(2 * array.size, array.dtype)
-    bigger[: array.size] = array
-    return bigger
 
 
 @kernel
@@ -159,23 +216,30 @@ def _first_common(adjacent, u, v):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _scan_lunes(n, ends):  # type: ignore[no-untyped-def]
-    m = ends.shape[0]
-    words = (n + 63) // 64
-    # Row v of `adjacent`: v itself and the points joined to it by edges of lower rank.
-    adjacent = np.zeros((n, words), np.uint64)
-    for x in range(n):
+def _join_self(adjacent):  # type: ignore[no-untyped-def]
+    for x in range(adjacent.shape[0]):
         adjacent[x, x >> 6] |= np.uint64(1) << np.uint64(x & 63)
+
+
+@kernel
+def _scan_lunes(codes, begin, shift, place, order, adjacent, parent, before, out):  # type: ignore[no-untyped-def]
+    """Triangles of the edges from `begin` on, until `out` might be full; (end, triangles).
+
+    `before` holds how many edges and triangles precede these, `out` the arrays (edge, apex, first).
+    """
+    edges, triangles = before
+    edge, apex, first = out
+    words = adjacent.shape[1]
+    low = (np.int64(1) << shift) - 1
+    # Row v of `adjacent`: v itself and the points joined to it by edges of lower rank.
     rest = np.zeros(words, np.uint64)
     front = np.zeros(words, np.uint64)
-    parent = np.arange(n)
-    edge = np.empty(m + 64, np.int32)
-    apex = np.empty(m + 64, np.int32)
-    first = np.empty(m, np.int32)
     count = 0
-    for r in range(m):
-        u = np.int64(ends[r, 0])
-        v = np.int64(ends[r, 1])
+    for r in range(begin, codes.size):
+        if count + order.size > edge.size:
+            return r, count
+        u = place[codes[r] >> shift]
+        v = place[codes[r] & low]
         w = _first_common(adjacent, u, v)
         if w < 0:
             a = find_root(parent, u)
@@ -183,18 +247,15 @@ def _scan_lunes(n, ends):  # type: ignore[no-untyped-def]
             first[r] = CRITICAL if a == b else TREE
             parent[a] = b
         else:
-            first[r] = count
+            first[r] = triangles + count
             # Cheap tests first: a half of the lunes pass the first, 98 % one of the two.
             done = _dominated(adjacent, u, v, w) or _two_steps(adjacent, u, v, w, rest)
             if not done:
                 for k in range(words):
                     rest[k] = adjacent[u, k] & adjacent[v, k]
             while w >= 0:
-                if count == edge.size:
-                    edge = _grown(edge)
-                    apex = _grown(apex)
-                edge[count] = r
-                apex[count] = w
+                edge[count] = edges + r
+                apex[count] = order[w]
                 count += 1
                 if done:
                     break
@@ -203,4 +264,4 @@ def _scan_lunes(n, ends):  # type: ignore[no-untyped-def]
                 w = -1 if done else _take_first(rest)
         adjacent[u, v >> 6] |= np.uint64(1) << np.uint64(v & 63)
         adjacent[v, u >> 6] |= np.uint64(1) << np.uint64(u & 63)
-    return edge[:count].copy(), apex[:count].copy(), first
+    return codes.size, count

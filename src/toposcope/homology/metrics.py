@@ -142,11 +142,17 @@ def _scaled(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
     return np.ldexp(points, -exponent), exponent
 
 
-def _euclidean(points: NDArray[np.float64]) -> NDArray[np.float64]:
+def centered(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
+    """Points minus their mean, times 2^-exponent, of a size that squares can hold; exponent."""
     points, exponent = _scaled(points)
     points = points - points.mean(axis=0)
     if not exponent:  # a tiny spread around a large mean
         points, exponent = _scaled(points)
+    return points, exponent
+
+
+def _euclidean(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    points, exponent = centered(points)
     gram = points @ points.T
     _finish_euclidean(gram, np.ascontiguousarray(points), _EXACT_BELOW)
     return np.ldexp(gram, exponent) if exponent else gram

@@ -10,9 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.homology.jit import kernel
-from toposcope.homology.metrics import cross_distances, distances
+from toposcope.homology.metrics import centered
 
-_TILE = 2000
+_TILE = 4000
+
+# Relative error of a float32 number.
+_U32 = 2.0**-24
 
 
 def prim(
@@ -52,40 +55,52 @@ def tree_lengths(
     return prim(D, subset)[1]
 
 
+def euclidean_tree(X: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Minimum spanning tree of points, from inner products in float32, exact to float64.
+
+    For points x, y of d coordinates (centered) the float32 product is off by at most
+    (d + 4) 2^-24 |x| |y|. A pair that is not longer than the best one found so far by more than
+    this bound is computed again from its differences in float64. So the choice of every edge and
+    its length are those of float64; about n log n pairs need it.
+
+    Returns
+    -------
+    edges (n - 1, 2), lengths (n - 1,) in the order of growth.
+    """
+    points, exponent = centered(X)
+    # float32 ends at 1e38: scale to 1.
+    largest = int(np.frexp(np.abs(points).max())[1])
+    points, exponent = np.ldexp(points, -largest), exponent + largest
+    small = points.astype(np.float32)
+    squares = np.einsum("ij,ij->i", points, points)
+    slack = 2 * (points.shape[1] + 8) * _U32
+    edges: NDArray[np.int64]
+    edges, lengths = _lazy_prim(small @ small.T, points, squares, slack)
+    return edges, np.ldexp(lengths, exponent)
+
+
 def tiled_tree(
     X: NDArray[np.float64], *, tile: int = _TILE
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Exact Euclidean minimum spanning tree without the (n, n) matrix.
 
-    Every edge lies inside one tile of points or between two. By the cycle property an edge that
-    is not in the tree of its pair of tiles is not in the whole tree, so Kruskal on the union of
-    the trees of all pairs is exact. Memory: about four tiles of `tile` x `tile` float64.
+    Every edge lies inside the union of two tiles of points. By the cycle property an edge that is
+    not in the tree of its union is not in the whole tree, so Kruskal on the trees of all pairs of
+    tiles is exact. Memory: one float32 matrix of (2 `tile`, 2 `tile`).
 
     Returns
     -------
     edges (n - 1, 2), lengths (n - 1,) in increasing order.
     """
-    points = X - X.mean(axis=0)
-    starts = range(0, len(points), tile)
-    parts = [np.ascontiguousarray(points[s : s + tile]) for s in starts]
-    trees = [prim(distances(part)) for part in parts]
-    edges = [tree[0] + start for tree, start in zip(trees, starts, strict=True)]
-    lengths = [tree[1] for tree in trees]
-    for i in range(len(parts)):
-        for j in range(i + 1, len(parts)):
-            left = len(parts[i])
-            block = np.full((left + len(parts[j]),) * 2, np.inf)
-            block[:left, left:] = cross_distances(parts[i], parts[j])
-            block[left:, :left] = block[:left, left:].T
-            for offset, (pairs, values) in ((0, trees[i]), (left, trees[j])):
-                a, b = pairs.T + offset
-                block[a, b] = block[b, a] = values
-            pairs, values = prim(block)
-            # Rows of the block back to rows of the cloud.
-            rows = np.r_[np.arange(left) + i * tile, np.arange(len(parts[j])) + j * tile]
-            edges.append(rows[pairs])
+    rows = np.array_split(np.arange(len(X)), max(2, -(-len(X) // tile)))
+    edges, lengths = [], []
+    for i in range(len(rows)):
+        for j in range(i + 1, len(rows)):
+            union = np.concatenate([rows[i], rows[j]])
+            pairs, values = euclidean_tree(X[union])
+            edges.append(union[pairs])
             lengths.append(values)
-    return kruskal(len(points), np.concatenate(edges), np.concatenate(lengths))
+    return kruskal(len(X), np.concatenate(edges), np.concatenate(lengths))
 
 
 def kruskal(
@@ -147,3 +162,64 @@ def _kruskal(n, edges):  # type: ignore[no-untyped-def]
             parent[a] = b
             kept[k] = True
     return kept
+
+
+@kernel
+def _square_distance(points, i, j):  # type: ignore[no-untyped-def]
+    # Four sums: one alone would wait for the addition before it.
+    a, b, c, e = 0.0, 0.0, 0.0, 0.0
+    d = points.shape[1]
+    whole = d - d % 4
+    for k in range(0, whole, 4):
+        p = points[i, k] - points[j, k]
+        q = points[i, k + 1] - points[j, k + 1]
+        r = points[i, k + 2] - points[j, k + 2]
+        s = points[i, k + 3] - points[j, k + 3]
+        a += p * p
+        b += q * q
+        c += r * r
+        e += s * s
+    for k in range(whole, d):
+        p = points[i, k] - points[j, k]
+        a += p * p
+    return (a + b) + (c + e)
+
+
+@kernel
+def _lazy_prim(gram, points, squares, slack):  # type: ignore[no-untyped-def]
+    n = points.shape[0]
+    edges = np.empty((n - 1, 2), np.int64)
+    lengths = np.empty(n - 1)
+    # As in `_prim`; `best` holds squares, computed in float64.
+    outside = np.arange(1, n)
+    near = np.zeros(n - 1, np.int64)
+    best = np.full(n - 1, np.inf)
+    square = squares[1:].copy()
+    norm = np.sqrt(square)
+    last = 0
+    for step in range(n - 1):
+        left = n - 1 - step
+        choice = 0
+        s = squares[last]
+        bound = slack * np.sqrt(s)
+        for k in range(left):
+            total = s + square[k]
+            # 1e-12: rounding of the float64 side, for points whose norms differ by far.
+            least = total - 2.0 * gram[last, outside[k]] - bound * norm[k] - 1e-12 * total
+            if least < best[k]:
+                exact = _square_distance(points, last, outside[k])
+                if exact < best[k]:
+                    best[k] = exact
+                    near[k] = last
+            if best[k] < best[choice]:
+                choice = k
+        last = outside[choice]
+        edges[step, 0] = near[choice]
+        edges[step, 1] = last
+        lengths[step] = np.sqrt(best[choice])
+        outside[choice] = outside[left - 1]
+        near[choice] = near[left - 1]
+        best[choice] = best[left - 1]
+        square[choice] = square[left - 1]
+        norm[choice] = norm[left - 1]
+    return edges, lengths

@@ -12,15 +12,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
+from toposcope.homology.growth import h1_diagram
 from toposcope.homology.metrics import check_cloud, distances
-from toposcope.homology.ranks import enclosing_radius, rank_edges
-from toposcope.homology.reduction import h1_pairs
-from toposcope.homology.spanning import tiled_tree, tree_lengths
+from toposcope.homology.spanning import euclidean_tree, tiled_tree, tree_lengths
 
 Pairs = NDArray[np.float64]
 
-# Above this many points H0 alone is computed from tiles: the matrix would take 200 MB or more.
-_TILE_ABOVE = 5000
+# Above this many points H0 alone does without the distance matrix.
+_TREE_ABOVE = 500
+
+# Above this many it works on tiles: one float32 matrix would take more than 256 MB.
+_TILE_ABOVE = 8000
 
 
 def rips(
@@ -81,8 +83,9 @@ def rips(
     dims = check_arguments(homology_dimensions, max_edge_length, coeff, call="rips()")
     if metric == "euclidean" and set(dims) == {0}:
         cloud = check_cloud(X, call="rips()")
-        if len(cloud) > _TILE_ABOVE:
-            h0 = h0_from_lengths(tiled_tree(cloud.astype(np.float64))[1], max_edge_length)
+        if len(cloud) > _TREE_ABOVE:
+            spanning = tiled_tree if len(cloud) > _TILE_ABOVE else euclidean_tree
+            h0 = h0_from_lengths(spanning(cloud.astype(np.float64))[1], max_edge_length)
             return [h0.copy() for _ in dims]
     D = distances(X, metric=metric, call="rips()")
     return rips_from_distances(
@@ -117,12 +120,11 @@ def rips_from_distances(
         homology_dimensions, max_edge_length, coeff, call="rips_from_distances()"
     )
     diagrams: dict[int, Pairs] = {}
-    if 0 in dims:
-        found = tree_lengths(D) if lengths is None else lengths
-        diagrams[0] = h0_from_lengths(found, max_edge_length)
-    if 1 in dims and coeff == 2:
-        limit = min(enclosing_radius(D), max_edge_length)
-        diagrams[1] = h1_pairs(rank_edges(D, limit=limit)).pairs
+    if {0, 1} & set(dims):
+        tree = tree_lengths(D) if lengths is None else lengths
+        diagrams[0] = h0_from_lengths(tree, max_edge_length)
+        if 1 in dims and coeff == 2:
+            diagrams[1] = h1_diagram(D, max_edge_length=max_edge_length, tree=tree)
     missing = sorted(set(dims) - set(diagrams))
     if missing:
         from toposcope.homology.backends import gudhi_rips

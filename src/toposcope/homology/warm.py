@@ -18,10 +18,11 @@ def warm_up() -> None:
     load machine code in well under a second. Call it in the driver before starting workers, or
     each of them compiles the same kernels.
     """
-    points = np.random.default_rng(0).normal(size=(64, 3))
+    # Enough points for the search for the last birth, which small clouds do without.
+    points = np.random.default_rng(0).normal(size=(200, 3))
     rips(points, homology_dimensions=(0, 1))
     longest_loops(points, count=1)
-    tiled_tree(points, tile=32)
+    tiled_tree(points, tile=100)
     nearest(points, 2)
     grid, first, last = np.zeros(2), np.zeros(1, np.int64), np.ones(1, np.int64)
     bar = np.array([[0.0, 1.0]])

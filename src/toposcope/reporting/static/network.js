@@ -13,9 +13,10 @@
     title: { text: title, side: "right", font: { size: 12 } },
   });
 
-  function layerAxis(layers, more) {
+  // Slanted names below a map need more room than names beside it.
+  function layerAxis(layers, more, most = 30) {
     const limit = t.narrow() ? 10 : 18;
-    const step = Math.ceil(layers.length / (t.narrow() ? 14 : 30));
+    const step = Math.ceil(layers.length / (t.narrow() ? 14 : most));
     const shown = layers.map((_, i) => i).filter((i) => i % step === 0);
     return t.axis("", {
       tickvals: shown, ticktext: shown.map((i) => t.esc(t.layerNames(layers, limit)[i])),
@@ -54,7 +55,7 @@
       { type: "scatter", mode: "markers", x, y, hoverinfo: "skip", marker: { size: layers.length > 15 ? 3 : 6, color: "#ffffff", line: { color: "#000000", width: 0.75 } } },
     ], {
       height: Math.min(680, height(layers) + 60), margin: { l: 60, r: 8, t: 8, b: 60 },
-      xaxis: layerAxis(layers, { tickangle: -45, range: [-0.5, layers.length - 0.5] }),
+      xaxis: layerAxis(layers, { tickangle: -45, range: [-0.5, layers.length - 0.5] }, 16),
       yaxis: layerAxis(layers, { range: [layers.length - 0.5, -0.5] }),
     });
     return x.length / 2;

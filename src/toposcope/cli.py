@@ -330,7 +330,7 @@ def analyze(
         from toposcope.tasks import default_jobs
 
         if dry_run:
-            plan = planning.plan_analysis(run, **options)
+            plan = planning.plan_analysis(run, planning.Design(**options))
             summary = plan.summary(jobs or default_jobs())
             show(
                 summary,

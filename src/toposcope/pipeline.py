@@ -22,7 +22,7 @@ from toposcope.errors import StoreError, UsageError
 from toposcope.filtrations import describe_complex
 from toposcope.measure import measure
 from toposcope.objects import lock_folder, put_json, read_json
-from toposcope.planning import Plan, plan_analysis, refuse_what_cannot_fit
+from toposcope.planning import Design, Plan, plan_analysis, refuse_what_cannot_fit
 from toposcope.progress import Progress
 from toposcope.results import Analysis
 from toposcope.store import open_run, save_arrays
@@ -43,21 +43,21 @@ CONVENTIONS = {
 def analyze(
     activations: ActivationSet | Path | str,
     *,
-    complex: str = "rips",
-    homology_dimensions: Sequence[int] = (0, 1),
-    points: int = 500,
-    replicates: int = 8,
-    normalize: str = "mean_distance",
-    metric: str = "euclidean",
-    per_class: bool = False,
-    overlapping: bool = False,
-    null: str = "gaussian",
-    max_edge_length: float = np.inf,
-    coeff: int = 2,
-    seed: int = 0,
-    neighbors: int | None = None,
-    weighted: bool | None = None,
-    quantile: float | None = None,
+    complex: str = Design.complex,
+    homology_dimensions: Sequence[int] = Design.homology_dimensions,
+    points: int = Design.points,
+    replicates: int = Design.replicates,
+    normalize: str = Design.normalize,
+    metric: str = Design.metric,
+    per_class: bool = Design.per_class,
+    overlapping: bool = Design.overlapping,
+    null: str = Design.null,
+    max_edge_length: float = Design.max_edge_length,
+    coeff: int = Design.coeff,
+    seed: int = Design.seed,
+    neighbors: int | None = Design.neighbors,
+    weighted: bool | None = Design.weighted,
+    quantile: float | None = Design.quantile,
     level: float = 0.95,
     jobs: int | None = None,
     progress: Progress | None = None,
@@ -109,23 +109,23 @@ def analyze(
     ...      ["mean"].eq(29).all())
     True
     """
-    parameters = {
-        "complex": complex,
-        "homology_dimensions": homology_dimensions,
-        "points": points,
-        "replicates": replicates,
-        "normalize": normalize,
-        "metric": metric,
-        "per_class": per_class,
-        "overlapping": overlapping,
-        "null": null,
-        "max_edge_length": max_edge_length,
-        "coeff": coeff,
-        "seed": seed,
-        "neighbors": neighbors,
-        "weighted": weighted,
-        "quantile": quantile,
-    }
+    design = Design(
+        complex=complex,
+        homology_dimensions=homology_dimensions,
+        points=points,
+        replicates=replicates,
+        normalize=normalize,
+        metric=metric,
+        per_class=per_class,
+        overlapping=overlapping,
+        null=null,
+        max_edge_length=max_edge_length,
+        coeff=coeff,
+        seed=seed,
+        neighbors=neighbors,
+        weighted=weighted,
+        quantile=quantile,
+    )
     if not 0.0 < level < 1.0:
         msg = f"analyze(level={level}): needed is a coverage between 0 and 1, e.g. 0.95."
         raise UsageError(msg)
@@ -134,21 +134,21 @@ def analyze(
             # Arrays in memory take the path of captured ones: through a RUN, here a fleeting one.
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="toposcope-")))
             save_arrays(activations, folder)
-            found = _analyze_run(folder, parameters, level, jobs, progress)
+            found = _analyze_run(folder, design, level, jobs, progress)
             return replace(found, run=None, activations=activations)
         path = activations.run if isinstance(activations, ActivationSet) else Path(activations)
         assert path is not None
-        return _analyze_run(path, parameters, level, jobs, progress)
+        return _analyze_run(path, design, level, jobs, progress)
 
 
 def _analyze_run(
     path: Path,
-    parameters: Mapping[str, Any],
+    design: Design,
     level: float,
     jobs: int | None,
     progress: Progress | None,
 ) -> Analysis:
-    plan = plan_analysis(path, **parameters)
+    plan = plan_analysis(path, design)
     refuse_what_cannot_fit(plan, default_jobs() if jobs is None else jobs)
     run_plan(plan, level=level, jobs=jobs, progress=progress)
     return load_analysis(path, plan.folder.name)

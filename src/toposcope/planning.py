@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ import numpy as np
 from toposcope.errors import UsageError
 from toposcope.filtrations import complex_spec
 from toposcope.homology.cost import estimate_cost
+from toposcope.homology.metrics import METRICS
+from toposcope.homology.vietoris_rips import check_arguments
 from toposcope.objects import content_hash
 from toposcope.pointclouds import CloudSet, clouds
 from toposcope.store import Run, open_run
@@ -43,6 +45,34 @@ def code_hash() -> str:
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             digest.update(str(file.relative_to(root)).encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]
+
+
+CLOUD_METRICS = tuple(name for name in METRICS if name != "precomputed")
+FILTRATION_PARAMETERS = ("neighbors", "weighted", "quantile")
+
+
+@dataclass(frozen=True)
+class Design:
+    """The parameters of an analysis that decide its numbers, with their defaults.
+
+    What each one means stands in `toposcope.analyze`.
+    """
+
+    complex: str = "rips"
+    homology_dimensions: Sequence[int] = (0, 1)
+    points: int = 500
+    replicates: int = 8
+    normalize: str = "mean_distance"
+    metric: str = "euclidean"
+    per_class: bool = False
+    overlapping: bool = False
+    null: str = "gaussian"
+    max_edge_length: float = np.inf
+    coeff: int = 2
+    seed: int = 0
+    neighbors: int | None = None
+    weighted: bool | None = None
+    quantile: float | None = None
 
 
 @dataclass(frozen=True)
@@ -88,58 +118,25 @@ class Plan:
         }
 
 
-def plan_analysis(
-    run_path: Path | str,
-    *,
-    complex: str = "rips",
-    homology_dimensions: Sequence[int] = (0, 1),
-    points: int = 500,
-    replicates: int = 8,
-    normalize: str = "mean_distance",
-    metric: str = "euclidean",
-    per_class: bool = False,
-    overlapping: bool = False,
-    null: str = "gaussian",
-    max_edge_length: float = np.inf,
-    coeff: int = 2,
-    seed: int = 0,
-    neighbors: int | None = None,
-    weighted: bool | None = None,
-    quantile: float | None = None,
-) -> Plan:
-    """Check the parameters against the RUN and lay out the tasks; computes nothing.
-
-    Parameters are those of `analyze`.
-    """
-    dimensions = _check_parameters(homology_dimensions, null)
-    given = {"neighbors": neighbors, "weighted": weighted, "quantile": quantile}
-    filtration = complex_spec(complex, given, metric=metric)
+def plan_analysis(run_path: Path | str, design: Design) -> Plan:
+    """Check a design against a RUN and lay out its tasks; computes nothing."""
+    filtration = _check(design)
     activations = open_run(run_path)
     assert activations.run is not None
     run = Run.open(activations.run)
     cloud_set = clouds(
         activations,
-        points=points,
-        replicates=replicates,
-        normalize=normalize,
-        per_class=per_class,
-        overlapping=overlapping,
-        seed=seed,
+        points=design.points,
+        replicates=design.replicates,
+        normalize=design.normalize,
+        per_class=design.per_class,
+        overlapping=design.overlapping,
+        seed=design.seed,
     )
     spec = {
-        "complex": complex,
+        **{k: v for k, v in asdict(design).items() if k not in FILTRATION_PARAMETERS},
+        "homology_dimensions": [int(k) for k in design.homology_dimensions],
         "filtration": filtration,
-        "homology_dimensions": list(dimensions),
-        "points": points,
-        "replicates": replicates,
-        "normalize": normalize,
-        "metric": metric,
-        "per_class": per_class,
-        "overlapping": overlapping,
-        "null": null,
-        "max_edge_length": max_edge_length,
-        "coeff": coeff,
-        "seed": seed,
         "code": code_hash(),
     }
     folder = run.path / "results" / task_key(spec)[:12]
@@ -150,15 +147,24 @@ def plan_analysis(
     return Plan(run.path, folder, spec, tasks, len(tasks) - len(todo), seconds, peak)
 
 
-def _check_parameters(homology_dimensions: Sequence[int], null: str) -> tuple[int, ...]:
-    dimensions = tuple(int(k) for k in homology_dimensions)
-    if not dimensions or min(dimensions) < 0 or len(set(dimensions)) != len(dimensions):
-        msg = f"analyze(homology_dimensions={dimensions}): give distinct degrees >= 0, e.g. (0, 1)."
+def _check(design: Design) -> dict[str, Any]:
+    """Refuse before the start what every task would refuse; returns the filtration's parameters."""
+    call = "analyze()"
+    dimensions = check_arguments(
+        design.homology_dimensions, design.max_edge_length, design.coeff, call=call
+    )
+    if len(set(dimensions)) != len(dimensions):
+        msg = f"{call}: homology_dimensions={dimensions} names a degree twice."
         raise UsageError(msg)
-    if null not in ("gaussian", "none"):
-        msg = f"analyze(null={null!r}): choose 'gaussian' or 'none'."
-        raise UsageError(msg)
-    return dimensions
+    for name, value, known in (
+        ("null", design.null, ("gaussian", "none")),
+        ("metric", design.metric, CLOUD_METRICS),
+    ):
+        if value not in known:
+            msg = f"{call}: {name}={value!r} is unknown; choose one of {', '.join(known)}."
+            raise UsageError(msg)
+    given = {name: getattr(design, name) for name in FILTRATION_PARAMETERS}
+    return complex_spec(design.complex, given, metric=design.metric)
 
 
 def _tasks(run: Run, cloud_set: CloudSet, spec: Mapping[str, Any], folder: Path) -> list[Task]:

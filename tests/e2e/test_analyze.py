@@ -12,7 +12,7 @@ import pytest
 
 import toposcope as ts
 from toposcope.errors import StoreError, TooFewSamplesError, UsageError
-from toposcope.planning import plan_analysis, refuse_what_cannot_fit
+from toposcope.planning import Design, plan_analysis, refuse_what_cannot_fit
 from toposcope.store import save_arrays
 from toposcope.verify import verify
 
@@ -181,7 +181,7 @@ def test_dry_run_predicts_and_computes_nothing(run):
 
 def test_what_cannot_fit_is_refused_with_the_numbers(tmp_path):
     path = save_arrays(ts.from_arrays({"wide": np.zeros((60_000, 1))}), tmp_path / "run")
-    plan = plan_analysis(path, points=60_000, replicates=1)
+    plan = plan_analysis(path, Design(points=60_000, replicates=1))
     with pytest.raises(UsageError, match=r"GiB.*Pass points="):
         refuse_what_cannot_fit(plan, 2)
 
@@ -193,6 +193,9 @@ def test_bad_requests_are_refused_with_exit_code_2(run, tmp_path):
     assert cli("analyze", run, "--normalize", "meen").returncode == 2
     assert cli("analyze", run, "--homology", "zero").returncode == 2
     assert cli("analyze", run, "--complex", "vr").returncode == 2
+    assert cli("analyze", run, "--metric", "manhattan").returncode == 2
+    assert cli("analyze", run, "--coeff", 4).returncode == 2
+    assert not (run / "results").exists()
     nowhere = cli("analyze", tmp_path / "nowhere")
     assert nowhere.returncode == 1 and "toposcope capture" in nowhere.stderr
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from toposcope import dimension, homology, summaries
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError
 from toposcope.filtrations import filtration_distances
-from toposcope.nulls import FIT_SAMPLES, GaussianTwin, gaussian_twin
+from toposcope.nulls import GaussianTwin, gaussian_twin
 from toposcope.pointclouds import Normalizer, check_finite, estimate_normalizer, flat, scale_rows
 from toposcope.results import Rows, put_part
 from toposcope.store import Run
@@ -35,11 +35,10 @@ Payload = Mapping[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """What the replicates of a layer share: its ruler and its Gaussian twin, or why it has none."""
+    """What the draws of a layer share: its ruler, or why it has none."""
 
     run: Run
     normalizer: Normalizer | None
-    twin: GaussianTwin | None
     status: str = "ok"
     reason: str = ""
 
@@ -54,14 +53,30 @@ def prepare(run_path: str, layer: str, content: str, normalize: str, seed: int) 
     bad = _count_non_finite(run, layer)
     if bad:
         reason = f"{bad:,} of {run.n:,} samples of layer {layer!r} hold non-finite values"
-        return Layer(run, None, None, "nonfinite", reason)
+        return Layer(run, None, "nonfinite", reason)
     values = run.read(layer, scale_rows(run.n, seed=seed))
     try:
         normalizer = estimate_normalizer(values, normalize)
     except DegenerateCloudError as error:
-        return Layer(run, None, None, "constant", str(error))
-    twin = gaussian_twin(normalizer(values[:FIT_SAMPLES]))
-    return Layer(run, normalizer, twin)
+        return Layer(run, None, "constant", str(error))
+    return Layer(run, normalizer)
+
+
+@lru_cache(maxsize=16)
+def fit_twin(
+    run_path: str, layer: str, content: str, normalize: str, seed: int, label: int | None
+) -> GaussianTwin:
+    """The Gaussian twin of a layer, or of one class in it: what a draw is compared with."""
+    prepared = prepare(run_path, layer, content, normalize, seed)
+    run, normalizer = prepared.run, prepared.normalizer
+    assert normalizer is not None, "a layer without a ruler has no twin"
+    labels = run.samples.labels
+    members = np.arange(run.n)
+    if label is not None:
+        assert labels is not None, "a draw of one class comes from labelled samples"
+        members = np.flatnonzero(labels == label)
+    chosen = members[scale_rows(len(members), seed=seed)]
+    return gaussian_twin(normalizer(run.read(layer, chosen)))
 
 
 def _count_non_finite(run: Run, layer: str) -> int:
@@ -78,13 +93,13 @@ def _count_non_finite(run: Run, layer: str) -> int:
 
 def measure(payload: Payload) -> None:
     """Measure one draw of one layer, put its part, tick it off."""
-    names = ("run", "layer", "input", "normalize", "seed")
-    layer = prepare(*(payload[name] for name in names))
+    source = [payload[name] for name in ("run", "layer", "input", "normalize", "seed")]
+    layer = prepare(*source)
     place = {name: payload[name] for name in ("layer", "depth", "label", "replicate", "points")}
     rows = Rows(**place, cloud=DATA_CLOUD)
     null = Rows(**place, cloud=GAUSSIAN)
     dimensions = tuple(payload["homology_dimensions"])
-    if layer.normalizer is None or layer.twin is None:
+    if layer.normalizer is None:
         for name in CONTROLS:
             rows.missing(name, layer.status, layer.reason)
         _all_missing(rows, dimensions, layer.status, layer.reason)
@@ -96,12 +111,19 @@ def measure(payload: Payload) -> None:
         loops = payload["replicate"] == 0
         _topology(rows, cloud, payload, dimensions, loop_rows=chosen if loops else None)
         if payload["null"] == GAUSSIAN:
-            twin = layer.twin.sample(len(cloud), seed=_stream(payload))
-            _topology(null, twin, payload, dimensions)
+            twin = fit_twin(*source, _class_of(layer.run, payload["label"], chosen))
+            _topology(null, twin.sample(len(cloud), seed=_stream(payload)), payload, dimensions)
     folder = Path(payload["folder"])
     part = folder / "parts" / f"{payload['key']}.parquet"
     digest = put_part(part, rows.rows + null.rows)
     Ledger(folder / "ledger").tick(payload["key"], part=digest)
+
+
+def _class_of(run: Run, label: str, rows: NDArray[np.intp]) -> int | None:
+    """The class a draw was restricted to; None for pooled draws."""
+    if not label or run.samples.labels is None:
+        return None
+    return int(run.samples.labels[rows[0]])
 
 
 def _stream(payload: Payload) -> np.random.Generator:

@@ -11,9 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-FIT_SAMPLES = 4000
-"""Rows a covariance is estimated on; more would cost time and change nothing visible."""
-
 
 @dataclass(frozen=True, eq=False)
 class GaussianTwin:

@@ -207,6 +207,16 @@ def test_per_class_and_other_normalizations(run):
     assert set(found.table["label"]) == {"a", "b", "c"} and set(found.table["cloud"]) == {"data"}
 
 
+def test_the_null_of_a_class_has_the_covariance_of_that_class():
+    labels = np.arange(300) % 2
+    spread = np.where(labels == 0, 0.1, 3.0)[:, None]
+    acts = ts.from_arrays({"x": spread * RNG.normal(size=(300, 4))}, labels=labels)
+    found = ts.analyze(acts, points=40, replicates=3, per_class=True, jobs=0)
+    null = found.intervals.query("cloud == 'gaussian' and statistic == 'lifespan_sum'")
+    tight, wide = null[null["homology_dimension"] == 0].set_index("label")["mean"][["0", "1"]]
+    assert wide / tight == pytest.approx(30.0, rel=0.25)
+
+
 def test_report_needs_an_analysis(run):
     with pytest.raises(StoreError, match="toposcope analyze"):
         ts.report([run], to=run / "x.html")

@@ -36,7 +36,8 @@ CONVENTIONS = {
     "landscape": "Bubenik's scaling (peak = half the lifespan)",
     "lifespan sum": "alpha = 1, not halved",
     "PH-dimension": "alpha / (1 - slope) of log E0 against log n, alpha = 1",
-    "null": "Gaussian with the layer's mean and Ledoit-Wolf covariance, same n",
+    "null": "Gaussian with the mean and Ledoit-Wolf covariance of the layer (of the class, for "
+    "draws inside a class), same n",
 }
 
 

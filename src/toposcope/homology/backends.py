@@ -1,15 +1,15 @@
 """GUDHI for what the own engine does not cover: H2 and above, and fields other than Z/2.
 
 GUDHI's fork of Ripser takes a dense matrix, or a sparse graph that an edge collapse has made
-smaller without changing persistence. Which is faster depends on how much the collapse removes
-(CPU seconds of dense / collapse for H2, float64, n = 400; share of edges kept by the collapse):
+smaller without changing persistence. Which is faster for H2 depends on how many edges are left
+(time of dense / collapse at n = 300, five seeds; edges left as a share of all pairs of points):
 
-    ResNet layers 0.37 / 0.25 (0.06), 0.39 / 0.30 (0.10), 0.45 / 0.42 (0.18)
-    torus 0.32 / 0.23 (0.19)    ReLU clusters 0.33 / 0.55 (0.25)
-    Gaussian 0.55 / 1.28 (0.63)    sphere, n = 250: 0.85 / 1.13 (0.93)
+    ResNet-20 layer3.2 1.0-1.5 (0.06)    layer1.2 1.0-1.2 (0.11)    torus 1.4-1.5 (0.13)
+    layer2.2 0.8-0.9 (0.16)    ReLU clusters 0.6-0.7 (0.22)    Gaussian 0.5 (0.5)
+    sphere 0.75 (0.9)
 
-So for H2 the collapse of a quarter of the points decides, at 1-2 % of the time. From H3 on the
-collapse costs nothing beside the rest and pays (3 to 18 times) unless it removes next to nothing.
+So the collapse of every third point decides, at 2-4 % of the time. From H3 on the collapse costs
+nothing beside the rest and pays (3 to 18 times) unless it removes next to nothing.
 
 Only two extension modules of GUDHI are loaded, both under the MIT license. Any `import gudhi`,
 also of a submodule, runs the package's `__init__`, which loads parts under the GPL.
@@ -33,8 +33,8 @@ from toposcope.homology.ranks import enclosing_radius
 
 Edges = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 
-_SAMPLE_STEP = 4
-_COLLAPSE_KEEPS_H2 = 0.24  # of the sample's edges: the collapse pays for H2 below this
+_SAMPLE_STEP = 3
+_COLLAPSE_LEAVES = 0.15  # of all pairs of the sample: the collapse pays for H2 below this
 _COLLAPSE_KEEPS = 0.7  # of all edges: the same from H3 on
 
 
@@ -104,9 +104,8 @@ def _collapsed(edges: Edges) -> Edges:
 def _collapse_pays(D: NDArray[np.float64]) -> bool:
     sample = D[::_SAMPLE_STEP, ::_SAMPLE_STEP]
     edges = _edges(sample, enclosing_radius(sample))
-    if not len(edges[0]):
-        return True
-    return len(_collapsed(edges)[0]) < _COLLAPSE_KEEPS_H2 * len(edges[0])
+    pairs = len(sample) * (len(sample) - 1) / 2
+    return not len(edges[0]) or len(_collapsed(edges)[0]) < _COLLAPSE_LEAVES * pairs
 
 
 @cache

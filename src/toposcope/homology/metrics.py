@@ -117,15 +117,16 @@ def check_distances(D: ArrayLike, *, call: str = "distances()") -> NDArray[np.fl
     if not len(matrix):
         msg = f"{call}: the distance matrix is empty; at least one point is needed."
         raise DegenerateCloudError(msg)
-    if np.isnan(matrix).any():
-        msg = f"{call}: the distance matrix holds {int(np.isnan(matrix).sum())} NaN."
+    missing, negative, crooked = _faults(matrix)
+    if missing:
+        msg = f"{call}: the distance matrix holds {missing} NaN."
         raise DegenerateCloudError(msg)
     problem = None
-    if (matrix < 0).any():
-        problem = f"{int((matrix < 0).sum())} entries are negative (min {matrix.min():g})"
+    if negative:
+        problem = f"{negative} entries are negative (min {matrix.min():g})"
     elif matrix.diagonal().any():
         problem = f"the diagonal is not zero (max {matrix.diagonal().max():g})"
-    elif (matrix != matrix.T).any():
+    elif crooked:
         problem = "it is not symmetric; pass np.maximum(D, D.T) or (D + D.T) / 2"
     if problem:
         msg = f"{call}: not a distance matrix: {problem}."
@@ -133,12 +134,17 @@ def check_distances(D: ArrayLike, *, call: str = "distances()") -> NDArray[np.fl
     return matrix
 
 
+def largest(points: NDArray[np.float64]) -> float:
+    """Largest absolute value, without an array of absolute values."""
+    return float(max(points.max(), -points.min()))
+
+
 def _scaled(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
     """`points` times a power of two, so that squares neither overflow nor vanish."""
-    largest = float(np.abs(points).max())
-    if largest == 0 or 1e-70 < largest < 1e70:
+    size = largest(points)
+    if size == 0 or 1e-70 < size < 1e70:
         return points, 0
-    exponent = int(np.frexp(largest)[1])
+    exponent = int(np.frexp(size)[1])
     return np.ldexp(points, -exponent), exponent
 
 
@@ -208,3 +214,26 @@ def _finish_cross(product, A, B, exact_below):  # type: ignore[no-untyped-def]
             if value <= exact_below * both:
                 value = _difference(A, i, B, j)
             product[i, j] = np.sqrt(value)
+
+
+@kernel
+def _faults(matrix):  # type: ignore[no-untyped-def]
+    """How many entries are NaN and negative, and how many pairs differ from their mirror image."""
+    n = matrix.shape[0]
+    missing = 0
+    negative = 0
+    crooked = 0
+    # Square blocks: a whole column would be read across the whole memory.
+    for top in range(0, n, 64):
+        for left in range(top, n, 64):
+            for i in range(top, min(top + 64, n)):
+                for j in range(max(left, i + 1), min(left + 64, n)):
+                    value = matrix[i, j]
+                    mirror = matrix[j, i]
+                    missing += (value != value) + (mirror != mirror)
+                    negative += (value < 0.0) + (mirror < 0.0)
+                    crooked += value != mirror
+    for i in range(n):
+        missing += matrix[i, i] != matrix[i, i]
+        negative += matrix[i, i] < 0.0
+    return missing, negative, crooked

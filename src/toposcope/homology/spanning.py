@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.homology.jit import kernel
-from toposcope.homology.metrics import centered
+from toposcope.homology.metrics import centered, largest
 
 _TILE = 4000
 
@@ -68,9 +68,10 @@ def euclidean_tree(X: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[n
     edges (n - 1, 2), lengths (n - 1,) in the order of growth.
     """
     points, exponent = centered(X)
-    # float32 ends at 1e38: scale to 1.
-    largest = int(np.frexp(np.abs(points).max())[1])
-    points, exponent = np.ldexp(points, -largest), exponent + largest
+    # The squares of a float32 end at 1e38.
+    size = int(np.frexp(largest(points))[1])
+    if abs(size) > 30:
+        points, exponent = np.ldexp(points, -size), exponent + size
     small = points.astype(np.float32)
     squares = np.einsum("ij,ij->i", points, points)
     slack = 2 * (points.shape[1] + 8) * _U32
@@ -196,30 +197,37 @@ def _lazy_prim(gram, points, squares, slack):  # type: ignore[no-untyped-def]
     best = np.full(n - 1, np.inf)
     square = squares[1:].copy()
     norm = np.sqrt(square)
+    # A product g can belong to a shorter edge only if `s - 2 g - bound * norm < room`; the factor
+    # covers the rounding of the float64 side, for points whose norms differ by far.
+    share = 1.0 - 1e-12
+    room = np.full(n - 1, np.inf)
     last = 0
     for step in range(n - 1):
         left = n - 1 - step
+        s = share * squares[last]
+        bound = slack * np.sqrt(squares[last])
         choice = 0
-        s = squares[last]
-        bound = slack * np.sqrt(s)
+        shortest = np.inf
         for k in range(left):
-            total = s + square[k]
-            # 1e-12: rounding of the float64 side, for points whose norms differ by far.
-            least = total - 2.0 * gram[last, outside[k]] - bound * norm[k] - 1e-12 * total
-            if least < best[k]:
+            value = best[k]
+            if s - 2.0 * gram[last, outside[k]] - bound * norm[k] < room[k]:
                 exact = _square_distance(points, last, outside[k])
-                if exact < best[k]:
+                if exact < value:
+                    value = exact
                     best[k] = exact
                     near[k] = last
-            if best[k] < best[choice]:
+                    room[k] = exact - share * square[k]
+            if value < shortest:
+                shortest = value
                 choice = k
         last = outside[choice]
         edges[step, 0] = near[choice]
         edges[step, 1] = last
-        lengths[step] = np.sqrt(best[choice])
+        lengths[step] = np.sqrt(shortest)
         outside[choice] = outside[left - 1]
         near[choice] = near[left - 1]
         best[choice] = best[left - 1]
         square[choice] = square[left - 1]
         norm[choice] = norm[left - 1]
+        room[choice] = room[left - 1]
     return edges, lengths

@@ -12,7 +12,7 @@ from toposcope.homology.vietoris_rips import rips
 
 
 def warm_up() -> None:
-    """Run every kernel once on tiny inputs.
+    """Run every kernel that the analysis of a RUN needs once, on tiny inputs.
 
     The first call on a machine compiles for some seconds and fills the cache folder; later ones
     load machine code in well under a second. Call it in the driver before starting workers, or

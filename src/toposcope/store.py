@@ -95,6 +95,7 @@ class Run:
     chunk_rows: int
     _lock: IO[str] | None = None
     _checked: dict[tuple[str, int], NDArray[Any]] = field(default_factory=dict)
+    _sample_hashes: dict[int, str] = field(default_factory=dict)
 
     @classmethod
     def begin(
@@ -186,6 +187,13 @@ class Run:
         """Whether this chunk was written and ticked off."""
         return self.shard_path(layer, index).with_suffix(".json").exists()
 
+    def _samples_of(self, index: int) -> str:
+        """Hash of the sample ids of a chunk, computed once for all layers."""
+        if index not in self._sample_hashes:
+            _, start, stop = self.chunks[index]
+            self._sample_hashes[index] = sample_hash(self.samples.ids[start:stop])
+        return self._sample_hashes[index]
+
     def write_chunk(self, layer: str, index: int, values: NDArray[Any]) -> None:
         """Put the rows of one chunk of one layer; the tick comes last."""
         from safetensors.numpy import save
@@ -204,7 +212,7 @@ class Run:
         put(path, data)
         tick = {
             "rows": [start, stop],
-            "samples": sample_hash(self.samples.ids[start:stop]),
+            "samples": self._samples_of(index),
             "content": content_hash(data),
             "values": content_hash(np.ascontiguousarray(values)),
         }
@@ -221,9 +229,7 @@ class Run:
             raise StoreError(msg)
         tick = read_json(path)
         _, start, stop = self.chunks[index]
-        if tick["rows"] != [start, stop] or tick["samples"] != sample_hash(
-            self.samples.ids[start:stop]
-        ):
+        if tick["rows"] != [start, stop] or tick["samples"] != self._samples_of(index):
             msg = f"{path} belongs to other samples than this RUN: it was moved or swapped."
             raise DamagedError(msg)
         return dict(tick)

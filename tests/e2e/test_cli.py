@@ -187,9 +187,9 @@ def test_ctrl_c_leaves_a_run_that_continues(here):
 
 @pytest.fixture
 def many(here):
-    """8,192 digits: four chunks."""
+    """32,768 digits: four chunks."""
     digits = load_digits()
-    rows = np.arange(8192) % 1797
+    rows = np.arange(32_768) % 1797
     np.savez(here / "many.npz", x=digits.images[rows].astype(np.uint8), y=digits.target[rows])
     return here
 

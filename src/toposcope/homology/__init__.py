@@ -13,6 +13,7 @@ from toposcope.homology.landmarks import Landmarks, farthest_landmarks, random_l
 from toposcope.homology.local import local_distances
 from toposcope.homology.loops import Loop, longest_loops
 from toposcope.homology.metrics import distances
+from toposcope.homology.nested import nested_h0, nested_tree_sums
 from toposcope.homology.sparse import SparseRips, sparse_rips
 from toposcope.homology.vietoris_rips import rips, rips_from_distances
 from toposcope.homology.warm import warm_up
@@ -32,6 +33,8 @@ __all__ = [
     "kernel_hash",
     "local_distances",
     "longest_loops",
+    "nested_h0",
+    "nested_tree_sums",
     "random_landmarks",
     "rips",
     "rips_from_distances",

@@ -74,7 +74,7 @@ class _LogTask:
         tenth = 10 * self._done // max(self._total, 1)
         if tenth > self._told:
             self._told = tenth
-            print(f"{self._name}: {self._done}/{self._total}", file=sys.stderr)  # noqa: T201
+            sys.stderr.write(f"{self._name}: {self._done}/{self._total}\n")
 
 
 class LogLines:

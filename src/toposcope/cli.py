@@ -244,6 +244,7 @@ def capture(
         from toposcope.activations.allocator import keep_freed_memory
         from toposcope.activations.run import capture as do_capture
         from toposcope.progress import bars
+        from toposcope.stats import proportion_interval
 
         keep_freed_memory()
         selection = layers[0] if len(layers) == 1 else list(layers)
@@ -265,7 +266,12 @@ def capture(
             "top1": top1,
             "nonfinite": bad,
         }
-        accuracy = "no labels or no class scores" if top1 is None else f"{top1:.4f}"
+        accuracy = "no labels or no class scores"
+        if top1 is not None:
+            found = proportion_interval(top1, acts.n)
+            accuracy = (
+                f"{top1:.4f} (95 % interval {found.low:.4f} to {found.high:.4f}, n = {acts.n:,})"
+            )
         text = (
             f"captured {len(acts)} layers x {acts.n} samples into {run}\n"
             f"top-1 accuracy on these samples: {accuracy}\n"

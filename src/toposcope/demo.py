@@ -17,7 +17,7 @@ from toposcope.pipeline import analyze
 from toposcope.progress import Progress
 from toposcope.reporting.build import write_report
 from toposcope.results import Analysis
-from toposcope.stats import Effect
+from toposcope.stats import Effect, proportion_interval
 from toposcope.training.digits import RECIPES, train_digits
 
 POINTS, REPLICATES = 150, 8
@@ -52,9 +52,11 @@ class Demo:
 
     def text(self) -> str:
         """For people."""
-        lines = ["accuracy on held-out digits, by training step:"]
+        n = POINTS * REPLICATES
+        lines = [f"accuracy on {n:,} held-out digits [95 % interval], by training step:"]
         for name, steps in self.accuracies.items():
-            lines.append(f"  {name}: " + ", ".join(f"{s}: {a:.3f}" for s, a in steps.items()))
+            shown = (f"{step}: {_accuracy(share, n)}" for step, share in steps.items())
+            lines.append(f"  {name}: " + ", ".join(shown))
         if self.largest:
             one = self.largest[0]
             lines += [
@@ -64,6 +66,11 @@ class Demo:
             ]
             lines += [f"  {effect.text}" for effect in self.largest]
         return "\n".join([*lines, f"report: {self.report}"])
+
+
+def _accuracy(share: float, n: int) -> str:
+    found = proportion_interval(share, n)
+    return f"{share:.3f} [{found.low:.3f}, {found.high:.3f}]"
 
 
 def run_demo(

@@ -101,6 +101,39 @@ def mean_interval(
     return Interval(mean, mean - half, mean + half, level, count)
 
 
+def proportion_interval(share: float, n: int, *, level: float = 0.95) -> Interval:
+    """Wilson interval of a share of n independent samples, such as an accuracy.
+
+    Parameters
+    ----------
+    share
+        Observed share, in [0, 1].
+    n
+        Number of samples, 1 or more.
+    level
+        Coverage.
+
+    Examples
+    --------
+    >>> x = proportion_interval(0.5, 100)
+    >>> round(x.low, 3), round(x.high, 3)
+    (0.404, 0.596)
+
+    References
+    ----------
+    Wilson, Probable inference, the law of succession, and statistical inference, JASA 1927.
+    """
+    from scipy.special import ndtri
+
+    if n < 1 or not 0.0 <= share <= 1.0:
+        msg = f"proportion_interval(): needed are a share in [0, 1] and n >= 1; got {share}, {n}."
+        raise UsageError(msg)
+    z = float(ndtri(0.5 + level / 2))
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return Interval(share, float(middle - half), float(middle + half), level, n)
+
+
 @dataclass(frozen=True)
 class Contrast:
     """One comparison that somebody looks at: the same statistic on the same draws, here and there.

@@ -225,22 +225,6 @@ def landscape_gram(diagrams: Sequence[ArrayLike], *, cutoff: float | None = None
     return gram
 
 
-def landscape_distance(a: ArrayLike, b: ArrayLike, *, cutoff: float | None = None) -> float:
-    """L2 distance of two landscapes over all levels, without a grid.
-
-    From three inner products: distances below about 1e-8 of the norms are rounding.
-
-    Examples
-    --------
-    Disjoint bars of length 2: twice the squared norm of one, 2 * 8 / 12.
-
-    >>> round(landscape_distance([[0.0, 2.0]], [[5.0, 7.0]]) ** 2, 12)
-    1.333333333333
-    """
-    gram = landscape_gram([a, b], cutoff=cutoff)
-    return math.sqrt(max(float(gram[0, 0] + gram[1, 1] - 2 * gram[0, 1]), 0.0))
-
-
 def _pixel_mass(centers: Array, edges: tuple[float, float], pixels: int, bandwidth: float) -> Array:
     """(pixels, n) mass of a normal distribution around each center, by pixel."""
     from scipy.special import ndtr

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -112,7 +111,6 @@ def test_silhouette_is_below_the_first_landscape(pairs, power: float) -> None:
 def test_gram_is_positive_semidefinite(found) -> None:
     gram = vectorize.landscape_gram(found)
     assert np.linalg.eigvalsh(gram).min() >= -1e-9 * max(gram.max(), 1)
-    assert vectorize.landscape_distance(found[0], found[0]) == pytest.approx(0, abs=1e-6)
 
 
 @QUICK

@@ -5,7 +5,7 @@ import pytest
 
 from toposcope import homology, summaries
 from toposcope.errors import UsageError
-from toposcope.stats import Contrast, effects, mean_interval, percent
+from toposcope.stats import Contrast, effects, mean_interval, percent, proportion_interval
 
 
 def test_interval_of_three_numbers_by_hand():
@@ -105,6 +105,16 @@ def test_sure_effects_come_before_large_uncertain_ones():
     sure = Contrast("sure", "x", None, one, 1.5 * np.array([1.0, 1.01, 0.99, 1.0]))
     wild = Contrast("wild", "x", None, one, np.array([0.2, 30.0, 5.0, 0.9]))
     assert [e.where for e in effects([wild, sure])] == ["sure", "wild"]
+
+
+def test_wilson_interval_covers_also_near_one():
+    rng = np.random.default_rng(4)
+    hits = [rng.binomial(400, 0.98) / 400 for _ in range(3000)]
+    found = [proportion_interval(share, 400) for share in hits]
+    assert 0.93 <= np.mean([i.low <= 0.98 <= i.high for i in found]) <= 0.98
+    assert proportion_interval(1.0, 500).high == pytest.approx(1.0)
+    with pytest.raises(UsageError, match="share"):
+        proportion_interval(1.2, 10)
 
 
 @pytest.mark.parametrize(

@@ -145,20 +145,12 @@ def test_gram_gives_norms_of_means() -> None:
     assert weights @ gram @ weights == pytest.approx(expected, rel=1e-6)
 
 
-def test_landscape_distance_of_known_diagrams() -> None:
-    nested = np.array([[0.0, 4.0], [1.0, 3.0]])
-    assert vectorize.landscape_distance(nested, nested[:1]) ** 2 == pytest.approx(8 / 12)
-    assert vectorize.landscape_distance(nested, nested[::-1]) < 1e-7
-    assert vectorize.landscape_distance(nested, EMPTY) == pytest.approx(np.sqrt((64 + 8) / 12))
-
-
 def test_empty_diagrams_are_zero() -> None:
     for empty in (EMPTY, [], [[1.0, 1.0]]):
         assert not vectorize.silhouette(empty, GRID).any()
         assert not vectorize.persistence_image(empty, (3, 4), **RANGES).any()
         assert not vectorize.mean_landscape([empty], 2, GRID).any()
         assert vectorize.landscape_gram([empty, [[0.0, 2.0]]])[0].tolist() == [0.0, 0.0]
-        assert vectorize.landscape_distance(empty, empty) == 0.0
     assert vectorize.landscape_gram([]).shape == (0, 0)
     assert vectorize.silhouette(ESSENTIAL[:1], []).shape == (0,)
 
@@ -170,7 +162,6 @@ def test_cutoff_ends_essential_classes() -> None:
         lambda x, **c: vectorize.persistence_image(x, **RANGES, **c),
         lambda x, **c: vectorize.mean_landscape([x], 2, GRID, **c),
         lambda x, **c: vectorize.landscape_gram([x], **c),
-        lambda x, **c: vectorize.landscape_distance(x, EMPTY, **c),
     )
     for call in calls:
         np.testing.assert_array_equal(call(ESSENTIAL, cutoff=1.5), call(finite))

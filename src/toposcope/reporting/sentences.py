@@ -11,12 +11,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from toposcope.reporting.statistics import describe, phrase, unit_text
 from toposcope.results import OK, Analysis
-from toposcope.stats import Effect, percent
+from toposcope.stats import Effect, percent, proportion_interval
 from toposcope.types import DATA_CLOUD
 
 NULL_CLOUD = "gaussian"
@@ -161,23 +160,12 @@ def _intervals(
 
 
 def top1_text(analysis: Analysis) -> str:
-    """Accuracy with its n and Wilson interval; empty without labels.
-
-    References
-    ----------
-    Wilson, Probable inference, the law of succession, and statistical inference, JASA 1927.
-    """
+    """Accuracy in percent with its Wilson interval; empty without labels."""
     share, n = analysis.attrs.get("top1"), analysis.attrs.get("n")
     if share is None or not n:
         return ""
-    from scipy.special import ndtri
-
-    level = float(analysis.attrs.get("level") or 0.95)
-    z = float(ndtri(0.5 + level / 2))
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    low, high = 100 * (middle - half), 100 * (middle + half)
-    return f"{100 * share:.1f} % [{low:.1f}, {high:.1f}]"
+    found = proportion_interval(share, n, level=float(analysis.attrs.get("level") or 0.95))
+    return f"{100 * share:.1f} % [{100 * found.low:.1f}, {100 * found.high:.1f}]"
 
 
 def methods(analyses: Sequence[Analysis]) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -1,0 +1,97 @@
+"""`analyze`: from a RUN to its tables."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+
+from toposcope.cli.common import command, exit_with_failures, exits, json_option, key_values, show
+
+
+def parse_dimensions(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
+    """Homology dimensions from "0,1"."""
+    try:
+        return tuple(int(part) for part in value.split(","))
+    except ValueError:
+        msg = f"{value!r} is not a list of degrees like 0,1"
+        raise click.BadParameter(msg) from None
+
+
+@command(
+    "toposcope analyze runs/r20\n"
+    "toposcope analyze runs/r20 --homology 0,1 --points 500 --replicates 8 --dry-run\n"
+    "toposcope analyze runs/r20 --complex geodesic --neighbors 12\n"
+    "toposcope analyze runs/r20 --per-class --points 50 --normalize quantile_distance"
+)
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--complex", default="rips", show_default=True, help="rips, geodesic or local.")
+@click.option(
+    "--neighbors", type=int, help="geodesic: nearest neighbors of a point.  [default: 12]"
+)
+@click.option("--weighted", is_flag=True, default=None, help="geodesic: add lengths, not hops.")
+@click.option("--quantile", type=float, help="local: share of points in the ball.  [default: 0.5]")
+@click.option(
+    "--homology", "homology_dimensions", default="0,1", show_default=True, callback=parse_dimensions
+)
+@click.option("--points", type=int, default=500, show_default=True, help="Points of each cloud.")
+@click.option("--replicates", type=int, default=8, show_default=True, help="Disjoint draws.")
+@click.option("--normalize", default="mean_distance", show_default=True)
+@click.option(
+    "--metric", default="euclidean", show_default=True, help="euclidean, cosine, correlation."
+)
+@click.option("--per-class", is_flag=True, help="Clouds inside each class instead of pooled.")
+@click.option("--overlapping", is_flag=True, help="Let draws share samples (wider intervals).")
+@click.option("--null", default="gaussian", show_default=True, help="gaussian or none.")
+@click.option("--max-edge-length", type=float, default=float("inf"), show_default=True)
+@click.option("--coeff", type=int, default=2, show_default=True, help="Prime field.")
+@click.option("--level", type=float, default=0.95, show_default=True, help="Coverage of intervals.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--jobs", type=click.IntRange(min=0), help="Worker processes; default: one per CPU.")
+@click.option("--dry-run", is_flag=True, help="Predict time and memory, compute nothing.")
+@json_option
+@click.pass_context
+def analyze(
+    ctx: click.Context,
+    /,
+    run: Path,
+    level: float,
+    jobs: int | None,
+    dry_run: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Measure topology and geometry of every layer of RUN."""
+    with exits(ctx, resume=True):
+        from toposcope import pipeline, planning
+        from toposcope.progress import bars
+        from toposcope.tasks import default_jobs
+
+        if dry_run:
+            plan = planning.plan_analysis(run, planning.Design(**options))
+            summary = plan.summary(jobs or default_jobs())
+            show(
+                summary,
+                as_json,
+                key_values(summary),
+            )
+            return
+        found = pipeline.analyze(run, level=level, jobs=jobs, progress=bars(), **options)
+        folder = run / "results" / found.attrs["analysis"]
+        value = {
+            "run": str(run),
+            "analysis": found.attrs["analysis"],
+            "table": str(folder / "table.parquet"),
+            "failures": found.failures,
+        }
+        missing = found.table[found.table["status"] != "ok"]
+        text = (
+            f"measured {len(found.layers)} layers, {len(found.table):,} numbers: {value['table']}\n"
+            f"not computed: {len(missing):,} (see the status column); "
+            f"failed tasks: {len(found.failures)}\n"
+            f"next: toposcope report {shlex.quote(str(run))} -o report.html"
+        )
+        show(value, as_json, text)
+    exit_with_failures(found.failures)

@@ -1,0 +1,145 @@
+"""`layers` and `capture`: from a network and data to a RUN."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from toposcope.cli.common import columns, command, exits, json_option, printable, show, this_command
+
+MODEL_HELP = """\b
+MODEL  py:package.module:factory   a function of yours that returns a torch module
+       timm:NAME, torchvision:NAME when those packages are installed
+DATA   npz:FILE[#x=KEY,y=KEY]      arrays or JPEG-packed images, npy:FILE, imagefolder:DIR,
+       sklearn:digits, py:package.module:factory (a torch Dataset)
+"""
+
+
+@command(
+    "toposcope layers py:examples.cifar_resnet:resnet20 --data npz:cifar10.npz\n"
+    "toposcope layers py:mynets:net --data sklearn:digits --layers 'block*'"
+)
+@click.argument("model")
+@click.option("--data", required=True, help="DATA to run one batch of, for shapes and order.")
+@click.option("--layers", default="blocks", show_default=True, help="Selection to show.")
+@click.option("--weights", help="Weights file, as for capture.")
+@json_option
+@click.pass_context
+def layers(
+    ctx: click.Context, model: str, data: str, layers: str, weights: str | None, as_json: bool
+) -> None:
+    """Modules of MODEL: what can be captured, what LAYERS would choose, and why."""
+    with exits(ctx):
+        from dataclasses import asdict
+
+        from toposcope.activations.describe import describe_layers
+
+        table = describe_layers(model, data, layers=layers, weights=weights)
+        show({"layers": [asdict(row) for row in table]}, as_json, _layer_table(table))
+
+
+def _layer_table(table: Sequence[Any]) -> str:
+    rows = [("", "layer", "type", "output", "bytes/sample", "calls", "why")]
+    rows += [
+        (
+            "*" if row.selected else "",
+            row.address,
+            row.type,
+            "-" if row.shape is None else "x".join(map(str, row.shape)),
+            f"{row.bytes_per_sample:,}",
+            str(row.calls),
+            row.why,
+        )
+        for row in table
+    ]
+    chosen = sum(row.selected for row in table)
+    return f"{columns(rows)}\n{chosen} of {len(table)} would be captured (*)"
+
+
+@command(
+    "toposcope capture py:examples.cifar_resnet:resnet20 npz:cifar10.npz \\\n"
+    "    --weights resnet20.safetensors --layers blocks --pool gap -n 4000 -o runs/r20\n"
+    "toposcope capture py:mynets:net sklearn:digits --layers 'encoder.*' --pool flatten -o runs/d"
+)
+@click.argument("model")
+@click.argument("data")
+@click.option(
+    "-o", "--out", "run", type=click.Path(path_type=Path), required=True, help="RUN folder."
+)
+@click.option("--weights", help="A .safetensors file, or a .pt/.th state dict.")
+@click.option(
+    "--layers",
+    multiple=True,
+    default=("blocks",),
+    show_default=True,
+    help="blocks, all, type:NAME or globs over module names; may be repeated.",
+)
+@click.option(
+    "--pool",
+    default="auto",
+    show_default=True,
+    help="auto, flatten, gap, cls, mean_token, or project:K.",
+)
+@click.option("-n", "n", type=click.IntRange(min=1), help="Samples, stratified; default: all.")
+@click.option(
+    "--per-class", type=click.IntRange(min=1), help="Samples of each class, instead of -n."
+)
+@click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True)
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda, mps or auto.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--name", help="Name shown in tables and reports.")
+@click.option("--step", type=int, help="Training step of these weights, for series of checkpoints.")
+@json_option
+@click.pass_context
+def capture(
+    ctx: click.Context, /, as_json: bool, run: Path, layers: tuple[str, ...], **options: Any
+) -> None:
+    """Run MODEL over DATA and keep the activations of its layers in a RUN folder."""
+    with exits(ctx, resume=True):
+        from toposcope.activations.allocator import keep_freed_memory
+        from toposcope.activations.run import capture as do_capture
+        from toposcope.progress import bars
+        from toposcope.stats import proportion_interval
+
+        keep_freed_memory()
+        selection = layers[0] if len(layers) == 1 else list(layers)
+        acts = do_capture(
+            options.pop("model"),
+            options.pop("data"),
+            layers=selection,
+            store=run,
+            progress=bars(),
+            command=this_command(),
+            **options,
+        )
+        top1 = acts.attrs.get("top1")
+        bad = acts.attrs.get("nonfinite") or {}
+        value = {
+            "run": str(run),
+            "layers": list(acts.layers),
+            "n": acts.n,
+            "top1": top1,
+            "nonfinite": bad,
+        }
+        accuracy = "no labels or no class scores"
+        if top1 is not None:
+            found = proportion_interval(top1, acts.n)
+            accuracy = (
+                f"{top1:.4f} (95 % interval {found.low:.4f} to {found.high:.4f}, n = {acts.n:,})"
+            )
+        text = (
+            f"captured {len(acts)} layers x {acts.n} samples into {run}\n"
+            f"top-1 accuracy on these samples: {accuracy}\n"
+            f"next: toposcope analyze {shlex.quote(str(run))}"
+        )
+        show(value, as_json, text)
+        for layer, count in bad.items():
+            click.echo(printable(f"warning: {layer}: {count:,} values are not finite"), err=True)
+
+
+capture.help = f"{capture.help}\n\n{MODEL_HELP}"
+layers.help = f"{layers.help}\n\n{MODEL_HELP}"

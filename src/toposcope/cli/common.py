@@ -1,0 +1,132 @@
+"""What every subcommand shares: registration, errors to exit codes, results to stdout.
+
+Results go to stdout, progress and log to stderr. Exit codes: 0 done, 1 error, 2 wrong usage or
+refused before starting, 3 finished with recorded failures, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import click
+
+from toposcope import __version__
+from toposcope.errors import DegenerateCloudError, MissingExtraError, ToposcopeError, UsageError
+
+EXIT_ERROR, EXIT_USAGE, EXIT_FAILURES, EXIT_INTERRUPTED = 1, 2, 3, 130
+
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+
+
+class Command(click.Command):
+    """A command whose examples keep their line breaks and end its help."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples."""
+        if self.epilog:
+            formatter.write_paragraph()
+            formatter.write("Examples:\n")
+            for line in self.epilog.strip().splitlines():
+                formatter.write(f"  {line.strip()}\n")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="toposcope")
+@click.option("-v", "--verbose", is_flag=True, help="Tracebacks and log messages on stderr.")
+@click.pass_context
+def main(ctx: click.Context, verbose: bool) -> None:
+    """What shape does the data take inside a neural network?
+
+    capture -> analyze -> report; `toposcope demo` shows all of it in about two minutes.
+    """
+    ctx.obj = {"verbose": verbose}
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+
+
+def command(epilog: str) -> Callable[[Callable[..., Any]], click.Command]:
+    """Register a subcommand with examples."""
+    return main.command(cls=Command, epilog=epilog)  # type: ignore[return-value]
+
+
+@contextmanager
+def exits(ctx: click.Context, *, resume: bool = False) -> Iterator[None]:
+    """Turn errors into messages and exit codes."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo("\ninterrupted; nothing finished is lost.", err=True)
+        if resume:
+            click.echo(f"to continue: {this_command()}", err=True)
+        sys.exit(EXIT_INTERRUPTED)
+    except (UsageError, DegenerateCloudError, MissingExtraError) as error:
+        _tell(ctx, error, EXIT_USAGE)
+    except (ToposcopeError, OSError) as error:
+        _tell(ctx, error, EXIT_ERROR)
+
+
+def _tell(ctx: click.Context, error: Exception, code: int) -> NoReturn:
+    notes = "".join(f"\n  {note}" for note in getattr(error, "__notes__", []))
+    click.echo(printable(f"toposcope: {error}{notes}"), err=True)
+    if ctx.obj["verbose"]:
+        raise error
+    sys.exit(code)
+
+
+def printable(text: str) -> str:
+    """Text without control characters: names come from files and could move the cursor."""
+    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)
+
+
+def this_command() -> str:
+    """The command line as the user can type it again."""
+    return shlex.join(["toposcope", *sys.argv[1:]])
+
+
+def show(value: dict[str, Any], as_json: bool, text: str) -> None:
+    """Results on stdout: for machines or for people."""
+    click.echo(json.dumps(value) if as_json else printable(text))
+
+
+def key_values(value: dict[str, Any]) -> str:
+    """One line per entry."""
+    lines = (f"{k}: {v:,}" if type(v) is int else f"{k}: {v}" for k, v in value.items())
+    return "\n".join(lines)
+
+
+def outline(value: dict[str, Any]) -> str:
+    """One line per entry; lists and mappings as indented lines below their name."""
+    lines = []
+    for key, entry in value.items():
+        if isinstance(entry, dict):
+            lines += [f"{key}:", *(f"  {name}: {inner}" for name, inner in entry.items())]
+        elif isinstance(entry, list):
+            lines.append(f"{key}:" if entry else f"{key}: none")
+            lines += ["  " + ", ".join(f"{k} {v}" for k, v in item.items()) for item in entry]
+        else:
+            lines.append(key_values({key: entry}))
+    return "\n".join(lines)
+
+
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """Rows aligned in columns."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = ("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def exit_with_failures(failures: Sequence[dict[str, Any]]) -> None:
+    """Tell what failed, and leave with the code for it."""
+    for failure in failures:
+        click.echo(printable(f"failed: {failure['task']}: {failure['reason']}"), err=True)
+    if failures:
+        sys.exit(EXIT_FAILURES)

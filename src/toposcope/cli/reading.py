@@ -1,0 +1,128 @@
+"""`demo` and `report`, and what reads a RUN: `verify`, `info`, `status`, `doctor`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from toposcope.cli.common import (
+    EXIT_ERROR,
+    command,
+    exits,
+    json_option,
+    key_values,
+    outline,
+    printable,
+    show,
+)
+
+
+@command("toposcope demo\ntoposcope demo --out /tmp/demo")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True)
+@click.option("--jobs", type=click.IntRange(min=1), help="Worker processes; default: one per CPU.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@json_option
+@click.pass_context
+def demo(ctx: click.Context, out: Path, jobs: int | None, seed: int, as_json: bool) -> None:
+    """Train two small nets on real digits, look inside them, write OUT/report.html."""
+    with exits(ctx, resume=True):
+        from toposcope.activations.allocator import keep_freed_memory
+        from toposcope.demo import run_demo
+        from toposcope.progress import bars
+
+        keep_freed_memory()
+        found = run_demo(out, jobs=jobs, seed=seed, progress=bars())
+        show(found.as_dict(), as_json, found.text())
+
+
+@command("toposcope report runs/r20 -o r20.html\ntoposcope report runs/step_* -o training.html")
+@click.argument("runs", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True
+)
+@click.option("--title")
+@click.option("--analysis", help="Which analysis of the RUNs; default: the last one finished.")
+@json_option
+@click.pass_context
+def report(
+    ctx: click.Context,
+    runs: tuple[Path, ...],
+    out: Path,
+    title: str | None,
+    analysis: str | None,
+    as_json: bool,
+) -> None:
+    """Write one self-contained HTML file about one or several analyzed RUNs."""
+    with exits(ctx):
+        from toposcope.reporting.entry import report as write
+
+        path = write(list(runs), to=out, title=title, analysis=analysis)
+        show({"report": str(path), "bytes": path.stat().st_size}, as_json, str(path))
+
+
+@command("toposcope verify runs/r20\ntoposcope verify runs/r20 --digest")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--digest", is_flag=True, help="Print the digest over all values only.")
+@json_option
+@click.pass_context
+def verify(ctx: click.Context, run: Path, digest: bool, as_json: bool) -> None:
+    """Check every byte of RUN against its recorded hash."""
+    with exits(ctx):
+        from dataclasses import asdict
+
+        from toposcope.verify import verify as check
+
+        found = check(run)
+        text = f"{found.shards} shards and {found.analyses} analyses are as they were written"
+        full = f"{text}\ndigest: {found.digest}" if not found.problems else "damaged or incomplete"
+        show(asdict(found), as_json, found.digest if digest else full)
+        for problem in found.problems:
+            click.echo(printable(problem), err=True)
+    if found.problems:
+        sys.exit(EXIT_ERROR)
+
+
+@command("toposcope info runs/r20")
+@click.argument("run", type=click.Path(path_type=Path))
+@json_option
+@click.pass_context
+def info(ctx: click.Context, run: Path, as_json: bool) -> None:
+    """What RUN holds: model, data, layers, accuracy, analyses."""
+    with exits(ctx):
+        from toposcope.inspect_run import describe
+
+        found = describe(run)
+        show(found, as_json, outline(found))
+
+
+@command("toposcope status runs/r20")
+@click.argument("run", type=click.Path(path_type=Path))
+@json_option
+@click.pass_context
+def status(ctx: click.Context, run: Path, as_json: bool) -> None:
+    """How far the work in RUN is, and what failed."""
+    with exits(ctx):
+        from toposcope.inspect_run import progress_of
+
+        found = progress_of(run)
+        lines = [f"capture: {found['capture']}"]
+        lines += [
+            f"analysis {a['analysis']}: {a['done']} tasks done, {a['failed']} failed, "
+            + ("complete" if a["complete"] else "not complete")
+            for a in found["analyses"]
+        ]
+        show(found, as_json, "\n".join(lines))
+
+
+@command("toposcope doctor")
+@json_option
+@click.pass_context
+def doctor(ctx: click.Context, as_json: bool) -> None:
+    """Versions, cores, memory, disk, kernel cache: what to send with a bug report."""
+    with exits(ctx):
+        from toposcope.inspect_run import environment
+
+        found = environment()
+        show(found, as_json, key_values(found))

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.alignment import LinearCKA, cka
+from toposcope.canonical import cca, pwcca, svcca
 from toposcope.divergence import cross_barcode, mtop_div, rtd, rtd_draws, rtd_lite
-from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
+from toposcope.errors import DegenerateCloudError, UsageError
 from toposcope.homology.metrics import distances
 from toposcope.homology.neighbors import nearest
 from toposcope.pairing import centered, paired
@@ -34,10 +35,12 @@ __all__ = [
     "mtop_div",
     "mutual_knn",
     "procrustes",
+    "pwcca",
     "rsa",
     "rtd",
     "rtd_draws",
     "rtd_lite",
+    "svcca",
 ]
 
 Array = NDArray[np.float64]
@@ -233,53 +236,6 @@ def mutual_knn(X: ArrayLike, Y: ArrayLike, *, k: int = 10) -> float:
     return shared / (n * k)
 
 
-def cca(X: ArrayLike, Y: ArrayLike) -> float:
-    """Mean canonical correlation between the spaces that two layers span.
-
-    Parameters
-    ----------
-    X, Y
-        (n, p) and (n, q) activations, n >= 4; row i of both is the same sample. Directions with
-        less than 1e-10 of the largest singular value count as absent.
-
-    Returns
-    -------
-    In [0, 1]; larger is more similar. Blind to how much variance a direction carries, and biased
-    upwards unless n is many times p + q.
-
-    Raises
-    ------
-    UsageError, DegenerateCloudError
-        For unpaired, constant or non-finite activations.
-    TooFewSamplesError
-        For n <= rank + 1: the mean is 1 then, whatever the layers hold.
-
-    Examples
-    --------
-    >>> X = np.random.default_rng(0).normal(size=(50, 2))
-    >>> round(cca(X, X @ [[1.0, 2.0], [0.0, 3.0]]), 9)
-    1.0
-
-    References
-    ----------
-    Kornblith et al., Similarity of neural network representations revisited, ICML 2019.
-    """
-    call = "cca()"
-    bases = []
-    for cloud in paired(X, Y, call=call):
-        basis, sizes, _ = np.linalg.svd(centered(cloud), full_matrices=False)
-        bases.append(basis[:, sizes > 1e-10 * sizes[0]])
-    n, rank = len(bases[0]), max(basis.shape[1] for basis in bases)
-    if n <= rank + 1:
-        msg = (
-            f"{call}: {n} samples of a layer of rank {rank} correlate perfectly with anything. "
-            f"Pass many more than {rank + 1} samples, or reduce the layers to fewer directions."
-        )
-        raise TooFewSamplesError(msg)
-    correlations = np.linalg.svd(bases[0].T @ bases[1], compute_uv=False)
-    return float(np.minimum(correlations, 1.0).mean())
-
-
 def _chord(X: ArrayLike, Y: ArrayLike, call: str) -> float:
     clouds = [_within_rank(centered(cloud)) for cloud in paired(X, Y, call=call)]
     width = max(cloud.shape[1] for cloud in clouds)
@@ -313,6 +269,15 @@ MEASURES: dict[str, Measure] = {
     "cka_debiased": Measure(partial(cka, debiased=True), True, (-1.0, 1.0), 1.0, _RIGID),
     "cka_rbf": Measure(partial(cka, kernel="rbf"), True, (0.0, 1.0), 1.0, _RIGID),
     "cca": Measure(cca, True, (0.0, 1.0), 1.0, _RIGID | {"invertible_linear"}),
+    "svcca": Measure(svcca, True, (0.0, 1.0), 1.0, _RIGID),
+    "pwcca": Measure(
+        pwcca,
+        True,
+        (0.0, 1.0),
+        1.0,
+        frozenset({"permutation", "isotropic_scaling", "translation"}),
+        symmetric=False,
+    ),
     "procrustes": Measure(procrustes, False, (0.0, math.sqrt(2)), 0.0, _RIGID, metric=True),
     "angular": Measure(angular, False, (0.0, math.pi / 2), 0.0, _RIGID, metric=True),
     "rsa": Measure(rsa, True, (-1.0, 1.0), 1.0, _RIGID),

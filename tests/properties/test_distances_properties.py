@@ -95,3 +95,27 @@ def test_stability(pairs: np.ndarray, seed: int, size: float) -> None:
     assert distances.bottleneck(pairs, moved) <= size + 1e-12
     bound = size * max(len(pairs), 1)
     assert distances.wasserstein(pairs, moved) <= bound + 1e-12
+
+
+@QUICK
+@given(
+    st.integers(0, 10**6),
+    st.integers(1, 60),
+    st.integers(1, 60),
+    st.sampled_from([0.01, 0.1, 0.5, 0.9]),
+    st.booleans(),
+)
+def test_declared_errors_hold(seed: int, n: int, m: int, error: float, ties: bool) -> None:
+    """Never below the distance, and at most the declared share above it."""
+    rng = np.random.default_rng(seed)
+    a, b = (np.sort(rng.random((k, 2)), axis=1) * rng.choice([1e-3, 1, 1e4]) for k in (n, m))
+    if ties:
+        a, b = (np.round(x, 1) for x in (a, b))
+    found = [
+        (distances.bottleneck(a, b), distances.bottleneck(a, b, relative_error=error)),
+    ]
+    for order, ground in ((1, np.inf), (1, 2), (2, np.inf), (3, 1), (1.5, 4)):
+        near = distances.wasserstein(a, b, order=order, internal_p=ground, relative_error=error)
+        found.append((distances.wasserstein(a, b, order=order, internal_p=ground), near))
+    for exact, near in found:
+        assert exact * (1 - 1e-9) <= near <= exact * (1 + error) * (1 + 1e-9)

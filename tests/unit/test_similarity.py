@@ -157,6 +157,31 @@ def test_cca_of_known_correlation() -> None:
     assert similarity.cca(repeated, Y) == pytest.approx(similarity.cca(X, Y), rel=1e-9)
 
 
+def test_svcca_keeps_the_directions_of_most_variance() -> None:
+    rng = np.random.default_rng(16)
+    strong, weak, other = rng.normal(size=(3, 400, 2))
+    left = np.hstack([100 * strong, weak])
+    assert similarity.svcca(left, strong) == pytest.approx(1, abs=1e-6)
+    assert similarity.svcca(left, weak) < 0.2 < 0.99 < similarity.cca(left, weak)
+    assert similarity.svcca(left, other, variance=1.0) == similarity.cca(left, other)
+    with pytest.raises(UsageError, match=r"svcca\(\): variance"):
+        similarity.svcca(left, other, variance=1.5)
+
+
+def test_pwcca_is_the_published_weighting() -> None:
+    """By whitening with inverse square roots, as in the authors' code, instead of bases."""
+    a, b = (c - c.mean(axis=0) for c in (X, Y))
+
+    def inverse_root(cov: np.ndarray) -> np.ndarray:
+        values, vectors = np.linalg.eigh(cov)
+        return vectors @ np.diag(values**-0.5) @ vectors.T
+
+    U, rho, _ = np.linalg.svd(inverse_root(a.T @ a) @ a.T @ b @ inverse_root(b.T @ b))
+    variates = a @ inverse_root(a.T @ a) @ U[:, : len(rho)]
+    weights = np.abs(variates.T @ a).sum(axis=1)
+    assert similarity.pwcca(X, Y) == pytest.approx(weights @ rho / weights.sum(), rel=1e-9)
+
+
 def test_rtd_of_the_readme() -> None:
     """The authors' printed value, with the generator and the order of draws of their code."""
     state = np.random.RandomState(7)
@@ -177,18 +202,22 @@ def test_rtd_orders_the_clusters_experiment() -> None:
     counts = [2, 3, 4, 5, 6, 10, 12]
     base = np.concatenate(groups)
     found = {"rtd": [], "rtd_lite": [], "cka": []}
+    plain = []
     for k in counts:
         angle = 2 * np.pi * (np.arange(60) % k) / k
         places = 10 * np.stack([np.cos(angle), np.sin(angle)], axis=1)
         split = base + np.repeat(places, 5, axis=0)
         for name, values in found.items():
             values.append(MEASURES[name].function(base, split))
+        plain.append(similarity.rtd_lite(base, split, normalize=False))
+    found["plain"] = plain
     tau = {name: kendalltau(counts, values).statistic for name, values in found.items()}
     assert tau["rtd"] == 1
     assert tau["cka"] == pytest.approx(0.238, abs=5e-4)  # the published value
-    # Degree 0 alone orders them the other way round: scaled to one size, few dense clusters leave
-    # the shortest trees.
+    # Degree 0 alone orders them the other way round: the 0.9 quantile is a distance between
+    # clusters, so dividing by it shrinks few dense clusters most. In plain units it does not.
     assert tau["rtd_lite"] == -1
+    assert tau["plain"] == 1
 
 
 def test_rtd_grows_under_corruption() -> None:

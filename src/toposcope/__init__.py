@@ -54,6 +54,7 @@ __all__ = [
     "store",
     "summaries",
     "summarize",
+    "transfer",
     "vectorize",
 ]
 
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
         stats,
         store,
         summaries,
+        transfer,
         vectorize,
     )
     from toposcope.activations.run import capture

@@ -1,0 +1,31 @@
+"""Which pre-trained model to fine-tune: transfer scores, correct, and an evaluation of rankings.
+
+Plain-array functions: features F (n, D), labels y (n,), source probabilities P (n, Z), mean Betti
+numbers (blocks, dims). `SCORES` names every score with its direction, needs and cost.
+"""
+
+from toposcope.transfer.decay import decay_polynomial, lifetime_score, theta
+from toposcope.transfer.evidence import logme
+from toposcope.transfer.heads import leep, nce, nleep
+from toposcope.transfer.probes import knn, linear_probe, parc
+from toposcope.transfer.scatter import gbc, h_score, sfda, transrate
+from toposcope.transfer.scores import SCORES, Score
+
+__all__ = [
+    "SCORES",
+    "Score",
+    "decay_polynomial",
+    "gbc",
+    "h_score",
+    "knn",
+    "leep",
+    "lifetime_score",
+    "linear_probe",
+    "logme",
+    "nce",
+    "nleep",
+    "parc",
+    "sfda",
+    "theta",
+    "transrate",
+]

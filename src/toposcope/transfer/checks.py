@@ -1,0 +1,86 @@
+"""What every score asks of its input: features (n, D), labels (n,), source probabilities (n, Z)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
+
+Array = NDArray[np.float64]
+
+
+def features_and_labels(
+    F: ArrayLike, y: ArrayLike, *, call: str, per_class: int = 1
+) -> tuple[Array, NDArray[np.int64]]:
+    """(n, D) float64 features and (n,) classes renumbered 0, 1, ..., C - 1.
+
+    Raises
+    ------
+    UsageError
+        Shapes that do not fit.
+    DegenerateCloudError
+        Non-finite features.
+    TooFewSamplesError
+        Fewer than two classes, or a class with fewer than `per_class` samples.
+    """
+    values = np.asarray(F, dtype=np.float64)
+    if values.ndim != 2 or 0 in values.shape:
+        msg = f"{call}(): features have shape {values.shape}; needed is (n, D), one row per sample."
+        raise UsageError(msg)
+    bad = int((~np.isfinite(values)).any(axis=1).sum())
+    if bad:
+        msg = f"{call}(): {bad} of {len(values)} rows have features that are NaN or infinite."
+        raise DegenerateCloudError(msg)
+    return values, classes(y, len(values), call=call, per_class=per_class)
+
+
+def classes(y: ArrayLike, n: int, *, call: str, per_class: int = 1) -> NDArray[np.int64]:
+    """(n,) labels renumbered without gaps."""
+    labels = np.asarray(y)
+    if labels.shape != (n,):
+        msg = f"{call}(): labels have shape {labels.shape}; needed is ({n},), one per sample."
+        raise UsageError(msg)
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        msg = f"{call}(): some labels are NaN or infinite; leave those samples out."
+        raise UsageError(msg)
+    names, renumbered, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    if len(names) < 2:
+        msg = f"{call}(): all {n} samples have the label {names[0]}; two classes are needed."
+        raise TooFewSamplesError(msg)
+    if counts.min() < per_class:
+        rare = names[counts.argmin()]
+        msg = (
+            f"{call}(): class {rare} has {counts.min()} of {n} samples; {per_class} are needed. "
+            "Take more samples per class, or leave the class out."
+        )
+        raise TooFewSamplesError(msg)
+    return renumbered.astype(np.int64)
+
+
+def probabilities_and_labels(
+    P: ArrayLike, y: ArrayLike, *, call: str
+) -> tuple[Array, NDArray[np.int64]]:
+    """(n, Z) rows that are distributions over source classes, and the target classes."""
+    values = np.asarray(P, dtype=np.float64)
+    if values.ndim != 2 or 0 in values.shape:
+        msg = (
+            f"{call}(): P has shape {values.shape}; needed is (n, source classes): the softmax of "
+            "the source head."
+        )
+        raise UsageError(msg)
+    if not np.isfinite(values).all() or (values < 0).any():
+        msg = f"{call}(): P holds values that are negative, NaN or infinite; pass the softmax."
+        raise DegenerateCloudError(msg)
+    if not np.allclose(values.sum(axis=1), 1.0, atol=1e-3):
+        msg = f"{call}(): rows of P do not add up to 1; pass the softmax of the source head."
+        raise UsageError(msg)
+    return values, classes(y, len(values), call=call)
+
+
+def class_means(F: Array, y: NDArray[np.int64]) -> tuple[Array, NDArray[np.int64]]:
+    """(C, D) means and (C,) sizes of the classes."""
+    counts = np.bincount(y)
+    one_hot = np.zeros((len(counts), len(y)))
+    one_hot[y, np.arange(len(y))] = 1.0 / counts[y]
+    return one_hot @ F, counts

@@ -17,6 +17,7 @@ from toposcope.activations.hooks import undisturbed
 from toposcope.activations.layers import LayerInfo, list_layers, select_layers
 from toposcope.activations.models import LoadedModel
 from toposcope.activations.pools import PoolPlan, plan_pool
+from toposcope.activations.volumes import FIRST, channels_of
 from toposcope.errors import UsageError
 
 log = logging.getLogger("toposcope")
@@ -74,6 +75,7 @@ def make_plan(
     seed: int,
     dtype: str,
     pictures: bool,
+    channels: str = "auto",
 ) -> Plan:
     """Run a few samples through the model and plan what to keep of them.
 
@@ -81,7 +83,7 @@ def make_plan(
     ----------
     feed
         Model and samples.
-    layers, pool, seed, dtype
+    layers, pool, seed, dtype, channels
         As in `capture`.
     pictures
         Whether to keep thumbnails of image samples.
@@ -90,9 +92,16 @@ def make_plan(
     model = feed.loaded.model
     rows = select_layers(model, probe(feed.loaded, inputs), layers)
     has_cls = _has_class_token(model)
+    # Other pools do not care, so that a layer nobody can read does not stop them.
+    maps = channels_of(model, rows, channels) if pool in ("auto", "gap", "volume") else {}
     pools = {
         row.address: plan_pool(
-            pool, row.shape or (), address=row.address, seed=seed, has_cls=has_cls
+            pool,
+            row.shape or (),
+            address=row.address,
+            seed=seed,
+            has_cls=has_cls,
+            channels=maps.get(row.address, FIRST),
         )
         for row in rows
     }

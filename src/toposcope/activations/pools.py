@@ -1,7 +1,7 @@
-"""What is kept of one layer's output: a vector per sample.
+"""What is kept of one layer's output: a vector per sample, or all of it.
 
 A pool is planned once per layer from the shape of its output, and recorded by name with the RUN.
-Channels come first (C, H, W), tokens before width (tokens, width), as PyTorch's own modules do.
+Tokens come before width (tokens, width); where the channels of maps are is decided in volumes.py.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from toposcope.activations.volumes import FIRST, Channels, keep_volume
 from toposcope.errors import UsageError
 
-POOLS = ("auto", "flatten", "gap", "cls", "mean_token", "project:K")
+POOLS = ("auto", "flatten", "gap", "volume", "cls", "mean_token", "project:K")
 BLOCK = 16384
 """Input features multiplied at once by a projection; part of its definition (summation order)."""
 CACHED_ENTRIES = 1 << 26
@@ -47,7 +48,13 @@ class PoolPlan:
 
 
 def plan_pool(
-    pool: str, shape: tuple[int, ...], *, address: str, seed: int = 0, has_cls: bool = False
+    pool: str,
+    shape: tuple[int, ...],
+    *,
+    address: str,
+    seed: int = 0,
+    has_cls: bool = False,
+    channels: Channels = FIRST,
 ) -> PoolPlan:
     """Decide what to keep of a layer with this output shape.
 
@@ -55,9 +62,10 @@ def plan_pool(
     ----------
     pool
         "flatten": all values. "gap": mean over the spatial axes of (C, H, W); a vector stays as it
-        is. "cls": token 0 of (tokens, width). "mean_token": mean over all tokens, the class token
-        included. "project:K": random projection of all values to K numbers. "auto": gap for
-        (C, H, W), cls or mean_token for (tokens, width), flatten for vectors.
+        is. "volume": (C, H, W) whole, for cubical analysis and clouds of positions. "cls": token 0
+        of (tokens, width). "mean_token": mean over all tokens, the class token included.
+        "project:K": random projection of all values to K numbers. "auto": gap for (C, H, W), cls
+        or mean_token for (tokens, width), flatten for vectors.
     shape
         Output shape per sample, without the batch.
     address
@@ -66,6 +74,8 @@ def plan_pool(
         Seed of the projection; layers of equal width share the matrix of a seed.
     has_cls
         Whether the model has a class token: decides "auto" for (tokens, width).
+    channels
+        Where the channels of a layer with maps are, for "gap" and "volume".
 
     Returns
     -------
@@ -88,7 +98,9 @@ def plan_pool(
     if name == "flatten":
         return PoolPlan(name, (width,), "all values, flattened", lambda x: x.flatten(1))
     if name == "gap" and len(shape) != 2:
-        return _gap(shape)
+        return _gap(shape, channels)
+    if name == "volume":
+        return PoolPlan(name, *keep_volume(shape, channels, address=address))
     if name in ("cls", "mean_token") and len(shape) == 2:
         return _tokens(name, shape)
     if name.startswith("project:"):
@@ -102,10 +114,12 @@ def _auto(shape: tuple[int, ...], has_cls: bool) -> str:
     return "gap" if len(shape) > 2 else "flatten"
 
 
-def _gap(shape: tuple[int, ...]) -> PoolPlan:
+def _gap(shape: tuple[int, ...], channels: Channels) -> PoolPlan:
     if len(shape) < 2:
         return PoolPlan("gap", (math.prod(shape),), "a vector, kept whole", lambda x: x.flatten(1))
-    law = f"mean over the {len(shape) - 1} spatial axes of {shape}, channels first"
+    law = f"mean over the {len(shape) - 1} spatial axes of {shape}, {channels.why}"
+    if channels.axis == "last":
+        return PoolPlan("gap", shape[-1:], law, lambda x: x.flatten(1, -2).mean(dim=1))
     # One flattened axis: measured a fifth faster than a mean over several.
     return PoolPlan("gap", shape[:1], law, lambda x: x.flatten(2).mean(dim=2))
 

@@ -64,6 +64,7 @@ def capture(
     device: str = "cpu",
     seed: int = 0,
     dtype: str = "float32",
+    channels: str = "auto",
     thumbnails: bool = True,
     progress: Progress | None = None,
     name: str | None = None,
@@ -82,7 +83,7 @@ def capture(
     layers
         "blocks", "all", "type:Conv2d", or globs: see `select_layers`.
     pool
-        "auto", "flatten", "gap", "cls", "mean_token" or "project:K": see `plan_pool`.
+        "auto", "flatten", "gap", "volume", "cls", "mean_token" or "project:K": see `plan_pool`.
     n, per_class
         Number of samples in all, or of each class; None takes all of them.
     store
@@ -98,6 +99,9 @@ def capture(
         Seed of the draw of samples, of random projections and of untrained factories.
     dtype
         "float32" or "float16": how activations are kept.
+    channels
+        Where layers with maps have their channels: "first", "last", or "auto" to ask the modules
+        of each layer; what was found stands in `attrs["pool_laws"]`.
     thumbnails
         Keep small pictures of image samples for the report (only with `store`).
     progress
@@ -136,7 +140,9 @@ def capture(
     with on_device(loaded.model, place):
         # Pictures are read by the report, from a folder; in memory nothing asks for them.
         pictures = thumbnails and store is not None
-        plan = make_plan(feed, layers, pool, seed=seed, dtype=dtype, pictures=pictures)
+        plan = make_plan(
+            feed, layers, pool, seed=seed, dtype=dtype, pictures=pictures, channels=channels
+        )
         spec = make_spec(feed, plan, per_class=per_class, seed=seed, dtype=dtype)
         if command is None and isinstance(model, str) and isinstance(data, str):
             command = command_line(
@@ -144,6 +150,8 @@ def capture(
                 data,
                 *_flags(layers=layers, pool=pool, n=n, per_class=per_class, weights=weights),
                 *_flags(batch_size=batch_size, device=device, seed=seed, name=name, step=step),
+                *_flags(dtype=None if dtype == "float32" else dtype),
+                *_flags(channels=None if channels == "auto" else channels),
                 "-o",
                 store or "RUN",
             )

@@ -63,7 +63,8 @@ def _layer_table(table: Sequence[Any]) -> str:
 @command(
     "toposcope capture py:examples.cifar_resnet:resnet20 npz:cifar10.npz \\\n"
     "    --weights resnet20.safetensors --layers blocks --pool gap -n 4000 -o runs/r20\n"
-    "toposcope capture py:mynets:net sklearn:digits --layers 'encoder.*' --pool flatten -o runs/d"
+    "toposcope capture py:mynets:net sklearn:digits --layers 'encoder.*' --pool flatten -o runs/d\n"
+    "toposcope capture py:mynets:net npz:x.npz --pool volume --dtype float16 -n 500 -o runs/maps"
 )
 @click.argument("model")
 @click.argument("data")
@@ -82,7 +83,21 @@ def _layer_table(table: Sequence[Any]) -> str:
     "--pool",
     default="auto",
     show_default=True,
-    help="auto, flatten, gap, cls, mean_token, or project:K.",
+    help="auto, flatten, gap, volume, cls, mean_token, or project:K.",
+)
+@click.option(
+    "--channels",
+    type=click.Choice(["auto", "first", "last"]),
+    default="auto",
+    show_default=True,
+    help="Axis of the channels in maps; auto asks the modules of each layer.",
+)
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "float16"]),
+    default="float32",
+    show_default=True,
+    help="How activations are kept, whatever type the network computes in.",
 )
 @click.option("-n", "n", type=click.IntRange(min=1), help="Samples, stratified; default: all.")
 @click.option(

@@ -1,0 +1,53 @@
+"""Statistics that can be trusted: intervals, tests and their limits, over independent units.
+
+Every result names its unit and thereby its target: disjoint draws of samples speak about this
+network over data, trained networks about the training procedure. No p-value is ever 0, and draws
+that share samples are refused as units of a test. docs/statistics.md says which test is for what,
+and how each was calibrated.
+"""
+
+from toposcope.stats.bootstrap import bootstrap_interval
+from toposcope.stats.contrasts import Contrast, Effect, effects, percent
+from toposcope.stats.depth import ChangePoint, change_point
+from toposcope.stats.equivalence import Equivalence, margin_from, tost
+from toposcope.stats.families import benjamini_hochberg
+from toposcope.stats.intervals import Interval, mean_interval, proportion_interval
+from toposcope.stats.matrices import MantelResult, PermanovaResult, mantel, permanova
+from toposcope.stats.permutation import (
+    PermutationResult,
+    permutation_test,
+    permutation_test_gram,
+)
+from toposcope.stats.sensitivity import minimum_detectable, power
+from toposcope.stats.trends import Trend, trend
+from toposcope.stats.units import TARGETS, target_of
+
+__all__ = [
+    "TARGETS",
+    "ChangePoint",
+    "Contrast",
+    "Effect",
+    "Equivalence",
+    "Interval",
+    "MantelResult",
+    "PermanovaResult",
+    "PermutationResult",
+    "Trend",
+    "benjamini_hochberg",
+    "bootstrap_interval",
+    "change_point",
+    "effects",
+    "mantel",
+    "margin_from",
+    "mean_interval",
+    "minimum_detectable",
+    "percent",
+    "permanova",
+    "permutation_test",
+    "permutation_test_gram",
+    "power",
+    "proportion_interval",
+    "target_of",
+    "tost",
+    "trend",
+]

@@ -1,0 +1,242 @@
+"""From which depth on two things differ, with an interval for that depth.
+
+Two questions, two answers. Is there a difference at any depth? A sign-flip test of the largest t
+over all layers, corrected for looking at all of them. From where on? The depth of the step that
+describes the mean difference best: 0 before it, one level from it on. The interval holds every
+depth at which such a step cannot be told to be worse than the best one; it assumes neither that the
+truth is a step nor that layers are independent.
+
+"The first layer that is significant" is not used as the answer: it moves deeper with fewer units.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from toposcope.errors import UsageError
+from toposcope.stats.arrangements import sign_flips, tail_share
+from toposcope.stats.units import (
+    check_alternative,
+    check_level,
+    check_resamples,
+    count_units,
+    finite,
+    refuse_overlap,
+    target_of,
+)
+
+TIES = 1e-9
+"""Standardized sums closer than this are tied."""
+
+
+@dataclass(frozen=True, eq=False)
+class ChangePoint:
+    """From which depth on a difference is there.
+
+    Parameters
+    ----------
+    depth
+        First depth of the best step; NaN when no difference was found.
+    low, high
+        Interval for that depth; NaN when no difference was found.
+    pvalue
+        That there is any difference at any depth, corrected for all layers; never 0.
+    size
+        Mean difference over the layers from `depth` on; NaN when none was found.
+    adjusted
+        (layers,) p-value of each layer, corrected for all layers.
+    n, n_layers
+        Units and layers.
+    level
+        Coverage of the interval; a difference is "found" when pvalue <= 1 - level.
+    alternative
+        "two-sided", "greater" or "less".
+    n_resamples, exact
+        Sign flips that were looked at; whether they are all there are.
+    unit
+        "draw" or "network".
+    """
+
+    depth: float
+    low: float
+    high: float
+    pvalue: float
+    size: float
+    adjusted: NDArray[np.float64]
+    n: int
+    n_layers: int
+    level: float
+    alternative: str
+    n_resamples: int
+    exact: bool
+    unit: str
+
+    @property
+    def target(self) -> str:
+        """What the answer speaks about."""
+        return target_of(self.unit)
+
+    @property
+    def smallest_p(self) -> float:
+        """Smallest p-value this design could have given."""
+        lowest = (2.0 if self.alternative == "two-sided" else 1.0) * 0.5**self.n
+        return lowest if self.exact else max(lowest, 1 / (self.n_resamples + 1))
+
+    @property
+    def text(self) -> str:
+        """The answer as a sentence."""
+        tested = (
+            f"p = {self.pvalue:.2g} over {self.n_layers} layers, "
+            f"{count_units(self.n, self.unit)}; {self.target}"
+        )
+        if np.isfinite(self.depth):
+            place = f"{self.depth:.2f} [{self.low:.2f}, {self.high:.2f}]"
+            return f"differs from depth {place} on ({tested})"
+        if self.smallest_p > 1 - self.level:
+            return (
+                f"undecidable: {count_units(self.n, self.unit)} cannot give p below "
+                f"{self.smallest_p:.2g} ({tested})"
+            )
+        return (
+            f"no difference found at any depth, which does not show that there is none ({tested})"
+        )
+
+
+def change_point(
+    depth: ArrayLike,
+    values: ArrayLike,
+    *,
+    level: float = 0.95,
+    alternative: str = "two-sided",
+    n_resamples: int = 9999,
+    seed: int | np.random.Generator = 0,
+    unit: str = "draw",
+    overlap: float = 0.0,
+) -> ChangePoint:
+    """From which depth on paired differences are there, if at all.
+
+    Parameters
+    ----------
+    depth
+        (layers,) increasing positions, two or more.
+    values
+        (units, layers) difference of one unit at each layer, such as after minus before on the
+        same draw, or a distance minus its noise reference; 0 where nothing differs. Layers weigh
+        alike: divide by a scale per layer first when their scales differ.
+    level
+        Coverage of the interval, and 1 - level the size of the test.
+    alternative
+        "greater" when only positive values mean a difference, such as a distance above noise.
+    n_resamples, seed, unit, overlap
+        As in `permutation_test`; the signs of whole units are flipped.
+
+    Returns
+    -------
+    The change point. With fewer than 6 units (5 one-sided) the test cannot reach 0.05.
+
+    Notes
+    -----
+    A curve that grows slowly has no one onset: the best step then lies about where the difference
+    has reached half of its later level, and `adjusted` shows which layers differ before it.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> step = np.repeat([0.0, 1.0], [4, 6])
+    >>> found = change_point(np.linspace(0, 1, 10), step + 0.3 * rng.normal(size=(8, 10)))
+    >>> round(found.depth, 2), round(found.pvalue, 4)  # layer 4 of 0 .. 9; 2 of 256 sign flips
+    (0.44, 0.0078)
+
+    References
+    ----------
+    Hansen, Lunde & Nason, The model confidence set, 2011; Westfall & Young, Resampling-based
+    multiple testing, 1993 (largest t).
+    """
+    call = "change_point()"
+    refuse_overlap(call, overlap)
+    check_level(call, level)
+    check_alternative(call, alternative)
+    check_resamples(call, n_resamples)
+    target_of(unit)
+    y = finite(call, "values", values, ndim=(2,))
+    x = finite(call, "depth", depth, ndim=(1,))
+    n, layers = y.shape
+    if len(x) != layers or layers < 2 or (np.diff(x) <= 0).any():
+        msg = (
+            f"{call}: values has {layers} layers, depth {len(x)} entries; needed are two or more "
+            f"layers with increasing depths, one for each column."
+        )
+        raise UsageError(msg)
+    if n < 2:
+        msg = f"{call}: one unit has no spread; pass values of two or more units (units, layers)."
+        raise UsageError(msg)
+    moves = sign_flips(n, n_resamples, np.random.default_rng(seed))
+    signs = np.concatenate(list(moves.blocks))
+    adjusted = _adjusted(y, signs, alternative, moves.exact)
+    p = float(adjusted.min())
+    place = low = high = size = np.nan
+    if p <= 1 - level:
+        best, kept = _steps(y, signs, alternative, moves.exact, 1 - level)
+        place, low, high = float(x[best]), float(x[kept].min()), float(x[kept].max())
+        size = float(y[:, best:].mean())
+    return ChangePoint(
+        place,
+        low,
+        high,
+        p,
+        size,
+        adjusted,
+        n,
+        layers,
+        level,
+        alternative,
+        moves.count,
+        moves.exact,
+        unit,
+    )
+
+
+def _adjusted(
+    y: NDArray[np.float64], signs: NDArray, alternative: str, exact: bool
+) -> NDArray[np.float64]:
+    """p-value per layer against the largest t of any layer (monotone in sum / root sum squares)."""
+    root = np.sqrt((y**2).sum(axis=0))
+    z = np.divide(y, root, out=np.zeros_like(y), where=root > 0)
+    observed, null = z.sum(axis=0), signs @ z
+    if alternative == "two-sided":
+        observed, null = np.abs(observed), np.abs(null)
+    elif alternative == "less":
+        observed, null = -observed, -null
+    largest = null.max(axis=1)
+    return np.array([tail_share(t, largest, exact=exact, tolerance=TIES) for t in observed])
+
+
+def _steps(
+    y: NDArray[np.float64], signs: NDArray, alternative: str, exact: bool, alpha: float
+) -> tuple[int, NDArray[np.intp]]:
+    """First layer of the best step, and of all steps that are not worse beyond chance.
+
+    The sum of squares that a step from layer c on explains is the square of the mean over units of
+    g_c = (sum of the values from c on) / sqrt(number of layers from c on). Finding the best step is
+    thus finding the largest of several means, and c is kept unless some other one exceeds it.
+    """
+    layers = y.shape[1]
+    g = np.cumsum(y[:, ::-1], axis=1)[:, ::-1] / np.sqrt(np.arange(layers, 0, -1))
+    means = g.mean(axis=0)
+    if alternative == "less" or (alternative == "two-sided" and -means.min() > means.max()):
+        g, means = -g, -means
+    best = int(np.argmax(means))
+    sums = signs @ g
+    kept = []
+    for c in range(layers):
+        ahead = g - g[:, [c]]
+        root = np.sqrt((ahead**2).sum(axis=0))
+        root[root == 0] = np.inf
+        observed = float((ahead.sum(axis=0) / root).max())
+        null = ((sums - sums[:, [c]]) / root).max(axis=1)
+        if c == best or tail_share(observed, null, exact=exact, tolerance=TIES) > alpha:
+            kept.append(c)
+    return best, np.array(kept)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 import numpy as np
 
+from benchmarks import layers
 from toposcope import datasets
 
 Cloud = np.ndarray
@@ -39,15 +39,12 @@ def act(n: int, seed: int) -> Cloud:
     return datasets.relu_clusters(n, 512, seed=seed)
 
 
-def layer(name: str) -> Callable[[int, int], Cloud]:
-    """Rows of one layer of a captured RUN, $TOPOSCOPE_BENCH_RUN."""
+def layer(network: str, name: str) -> Callable[[int, int], Cloud]:
+    """Rows of one layer of a real network, without repetition."""
 
     def rows(n: int, seed: int) -> Cloud:
-        import toposcope
-
-        acts = toposcope.open(os.environ["TOPOSCOPE_BENCH_RUN"])
-        chosen = np.random.default_rng(seed).permutation(acts.n)[:n]
-        return np.asarray(acts[name])[chosen].astype(np.float64)
+        cloud = layers.layer_cloud(network, name)
+        return cloud[np.random.default_rng(seed).permutation(len(cloud))[:n]].astype(np.float64)
 
     return rows
 
@@ -57,7 +54,5 @@ KINDS: dict[str, Callable[[int, int], Cloud]] = {
     "gauss": gauss,
     "torus": torus,
     "sphere": sphere,
-    "layer1.2": layer("layer1.2"),
-    "layer2.2": layer("layer2.2"),
-    "layer3.2": layer("layer3.2"),
+    **{kind: layer(*names) for kind, names in layers.available().items()},
 }

@@ -1,7 +1,7 @@
 """Everything that is measured on one cloud: the body of an analysis task.
 
 Runs in worker processes; imports neither torch nor pandas. A task reads one draw of one layer,
-measures the cloud and its Gaussian twin, and publishes one Parquet part, then its tick.
+measures the cloud and its nulls, and publishes one Parquet part, then its tick.
 """
 
 from __future__ import annotations
@@ -18,14 +18,22 @@ from numpy.typing import NDArray
 from toposcope import dimension, homology, summaries
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError
 from toposcope.filtrations import filtration_distances
-from toposcope.nulls import GaussianTwin, gaussian_twin
+from toposcope.nulls import (
+    GAUSSIAN,
+    PERMUTED_LABELS,
+    RANDOM_INIT,
+    SHUFFLED,
+    GaussianTwin,
+    gaussian_twin,
+    parse_nulls,
+    shuffled,
+)
 from toposcope.pointclouds import Normalizer, check_finite, estimate_normalizer, flat, scale_rows
 from toposcope.results import Rows, put_part
-from toposcope.store import Run
+from toposcope.store import Run, twin_of
 from toposcope.tasks import Ledger
 from toposcope.types import DATA_CLOUD
 
-GAUSSIAN = "gaussian"
 CONTROLS = ("activation_norm", "scale", "effective_rank", "participation_ratio")
 DIMENSIONS = ("ph_dimension", "ph_dimension_r2", "two_nn")
 LOOPS_KEPT = 3
@@ -43,7 +51,7 @@ class Layer:
     reason: str = ""
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def prepare(run_path: str, layer: str, content: str, normalize: str, seed: int) -> Layer:
     """Read a layer once per worker; its replicates follow each other in the task order.
 
@@ -97,7 +105,7 @@ def measure(payload: Payload) -> None:
     layer = prepare(*source)
     place = {name: payload[name] for name in ("layer", "depth", "label", "replicate", "points")}
     rows = Rows(**place, cloud=DATA_CLOUD)
-    null = Rows(**place, cloud=GAUSSIAN)
+    nulls = {name: Rows(**place, cloud=name) for name in parse_nulls(payload["null"])}
     dimensions = tuple(payload["homology_dimensions"])
     if layer.normalizer is None:
         for name in CONTROLS:
@@ -110,13 +118,42 @@ def measure(payload: Payload) -> None:
         _controls(rows, raw, cloud)
         loops = payload["replicate"] == 0
         _topology(rows, cloud, payload, dimensions, loop_rows=chosen if loops else None)
-        if payload["null"] == GAUSSIAN:
-            twin = fit_twin(*source, _class_of(layer.run, payload["label"], chosen))
-            _topology(null, twin.sample(len(cloud), seed=_stream(payload)), payload, dimensions)
+        for name, null in nulls.items():
+            twin = _null_cloud(name, layer, chosen, cloud, payload)
+            if isinstance(twin, Layer):
+                _all_missing(null, dimensions, twin.status, f"{name}: {twin.reason}")
+            else:
+                _topology(null, twin, payload, dimensions)
     folder = Path(payload["folder"])
     part = folder / "parts" / f"{payload['key']}.parquet"
-    digest = put_part(part, rows.rows + null.rows)
+    digest = put_part(part, [*rows.rows, *(row for null in nulls.values() for row in null.rows)])
     Ledger(folder / "ledger").tick(payload["key"], part=digest)
+
+
+def _null_cloud(
+    null: str,
+    layer: Layer,
+    chosen: NDArray[np.intp],
+    cloud: NDArray[np.float64],
+    payload: Payload,
+) -> NDArray[np.float64] | Layer:
+    """The cloud of one null for one draw, or the layer without a ruler that it would come from."""
+    normalizer = layer.normalizer
+    assert normalizer is not None, "a layer without a ruler has no nulls"
+    source = [payload[name] for name in ("run", "layer", "input", "normalize", "seed")]
+    if null == GAUSSIAN:
+        twin = fit_twin(*source, _class_of(layer.run, payload["label"], chosen))
+        return twin.sample(len(cloud), seed=_stream(payload))
+    if null == SHUFFLED:
+        return shuffled(cloud, seed=_stream(payload, 1))
+    if null == PERMUTED_LABELS:
+        strangers = np.asarray(payload["strangers"], dtype=np.intp)
+        return normalizer(layer.run.read(payload["layer"], strangers))
+    assert null == RANDOM_INIT, f"planned nulls are known, got {null!r}"
+    fresh = prepare(str(twin_of(payload["run"])), payload["layer"], payload["twin"], *source[3:])
+    if fresh.normalizer is None:
+        return fresh
+    return fresh.normalizer(fresh.run.read(payload["layer"], chosen))
 
 
 def _class_of(run: Run, label: str, rows: NDArray[np.intp]) -> int | None:
@@ -126,9 +163,9 @@ def _class_of(run: Run, label: str, rows: NDArray[np.intp]) -> int | None:
     return int(run.samples.labels[rows[0]])
 
 
-def _stream(payload: Payload) -> np.random.Generator:
+def _stream(payload: Payload, *use: int) -> np.random.Generator:
     """A random stream of the task's own: the same for any worker, order or resume."""
-    return np.random.default_rng(np.random.SeedSequence([int(payload["key"], 16)]))
+    return np.random.default_rng(np.random.SeedSequence([int(payload["key"], 16), *use]))
 
 
 def _controls(rows: Rows, raw: NDArray[np.float64], cloud: NDArray[np.float64]) -> None:

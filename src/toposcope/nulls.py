@@ -1,15 +1,82 @@
-"""Null clouds: what topology would look like if only n, d and covariance were known.
+"""Null clouds: what topology would look like if something of the layer were not there.
 
-A finding stands beside the same number on a null cloud. The Gaussian twin has the layer's mean and
-covariance and nothing else: no clusters, no loops, no curvature.
+A finding stands beside the same number on null clouds. Each null keeps something and breaks
+something; only the finding at hand says which of them it has to beat. The Gaussian twin has the
+layer's mean and covariance and nothing else: no clusters, no loops, no curvature. The shuffled
+cloud has the layer's marginals and no dependence between features.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from toposcope.errors import UsageError
+
+GAUSSIAN, SHUFFLED, RANDOM_INIT, PERMUTED_LABELS = (
+    "gaussian",
+    "shuffled",
+    "random_init",
+    "permuted_labels",
+)
+NULLS: dict[str, str] = {
+    GAUSSIAN: "Gaussian with the mean and Ledoit-Wolf covariance of the layer (of the class, for "
+    "draws inside a class), same n; breaks everything else",
+    SHUFFLED: "every feature permuted by itself within the cloud; keeps the marginals, breaks "
+    "all dependence between features, covariance included",
+    RANDOM_INIT: "the same samples in the twin of the network with fresh weights; keeps data and "
+    "architecture, breaks what was learned",
+    PERMUTED_LABELS: "a group of as many samples with labels permuted among the classes' draws; "
+    "keeps the layer, breaks the classes",
+}
+"""Names of the nulls, with what each keeps and breaks; clouds carry these names in tables."""
+
+
+def parse_nulls(null: str | Sequence[str]) -> tuple[str, ...]:
+    """Names of nulls from "gaussian,shuffled", a sequence of names, or "none".
+
+    Examples
+    --------
+    >>> parse_nulls("gaussian,shuffled"), parse_nulls("none")
+    (('gaussian', 'shuffled'), ())
+    """
+    words = null.split(",") if isinstance(null, str) else null
+    names = tuple(dict.fromkeys(word.strip() for word in words))
+    if names in (("none",), ()):
+        return ()
+    unknown = [name for name in names if name not in NULLS]
+    if unknown:
+        msg = (
+            f"null={null!r}: {', '.join(map(repr, unknown))} is unknown; choose some of "
+            f"{', '.join(NULLS)}, separated by commas, or none."
+        )
+        raise UsageError(msg)
+    return names
+
+
+def shuffled(X: NDArray[np.float64], *, seed: int | np.random.Generator) -> NDArray[np.float64]:
+    """(n, d) copy of a cloud with every column permuted by itself.
+
+    The marginal distribution of each feature stays exactly as it is; features become independent.
+
+    Parameters
+    ----------
+    X
+        (n, d) points.
+    seed
+        Seed of the permutations.
+
+    Examples
+    --------
+    >>> X = np.arange(8.0).reshape(4, 2)
+    >>> twin = shuffled(X, seed=0)
+    >>> np.sort(twin, axis=0).tolist() == X.tolist(), twin.tolist() == X.tolist()
+    (True, False)
+    """
+    return np.random.default_rng(seed).permuted(X, axis=0)
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,6 +21,7 @@ from toposcope import homology, results
 from toposcope.errors import StoreError, UsageError
 from toposcope.filtrations import describe_complex
 from toposcope.measure import measure
+from toposcope.nulls import NULLS, parse_nulls
 from toposcope.objects import lock_folder, put_json, read_json
 from toposcope.planning import Design, Plan, plan_analysis, refuse_what_cannot_fit
 from toposcope.progress import Progress
@@ -36,8 +37,6 @@ CONVENTIONS = {
     "landscape": "Bubenik's scaling (peak = half the lifespan)",
     "lifespan sum": "alpha = 1, not halved",
     "PH-dimension": "alpha / (1 - slope) of log E0 against log n, alpha = 1",
-    "null": "Gaussian with the mean and Ledoit-Wolf covariance of the layer (of the class, for "
-    "draws inside a class), same n",
 }
 
 
@@ -52,7 +51,7 @@ def analyze(
     metric: str = Design.metric,
     per_class: bool = Design.per_class,
     overlapping: bool = Design.overlapping,
-    null: str = Design.null,
+    null: str | Sequence[str] = Design.null,
     max_edge_length: float = Design.max_edge_length,
     coeff: int = Design.coeff,
     seed: int = Design.seed,
@@ -79,7 +78,8 @@ def analyze(
     metric
         "euclidean", "cosine" or "correlation".
     null
-        "gaussian" measures a matched Gaussian cloud beside each cloud; "none" does not.
+        Null clouds measured beside each cloud: some of `nulls.NULLS`, as a sequence or separated
+        by commas, or "none". "random_init" needs a capture with `twin=True`.
     max_edge_length
         Largest edge of the filtration, in normalized units.
     coeff
@@ -216,6 +216,7 @@ def load_analysis(path: Path | str, analysis: str | None = None) -> Analysis:
         "conventions": {
             "filtration": describe_complex(spec["complex"], spec["filtration"]),
             **CONVENTIONS,
+            **{f"null {name}": NULLS[name] for name in parse_nulls(spec["null"])},
         },
         "class_names": list(activations.class_names),
         "commands": _commands(activations, spec),

@@ -18,9 +18,10 @@ from toposcope.filtrations import complex_spec
 from toposcope.homology.cost import estimate_cost
 from toposcope.homology.metrics import METRICS
 from toposcope.homology.vietoris_rips import check_arguments
+from toposcope.nulls import PERMUTED_LABELS, RANDOM_INIT, parse_nulls
 from toposcope.objects import content_hash
 from toposcope.pointclouds import CloudSet, clouds
-from toposcope.store import Run, open_run
+from toposcope.store import Run, open_run, twin_of
 from toposcope.tasks import Ledger, Task, task_key
 
 SCIENCE = (
@@ -66,7 +67,7 @@ class Design:
     metric: str = "euclidean"
     per_class: bool = False
     overlapping: bool = False
-    null: str = "gaussian"
+    null: str | Sequence[str] = "gaussian"
     max_edge_length: float = np.inf
     coeff: int = 2
     seed: int = 0
@@ -136,6 +137,7 @@ def plan_analysis(run_path: Path | str, design: Design) -> Plan:
     spec = {
         **{k: v for k, v in asdict(design).items() if k not in FILTRATION_PARAMETERS},
         "homology_dimensions": [int(k) for k in design.homology_dimensions],
+        "null": ",".join(parse_nulls(design.null)) or "none",
         "filtration": filtration,
         "code": code_hash(),
     }
@@ -156,13 +158,16 @@ def _check(design: Design) -> dict[str, Any]:
     if len(set(dimensions)) != len(dimensions):
         msg = f"{call}: homology_dimensions={dimensions} names a degree twice."
         raise UsageError(msg)
-    for name, value, known in (
-        ("null", design.null, ("gaussian", "none")),
-        ("metric", design.metric, CLOUD_METRICS),
-    ):
-        if value not in known:
-            msg = f"{call}: {name}={value!r} is unknown; choose one of {', '.join(known)}."
-            raise UsageError(msg)
+    if PERMUTED_LABELS in parse_nulls(design.null) and not design.per_class:
+        msg = (
+            f"{call}: null={PERMUTED_LABELS!r} asks whether classes differ from random groups; a "
+            "pooled cloud does not depend on labels. Pass per_class=True (--per-class)."
+        )
+        raise UsageError(msg)
+    if design.metric not in CLOUD_METRICS:
+        known = ", ".join(CLOUD_METRICS)
+        msg = f"{call}: metric={design.metric!r} is unknown; choose one of {known}."
+        raise UsageError(msg)
     given = {name: getattr(design, name) for name in FILTRATION_PARAMETERS}
     return complex_spec(design.complex, given, metric=design.metric)
 
@@ -170,6 +175,9 @@ def _check(design: Design) -> dict[str, Any]:
 def _tasks(run: Run, cloud_set: CloudSet, spec: Mapping[str, Any], folder: Path) -> list[Task]:
     activations = cloud_set.activations
     hashes = {layer: run.layer_hash(layer) for layer in activations.layers}
+    nulls = parse_nulls(spec["null"])
+    twins = _twin_hashes(run, activations.layers) if RANDOM_INIT in nulls else {}
+    strangers = _strangers(cloud_set) if PERMUTED_LABELS in nulls else {}
     tasks = []
     for layer, draw in cloud_set:
         rows = draw.rows.tolist()
@@ -180,6 +188,7 @@ def _tasks(run: Run, cloud_set: CloudSet, spec: Mapping[str, Any], folder: Path)
             "label": draw.label,
             "rows": content_hash(json.dumps(rows).encode()),
             "input": hashes[layer],
+            "twin": twins.get(layer),
         }
         key = task_key(identity)
         payload = {
@@ -193,15 +202,50 @@ def _tasks(run: Run, cloud_set: CloudSet, spec: Mapping[str, Any], folder: Path)
             "label": draw.label,
             "rows": rows,
             "input": hashes[layer],
+            "twin": twins.get(layer),
+            "strangers": strangers.get((draw.replicate, draw.label)),
         }
         name = f"{layer}, replicate {draw.replicate}" + (f", {draw.label}" if draw.label else "")
         tasks.append(Task(key, name, payload))
     return tasks
 
 
+def _twin_hashes(run: Run, layers: Sequence[str]) -> dict[str, str]:
+    """Hash of every layer of the random-init twin's RUN, which must hold the same samples."""
+    path = twin_of(run.path)
+    if not (path / "capture.json").exists():
+        msg = (
+            f"analyze(): null={RANDOM_INIT!r} needs the activations of the random-init twin in "
+            f"{path}. Run the capture again with --twin (ts.capture(..., twin=True))."
+        )
+        raise UsageError(msg)
+    twin = Run.open(path)
+    absent = [layer for layer in layers if layer not in twin.layers]
+    if absent or not np.array_equal(twin.samples.ids, run.samples.ids):
+        msg = (
+            f"analyze(): the twin in {path} has other samples or lacks layers "
+            f"({', '.join(absent[:5]) or 'none'}). Delete it and capture again with --twin."
+        )
+        raise UsageError(msg)
+    return {layer: twin.layer_hash(layer) for layer in layers}
+
+
+def _strangers(cloud_set: CloudSet) -> dict[tuple[int, str], list[int]]:
+    """Rows of each class's draw once labels are permuted among the draws of a replicate."""
+    found = {}
+    for replicate in range(cloud_set.replicates):
+        members = [draw for draw in cloud_set.draws if draw.replicate == replicate]
+        everyone = np.concatenate([draw.rows for draw in members])
+        mixed = np.random.default_rng([cloud_set.seed, replicate, 1]).permutation(everyone)
+        ends = np.cumsum([len(draw.rows) for draw in members])
+        for draw, rows in zip(members, np.split(mixed, ends[:-1]), strict=True):
+            found[replicate, draw.label] = np.sort(rows).tolist()
+    return found
+
+
 def _predict(run: Run, todo: Sequence[Task], spec: Mapping[str, Any]) -> tuple[float, int]:
     """CPU seconds of the tasks to do, and the peak memory of a worker."""
-    dimensions, clouds_each = tuple(spec["homology_dimensions"]), 1 + (spec["null"] != "none")
+    dimensions, clouds_each = tuple(spec["homology_dimensions"]), 1 + len(parse_nulls(spec["null"]))
     costs: dict[int, tuple[float, int]] = {}
     seconds, peak = 0.0, 0
     for task in todo:

@@ -43,6 +43,11 @@ CHUNK_BYTES = 64 << 20
 LayerPlan = Mapping[str, Mapping[str, Any]]
 
 
+def twin_of(run: Path | str) -> Path:
+    """Where the RUN of a network's random-init twin lies: inside the RUN of the network."""
+    return Path(run) / "twin"
+
+
 def sample_hash(ids: NDArray[np.str_]) -> str:
     """Hash of sample ids in order."""
     return content_hash("\n".join(ids.tolist()).encode())

@@ -9,7 +9,7 @@ from pathlib import Path
 from toposcope.errors import StoreError
 from toposcope.objects import content_hash, read_json
 from toposcope.results import read_part
-from toposcope.store import Run
+from toposcope.store import Run, twin_of
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,23 @@ def verify(path: Path | str) -> Verification:
     problems: list[str] = []
     values: list[object] = []
     run = Run.open(path)
+    twin = twin_of(run.path)
+    captures = [run, Run.open(twin)] if (twin / "run.json").exists() else [run]
+    shards = sum(_verify_capture(one, problems) for one in captures)
+    if not problems:
+        values += [[one.layer_hash(layer) for layer in one.layers] for one in captures]
+    folders = sorted(p.parent for p in (run.path / "results").glob("*/spec.json"))
+    for folder in folders:
+        try:
+            values.append([folder.name, _verify_analysis(folder)])
+        except StoreError as error:
+            problems.append(str(error))
+    digest = "" if problems else content_hash(json.dumps(values).encode())
+    return Verification(digest, shards, len(folders), tuple(problems))
+
+
+def _verify_capture(run: Run, problems: list[str]) -> int:
+    """Number of intact shards of one capture; what is wrong is added to `problems`."""
     shards = 0
     for layer in run.layers:
         for index, _, _ in run.chunks:
@@ -46,17 +63,8 @@ def verify(path: Path | str) -> Verification:
             except StoreError as error:
                 problems.append(str(error))
     if run.summary is None:
-        problems.append(f"the capture in {path} is not complete; run its command again")
-    if not problems:
-        values.append([run.layer_hash(layer) for layer in run.layers])
-    folders = sorted(p.parent for p in (run.path / "results").glob("*/spec.json"))
-    for folder in folders:
-        try:
-            values.append([folder.name, _verify_analysis(folder)])
-        except StoreError as error:
-            problems.append(str(error))
-    digest = "" if problems else content_hash(json.dumps(values).encode())
-    return Verification(digest, shards, len(folders), tuple(problems))
+        problems.append(f"the capture in {run.path} is not complete; run its command again")
+    return shards
 
 
 def _verify_analysis(folder: Path) -> str:

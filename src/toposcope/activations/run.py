@@ -36,6 +36,7 @@ from toposcope.activations.plan import (
     make_plan,
     make_spec,
 )
+from toposcope.activations.twins import random_twin
 from toposcope.errors import UsageError
 from toposcope.progress import Progress, Task, ensure
 from toposcope.store import Run
@@ -70,6 +71,7 @@ def capture(
     name: str | None = None,
     step: int | None = None,
     command: str | None = None,
+    twin: bool = False,
 ) -> ActivationSet:
     """Run a model over samples and keep the pooled activations of some layers.
 
@@ -112,6 +114,9 @@ def capture(
         Training step of the checkpoint, if it is one of a series.
     command
         The command line to show as the one that continues this capture.
+    twin
+        Capture the random-init twin of the network too, on the same samples, into STORE/twin: the
+        null model "random_init" of `analyze`.
 
     Returns
     -------
@@ -132,7 +137,7 @@ def capture(
     >>> acts.layers, acts["1"].shape
     (('1', '3'), (8, 3))
     """
-    _check_options(batch_size, dtype)
+    _check_options(batch_size, dtype, twin and store is None)
     place = find_device(device)
     loaded = load_model(model, weights, seed=seed)
     source = load_data(data)
@@ -152,13 +157,33 @@ def capture(
                 *_flags(batch_size=batch_size, device=device, seed=seed, name=name, step=step),
                 *_flags(dtype=None if dtype == "float32" else dtype),
                 *_flags(channels=None if channels == "auto" else channels),
+                *(["--twin"] if twin else []),
                 "-o",
                 store or "RUN",
             )
         spec.update(name=name or loaded.name, step=step, layers=layers, command=command)
         if store is None:
             return _in_memory(feed, plan, spec, ensure(progress))
-        return _on_disk(feed, plan, spec, Path(store), ensure(progress))
+        acts = _on_disk(feed, plan, spec, Path(store), ensure(progress))
+    if twin:
+        capture(
+            random_twin(loaded, seed=seed),
+            data,
+            layers=layers,
+            pool=pool,
+            n=n,
+            per_class=per_class,
+            store=stores.twin_of(store),
+            batch_size=batch_size,
+            device=device,
+            seed=seed,
+            dtype=dtype,
+            channels=channels,
+            thumbnails=False,
+            progress=progress,
+            command=command,
+        )
+    return acts
 
 
 def _flags(**options: Any) -> list[str]:
@@ -176,7 +201,10 @@ def command_line(*words: object) -> str:
     return shlex.join(["toposcope", "capture", *map(str, words)])
 
 
-def _check_options(batch_size: int, dtype: str) -> None:
+def _check_options(batch_size: int, dtype: str, twin_in_memory: bool) -> None:
+    if twin_in_memory:
+        msg = "capture(twin=True): the twin is kept in STORE/twin; pass store=."
+        raise UsageError(msg)
     if batch_size < 1:
         msg = f"capture(): batch_size is {batch_size}; at least 1 is needed."
         raise UsageError(msg)

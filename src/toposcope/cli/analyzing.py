@@ -24,6 +24,7 @@ def parse_dimensions(ctx: click.Context, param: click.Parameter, value: str) -> 
     "toposcope analyze runs/r20\n"
     "toposcope analyze runs/r20 --homology 0,1 --points 500 --replicates 8 --dry-run\n"
     "toposcope analyze runs/r20 --complex geodesic --neighbors 12\n"
+    "toposcope analyze runs/r20 --null gaussian,shuffled,random_init    # after capture --twin\n"
     "toposcope analyze runs/r20 --per-class --points 50 --normalize quantile_distance"
 )
 @click.argument("run", type=click.Path(path_type=Path))
@@ -44,7 +45,12 @@ def parse_dimensions(ctx: click.Context, param: click.Parameter, value: str) -> 
 )
 @click.option("--per-class", is_flag=True, help="Clouds inside each class instead of pooled.")
 @click.option("--overlapping", is_flag=True, help="Let draws share samples (wider intervals).")
-@click.option("--null", default="gaussian", show_default=True, help="gaussian or none.")
+@click.option(
+    "--null",
+    default="gaussian",
+    show_default=True,
+    help="gaussian, shuffled, random_init, permuted_labels (several with commas), or none.",
+)
 @click.option("--max-edge-length", type=float, default=float("inf"), show_default=True)
 @click.option("--coeff", type=int, default=2, show_default=True, help="Prime field.")
 @click.option("--level", type=float, default=0.95, show_default=True, help="Coverage of intervals.")

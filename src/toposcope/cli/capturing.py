@@ -107,6 +107,7 @@ def _layer_table(table: Sequence[Any]) -> str:
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, mps or auto.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--name", help="Name shown in tables and reports.")
+@click.option("--twin", is_flag=True, help="Capture the twin with fresh weights too, as a null.")
 @click.option("--step", type=int, help="Training step of these weights, for series of checkpoints.")
 @json_option
 @click.pass_context

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from toposcope.activations.hooks import record, tensor_of
-from toposcope.activations.pools import SignMatrix, plan_pool
+from toposcope.activations.pools import plan_pool
+from toposcope.activations.projection import SignMatrix
 from toposcope.errors import LayerNotFoundError, UsageError
 
 
@@ -142,12 +143,14 @@ def test_a_layer_that_did_not_run_is_an_error():
 
 def test_pools_have_the_values_their_names_say():
     maps = torch.arange(2 * 3 * 2 * 2, dtype=torch.float32).reshape(2, 3, 2, 2)
-    pooled = plan_pool("gap", (3, 2, 2), address="a").apply(maps)
+    pooled = plan_pool("gap", (3, 2, 2), address="a").apply(maps, None)
     assert torch.equal(pooled[0], maps[0].mean((1, 2)))
     tokens = torch.randn(2, 5, 4)
-    assert torch.equal(plan_pool("cls", (5, 4), address="a").apply(tokens), tokens[:, 0])
-    assert torch.equal(plan_pool("mean_token", (5, 4), address="a").apply(tokens), tokens.mean(1))
-    assert plan_pool("flatten", (5, 4), address="a").apply(tokens).shape == (2, 20)
+    assert torch.equal(plan_pool("cls", (5, 4), address="a").apply(tokens, None), tokens[:, 0])
+    assert torch.equal(
+        plan_pool("mean_token", (5, 4), address="a").apply(tokens, None), tokens.mean(1)
+    )
+    assert plan_pool("flatten", (5, 4), address="a").apply(tokens, None).shape == (2, 20)
 
 
 @pytest.mark.parametrize(
@@ -188,9 +191,9 @@ def test_projection_is_seeded_and_keeps_distances():
     again = plan_pool("project:256", (2, 9000), address="b", seed=3)
     other = plan_pool("project:256", (2, 9000), address="a", seed=4)
     assert "seed 3" in first.law and "18000 -> 256" in first.law
-    assert torch.equal(first.apply(x), again.apply(x))
-    assert not torch.equal(first.apply(x), other.apply(x))
-    true, kept = torch.pdist(x.flatten(1)), torch.pdist(first.apply(x))
+    assert torch.equal(first.apply(x, None), again.apply(x, None))
+    assert not torch.equal(first.apply(x, None), other.apply(x, None))
+    true, kept = torch.pdist(x.flatten(1)), torch.pdist(first.apply(x, None))
     # Relative deviation of a distance is about sqrt(2/k)/2 = 0.044.
     ratio = kept / true
     assert abs(ratio.mean() - 1) < 0.02
@@ -200,5 +203,5 @@ def test_projection_is_seeded_and_keeps_distances():
 def test_projection_is_the_same_whether_the_matrix_is_kept_or_not(monkeypatch):
     x = torch.randn(4, 40_000, generator=torch.Generator().manual_seed(1))
     kept = SignMatrix(40_000, 16, 0).apply(x)
-    monkeypatch.setattr("toposcope.activations.pools.CACHED_ENTRIES", 0)
+    monkeypatch.setattr("toposcope.activations.projection.CACHED_ENTRIES", 0)
     assert torch.equal(SignMatrix(40_000, 16, 0).apply(x), kept)

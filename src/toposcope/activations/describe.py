@@ -7,9 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from toposcope.activations.data import load_data
+from toposcope.activations.data import load_data, sample
+from toposcope.activations.feed import Feed, find_device
 from toposcope.activations.layers import LayerInfo, select_layers
 from toposcope.activations.models import load_model
 from toposcope.activations.plan import probe
@@ -35,8 +34,9 @@ def describe_layers(
     """
     loaded = load_model(model, weights)
     source = load_data(data)
-    batch = loaded.preprocess(source.batch(np.arange(min(PROBE_SAMPLES, len(source)))))
-    rows = probe(loaded, batch)
+    feed = Feed(loaded, source, sample(source), PROBE_SAMPLES, find_device("cpu"))
+    _, inputs = feed.batch(0, min(PROBE_SAMPLES, len(source)))
+    rows = probe(loaded, inputs)
     chosen = {row.address: row for row in select_layers(loaded.model, rows, layers)}
     reasons = {row.address: row.why for row in rows if row.selected}
     pattern = layers if isinstance(layers, str) else ", ".join(layers)

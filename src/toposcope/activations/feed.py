@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from toposcope.activations.data import DataSource
+from toposcope.activations.inputs import Inputs, as_inputs, call, mask_of, pads_last, to_model, told
 from toposcope.activations.models import LoadedModel
 from toposcope.errors import UsageError
 from toposcope.store import Samples
@@ -51,44 +52,46 @@ class Feed:
     batch_size: int
     device: torch.device
     clock: Clock = field(default_factory=Clock)
+    mask: Tensor | None = None
+    """Real tokens (batch, tokens) of the batch that runs or has just run, if it has a mask."""
 
     @property
     def n(self) -> int:
         """Number of samples."""
         return len(self.samples.ids)
 
-    def batch(self, start: int, stop: int) -> tuple[NDArray[Any], Tensor]:
+    def batch(self, start: int, stop: int) -> tuple[NDArray[Any], Inputs]:
         """Raw batch and model input of the samples from `start` to `stop`."""
         began = time.perf_counter()
         raw = self.source.batch(self.samples.indices[start:stop])
-        inputs = self.loaded.preprocess(raw)
-        if not isinstance(inputs, Tensor) or not inputs.ndim or len(inputs) != len(raw):
-            got = f"{tuple(inputs.shape)}" if isinstance(inputs, Tensor) else type(inputs).__name__
-            msg = (
-                f"capture(): preprocess turned a batch of {len(raw)} samples {raw.shape} into "
-                f"{got}; needed is a torch tensor with one row per sample."
-            )
-            raise UsageError(msg)
-        weight = next((p for p in self.loaded.model.parameters() if p.is_floating_point()), None)
-        if inputs.is_floating_point() and weight is not None:
-            inputs = inputs.to(weight.dtype)
-        inputs = inputs.to(self.device)
+        value = self.loaded.preprocess(raw)
+        inputs = pads_last(as_inputs(value, len(raw), f"a batch of {len(raw)} samples {raw.shape}"))
+        inputs = to_model(inputs, self.loaded.model, self.device)
         self.clock.data += time.perf_counter() - began
         return raw, inputs
 
-    def forward(self, inputs: Tensor) -> Any:
+    def forward(self, inputs: Inputs) -> Any:
         """Output of the model; an error says what was fed."""
+        self.mask = mask_of(inputs)
         began = time.perf_counter()
         try:
-            output = self.loaded.model(inputs)
+            output = call(self.loaded.model, inputs)
         except RuntimeError as error:
             error.add_note(
-                f"the model {self.loaded.name!r} was fed {inputs.dtype} {tuple(inputs.shape)} "
+                f"the model {self.loaded.name!r} was fed {told(inputs)} "
                 f"(preprocessing: {self.loaded.provenance.get('preprocess')})"
             )
             raise
         self.clock.forward += time.perf_counter() - began
         return output
+
+    def longest(self) -> int:
+        """Real tokens of the longest sample; reads and tokenizes all of them."""
+        found = 0
+        for start in range(0, self.n, self.batch_size):
+            mask = mask_of(self.batch(start, min(start + self.batch_size, self.n))[1])
+            found = max(found, 0 if mask is None else int(mask.sum(dim=1).max()))
+        return found
 
 
 def find_device(device: str) -> torch.device:

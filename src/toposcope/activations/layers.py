@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
+from toposcope.activations import inputs as fed
 from toposcope.activations.hooks import address_of, refuse_wrapped, tensor_of, undisturbed
 from toposcope.errors import LayerNotFoundError, UsageError
 from toposcope.types import near_matches
@@ -95,7 +96,7 @@ class LayerInfo:
     path: str = ""
 
 
-def list_layers(model: nn.Module, example_input: Tensor) -> list[LayerInfo]:
+def list_layers(model: nn.Module, example_input: fed.Inputs) -> list[LayerInfo]:
     """Every call of every module, in network order, with what `blocks` would take and why.
 
     Parameters
@@ -103,7 +104,7 @@ def list_layers(model: nn.Module, example_input: Tensor) -> list[LayerInfo]:
     model
         Any `nn.Module`. It is run once and left as it came.
     example_input
-        A batch as the model takes it (after preprocessing), (batch, ...).
+        A batch as the model takes it (after preprocessing): (batch, ...), or named tensors.
 
     Returns
     -------
@@ -201,11 +202,11 @@ def _named(row: LayerInfo, pattern: str) -> bool:
     return any(name == pattern or fnmatchcase(name, pattern) for name in names)
 
 
-def _trace(model: nn.Module, example_input: Tensor) -> list[LayerInfo]:
+def _trace(model: nn.Module, example_input: fed.Inputs) -> list[LayerInfo]:
     refuse_wrapped(model)
     calls: Counter[str] = Counter()
     seen: list[tuple[str, nn.Module, int, Any]] = []
-    batch = len(example_input)
+    batch = fed.rows(example_input)
 
     def observer(name: str) -> Callable[[nn.Module, Any, Any], None]:
         def observe(module: nn.Module, inputs: Any, output: Any) -> None:
@@ -220,7 +221,7 @@ def _trace(model: nn.Module, example_input: Tensor) -> list[LayerInfo]:
         try:
             for name, module in modules:
                 handles.append(module.register_forward_hook(observer(name)))
-            model(example_input)
+            fed.call(model, example_input)
         finally:
             for handle in handles:
                 handle.remove()

@@ -24,7 +24,8 @@ from toposcope.activations.weights import load_weights
 from toposcope.errors import MissingExtraError, SpecError
 from toposcope.types import near_matches
 
-Preprocess = Callable[[NDArray[Any]], Tensor]
+Preprocess = Callable[[NDArray[Any]], Any]
+"""Raw batch -> a tensor, or a mapping of named tensors such as a tokenizer returns."""
 PREFIXES = ("py:", "timm:", "torchvision:")
 
 
@@ -37,8 +38,8 @@ class LoadedModel:
     model
         The network, on the CPU.
     preprocess
-        Function from a batch exactly as the data gives it, such as (n, height, width, 3) uint8,
-        to the tensor the model takes.
+        Function from a batch exactly as the data gives it, such as (n, height, width, 3) uint8 or
+        (n,) strings, to the tensor the model takes, or to the dict of its keyword arguments.
     name
         Short name for tables and reports.
     provenance

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from toposcope.activations.feed import Feed
 from toposcope.activations.hooks import undisturbed
+from toposcope.activations.inputs import Inputs, mask_of, told
 from toposcope.activations.layers import LayerInfo, list_layers, select_layers
 from toposcope.activations.models import LoadedModel
-from toposcope.activations.pools import PoolPlan, plan_pool
+from toposcope.activations.pools import PoolPlan, TokenAxis, plan_pool
 from toposcope.activations.volumes import FIRST, channels_of
 from toposcope.errors import UsageError
 
@@ -32,7 +33,7 @@ BATCH_BYTES = 1 << 30
 PROBE_ROWS = 3
 THUMBNAIL_SIDE = 48
 THUMBNAIL_SAMPLES = 20_000
-PREDICTION, THUMBNAIL = "@prediction", "@thumbnail"
+PREDICTION, THUMBNAIL, TOKEN_MASK = "@prediction", "@thumbnail", "@mask"
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ def make_plan(
     model = feed.loaded.model
     rows = select_layers(model, probe(feed.loaded, inputs), layers)
     has_cls = _has_class_token(model)
+    tokens = _token_axis(feed, inputs, pool)
     # Other pools do not care, so that a layer nobody can read does not stop them.
     maps = channels_of(model, rows, channels) if pool in ("auto", "gap", "volume") else {}
     pools = {
@@ -102,12 +104,15 @@ def make_plan(
             seed=seed,
             has_cls=has_cls,
             channels=maps.get(row.address, FIRST),
+            tokens=tokens,
         )
         for row in rows
     }
     entries: dict[str, dict[str, Any]] = {
         address: {"shape": list(plan.shape), "dtype": dtype} for address, plan in pools.items()
     }
+    if tokens is not None and pool == "tokens":
+        entries[TOKEN_MASK] = {"shape": [tokens.longest], "dtype": "uint8"}
     with undisturbed(model):
         logits = logits_of(feed.forward(inputs))
     if feed.samples.labels is not None:
@@ -121,7 +126,16 @@ def make_plan(
     return Plan(rows, pools, entries, chunk_rows(entries, feed.batch_size))
 
 
-def probe(loaded: LoadedModel, inputs: Tensor) -> list[LayerInfo]:
+def _token_axis(feed: Feed, inputs: Inputs, pool: str) -> TokenAxis | None:
+    """Where the input has a mask: tokens of this batch, and of the longest sample of the RUN."""
+    mask = mask_of(inputs)
+    if mask is None:
+        return None
+    # Only the pool that keeps every token has to know; it costs a pass of the tokenizer.
+    return TokenAxis(mask.shape[1], feed.longest() if pool == "tokens" else mask.shape[1])
+
+
+def probe(loaded: LoadedModel, inputs: Inputs) -> list[LayerInfo]:
     """Every module call for a few samples; what the model cannot run is refused here, early."""
     try:
         return list_layers(loaded.model, inputs)
@@ -131,7 +145,7 @@ def probe(loaded: LoadedModel, inputs: Tensor) -> list[LayerInfo]:
         how = loaded.provenance.get("preprocess")
         msg = (
             f"capture(): the model {loaded.name!r} cannot run on this data. It was fed "
-            f"{inputs.dtype} of shape {tuple(inputs.shape)} (preprocessing: {how}) and raised "
+            f"{told(inputs)} (preprocessing: {how}) and raised "
             f"{type(error).__name__}: {str(error).splitlines()[0]}. Put a function "
             "preprocess(batch) beside the factory that turns the raw batch into what the model "
             "takes."

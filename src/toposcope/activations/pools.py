@@ -1,7 +1,8 @@
 """What is kept of one layer's output: a vector per sample, or all of it.
 
 A pool is planned once per layer from the shape of its output, and recorded by name with the RUN.
-Tokens come before width (tokens, width); where the channels of maps are is decided in volumes.py.
+Tokens come before width (tokens, width). How tokens are pooled is in tokenpools.py, where the
+channels of maps are in volumes.py, random projections in projection.py.
 """
 
 from __future__ import annotations
@@ -10,19 +11,34 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from toposcope.activations import tokenpools
+from toposcope.activations.projection import SignMatrix
 from toposcope.activations.volumes import FIRST, Channels, keep_volume
 from toposcope.errors import UsageError
 
-POOLS = ("auto", "flatten", "gap", "volume", "cls", "mean_token", "project:K")
-BLOCK = 16384
-"""Input features multiplied at once by a projection; part of its definition (summation order)."""
-CACHED_ENTRIES = 1 << 26
-"""Projection matrices up to this size (256 MiB as float32) stay expanded between batches."""
+TOKEN_POOLS = ("cls", "mean_token", "last_token", "max_token", "tokens")
+POOLS = ("auto", "flatten", "gap", "volume", *TOKEN_POOLS, "project:K")
+
+Apply = Callable[[Tensor, Tensor | None], Tensor]
+"""(outputs (batch, ...), mask of real tokens (batch, tokens) or None) -> (batch, *shape)."""
+
+
+@dataclass(frozen=True)
+class TokenAxis:
+    """The token axis of a model whose input has a mask.
+
+    Parameters
+    ----------
+    probed
+        Tokens per sample in the batch that the shapes come from, pads included.
+    longest
+        Real tokens of the longest sample of the RUN.
+    """
+
+    probed: int
+    longest: int
 
 
 @dataclass(frozen=True)
@@ -38,13 +54,14 @@ class PoolPlan:
     law
         What was done, in words, with everything needed to do it again.
     apply
-        Function (batch, ...) -> (batch, *shape).
+        Function (outputs, mask) -> (batch, *shape); the mask (batch, tokens) is True for real
+        tokens, or None where the model's input has none.
     """
 
     name: str
     shape: tuple[int, ...]
     law: str
-    apply: Callable[[Tensor], Tensor] = field(repr=False, compare=False)
+    apply: Apply = field(repr=False, compare=False)
 
 
 def plan_pool(
@@ -55,6 +72,7 @@ def plan_pool(
     seed: int = 0,
     has_cls: bool = False,
     channels: Channels = FIRST,
+    tokens: TokenAxis | None = None,
 ) -> PoolPlan:
     """Decide what to keep of a layer with this output shape.
 
@@ -62,10 +80,12 @@ def plan_pool(
     ----------
     pool
         "flatten": all values. "gap": mean over the spatial axes of (C, H, W); a vector stays as it
-        is. "volume": (C, H, W) whole, for cubical analysis and clouds of positions. "cls": token 0
-        of (tokens, width). "mean_token": mean over all tokens, the class token included.
+        is. "volume": (C, H, W) whole, for cubical analysis and clouds of positions. For (tokens,
+        width), where pads never count: "cls" (the first token), "last_token", "mean_token" (over
+        all tokens, the class token included), "max_token", and "tokens", which keeps them all.
         "project:K": random projection of all values to K numbers. "auto": gap for (C, H, W), cls
-        or mean_token for (tokens, width), flatten for vectors.
+        or mean_token for (tokens, width), flatten for vectors. Every token pool but "tokens" keeps
+        a vector as it is when the input has a mask (a head after the pooling).
     shape
         Output shape per sample, without the batch.
     address
@@ -76,6 +96,8 @@ def plan_pool(
         Whether the model has a class token: decides "auto" for (tokens, width).
     channels
         Where the channels of a layer with maps are, for "gap" and "volume".
+    tokens
+        The token axis where the model's input has a mask, else None.
 
     Returns
     -------
@@ -92,17 +114,22 @@ def plan_pool(
     (16,)
     >>> plan_pool("auto", (65, 96), address="blocks.0", has_cls=True).name
     'cls'
+    >>> plan_pool("tokens", (9, 64), address="h.0", tokens=TokenAxis(9, 31)).shape
+    (31, 64)
     """
     name = _auto(shape, has_cls) if pool == "auto" else pool
     width = math.prod(shape)
-    if name == "flatten":
-        return PoolPlan(name, (width,), "all values, flattened", lambda x: x.flatten(1))
+    if tokens is not None and len(shape) > 1:
+        _check_token_axis(name, shape, tokens, address)
+    if name == "flatten" or (name in TOKEN_POOLS[:-1] and tokens is not None and len(shape) == 1):
+        return PoolPlan("flatten", (width,), "all values, flattened", lambda x, mask: x.flatten(1))
     if name == "gap" and len(shape) != 2:
         return _gap(shape, channels)
     if name == "volume":
-        return PoolPlan(name, *keep_volume(shape, channels, address=address))
-    if name in ("cls", "mean_token") and len(shape) == 2:
-        return _tokens(name, shape)
+        kept, law, whole = keep_volume(shape, channels, address=address)
+        return PoolPlan(name, kept, law, lambda x, mask: whole(x))
+    if name in TOKEN_POOLS and len(shape) == 2:
+        return _tokens(name, shape, tokens)
     if name.startswith("project:"):
         return _project(name, width, address=address, seed=seed)
     raise UsageError(_refusal(name, shape, address))
@@ -114,20 +141,55 @@ def _auto(shape: tuple[int, ...], has_cls: bool) -> str:
     return "gap" if len(shape) > 2 else "flatten"
 
 
+def _check_token_axis(name: str, shape: tuple[int, ...], tokens: TokenAxis, address: str) -> None:
+    """Refuse what would let pads in, or would have another shape in the next batch."""
+    if len(shape) == 2 and shape[0] == tokens.probed:
+        if name in TOKEN_POOLS:
+            return
+        why = f"pool {name!r} would count its pad tokens"
+    else:
+        why = (
+            f"its axis of {shape[0]} is not the token axis: the mask of the input covers "
+            f"{tokens.probed} tokens"
+        )
+    msg = (
+        f"layer {address!r} gives {shape} per sample of padded text, and {why}. Use pool "
+        f"{', '.join(map(repr, TOKEN_POOLS))} on layers of shape (tokens, width)."
+    )
+    raise UsageError(msg)
+
+
 def _gap(shape: tuple[int, ...], channels: Channels) -> PoolPlan:
     if len(shape) < 2:
-        return PoolPlan("gap", (math.prod(shape),), "a vector, kept whole", lambda x: x.flatten(1))
+        law = "a vector, kept whole"
+        return PoolPlan("gap", (math.prod(shape),), law, lambda x, mask: x.flatten(1))
     law = f"mean over the {len(shape) - 1} spatial axes of {shape}, {channels.why}"
     if channels.axis == "last":
-        return PoolPlan("gap", shape[-1:], law, lambda x: x.flatten(1, -2).mean(dim=1))
+        return PoolPlan("gap", shape[-1:], law, lambda x, mask: x.flatten(1, -2).mean(dim=1))
     # One flattened axis: measured a fifth faster than a mean over several.
-    return PoolPlan("gap", shape[:1], law, lambda x: x.flatten(2).mean(dim=2))
+    return PoolPlan("gap", shape[:1], law, lambda x, mask: x.flatten(2).mean(dim=2))
 
 
-def _tokens(name: str, shape: tuple[int, ...]) -> PoolPlan:
-    if name == "cls":
-        return PoolPlan(name, shape[1:], f"token 0 of {shape[0]}", lambda x: x[:, 0])
-    return PoolPlan(name, shape[1:], f"mean over all {shape[0]} tokens", lambda x: x.mean(dim=1))
+def _tokens(name: str, shape: tuple[int, ...], tokens: TokenAxis | None) -> PoolPlan:
+    which = f"{shape[0]}" if tokens is None else "real"
+    if name == "tokens":
+        length = shape[0] if tokens is None else tokens.longest
+        law = f"all {which} tokens in their order" + (
+            "" if tokens is None else f", then zeros up to {length}: see @mask"
+        )
+
+        def keep(outputs: Tensor, mask: Tensor | None) -> Tensor:
+            return tokenpools.all_tokens(outputs, mask, length=length)
+
+        return PoolPlan(name, (length, shape[1]), law, keep)
+    laws: dict[str, tuple[str, Apply]] = {
+        "cls": (f"the first of the {which} tokens", tokenpools.first_token),
+        "last_token": (f"the last of the {which} tokens", tokenpools.last_token),
+        "mean_token": (f"mean over all {which} tokens", tokenpools.mean_token),
+        "max_token": (f"maximum over all {which} tokens", tokenpools.max_token),
+    }
+    law, apply = laws[name]
+    return PoolPlan(name, shape[1:], law, apply)
 
 
 def _refusal(name: str, shape: tuple[int, ...], address: str) -> str:
@@ -155,62 +217,4 @@ def _project(name: str, width: int, *, address: str, seed: int) -> PoolPlan:
         raise UsageError(msg)
     matrix = SignMatrix(width, k, seed)
     law = f"{width} -> {k} by random signs / sqrt({k}) (Achlioptas 2003), Philox seed {seed}"
-    return PoolPlan(name, (k,), law, matrix.apply)
-
-
-class SignMatrix:
-    """Random projection (d -> k) by a matrix of signs divided by sqrt(k).
-
-    Squared distances are kept in expectation, with relative standard deviation below sqrt(2/k):
-    the same guarantee as Gaussian entries, at one bit per entry. The matrix is drawn in blocks of
-    input features and expanded to float32 one block at a time when it is large, so that no
-    d x k matrix of floats is ever needed.
-
-    Parameters
-    ----------
-    d, k
-        Numbers of input features and of output features.
-    seed
-        Seed; (seed, d, k) determine the matrix.
-
-    References
-    ----------
-    Achlioptas, Database-friendly random projections, J. Comput. Syst. Sci. 66, 2003.
-    """
-
-    def __init__(self, d: int, k: int, seed: int) -> None:
-        self._d, self._k, self._seed = d, k, seed
-        self._bits: list[NDArray[np.uint8]] = []
-        self._expanded: list[Tensor] = []
-
-    def apply(self, outputs: Tensor) -> Tensor:
-        """(batch, ...) -> (batch, k) float32."""
-        flat = outputs.flatten(1).float()
-        total = flat.new_zeros(len(flat), self._k)
-        for index, start in enumerate(range(0, self._d, BLOCK)):
-            total += flat[:, start : start + BLOCK] @ self._block(index, flat.device)
-        return total
-
-    def _block(self, index: int, device: torch.device) -> Tensor:
-        if self._expanded:
-            return self._expanded[index].to(device)
-        if not self._bits:
-            self._draw()
-        if self._d * self._k <= CACHED_ENTRIES:
-            self._expanded = [self._expand(i).to(device) for i in range(len(self._bits))]
-            return self._expanded[index]
-        return self._expand(index).to(device)
-
-    def _draw(self) -> None:
-        for index, start in enumerate(range(0, self._d, BLOCK)):
-            rows = min(BLOCK, self._d - start)
-            stream = np.random.SeedSequence(self._seed, spawn_key=(self._d, self._k, index))
-            generator = np.random.Generator(np.random.Philox(stream))
-            self._bits.append(np.frombuffer(generator.bytes(-(-rows * self._k // 8)), np.uint8))
-
-    def _expand(self, index: int) -> Tensor:
-        rows = min(BLOCK, self._d - index * BLOCK)
-        bits = np.unpackbits(self._bits[index], count=rows * self._k)
-        # The tiny matrix of two values looks a bit up: 0 -> -1/sqrt(k), 1 -> +1/sqrt(k).
-        values = np.array([-1.0, 1.0], np.float32) / np.float32(math.sqrt(self._k))
-        return torch.from_numpy(values[bits].reshape(rows, self._k))
+    return PoolPlan(name, (k,), law, lambda x, mask: matrix.apply(x))

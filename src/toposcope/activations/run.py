@@ -31,11 +31,13 @@ from toposcope.activations.models import LoadedModel, load_model
 from toposcope.activations.plan import (
     PREDICTION,
     THUMBNAIL,
+    TOKEN_MASK,
     Plan,
     logits_of,
     make_plan,
     make_spec,
 )
+from toposcope.activations.tokenpools import real_first
 from toposcope.activations.twins import random_twin
 from toposcope.errors import UsageError
 from toposcope.progress import Progress, Task, ensure
@@ -85,7 +87,8 @@ def capture(
     layers
         "blocks", "all", "type:Conv2d", or globs: see `select_layers`.
     pool
-        "auto", "flatten", "gap", "volume", "cls", "mean_token" or "project:K": see `plan_pool`.
+        "auto", "flatten", "gap", "volume", "cls", "mean_token", "last_token", "max_token",
+        "tokens" or "project:K": see `plan_pool`.
     n, per_class
         Number of samples in all, or of each class; None takes all of them.
     store
@@ -246,7 +249,7 @@ def _fill(
     with (
         progress.task(f"capture {feed.loaded.name}", feed.n) as task,
         _Writer(run, feed) as writer,
-        record(feed.loaded.model, plan.addresses, _pool_of(plan)) as recorder,
+        record(feed.loaded.model, plan.addresses, _pool_of(feed, plan)) as recorder,
     ):
         for index, start, stop in run.chunks:
             if missing[index]:
@@ -266,7 +269,7 @@ def _in_memory(feed: Feed, plan: Plan, spec: dict[str, Any], progress: Progress)
     began = time.perf_counter()
     with (
         progress.task(f"capture {feed.loaded.name}", feed.n) as task,
-        record(feed.loaded.model, plan.addresses, _pool_of(plan)) as recorder,
+        record(feed.loaded.model, plan.addresses, _pool_of(feed, plan)) as recorder,
     ):
         chunk = _compute(feed, plan, recorder, 0, feed.n, task)
         feed.clock.hooks = recorder.seconds
@@ -283,12 +286,12 @@ def _in_memory(feed: Feed, plan: Plan, spec: dict[str, Any], progress: Progress)
     return replace(acts, attrs={**spec, **_summary(feed, top1, _nonfinite(plan, chunk))})
 
 
-def _pool_of(plan: Plan) -> Any:
+def _pool_of(feed: Feed, plan: Plan) -> Any:
     """The pooling function for `record`: each layer's own pool, in the stored type."""
     types = {address: getattr(torch, plan.layers[address]["dtype"]) for address in plan.addresses}
 
     def pool(address: str, output: Tensor) -> Tensor:
-        return plan.pools[address].apply(output).to(types[address])
+        return plan.pools[address].apply(output, feed.mask).to(types[address])
 
     return pool
 
@@ -313,6 +316,10 @@ def _compute(
             logits = logits_of(output)
             assert logits is not None, "the probe gave logits"
             chunk[PREDICTION][rows] = logits.argmax(dim=1).cpu().numpy()
+        if TOKEN_MASK in chunk:
+            assert feed.mask is not None, "the probe gave a mask"
+            length = chunk[TOKEN_MASK].shape[1]
+            chunk[TOKEN_MASK][rows] = real_first(feed.mask, length=length).cpu().numpy()
         shape = plan.thumbnail_shape()
         if shape is not None:
             chunk[THUMBNAIL][rows] = thumbnails_of(raw, shape)

@@ -83,7 +83,7 @@ def _layer_table(table: Sequence[Any]) -> str:
     "--pool",
     default="auto",
     show_default=True,
-    help="auto, flatten, gap, volume, cls, mean_token, or project:K.",
+    help="auto, flatten, gap, volume, cls, mean_token, last_token, max_token, tokens, project:K.",
 )
 @click.option(
     "--channels",

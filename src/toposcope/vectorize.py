@@ -1,4 +1,4 @@
-"""Diagrams as vectors: silhouettes, persistence images, mean landscapes and their products.
+"""Diagrams as vectors: silhouettes and persistence images; landscapes have a file of their own.
 
 Array functions on (n, 2) pairs, in the conventions of `summaries`: Bubenik's scale of tents,
 `cutoff` ends essential classes, an empty diagram gives zeros. Vectors of several diagrams can be
@@ -8,14 +8,15 @@ compared only on the same grid, so grids and ranges are always passed.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
-from toposcope.homology.landscapes import corners, inner_product
-from toposcope.summaries import by_birth, ended, landscape
+from toposcope.landscapes import landscape_gram, mean_landscape
+from toposcope.summaries import by_birth, ended
+
+__all__ = ["landscape_gram", "mean_landscape", "persistence_image", "silhouette"]
 
 Array = NDArray[np.float64]
 
@@ -151,78 +152,6 @@ def persistence_image(
     heights = _pixel_mass(lengths, length_range, resolution[1], bandwidth)
     result: Array = (heights * lengths**power) @ births.T
     return result
-
-
-def mean_landscape(
-    diagrams: Sequence[ArrayLike], levels: int, grid: ArrayLike, *, cutoff: float | None = None
-) -> Array:
-    """Pointwise mean of persistence landscapes; levels that a diagram lacks count as zero.
-
-    Parameters
-    ----------
-    diagrams
-        At least one (n_i, 2) array of births and deaths.
-    levels, grid, cutoff
-        As in `summaries.landscape`.
-
-    Returns
-    -------
-    (levels, m) values in filtration units, exact at the grid points. It is the landscape of no
-    diagram in general; its norms and distances follow from `landscape_gram`.
-
-    Examples
-    --------
-    >>> mean_landscape([[[0.0, 2.0]], [[0.0, 4.0]], np.empty((0, 2))], 1, [1.0, 2.0, 3.0])
-    array([[0.66666667, 0.66666667, 0.33333333]])
-
-    References
-    ----------
-    Bubenik, Statistical topological data analysis using persistence landscapes, JMLR 2015.
-    """
-    if not len(diagrams):
-        msg = "mean_landscape(): at least one diagram is needed; got an empty list."
-        raise UsageError(msg)
-    total = landscape(diagrams[0], levels, grid, cutoff=cutoff)
-    for pairs in diagrams[1:]:
-        total += landscape(pairs, levels, grid, cutoff=cutoff)
-    total /= len(diagrams)
-    return total
-
-
-def landscape_gram(diagrams: Sequence[ArrayLike], *, cutoff: float | None = None) -> Array:
-    """Matrix of `summaries.landscape_inner` between all diagrams: exact, all levels, no grid.
-
-    Everything linear follows from it: with G the result, the L2 norm of the mean landscape is
-    sqrt(G.mean()), and that of the difference of the means of two groups sqrt(w @ G @ w) with
-    weights 1 / |A| on the one group and -1 / |B| on the other. The landscape kernel of Wheeler et
-    al. is the sum of such matrices over layers and degrees.
-
-    Parameters
-    ----------
-    diagrams
-        m arrays (n_i, 2) of births and deaths.
-    cutoff
-        Filtration value at which essential classes end.
-
-    Returns
-    -------
-    (m, m) symmetric, units of filtration ** 3.
-
-    Examples
-    --------
-    >>> G = landscape_gram([[[0.0, 2.0]], [[0.0, 2.0]], [[5.0, 6.0]]])
-    >>> G.round(6)
-    array([[0.666667, 0.666667, 0.      ],
-           [0.666667, 0.666667, 0.      ],
-           [0.      , 0.      , 0.083333]])
-    """
-    call = "landscape_gram()"
-    found = [corners(by_birth(ended(pairs, cutoff, call=call))) for pairs in diagrams]
-    gram = np.zeros((len(found), len(found)))
-    for i, left in enumerate(found):
-        for j in range(i + 1):
-            gram[i, j] = gram[j, i] = inner_product(*left, *found[j])
-    return gram
 
 
 def _pixel_mass(centers: Array, edges: tuple[float, float], pixels: int, bandwidth: float) -> Array:

@@ -2,11 +2,13 @@
 
 Two questions, two answers. Is there a difference at any depth? A sign-flip test of the largest t
 over all layers, corrected for looking at all of them. From where on? The depth of the step that
-describes the mean difference best: 0 before it, one level from it on. The interval holds every
-depth at which such a step cannot be told to be worse than the best one; it assumes neither that the
-truth is a step nor that layers are independent.
+describes the mean difference best: 0 before it, one level from it on; a slow rise has its best step
+about half-way up. The interval is a bootstrap over units. It assumes neither that the truth is a
+step nor that layers are independent.
 
-"The first layer that is significant" is not used as the answer: it moves deeper with fewer units.
+Two other answers were tried by simulation and left. The first layer that is significant moves
+deeper with fewer units. The set of all steps that a sign-flip test cannot tell from the best one
+covers in 99 % instead of 95 % of cases and is about twice as wide.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from toposcope.stats.units import (
     count_units,
     finite,
     refuse_overlap,
+    rejects,
     target_of,
 )
 
@@ -48,6 +51,9 @@ class ChangePoint:
         Mean difference over the layers from `depth` on; NaN when none was found.
     adjusted
         (layers,) p-value of each layer, corrected for all layers.
+    differing_before, differing_after, layers_after
+        Layers before `depth`, and from it on, that differ on their own (adjusted <= 1 - level), and
+        how many there are from it on. 0 when none was found.
     n, n_layers
         Units and layers.
     level
@@ -66,6 +72,9 @@ class ChangePoint:
     pvalue: float
     size: float
     adjusted: NDArray[np.float64]
+    differing_before: int
+    differing_after: int
+    layers_after: int
     n: int
     n_layers: int
     level: float
@@ -94,8 +103,11 @@ class ChangePoint:
         )
         if np.isfinite(self.depth):
             place = f"{self.depth:.2f} [{self.low:.2f}, {self.high:.2f}]"
-            return f"differs from depth {place} on ({tested})"
-        if self.smallest_p > 1 - self.level:
+            alone = f"{self.differing_after} of the {self.layers_after} layers from there on"
+            if self.differing_before:
+                alone += f", and {self.differing_before} before,"
+            return f"differs from depth {place} on; {alone} differ on their own ({tested})"
+        if not rejects(self.smallest_p, self.level):
             return (
                 f"undecidable: {count_units(self.n, self.unit)} cannot give p below "
                 f"{self.smallest_p:.2g} ({tested})"
@@ -139,8 +151,11 @@ def change_point(
 
     Notes
     -----
-    A curve that grows slowly has no one onset: the best step then lies about where the difference
-    has reached half of its later level, and `adjusted` shows which layers differ before it.
+    A curve that grows slowly has no one onset, and one that fades again no "from there on": see
+    `differing_before` and `differing_after`. Differences that change sign over depth cancel in a
+    step; their layers are in `adjusted`. Bootstrap deviations are widened by
+    sqrt(n / (n - 1)) t / z, the quantiles of Student's t and of the normal distribution, since few
+    units understate their own spread. Coverage is in docs/statistics.md.
 
     Examples
     --------
@@ -152,8 +167,7 @@ def change_point(
 
     References
     ----------
-    Hansen, Lunde & Nason, The model confidence set, 2011; Westfall & Young, Resampling-based
-    multiple testing, 1993 (largest t).
+    Westfall & Young, Resampling-based multiple testing, 1993 (largest t).
     """
     call = "change_point()"
     refuse_overlap(call, overlap)
@@ -173,15 +187,19 @@ def change_point(
     if n < 2:
         msg = f"{call}: one unit has no spread; pass values of two or more units (units, layers)."
         raise UsageError(msg)
-    moves = sign_flips(n, n_resamples, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    moves = sign_flips(n, n_resamples, rng)
     signs = np.concatenate(list(moves.blocks))
     adjusted = _adjusted(y, signs, alternative, moves.exact)
     p = float(adjusted.min())
     place = low = high = size = np.nan
-    if p <= 1 - level:
-        best, kept = _steps(y, signs, alternative, moves.exact, 1 - level)
-        place, low, high = float(x[best]), float(x[kept].min()), float(x[kept].max())
+    before = after = count = 0
+    if rejects(p, level):
+        best, first, last = _best_step(y, alternative, level, n_resamples, rng)
+        place, low, high = float(x[best]), float(x[first]), float(x[last])
         size = float(y[:, best:].mean())
+        alone = adjusted <= 1 - level + 1e-12
+        before, after, count = int(alone[:best].sum()), int(alone[best:].sum()), layers - best
     return ChangePoint(
         place,
         low,
@@ -189,6 +207,9 @@ def change_point(
         p,
         size,
         adjusted,
+        before,
+        after,
+        count,
         n,
         layers,
         level,
@@ -214,29 +235,29 @@ def _adjusted(
     return np.array([tail_share(t, largest, exact=exact, tolerance=TIES) for t in observed])
 
 
-def _steps(
-    y: NDArray[np.float64], signs: NDArray, alternative: str, exact: bool, alpha: float
-) -> tuple[int, NDArray[np.intp]]:
-    """First layer of the best step, and of all steps that are not worse beyond chance.
+def _best_step(
+    y: NDArray[np.float64],
+    alternative: str,
+    level: float,
+    n_resamples: int,
+    rng: np.random.Generator,
+) -> tuple[int, int, int]:
+    """First layer of the best step, and the ends of its interval, as layer numbers.
 
     The sum of squares that a step from layer c on explains is the square of the mean over units of
-    g_c = (sum of the values from c on) / sqrt(number of layers from c on). Finding the best step is
-    thus finding the largest of several means, and c is kept unless some other one exceeds it.
+    g_c = (sum of the values from c on) / sqrt(number of layers from c on): the best step is the
+    largest of these means, and resampling units resamples the means.
     """
-    layers = y.shape[1]
+    from scipy.special import ndtri, stdtrit
+
+    n, layers = y.shape
     g = np.cumsum(y[:, ::-1], axis=1)[:, ::-1] / np.sqrt(np.arange(layers, 0, -1))
     means = g.mean(axis=0)
     if alternative == "less" or (alternative == "two-sided" and -means.min() > means.max()):
         g, means = -g, -means
-    best = int(np.argmax(means))
-    sums = signs @ g
-    kept = []
-    for c in range(layers):
-        ahead = g - g[:, [c]]
-        root = np.sqrt((ahead**2).sum(axis=0))
-        root[root == 0] = np.inf
-        observed = float((ahead.sum(axis=0) / root).max())
-        null = ((sums - sums[:, [c]]) / root).max(axis=1)
-        if c == best or tail_share(observed, null, exact=exact, tolerance=TIES) > alpha:
-            kept.append(c)
-    return best, np.array(kept)
+    tail = 0.5 + level / 2
+    wider = np.sqrt(n / (n - 1)) * float(stdtrit(n - 1, tail) / ndtri(tail))
+    weights = rng.multinomial(n, np.full(n, 1.0 / n), size=n_resamples) / n
+    resampled = means + wider * (weights @ g - means)
+    first, last = np.quantile(resampled.argmax(axis=1), [1.0 - tail, tail], method="inverted_cdf")
+    return int(np.argmax(means)), int(first), int(last)

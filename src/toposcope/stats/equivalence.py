@@ -8,7 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from toposcope.errors import UsageError
-from toposcope.stats.units import check_level, count_units, finite, refuse_overlap, target_of
+from toposcope.stats.units import (
+    check_level,
+    count_units,
+    finite,
+    refuse_overlap,
+    rejects,
+    target_of,
+)
 
 EQUIVALENT, DIFFERENT, BOTH, UNDECIDED = "equivalent", "different", "both", "undecided"
 CONSTANT = "constant"
@@ -133,7 +140,7 @@ def tost(
     p = float(stdtr(n - 1, (abs(mean) - margin) / error))
     p_difference = float(2 * stdtr(n - 1, -abs(mean) / error))
     half = float(stdtrit(n - 1, level)) * error
-    small, there = p <= 1 - level, p_difference <= 1 - level
+    small, there = rejects(p, level), rejects(p_difference, level)
     verdict = (BOTH if there else EQUIVALENT) if small else (DIFFERENT if there else UNDECIDED)
     return Equivalence(
         mean, mean - half, mean + half, margin, p, p_difference, verdict, n, level, unit

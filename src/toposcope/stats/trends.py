@@ -17,6 +17,7 @@ from toposcope.stats.units import (
     count_units,
     finite,
     refuse_overlap,
+    rejects,
     target_of,
 )
 
@@ -156,7 +157,7 @@ def trend(
         null = np.abs(moves.null(lambda flips: flips @ tau / n))
         p = tail_share(abs(mean_tau), null, exact=moves.exact, tolerance=ROUNDING)
     direction = "undecided"
-    if p <= 1 - level:
+    if rejects(p, level):
         direction = "rising" if mean_tau > 0 else "falling"
     reversals = int((np.sign(mean_tau) * np.diff(y.mean(axis=0)) < 0).sum())
     return Trend(

@@ -73,6 +73,11 @@ def check_level(call: str, level: float) -> None:
         raise UsageError(msg)
 
 
+def rejects(p: float, level: float) -> bool:
+    """Whether p is at most 1 - level, rounding of 1 - level aside; False for NaN."""
+    return p <= 1.0 - level + 1e-12
+
+
 def check_resamples(call: str, n_resamples: int) -> None:
     """Refuse a number of resamples that cannot carry a p-value or an interval."""
     if n_resamples < 99:

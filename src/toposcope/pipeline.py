@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from toposcope import homology, results
+from toposcope import homology, results, volumes
 from toposcope.errors import StoreError, UsageError
 from toposcope.filtrations import describe_complex
 from toposcope.measure import measure
@@ -46,18 +46,23 @@ def analyze(
     complex: str = Design.complex,
     homology_dimensions: Sequence[int] = Design.homology_dimensions,
     points: int = Design.points,
-    replicates: int = Design.replicates,
-    normalize: str = Design.normalize,
+    replicates: int | None = Design.replicates,
+    normalize: str | None = Design.normalize,
     metric: str = Design.metric,
     per_class: bool = Design.per_class,
     overlapping: bool = Design.overlapping,
-    null: str | Sequence[str] = Design.null,
+    null: str | Sequence[str] | None = Design.null,
     max_edge_length: float = Design.max_edge_length,
     coeff: int = Design.coeff,
     seed: int = Design.seed,
     neighbors: int | None = Design.neighbors,
     weighted: bool | None = Design.weighted,
     quantile: float | None = Design.quantile,
+    thresholds: Sequence[float] | None = Design.thresholds,
+    construction: str | None = Design.construction,
+    superlevel: bool | None = Design.superlevel,
+    maps: bool | None = Design.maps,
+    diagrams: bool | None = Design.diagrams,
     level: float = 0.95,
     jobs: int | None = None,
     progress: Progress | None = None,
@@ -70,16 +75,20 @@ def analyze(
         A RUN folder, an `ActivationSet` opened from one, or one made by `from_arrays`.
     complex
         What is filtered, one point per sample: "rips" (the metric as it is), "geodesic" (along the
-        graph of nearest neighbors) or "local" (the outer shell collapsed to a point).
+        graph of nearest neighbors) or "local" (the outer shell collapsed to a point). Or "cubical":
+        the (C, H, W) volume of each image, by its own values; see `thresholds`.
     homology_dimensions
         Degrees of homology.
     points, replicates, normalize, per_class, overlapping, seed
-        As in `clouds`: `replicates` disjoint draws of `points` samples each.
+        As in `clouds`: `replicates` (8) disjoint draws of `points` samples each. For "cubical" a
+        replicate is one image (100 of them) and `normalize` is "none" (default: thresholds in the
+        units of the activations) or "rms" (in units of the layer's root mean square).
     metric
         "euclidean", "cosine" or "correlation".
     null
         Null clouds measured beside each cloud: some of `nulls.NULLS`, as a sequence or separated
-        by commas, or "none". "random_init" needs a capture with `twin=True`.
+        by commas, or "none"; default "gaussian", for "cubical" none. "random_init" needs a capture
+        with `twin=True`.
     max_edge_length
         Largest edge of the filtration, in normalized units.
     coeff
@@ -90,6 +99,10 @@ def analyze(
         added.
     quantile
         For "local": share of the points inside the ball (0.5).
+    thresholds, construction, superlevel, maps, diagrams
+        For "cubical": where Betti numbers are taken (0, 0.25, ..., 1.75), "V" or "T", superlevel
+        sets instead of sublevel sets, each channel's map by itself instead of the volume, and
+        whether persistence diagrams in `homology_dimensions` are kept too.
     level
         Coverage of the intervals.
     jobs
@@ -126,6 +139,11 @@ def analyze(
         neighbors=neighbors,
         weighted=weighted,
         quantile=quantile,
+        thresholds=thresholds,
+        construction=construction,
+        superlevel=superlevel,
+        maps=maps,
+        diagrams=diagrams,
     )
     if not 0.0 < level < 1.0:
         msg = f"analyze(level={level}): needed is a coverage between 0 and 1, e.g. 0.95."
@@ -164,8 +182,9 @@ def run_plan(
         put_json(plan.folder / "spec.json", {**plan.spec, "level": level, "versions": versions()})
         if plan.done < len(plan.tasks):
             # Kernels are compiled here, once, so that workers find them in the cache.
-            homology.warm_up()
-        run_tasks(measure, plan.tasks, ledger=ledger, jobs=jobs, progress=progress)
+            (volumes if plan.spec["complex"] == "cubical" else homology).warm_up()
+        body = volumes.measure_volumes if plan.spec["complex"] == "cubical" else measure
+        run_tasks(body, plan.tasks, ledger=ledger, jobs=jobs, progress=progress)
         entries = [(task, ledger.entry(task.key)) for task in plan.tasks]
         parts = [
             (plan.folder / "parts" / f"{task.key}.parquet", entry["part"])
@@ -215,7 +234,7 @@ def load_analysis(path: Path | str, analysis: str | None = None) -> Analysis:
         "versions": {**activations.attrs.get("versions", {}), **spec["versions"]},
         "conventions": {
             "filtration": describe_complex(spec["complex"], spec["filtration"]),
-            **CONVENTIONS,
+            **(CONVENTIONS if spec["complex"] != "cubical" else volumes.CONVENTIONS),
             **{f"null {name}": NULLS[name] for name in parse_nulls(spec["null"])},
         },
         "class_names": list(activations.class_names),
@@ -238,10 +257,14 @@ def analyze_command(run: Path | str, spec: Mapping[str, Any]) -> str:
     words += ["--complex", spec["complex"]]
     for name, value in spec["filtration"].items():
         flags = {True: [f"--{name}"], False: []}
-        words += flags[value] if isinstance(value, bool) else [f"--{name}", str(value)]
+        if isinstance(value, list):
+            words += [f"--{name}", ",".join(f"{one:.12g}" for one in value)]
+        else:
+            words += flags[value] if isinstance(value, bool) else [f"--{name}", str(value)]
     words += ["--homology", ",".join(map(str, spec["homology_dimensions"]))]
-    words += ["--points", str(spec["points"]), "--replicates", str(spec["replicates"])]
-    words += ["--normalize", spec["normalize"], "--metric", spec["metric"]]
+    if spec["complex"] != "cubical":
+        words += ["--points", str(spec["points"]), "--metric", spec["metric"]]
+    words += ["--replicates", str(spec["replicates"]), "--normalize", spec["normalize"]]
     words += ["--seed", str(spec["seed"]), "--null", spec["null"], "--level", str(spec["level"])]
     words += ["--per-class"] * spec["per_class"] + ["--overlapping"] * spec["overlapping"]
     if spec["coeff"] != 2:
@@ -275,6 +298,8 @@ def _warnings(activations: ActivationSet, spec: Mapping[str, Any]) -> list[str]:
         found.append(
             "draws overlap: intervals are widened for it, and draws are no permutation units"
         )
+    if spec["complex"] == "cubical":
+        return found + volumes.reservations(spec)
     if spec["normalize"] == "none":
         found.append("activations are not normalized: the sign of depth trends follows their scale")
     if not spec["per_class"] and activations.labels is not None:

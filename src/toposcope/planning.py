@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from toposcope.errors import UsageError
-from toposcope.filtrations import complex_spec
+from toposcope.filtrations import COMPLEXES, complex_spec
 from toposcope.homology.cost import estimate_cost
 from toposcope.homology.metrics import METRICS
 from toposcope.homology.vietoris_rips import check_arguments
@@ -23,6 +23,7 @@ from toposcope.objects import content_hash
 from toposcope.pointclouds import CloudSet, clouds
 from toposcope.store import Run, open_run, twin_of
 from toposcope.tasks import Ledger, Task, task_key
+from toposcope.volumes import predict_volumes, volume_tasks
 
 SCIENCE = (
     "homology",
@@ -32,6 +33,7 @@ SCIENCE = (
     "nulls.py",
     "pointclouds.py",
     "measure.py",
+    "volumes.py",
 )
 """Sources that decide numbers; their hash is part of every task key."""
 
@@ -49,7 +51,13 @@ def code_hash() -> str:
 
 
 CLOUD_METRICS = tuple(name for name in METRICS if name != "precomputed")
-FILTRATION_PARAMETERS = ("neighbors", "weighted", "quantile")
+FILTRATION_PARAMETERS = tuple(name for own in COMPLEXES.values() for name in own)
+VOLUME_NORMALIZATIONS = ("none", "rms")
+DEFAULTS: dict[bool, dict[str, Any]] = {
+    False: {"normalize": "mean_distance", "replicates": 8, "null": "gaussian"},
+    True: {"normalize": "none", "replicates": 100, "null": "none"},
+}
+"""What None stands for: for clouds, and (True) for volumes, where a replicate is one image."""
 
 
 @dataclass(frozen=True)
@@ -62,18 +70,36 @@ class Design:
     complex: str = "rips"
     homology_dimensions: Sequence[int] = (0, 1)
     points: int = 500
-    replicates: int = 8
-    normalize: str = "mean_distance"
+    replicates: int | None = None
+    normalize: str | None = None
     metric: str = "euclidean"
     per_class: bool = False
     overlapping: bool = False
-    null: str | Sequence[str] = "gaussian"
+    null: str | Sequence[str] | None = None
     max_edge_length: float = np.inf
     coeff: int = 2
     seed: int = 0
     neighbors: int | None = None
     weighted: bool | None = None
     quantile: float | None = None
+    thresholds: Sequence[float] | None = None
+    construction: str | None = None
+    superlevel: bool | None = None
+    maps: bool | None = None
+    diagrams: bool | None = None
+
+    @property
+    def volumes(self) -> bool:
+        """Whether images' volumes are measured, not clouds of points."""
+        return self.complex == "cubical"
+
+    def resolved(self, n: int) -> Design:
+        """The design with None replaced by the default of its kind, for n samples."""
+        default = dict(DEFAULTS[self.volumes])
+        if self.volumes and not self.per_class:
+            default["replicates"] = min(default["replicates"], n)
+        given = {name: getattr(self, name) for name in default}
+        return replace(self, **{k: default[k] if v is None else v for k, v in given.items()})
 
 
 @dataclass(frozen=True)
@@ -121,31 +147,41 @@ class Plan:
 
 def plan_analysis(run_path: Path | str, design: Design) -> Plan:
     """Check a design against a RUN and lay out its tasks; computes nothing."""
-    filtration = _check(design)
     activations = open_run(run_path)
+    design = design.resolved(activations.n)
+    filtration = _check(design)
     assert activations.run is not None
+    assert design.replicates is not None and design.normalize is not None
+    assert design.null is not None, "resolved"
     run = Run.open(activations.run)
     cloud_set = clouds(
         activations,
-        points=design.points,
+        points=1 if design.volumes else design.points,
         replicates=design.replicates,
-        normalize=design.normalize,
+        normalize="none" if design.volumes else design.normalize,
         per_class=design.per_class,
         overlapping=design.overlapping,
         seed=design.seed,
     )
+    degrees = [int(k) for k in design.homology_dimensions]
+    if design.volumes and not filtration["diagrams"]:
+        # All degrees together cost what one costs: the Euler number gives the middle one.
+        degrees = [0, 1] if filtration["maps"] else [0, 1, 2]
     spec = {
         **{k: v for k, v in asdict(design).items() if k not in FILTRATION_PARAMETERS},
-        "homology_dimensions": [int(k) for k in design.homology_dimensions],
+        "points": cloud_set.points,
+        "homology_dimensions": degrees,
         "null": ",".join(parse_nulls(design.null)) or "none",
         "filtration": filtration,
         "code": code_hash(),
     }
     folder = run.path / "results" / task_key(spec)[:12]
-    tasks = _tasks(run, cloud_set, spec, folder)
+    lay_out = volume_tasks if design.volumes else _tasks
+    tasks = lay_out(run, cloud_set, spec, folder)
     ledger = Ledger(folder / "ledger")
     todo = [task for task in tasks if not ledger.done(task.key)]
-    seconds, peak = _predict(run, todo, spec)
+    predict = predict_volumes if design.volumes else _predict
+    seconds, peak = predict(run, todo, spec)
     return Plan(run.path, folder, spec, tasks, len(tasks) - len(todo), seconds, peak)
 
 
@@ -158,15 +194,31 @@ def _check(design: Design) -> dict[str, Any]:
     if len(set(dimensions)) != len(dimensions):
         msg = f"{call}: homology_dimensions={dimensions} names a degree twice."
         raise UsageError(msg)
-    if PERMUTED_LABELS in parse_nulls(design.null) and not design.per_class:
+    nulls = parse_nulls(design.null or "none")
+    if design.volumes and nulls:
+        msg = f"{call}: null={design.null!r} is a cloud; complex='cubical' takes null='none'."
+        raise UsageError(msg)
+    if PERMUTED_LABELS in nulls and not design.per_class:
         msg = (
             f"{call}: null={PERMUTED_LABELS!r} asks whether classes differ from random groups; a "
             "pooled cloud does not depend on labels. Pass per_class=True (--per-class)."
         )
         raise UsageError(msg)
-    if design.metric not in CLOUD_METRICS:
-        known = ", ".join(CLOUD_METRICS)
-        msg = f"{call}: metric={design.metric!r} is unknown; choose one of {known}."
+    known_choices: dict[str, tuple[str, ...]] = {"metric": CLOUD_METRICS}
+    if design.volumes:
+        known_choices["normalize"] = VOLUME_NORMALIZATIONS
+    for name, known in known_choices.items():
+        value = getattr(design, name)
+        if value not in known:
+            msg = f"{call}: {name}={value!r} is unknown; choose one of {', '.join(known)}."
+            raise UsageError(msg)
+    of_clouds = ("metric", "max_edge_length", "coeff", "overlapping")
+    foreign = [k for k in of_clouds if getattr(design, k) != getattr(Design, k)]
+    if design.volumes and foreign:
+        msg = (
+            f"{call}: {', '.join(foreign)} belongs to clouds of points; complex='cubical' filters "
+            "the volume of each image by its own values. Leave it out."
+        )
         raise UsageError(msg)
     given = {name: getattr(design, name) for name in FILTRATION_PARAMETERS}
     return complex_spec(design.complex, given, metric=design.metric)
@@ -274,6 +326,12 @@ def refuse_what_cannot_fit(plan: Plan, jobs: int) -> None:
     if needed <= room:
         return
     points = int(plan.spec["points"] * np.sqrt(room / needed) * 0.9)
+    if plan.spec["complex"] == "cubical":
+        msg = (
+            f"analyze(): {jobs} workers would need about {needed / 2**30:.1f} GiB, "
+            f"{room / 2**30:.1f} GiB are available. Pass fewer jobs, or leave out diagrams."
+        )
+        raise UsageError(msg)
     msg = (
         f"analyze(): {jobs} workers would need about {needed / 2**30:.1f} GiB, "
         f"{room / 2**30:.1f} GiB are available. Pass points={points} or less, fewer jobs, or "

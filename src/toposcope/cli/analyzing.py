@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from pathlib import Path
 from typing import Any
@@ -20,26 +21,60 @@ def parse_dimensions(ctx: click.Context, param: click.Parameter, value: str) -> 
         raise click.BadParameter(msg) from None
 
 
+def parse_thresholds(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[float, ...] | None:
+    """Thresholds from "0,0.25,1", or from "0:2:0.25" with the end left out."""
+    if value is None:
+        return None
+    try:
+        if ":" not in value:
+            return tuple(float(part) for part in value.split(","))
+        start, stop, step = (float(part) for part in value.split(":"))
+        count = math.ceil((stop - start) / step - 1e-9)
+        return tuple(round(start + i * step, 12) for i in range(count))
+    except (ValueError, ZeroDivisionError, OverflowError):
+        msg = f"{value!r} is no list like 0,0.5,1 and no range like 0:2:0.25"
+        raise click.BadParameter(msg) from None
+
+
 @command(
     "toposcope analyze runs/r20\n"
     "toposcope analyze runs/r20 --homology 0,1 --points 500 --replicates 8 --dry-run\n"
     "toposcope analyze runs/r20 --complex geodesic --neighbors 12\n"
+    "toposcope analyze runs/maps --complex cubical --thresholds 0:2:0.25 --replicates 200\n"
     "toposcope analyze runs/r20 --null gaussian,shuffled,random_init    # after capture --twin\n"
     "toposcope analyze runs/r20 --per-class --points 50 --normalize quantile_distance"
 )
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--complex", default="rips", show_default=True, help="rips, geodesic or local.")
+@click.option(
+    "--complex",
+    default="rips",
+    show_default=True,
+    help="rips, geodesic, local, or cubical for volumes.",
+)
 @click.option(
     "--neighbors", type=int, help="geodesic: nearest neighbors of a point.  [default: 12]"
 )
 @click.option("--weighted", is_flag=True, default=None, help="geodesic: add lengths, not hops.")
 @click.option("--quantile", type=float, help="local: share of points in the ball.  [default: 0.5]")
 @click.option(
+    "--thresholds",
+    callback=parse_thresholds,
+    help="cubical: 0,0.5,1 or 0:2:0.25.  [default: 0:2:0.25]",
+)
+@click.option("--construction", type=click.Choice(["V", "T"]), help="cubical.  [default: V]")
+@click.option("--superlevel", is_flag=True, default=None, help="cubical: {f >= t}, not {f <= t}.")
+@click.option("--maps", is_flag=True, default=None, help="cubical: each channel by itself, in 2-D.")
+@click.option("--diagrams", is_flag=True, default=None, help="cubical: keep diagrams too.")
+@click.option(
     "--homology", "homology_dimensions", default="0,1", show_default=True, callback=parse_dimensions
 )
 @click.option("--points", type=int, default=500, show_default=True, help="Points of each cloud.")
-@click.option("--replicates", type=int, default=8, show_default=True, help="Disjoint draws.")
-@click.option("--normalize", default="mean_distance", show_default=True)
+@click.option(
+    "--replicates", type=int, help="Disjoint draws; cubical: images.  [default: 8; cubical: 100]"
+)
+@click.option("--normalize", help="[default: mean_distance; cubical: none, the other there is rms]")
 @click.option(
     "--metric", default="euclidean", show_default=True, help="euclidean, cosine, correlation."
 )
@@ -47,9 +82,8 @@ def parse_dimensions(ctx: click.Context, param: click.Parameter, value: str) -> 
 @click.option("--overlapping", is_flag=True, help="Let draws share samples (wider intervals).")
 @click.option(
     "--null",
-    default="gaussian",
-    show_default=True,
-    help="gaussian, shuffled, random_init, permuted_labels (several with commas), or none.",
+    help="gaussian, shuffled, random_init, permuted_labels (several with commas), or none.  "
+    "[default: gaussian; cubical: none]",
 )
 @click.option("--max-edge-length", type=float, default=float("inf"), show_default=True)
 @click.option("--coeff", type=int, default=2, show_default=True, help="Prime field.")

@@ -16,9 +16,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
-from toposcope.homology.jit import kernel
-from toposcope.homology.landscapes import corners
-from toposcope.matching import line_bottleneck, line_transport, plane_bottleneck, plane_transport
+from toposcope.homology.landscapes import corners, difference_power
+from toposcope.homology.matching import (
+    line_bottleneck,
+    line_transport,
+    plane_bottleneck,
+    plane_transport,
+)
 from toposcope.summaries import by_birth, ended
 
 Array = NDArray[np.float64]
@@ -268,10 +272,10 @@ def landscape_distance(
         )
     pa, sa = corners(by_birth(A))
     pb, sb = corners(by_birth(B))
-    largest = float(_difference(pa, sa, pb, sb, math.inf, 1.0))
+    largest = float(difference_power(pa, sa, pb, sb, math.inf, 1.0))
     if math.isinf(order) or largest == 0:
         return largest
-    total = float(_difference(pa, sa, pb, sb, float(order), 1.0 / largest))
+    total = float(difference_power(pa, sa, pb, sb, float(order), 1.0 / largest))
     return float(largest * total ** (1.0 / order))
 
 
@@ -361,61 +365,3 @@ def _check_order(
         kind = "at least 1" if math.isinf(largest) else "at least 1 and finite"
         msg = f"{call}: {name} must be {kind}; got {order!r}.{hint}"
         raise UsageError(msg)
-
-
-@kernel
-def _height(points, first, k, last, x):  # type: ignore[no-untyped-def]
-    """Value at x of one level, corners [first, last), k the first of them that is not before x."""
-    if k == last or (k == first and points[k, 0] > x):
-        return 0.0
-    if points[k, 0] == x:
-        return points[k, 1]
-    share = (x - points[k - 1, 0]) / (points[k, 0] - points[k - 1, 0])
-    return points[k - 1, 1] + (points[k, 1] - points[k - 1, 1]) * share
-
-
-@kernel
-def _mean_power(u, v, order):  # type: ignore[no-untyped-def]
-    """Mean of |f| ** order for f linear from u to v."""
-    if order == 2.0:
-        return (u * u + u * v + v * v) / 3
-    if u * v < 0:
-        u, v = abs(u), abs(v)
-        return (u ** (order + 1) + v ** (order + 1)) / ((order + 1) * (u + v))
-    u, v = abs(u), abs(v)
-    if abs(u - v) <= 1e-3 * max(u, v):  # the quotient below loses digits; Simpson's rule does not
-        return (u**order + 4 * ((u + v) / 2) ** order + v**order) / 6
-    return (v ** (order + 1) - u ** (order + 1)) / ((order + 1) * (v - u))
-
-
-@kernel
-def _difference(pa, sa, pb, sb, order, scale):  # type: ignore[no-untyped-def]
-    """Integral of |scale * difference| ** order over all levels; its maximum for order inf."""
-    total = 0.0
-    for level in range(max(sa.size, sb.size) - 1):
-        first = sa[min(level, sa.size - 1)]
-        last = sa[min(level + 1, sa.size - 1)]
-        start = sb[min(level, sb.size - 1)]
-        stop = sb[min(level + 1, sb.size - 1)]
-        i = first
-        j = start
-        before = -np.inf
-        u = 0.0
-        while i < last or j < stop:
-            x = np.inf
-            if i < last:
-                x = pa[i, 0]
-            if j < stop:
-                x = min(x, pb[j, 0])
-            v = scale * (_height(pa, first, i, last, x) - _height(pb, start, j, stop, x))
-            if order == np.inf:
-                total = max(total, abs(v))
-            elif before > -np.inf:
-                total += (x - before) * _mean_power(u, v, order)
-            before = x
-            u = v
-            while i < last and pa[i, 0] == x:
-                i += 1
-            while j < stop and pb[j, 0] == x:
-                j += 1
-    return total

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
-from toposcope.homology.cubical_bits import betti_of_many
+from toposcope.homology.cubical_bits import betti_of_packed, pack_many
 from toposcope.homology.cubical_euler import euler_steps
 from toposcope.homology.cubical_input import (
     Volume,
@@ -204,7 +204,12 @@ def _count(volumes: Volume, limits: Volume, vertices: bool) -> Betti:
     betti = np.zeros((len(volumes), len(limits), 3), np.int64)
     distinct, inverse = np.unique(limits, return_inverse=True)
     if len(distinct) < _TOGETHER_FROM or volumes[:1].size > _TOGETHER_VOXELS:
-        betti_of_many(volumes, limits, vertices, betti)
+        _, depth, height, width = volumes.shape
+        # A few limits at a time: packed, they take less room together than the volumes.
+        for start in range(0, len(limits), _TOGETHER_FROM):
+            part = slice(start, start + _TOGETHER_FROM)
+            packed = pack_many(volumes, limits[part])
+            betti[:, part] = betti_of_packed(packed, depth, height, width, vertices)
         return betti
     for m, volume in enumerate(volumes):
         padded = levels_of_limits(volume, distinct)

@@ -62,7 +62,8 @@ def _without_hub(D, to_hub, low, limit):  # type: ignore[no-untyped-def]
     count = 0
     for i in range(n):
         # reach[j - i]: smallest max(d(i, h), d(j, h)) over all hubs.
-        reach[: n - i] = np.inf
+        for j in range(n - i):
+            reach[j] = np.inf
         for h in range(0, to_hub.shape[0], 4):
             _shorten(
                 reach[: n - i],
@@ -75,7 +76,8 @@ def _without_hub(D, to_hub, low, limit):  # type: ignore[no-untyped-def]
             first = _enlarged(first, n)
             second = _enlarged(second, n)
         added = _select(D[i], reach, i, low, limit, second[count:])
-        first[count : count + added] = i
+        for k in range(count, count + added):
+            first[k] = i
         count += added
     return first[:count], second[:count]
 
@@ -111,7 +113,8 @@ def _shorten(reach, a, b, c, d):  # type: ignore[no-untyped-def]
 @kernel
 def _enlarged(array, least):  # type: ignore[no-untyped-def]
     bigger = np.empty(2 * array.size + least, array.dtype)
-    bigger[: array.size] = array
+    for k in range(array.size):
+        bigger[k] = array[k]
     return bigger
 
 

@@ -40,26 +40,23 @@ def layout_of(depth, height, width):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def betti_of_many(volumes, limits, vertices, betti):  # type: ignore[no-untyped-def]
-    """Betti numbers of {f <= limit} for each volume and limit, written to `betti`.
+def betti_of_packed(packed, depth, height, width, vertices):  # type: ignore[no-untyped-def]
+    """(m, k, 3) Betti numbers of sets of voxels of (depth, height, width) volumes.
 
     Parameters
     ----------
-    volumes
-        (m, depth, height, width).
-    limits
-        (k,), of the dtype of the volumes.
+    packed
+        (m, k, words) as from `pack_many`.
     vertices
         Voxels are vertices (V) rather than top cells (T).
-    betti
-        (m, k, 3) int64.
     """
-    for m in range(volumes.shape[0]):
-        layout = layout_of(*volumes[m].shape)
-        flat = volumes.shape[1] == 1
-        for k in range(limits.size):
-            voxels = pack(volumes[m], limits[k], layout)
-            others = complement(voxels, volumes[m].shape, layout)
+    layout = layout_of(depth, height, width)
+    betti = np.empty((packed.shape[0], packed.shape[1], 3), np.int64)
+    flat = depth == 1
+    for m in range(packed.shape[0]):
+        for k in range(packed.shape[1]):
+            voxels = packed[m, k]
+            others = complement(voxels, (depth, height, width), layout)
             cavities = 0
             if vertices:
                 chi = euler_characteristic(voxels, layout)
@@ -76,24 +73,37 @@ def betti_of_many(volumes, limits, vertices, betti):  # type: ignore[no-untyped-
             betti[m, k, 0] = components
             betti[m, k, 1] = components + cavities - chi
             betti[m, k, 2] = cavities
+    return betti
 
 
 @kernel
-def pack(volume, limit, layout):  # type: ignore[no-untyped-def]
-    """Words of the voxels whose value is at most `limit` (of the dtype of the volume)."""
-    depth, height, width = volume.shape
-    words, row, plane, first, _, size, _ = layout
-    packed = np.zeros(size, np.uint64)
-    for z in range(depth):
-        for y in range(height):
-            line = volume[z, y]
-            start = first + (z + 1) * plane + (y + 1) * row
-            for w in range(words):
-                low = max(0, 64 * w - 1)
-                word = np.uint64(0)
-                for x in range(low, min(width, 64 * w + 63)):
-                    word |= np.uint64(line[x] <= limit) << np.uint64(x + 1 - 64 * w)
-                packed[start + w] = word
+def pack_many(volumes, limits):  # type: ignore[no-untyped-def]
+    """(m, k, words): the voxels of each volume whose value is at most each limit.
+
+    Apart from all the rest, as it alone has to be compiled for float32 and for float64.
+
+    Parameters
+    ----------
+    volumes
+        (m, depth, height, width).
+    limits
+        (k,), of the dtype of the volumes.
+    """
+    m, depth, height, width = volumes.shape
+    words, row, plane, first, _, size, _ = layout_of(depth, height, width)
+    packed = np.zeros((m, limits.size, size), np.uint64)
+    for v in range(m):
+        for z in range(depth):
+            for y in range(height):
+                line = volumes[v, z, y]
+                start = first + (z + 1) * plane + (y + 1) * row
+                for k in range(limits.size):
+                    for w in range(words):
+                        low = max(0, 64 * w - 1)
+                        word = np.uint64(0)
+                        for x in range(low, min(width, 64 * w + 63)):
+                            word |= np.uint64(line[x] <= limits[k]) << np.uint64(x + 1 - 64 * w)
+                        packed[v, k, start + w] = word
     return packed
 
 

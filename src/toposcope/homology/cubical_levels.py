@@ -39,7 +39,7 @@ def levels_of_limits(volume: Volume, limits: Volume) -> NDArray[np.int32]:
         span = float(finite[-1] - low) if finite.size > 1 else np.inf
         scale = float(np.float64(_BINS) / span)
     padded = _padded(volume.shape, limits.size)
-    bins = _bins_of(limits, low, scale)
+    bins = _bins_of(limits.astype(np.float64), low, scale)
     # Limits in earlier bins are below a value: binning is monotone, whatever it rounds.
     before = np.searchsorted(bins, np.arange(_BINS + 1)).astype(np.int32)
     _find_levels(volume.reshape(-1, volume.shape[-1]), limits, before, low, scale, _rows(padded))

@@ -124,7 +124,8 @@ def _lowest_neighbors(levels, offsets):  # type: ignore[no-untyped-def]
     mask = (1 << _BITS) - 1
     for start in range(reach, n - reach, _CHUNK):
         size = min(_CHUNK, n - reach - start)
-        key[:size] = np.int32(2147483647)
+        for i in range(size):
+            key[i] = np.int32(2147483647)
         for k in range(offsets.size):
             near = levels[start + offsets[k] : start + offsets[k] + size]
             rank = np.int32(k)
@@ -141,7 +142,8 @@ def _basins(levels, shape, offsets, count, outside):  # type: ignore[no-untyped-
     depth, height, width = shape
     target = _lowest_neighbors(levels, offsets)
     labels = np.empty_like(levels)
-    labels[:] = 0 if outside else -1
+    for i in range(labels.size):
+        labels[i] = 0 if outside else -1
     born = np.empty(levels.size, np.int32)
     found = 0
     if outside:

@@ -31,7 +31,9 @@ def top_levels(pairs, grid, first, last, levels):  # type: ignore[no-untyped-def
 def _append(points, count, x, y):  # type: ignore[no-untyped-def]
     if count == points.shape[0]:
         bigger = np.empty((2 * count, 2))
-        bigger[:count] = points
+        for k in range(count):
+            bigger[k, 0] = points[k, 0]
+            bigger[k, 1] = points[k, 1]
         points = bigger
     points[count, 0] = x
     points[count, 1] = y
@@ -48,11 +50,13 @@ def corners(pairs):  # type: ignore[no-untyped-def]
     births = np.empty(pairs.shape[0] + 1)
     deaths = np.empty(pairs.shape[0] + 1)
     left = pairs.shape[0]
-    births[:left] = pairs[:, 0]
-    deaths[:left] = pairs[:, 1]
+    for k in range(left):
+        births[k] = pairs[k, 0]
+        deaths[k] = pairs[k, 1]
     points = np.empty((64, 2))
     starts = np.zeros(pairs.shape[0] + 1, np.int64)
-    count = 0
+    # A typed zero: for a literal one Numba would compile `_append` twice.
+    count = np.int64(0)
     level = 0
     while left > 0:
         b = births[0]
@@ -133,3 +137,61 @@ def _on_segment(points, i, x):  # type: ignore[no-untyped-def]
     if width <= 0:
         return points[i, 1]
     return points[i, 1] + (points[i + 1, 1] - points[i, 1]) * ((x - points[i, 0]) / width)
+
+
+@kernel
+def _height(points, first, k, last, x):  # type: ignore[no-untyped-def]
+    """Value at x of one level, corners [first, last), k the first of them that is not before x."""
+    if k == last or (k == first and points[k, 0] > x):
+        return 0.0
+    if points[k, 0] == x:
+        return points[k, 1]
+    share = (x - points[k - 1, 0]) / (points[k, 0] - points[k - 1, 0])
+    return points[k - 1, 1] + (points[k, 1] - points[k - 1, 1]) * share
+
+
+@kernel
+def _mean_power(u, v, order):  # type: ignore[no-untyped-def]
+    """Mean of |f| ** order for f linear from u to v."""
+    if order == 2.0:
+        return (u * u + u * v + v * v) / 3
+    if u * v < 0:
+        u, v = abs(u), abs(v)
+        return (u ** (order + 1) + v ** (order + 1)) / ((order + 1) * (u + v))
+    u, v = abs(u), abs(v)
+    if abs(u - v) <= 1e-3 * max(u, v):  # the quotient below loses digits; Simpson's rule does not
+        return (u**order + 4 * ((u + v) / 2) ** order + v**order) / 6
+    return (v ** (order + 1) - u ** (order + 1)) / ((order + 1) * (v - u))
+
+
+@kernel
+def difference_power(pa, sa, pb, sb, order, scale):  # type: ignore[no-untyped-def]
+    """Integral of |scale * difference| ** order over all levels; its maximum for order inf."""
+    total = 0.0
+    for level in range(max(sa.size, sb.size) - 1):
+        first = sa[min(level, sa.size - 1)]
+        last = sa[min(level + 1, sa.size - 1)]
+        start = sb[min(level, sb.size - 1)]
+        stop = sb[min(level + 1, sb.size - 1)]
+        i = first
+        j = start
+        before = -np.inf
+        u = 0.0
+        while i < last or j < stop:
+            x = np.inf
+            if i < last:
+                x = pa[i, 0]
+            if j < stop:
+                x = min(x, pb[j, 0])
+            v = scale * (_height(pa, first, i, last, x) - _height(pb, start, j, stop, x))
+            if order == np.inf:
+                total = max(total, abs(v))
+            elif before > -np.inf:
+                total += (x - before) * _mean_power(u, v, order)
+            before = x
+            u = v
+            while i < last and pa[i, 0] == x:
+                i += 1
+            while j < stop and pb[j, 0] == x:
+                j += 1
+    return total

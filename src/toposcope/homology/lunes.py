@@ -169,7 +169,8 @@ def _strip_component(start, adjacent, rest, front):  # type: ignore[no-untyped-d
             rest[k] ^= reached
             left |= rest[k]
         if left == np.uint64(0):
-            front[:] = np.uint64(0)
+            for k in range(front.size):
+                front[k] = np.uint64(0)
             return True
         x = _take_first(front)
     return False

@@ -172,13 +172,13 @@ def _reduce(births, codes, shift, edge, first, head, following):  # type: ignore
         _flip_coboundary(tree, starts, edge.size, births[c], codes, shift, edge, head, following)
         pivot = _oldest(tree, starts)
         while pivot >= 0:
-            f = edge[pivot]
+            f = np.int64(edge[pivot])
             if first[f] == pivot:
                 _flip_coboundary(tree, starts, pivot, f, codes, shift, edge, head, following)
             elif owner[pivot] >= 0:
                 o = owner[pivot]
                 for k in range(column_starts[o], column_starts[o + 1]):
-                    _flip(tree, starts, columns[k])
+                    _flip(tree, starts, np.int64(columns[k]))
             else:
                 break
             pivot = _oldest(tree, starts)
@@ -189,7 +189,8 @@ def _reduce(births, codes, shift, edge, first, head, following):  # type: ignore
             stored += _drain(tree, starts, columns[stored:])
             while _oldest(tree, starts) >= 0:
                 bigger = np.empty(2 * columns.size, columns.dtype)
-                bigger[:stored] = columns[:stored]
+                for k in range(stored):
+                    bigger[k] = columns[k]
                 columns = bigger
                 stored += _drain(tree, starts, columns[stored:])
         column_starts[c + 1] = stored

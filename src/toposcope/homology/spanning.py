@@ -201,7 +201,7 @@ def _lazy_prim(gram, points, squares, slack):  # type: ignore[no-untyped-def]
     # covers the rounding of the float64 side, for points whose norms differ by far.
     share = 1.0 - 1e-12
     room = np.full(n - 1, np.inf)
-    last = 0
+    last = np.int64(0)  # typed: for a literal zero Numba would compile `_square_distance` twice
     for step in range(n - 1):
         left = n - 1 - step
         s = share * squares[last]

@@ -235,7 +235,8 @@ def _cofaces(births, gone, start, ends, simplices, values, larger, appear):  # t
                 value = max(value, births[simplices[s, q], v])
             if value <= gone[v] and value < np.inf:
                 if count < appear.size:
-                    larger[count, :size] = simplices[s]
+                    for q in range(size):
+                        larger[count, q] = simplices[s, q]
                     larger[count, size] = v
                     appear[count] = value
                 count += 1

@@ -4,27 +4,73 @@ from __future__ import annotations
 
 import numpy as np
 
-from toposcope.homology.landscapes import corners, inner_product, top_levels
+from toposcope.homology.betti import betti_numbers
+from toposcope.homology.cubical_persistence import cubical
+from toposcope.homology.geodesic import geodesic_distances
+from toposcope.homology.landmarks import farthest_landmarks
+from toposcope.homology.landscapes import corners, difference_power, inner_product, top_levels
 from toposcope.homology.loops import longest_loops
+from toposcope.homology.matching import (
+    line_bottleneck,
+    line_transport,
+    plane_bottleneck,
+    plane_transport,
+)
+from toposcope.homology.metrics import distances
 from toposcope.homology.neighbors import nearest
+from toposcope.homology.nested import nested_tree_sums
 from toposcope.homology.spanning import tiled_tree
+from toposcope.homology.sparse import sparse_rips
 from toposcope.homology.vietoris_rips import rips
 
 
 def warm_up() -> None:
-    """Run every kernel that the analysis of a RUN needs once, on tiny inputs.
+    """Run every kernel of the package once, on tiny inputs of every type that it is called with.
 
-    The first call on a machine compiles for some seconds and fills the cache folder; later ones
-    load machine code in well under a second. Call it in the driver before starting workers, or
-    each of them compiles the same kernels.
+    The first call on a machine compiles for 10 to 20 seconds and fills the cache folder; later ones
+    load machine code in about a second. Call it in the driver before starting workers, or each of
+    them compiles the same kernels.
     """
+    rng = np.random.default_rng(0)
+    _rips(rng)
+    _volumes(rng)
+    _diagrams(rng)
+
+
+def _rips(rng: np.random.Generator) -> None:
     # Enough points for the search for the last birth, which small clouds do without.
-    points = np.random.default_rng(0).normal(size=(200, 3))
-    rips(points, homology_dimensions=(0, 1))
+    points = rng.normal(size=(200, 3))
+    D = distances(points)
+    rips(D, metric="precomputed", homology_dimensions=(0, 1))
     longest_loops(points, count=1)
     tiled_tree(points, tile=100)
     nearest(points, 2)
+    few = points[:20]
+    geodesic_distances(few, 3)
+    farthest_landmarks(few, 2)
+    sparse_rips(few, epsilon=0.5)
+    nested_tree_sums(D, np.arange(9), [3, 9])
+
+
+def _volumes(rng: np.random.Generator) -> None:
+    volume = rng.normal(size=(4, 5, 6)).astype(np.float32)
+    for values in (volume, volume.astype(np.float64)):
+        betti_numbers(values, [0.0])
+        betti_numbers(values, np.linspace(-1, 1, 20))
+    betti_numbers(volume[0], np.linspace(-1, 1, 20))
+    cubical(volume, homology_dimensions=(0, 2))
+
+
+def _diagrams(rng: np.random.Generator) -> None:
+    a, b = np.sort(rng.random((2, 5, 2)), axis=2)
     grid, first, last = np.zeros(2), np.zeros(1, np.int64), np.ones(1, np.int64)
-    bar = np.array([[0.0, 1.0]])
-    top_levels(bar, grid, first, last, 1)
-    inner_product(*corners(bar), *corners(bar))
+    top_levels(a[:1], grid, first, last, 1)
+    points, starts = corners(a[:1])
+    inner_product(points, starts, points, starts)
+    difference_power(points, starts, points, starts, 2.0, 1.0)
+    x, y = np.sort(a[:, 1]), np.sort(b[:, 1])
+    line_bottleneck(x, y)
+    plane_bottleneck(a, b, relative_error=0.0)
+    for order in (1.0, 2.0):
+        line_transport(x, y, order=order, diagonal=0.5)
+        plane_transport(a, b + 1e-3, order=order, internal_p=np.inf)

@@ -4,8 +4,6 @@ Everything here takes checked float64 arrays of bars that die. Bars with one com
 H0 of a Rips filtration, lie on a line and get engines of their own; for the others the bottleneck
 is a search over threshold graphs and the transport a sparse assignment. The diagonal needs no
 extra nodes: an unmatched bar pays for its half.
-
-Kernels of this file call only each other, which keeps Numba's cache on disk honest.
 """
 
 from __future__ import annotations
@@ -47,7 +45,9 @@ def line_transport(x: Array, y: Array, *, order: float, diagonal: float) -> floa
     """
     if order == 1:
         return max(0.0, float(_line_sweep(x, y, diagonal)))
-    return float(_line_program(x, y, (diagonal * x) ** order, (diagonal * y) ** order, order))
+    return float(
+        _line_program(x, y, (diagonal * x) ** order, (diagonal * y) ** order, float(order))
+    )
 
 
 def line_bottleneck(x: Array, y: Array) -> float:
@@ -79,6 +79,7 @@ def plane_transport(A: Array, B: Array, *, order: float, internal_p: float) -> f
     if len(A) > len(B):
         A, B = B, A
     n, m = len(A), len(B)
+    order, internal_p = float(order), float(internal_p)  # one type for the kernels
     share = 2.0 ** (1.0 / internal_p - 1.0)  # distance to the diagonal per unit of length
     left, right = ((share * (bars[:, 1] - bars[:, 0])) ** order for bars in (A, B))
     starts, columns, gains = _gains(A, B, left, right, order, internal_p)
@@ -370,10 +371,11 @@ def _gains(A, B, left, right, order, internal_p):  # type: ignore[no-untyped-def
     for i in range(n):
         if count + m + 1 > columns.size:
             more = np.empty(2 * columns.size + m + 1, np.int32)
-            more[:count] = columns[:count]
+            longer = np.empty(more.size)
+            for k in range(count):
+                more[k] = columns[k]
+                longer[k] = gains[k]
             columns = more
-            longer = np.empty(columns.size)
-            longer[:count] = gains[:count]
             gains = longer
         for j in range(m):
             gain = left[i] + right[j] - _cost(A, i, B, j, order, internal_p)

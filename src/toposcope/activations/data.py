@@ -15,7 +15,17 @@ from numpy.typing import NDArray
 from toposcope.errors import SpecError, TooFewSamplesError, UsageError
 from toposcope.store import Samples
 
-PREFIXES = ("npz:FILE", "npy:FILE", "imagefolder:DIR", "sklearn:digits", "py:module:factory")
+PREFIXES = (
+    "npz:FILE",
+    "npy:FILE",
+    "imagefolder:DIR",
+    "jsonl:FILE",
+    "csv:FILE",
+    "parquet:FILE",
+    "hf:DATASET",
+    "sklearn:digits",
+    "py:module:factory",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,9 +39,10 @@ class DataSource:
     n
         Number of samples.
     kind
-        "image" for uint8 arrays (height, width[, channels]) per sample, else "feature".
+        "image" for uint8 arrays (height, width[, channels]) per sample, "text" for strings, else
+        "feature".
     read
-        Function from positions (k,) to the raw batch (k, ...).
+        Function from positions (k,) to the raw batch (k, ...); texts come as an array of objects.
     labels
         (n,) integer classes, or None.
     class_names
@@ -40,6 +51,12 @@ class DataSource:
         Hash of the content, prefixed by what it covers.
     spec
         The DATA argument, or what kind of object it was.
+    split
+        Name of the split, such as "test"; "" where the data does not say.
+    columns
+        Keys or columns that samples and labels were read from.
+    revision
+        Commit of a dataset from the hub, else "".
     """
 
     name: str
@@ -50,6 +67,9 @@ class DataSource:
     class_names: tuple[str, ...] = ()
     content: str = ""
     spec: str = ""
+    split: str = ""
+    columns: tuple[str, ...] = ()
+    revision: str = ""
 
     def __len__(self) -> int:
         return self.n
@@ -57,6 +77,13 @@ class DataSource:
     def batch(self, indices: NDArray[np.int64]) -> NDArray[Any]:
         """Raw samples at some positions, (len(indices), ...)."""
         return self.read(np.asarray(indices, dtype=np.int64))
+
+
+def kind_of(dtype: np.dtype[Any], shape: tuple[int, ...]) -> str:
+    """Whether samples of this type and shape are images or features."""
+    grey = len(shape) == 2
+    color = len(shape) == 3 and shape[-1] in (1, 3, 4)
+    return "image" if dtype == np.uint8 and (grey or color) else "feature"
 
 
 def load_data(spec: Any) -> DataSource:
@@ -68,8 +95,11 @@ def load_data(spec: Any) -> DataSource:
         `npz:FILE` (an array named image, images, x or data, optionally label, labels or y; other
         names by `npz:FILE#x=KEY,y=KEY`; or JPEG files joined in `bytes` and `offsets`),
         `npy:FILE`, `imagefolder:DIR` (one folder per class; `#size=K` cuts squares of K pixels),
-        `sklearn:digits` (8 x 8 images, 0..16 scaled to 0..255), `py:module:factory`, or an array,
-        a pair (x, y), or a torch Dataset.
+        `jsonl:FILE[.gz]` (`text`, optionally `label`, or `#x=KEY,y=KEY`), `csv:FILE` and
+        `parquet:FILE` (a column of text, or columns of numbers, `#x=a+b+c,y=COLUMN`),
+        `hf:DATASET` (an id or a folder; `#split=test,x=COLUMN,y=COLUMN`), `sklearn:digits` (8 x 8
+        images, 0..16 scaled to 0..255), `py:module:factory`, or an array, a list of texts, a pair
+        (x, y), or a Dataset of torch or Hugging Face.
 
     Returns
     -------
@@ -85,7 +115,13 @@ def load_data(spec: Any) -> DataSource:
     >>> load_data(np.zeros((10, 4), np.float32)).n
     10
     """
-    from toposcope.activations import sources
+    from toposcope.activations import (
+        sources,
+        sources_datasets,
+        sources_pictures,
+        sources_tables,
+        sources_text,
+    )
 
     if isinstance(spec, DataSource):
         return spec
@@ -95,7 +131,11 @@ def load_data(spec: Any) -> DataSource:
     readers: dict[str, Callable[[str], DataSource]] = {
         "npz": sources.from_npz,
         "npy": sources.from_npy,
-        "imagefolder": sources.from_imagefolder,
+        "imagefolder": sources_pictures.from_imagefolder,
+        "jsonl": sources_text.from_jsonl,
+        "csv": sources_tables.from_csv,
+        "parquet": sources_tables.from_parquet,
+        "hf": sources_datasets.from_hub,
         "sklearn": sources.from_sklearn,
         "py": sources.from_python,
     }

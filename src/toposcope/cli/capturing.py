@@ -15,6 +15,7 @@ MODEL_HELP = """\b
 MODEL  py:package.module:factory   a function of yours that returns a torch module
        timm:NAME, torchvision:NAME when those packages are installed
 DATA   npz:FILE[#x=KEY,y=KEY]      arrays or JPEG-packed images, npy:FILE, imagefolder:DIR,
+       jsonl:FILE[.gz], csv:FILE, parquet:FILE [#x=KEY,y=KEY], hf:DATASET[#split=test,x=..,y=..],
        sklearn:digits, py:package.module:factory (a torch Dataset)
 """
 

@@ -1,0 +1,117 @@
+"""DATA arguments that name a file: its path and options, its hash, and what is wrong with it.
+
+Files are untrusted: whatever is damaged becomes a `SpecError` that names the file and the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from toposcope.errors import SpecError
+from toposcope.types import near_matches
+
+SPLITS = ("train", "training", "validation", "valid", "val", "dev", "test", "eval")
+"""Names of files that say which split they are and not of which data."""
+
+
+def split_of(path: Path) -> tuple[str, str]:
+    """Name of the data in a file and of its split, "" when the file name tells none.
+
+    Examples
+    --------
+    >>> split_of(Path("data/trec/test.jsonl.gz")), split_of(Path("reviews.csv"))
+    (('trec/test', 'test'), ('reviews', ''))
+    """
+    stem = path.name.partition(".")[0]
+    if stem.lower() not in SPLITS:
+        return stem, ""
+    return f"{path.resolve().parent.name}/{stem}", stem
+
+
+def file_hash(path: Path) -> str:
+    """Hash of a file's bytes, read in pieces."""
+    import xxhash
+
+    digest = xxhash.xxh3_128()
+    with path.open("rb") as stream:
+        while piece := stream.read(1 << 22):
+            digest.update(piece)
+    return "file:" + digest.hexdigest()
+
+
+def split_spec(spec: str, allowed: tuple[str, ...]) -> tuple[Path, dict[str, str]]:
+    """File and options of `kind:FILE#key=value,key=value`."""
+    body = spec.partition(":")[2]
+    name, _, tail = body.partition("#")
+    options: dict[str, str] = {}
+    for part in filter(None, tail.split(",")):
+        key, equals, value = part.partition("=")
+        if not equals or key not in allowed:
+            msg = f"DATA {spec!r}: option {part!r} cannot be understood; accepted: " + ", ".join(
+                f"{key}=…" for key in allowed
+            )
+            raise SpecError(msg)
+        options[key] = value
+    path = Path(name).expanduser()
+    if not path.exists():
+        beside = sorted(p.name for p in path.parent.glob("*")) if path.parent.is_dir() else []
+        msg = f"DATA {spec!r}: there is no {path}. " + near_matches(path.name, beside)
+        raise SpecError(msg)
+    return path, options
+
+
+def pick_key(
+    members: Collection[str],
+    options: Mapping[str, str],
+    option: str,
+    usual: tuple[str, ...],
+    spec: str,
+    *,
+    needed: bool,
+    what: str = "array",
+) -> str | None:
+    """The member an option names, or the first usual name that is there.
+
+    Parameters
+    ----------
+    members
+        Names in the file.
+    options, option
+        Options of the DATA argument, and the one that names a member.
+    usual
+        Names to look for when the option is absent.
+    spec, what
+        The DATA argument and what its members are, for messages.
+    needed
+        Whether finding nothing is an error.
+
+    Examples
+    --------
+    >>> pick_key({"x", "label"}, {}, "y", ("label", "y"), "npz:f", needed=False)
+    'label'
+    """
+    asked = options.get(option)
+    if asked is not None:
+        if asked in members:
+            return asked
+        msg = f"DATA {spec!r}: no {what} {asked!r} in the file. " + near_matches(
+            asked, sorted(members)
+        )
+        raise SpecError(msg)
+    found = next((key for key in usual if key in members), None)
+    if found is None and needed:
+        msg = (
+            f"DATA {spec!r}: none of the {what}s {', '.join(usual)} is in the file; it has "
+            f"{', '.join(sorted(members)) or 'nothing'}. Name one: {spec.partition('#')[0]}#x=KEY."
+        )
+        raise SpecError(msg)
+    return found
+
+
+def damaged(spec: str, path: Path, error: Exception) -> SpecError:
+    """The error of a file that cannot be read, with the reason on one line."""
+    reason = " ".join(str(error).split()) or type(error).__name__
+    if "allow_pickle" in reason or "Python objects" in reason:
+        reason = "it holds pickled Python objects, which are refused because reading them runs code"
+    return SpecError(f"DATA {spec!r}: {path} cannot be read: {reason}.")

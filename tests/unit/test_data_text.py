@@ -119,7 +119,7 @@ def test_cells_that_are_empty_name_their_row(tmp_path):
     with pytest.raises(SpecError, match="'a' has 1 empty cells, the first in row 1"):
         load_data(f"csv:{path}")
     path.write_text("a,label\n1,0\nnan,1\n")
-    with pytest.raises(SpecError, match="empty cells|has nan in row 1"):
+    with pytest.raises(SpecError, match=r"empty cells|has nan in row 1"):
         load_data(f"csv:{path}")
     path.write_text("a,label\n")
     with pytest.raises(SpecError, match="no rows"):
@@ -156,7 +156,7 @@ def test_a_dataset_saved_to_disk(saved):
     assert one.class_names == source.class_names
     with pytest.raises(SpecError, match=r"splits train \(4\), test \(2\).*#split=NAME"):
         load_data(f"hf:{saved}")
-    with pytest.raises(SpecError, match="no column 'text'.*sentence"):
+    with pytest.raises(SpecError, match=r"no column 'text'.*sentence"):
         load_data(f"hf:{saved}#split=test,x=text")
     with pytest.raises(SpecError, match=r"accepted: split=…, x=…"):
         load_data(f"hf:{saved}#slit=test")
@@ -179,7 +179,7 @@ def test_a_dataset_that_is_not_there(tmp_path, monkeypatch):
     with pytest.raises(SpecError, match="save_to_disk"):
         load_data("hf:nobody/nothing")
     unlabeled = datasets.Dataset.from_dict({"text": ["a", "b"], "label": [-1, -1]})
-    with pytest.raises(SpecError, match="this split has none.*y="):
+    with pytest.raises(SpecError, match=r"this split has none.*y="):
         load_data(unlabeled)
     with pytest.raises(SpecError, match="no rows"):
         load_data(datasets.Dataset.from_dict({"text": []}))

@@ -25,6 +25,7 @@ _NAMES = {
     "clouds": "pointclouds",
     "from_arrays": "store",
     "open": "store:open_run",
+    "rank": "ranking",
     "report": "reporting.entry",
     "rips": "diagrams",
     "summarize": "summaries",
@@ -49,6 +50,7 @@ __all__ = [
     "nulls",
     "open",
     "plots",
+    "rank",
     "report",
     "rips",
     "similarity",
@@ -83,6 +85,7 @@ if TYPE_CHECKING:
     from toposcope.diagrams import rips
     from toposcope.pipeline import analyze
     from toposcope.pointclouds import CloudSet, clouds
+    from toposcope.ranking import rank
     from toposcope.reporting.entry import report
     from toposcope.results import Analysis
     from toposcope.store import from_arrays

@@ -273,3 +273,32 @@ def test_a_wrong_image_shape_is_refused_with_the_shape(here):
     found = cli(here, "capture", "py:mynets:net", "npz:colour.npz", "-o", "run")
     assert found.returncode == 2 and "(3, 1, 8, 8, 3)" in found.stderr, found.stderr
     assert "preprocess" in found.stderr and not (here / "run").exists()
+
+
+def test_rank_prints_a_board_and_leaves_with_3_when_a_model_failed(tmp_path):
+    (tmp_path / "models.toml").write_text(
+        '[[model]]\nname = "net"\nmodel = "py:tests.unit.test_ranking:convolutional"\n'
+        '[[model]]\nname = "gone"\nmodel = "py:tests.unit.test_ranking:nothing"\n'
+    )
+    words = [
+        "rank",
+        tmp_path / "models.toml",
+        "--target",
+        "sklearn:digits",
+        "--scores",
+        "knn,theta",
+    ]
+    words += ["--points", 40, "--replicates", 4, "--images", 8, "-o", tmp_path / "out", "--json"]
+    done = run(*words)
+    assert done.returncode == 3, done.stderr
+    board = json.loads(done.stdout)
+    assert {row["model"] for row in board["board"] if row["status"] == "ok"} == {"net"}
+    assert board["failures"][0]["model"] == "gone"
+    assert "has no 'nothing'" in done.stderr
+
+
+def test_rank_refuses_an_unknown_score(tmp_path):
+    (tmp_path / "models.toml").write_text('[[model]]\nname = "a"\nmodel = "m"\n')
+    done = run("rank", tmp_path / "models.toml", "--target", "sklearn:digits", "--scores", "knnn")
+    assert done.returncode == 2
+    assert "Near matches: knn" in done.stderr

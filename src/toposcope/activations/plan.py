@@ -33,7 +33,8 @@ BATCH_BYTES = 1 << 30
 PROBE_ROWS = 3
 THUMBNAIL_SIDE = 48
 THUMBNAIL_SAMPLES = 20_000
-PREDICTION, THUMBNAIL, TOKEN_MASK = "@prediction", "@thumbnail", "@mask"
+PREDICTION, THUMBNAIL = "@prediction", "@thumbnail"
+TOKEN_MASK, LOGITS = "@mask", "@logits"
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def make_plan(
     seed: int,
     dtype: str,
     pictures: bool,
+    keep_logits: bool = False,
     channels: str = "auto",
 ) -> Plan:
     """Run a few samples through the model and plan what to keep of them.
@@ -88,6 +90,8 @@ def make_plan(
         As in `capture`.
     pictures
         Whether to keep thumbnails of image samples.
+    keep_logits
+        Whether to keep the (n, classes) output, where the model has one.
     """
     raw, inputs = feed.batch(0, min(PROBE_ROWS, feed.n))
     model = feed.loaded.model
@@ -115,6 +119,8 @@ def make_plan(
         entries[TOKEN_MASK] = {"shape": [tokens.longest], "dtype": "uint8"}
     with undisturbed(model):
         logits = logits_of(feed.forward(inputs))
+    if keep_logits and logits is not None:
+        entries[LOGITS] = {"shape": [logits.shape[1]], "dtype": "float32"}
     if feed.samples.labels is not None:
         classes = len(feed.samples.class_names)
         if logits is not None and logits.shape[1] >= max(classes, 2):

@@ -29,6 +29,7 @@ from toposcope.activations.feed import Feed, find_device, on_device, thumbnails_
 from toposcope.activations.hooks import Recorder, record
 from toposcope.activations.models import LoadedModel, load_model
 from toposcope.activations.plan import (
+    LOGITS,
     PREDICTION,
     THUMBNAIL,
     TOKEN_MASK,
@@ -69,6 +70,7 @@ def capture(
     dtype: str = "float32",
     channels: str = "auto",
     thumbnails: bool = True,
+    logits: bool = False,
     progress: Progress | None = None,
     name: str | None = None,
     step: int | None = None,
@@ -109,6 +111,8 @@ def capture(
         of each layer; what was found stands in `attrs["pool_laws"]`.
     thumbnails
         Keep small pictures of image samples for the report (only with `store`).
+    logits
+        Keep the (n, classes) output of a classifier too, as the pseudo-layer `@logits`.
     progress
         Where to tell how far it is; None is silent.
     name
@@ -149,7 +153,14 @@ def capture(
         # Pictures are read by the report, from a folder; in memory nothing asks for them.
         pictures = thumbnails and store is not None
         plan = make_plan(
-            feed, layers, pool, seed=seed, dtype=dtype, pictures=pictures, channels=channels
+            feed,
+            layers,
+            pool,
+            seed=seed,
+            dtype=dtype,
+            pictures=pictures,
+            keep_logits=logits,
+            channels=channels,
         )
         spec = make_spec(feed, plan, per_class=per_class, seed=seed, dtype=dtype)
         if command is None and isinstance(model, str) and isinstance(data, str):
@@ -312,10 +323,13 @@ def _compute(
         rows = slice(first - start, last - start)
         for layer, values in recorder.take().items():
             _put_rows(chunk[layer], rows, values, layer)
-        if PREDICTION in chunk:
+        if PREDICTION in chunk or LOGITS in chunk:
             logits = logits_of(output)
             assert logits is not None, "the probe gave logits"
-            chunk[PREDICTION][rows] = logits.argmax(dim=1).cpu().numpy()
+            if PREDICTION in chunk:
+                chunk[PREDICTION][rows] = logits.argmax(dim=1).cpu().numpy()
+            if LOGITS in chunk:
+                chunk[LOGITS][rows] = logits.float().cpu().numpy()
         if TOKEN_MASK in chunk:
             assert feed.mask is not None, "the probe gave a mask"
             length = chunk[TOKEN_MASK].shape[1]

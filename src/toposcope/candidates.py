@@ -1,0 +1,145 @@
+"""The models that stand for election: what a models.toml says of each, checked before any work."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from toposcope.errors import SpecError
+from toposcope.types import near_matches
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One pre-trained model.
+
+    Parameters
+    ----------
+    name
+        Name on the board, unique.
+    model
+        MODEL argument, such as `py:package.module:factory`, or an `nn.Module`.
+    weights
+        File of weights, or None for what the factory returns.
+    layers
+        Blocks whose feature volumes and clouds are looked at.
+    features
+        Layer whose pooled output serves as penultimate features; None: the last of `layers`.
+    pool
+        Pool of the features.
+    source_accuracy
+        Accuracy on the source task, in [0, 1], when known: the constant to beat.
+    batch_size
+        Samples per forward pass.
+    """
+
+    name: str
+    model: Any
+    weights: str | None = None
+    layers: str | tuple[str, ...] = "blocks"
+    features: str | None = None
+    pool: str = "auto"
+    source_accuracy: float | None = None
+    batch_size: int = 64
+
+    @property
+    def folder(self) -> str:
+        """The name as a folder name."""
+        return re.sub(r"[^A-Za-z0-9._-]+", "_", self.name).strip(".") or "model"
+
+
+FIELDS = tuple(Candidate.__dataclass_fields__)
+
+
+def read_candidates(path: Path | str) -> list[Candidate]:
+    r"""The candidates of a TOML file with one `[[model]]` table each.
+
+    Parameters
+    ----------
+    path
+        The file. Relative weights are looked for beside it.
+
+    Raises
+    ------
+    SpecError
+        Unreadable TOML, unknown or missing keys, wrong types, names that repeat.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> text = '[[model]]\nname = "small"\nmodel = "py:nets:small"\nweights = "small.safetensors"'
+    >>> file = Path(tempfile.mkdtemp()) / "models.toml"
+    >>> _ = file.write_text(text)
+    >>> read_candidates(file)[0].model
+    'py:nets:small'
+    """
+    file = Path(path)
+    try:
+        found = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        msg = f"rank(): there is no readable {file} ({error.strerror})."
+        raise SpecError(msg) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        msg = f"rank(): {file} is not TOML: {error}."
+        raise SpecError(msg) from error
+    entries = found.get("model")
+    if not isinstance(entries, list) or not entries:
+        msg = (
+            f"rank(): {file} has no [[model]] tables; write one per candidate, with name and model."
+        )
+        raise SpecError(msg)
+    return as_candidates([_resolved(entry, file.parent) for entry in entries], where=str(file))
+
+
+def as_candidates(models: Sequence[Any], *, where: str = "rank()") -> list[Candidate]:
+    """Candidates from mappings, `Candidate`s or MODEL arguments; names must differ."""
+    found = [_candidate(entry, number, where) for number, entry in enumerate(models, start=1)]
+    if not found:
+        msg = f"{where}: there are no candidates."
+        raise SpecError(msg)
+    folders: dict[str, str] = {}
+    for one in found:
+        if one.folder in folders:
+            msg = f"{where}: the names {folders[one.folder]!r} and {one.name!r} are too much alike."
+            raise SpecError(msg)
+        folders[one.folder] = one.name
+    return found
+
+
+def _resolved(entry: Any, folder: Path) -> Any:
+    if isinstance(entry, dict) and isinstance(entry.get("weights"), str):
+        beside = folder / entry["weights"]
+        return {**entry, "weights": str(beside if beside.exists() else entry["weights"])}
+    return entry
+
+
+def _candidate(entry: Any, number: int, where: str) -> Candidate:
+    if isinstance(entry, Candidate):
+        return entry
+    if isinstance(entry, str):
+        return Candidate(entry.rpartition(":")[2] or entry, entry)
+    if not isinstance(entry, Mapping):
+        return Candidate(type(entry).__name__, entry)
+    unknown = sorted(set(entry) - set(FIELDS))
+    if unknown:
+        near = near_matches(unknown[0], FIELDS)
+        msg = f"{where}: model {number} has the unknown key {unknown[0]!r}. {near}"
+        raise SpecError(msg)
+    missing = [key for key in ("name", "model") if not entry.get(key)]
+    if missing:
+        msg = (
+            f"{where}: model {number} has no {missing[0]!r}; every [[model]] needs name and model."
+        )
+        raise SpecError(msg)
+    values = dict(entry)
+    if isinstance(values.get("layers"), list):
+        values["layers"] = tuple(values["layers"])
+    accuracy = values.get("source_accuracy")
+    if accuracy is not None and not 0.0 <= float(accuracy) <= 1.0:
+        msg = f"{where}: source_accuracy of {values['name']!r} is {accuracy}; needed is 0 to 1."
+        raise SpecError(msg)
+    return Candidate(**values)

@@ -275,21 +275,22 @@ def test_a_wrong_image_shape_is_refused_with_the_shape(here):
     assert "preprocess" in found.stderr and not (here / "run").exists()
 
 
-def test_rank_prints_a_board_and_leaves_with_3_when_a_model_failed(tmp_path):
-    (tmp_path / "models.toml").write_text(
-        '[[model]]\nname = "net"\nmodel = "py:tests.unit.test_ranking:convolutional"\n'
-        '[[model]]\nname = "gone"\nmodel = "py:tests.unit.test_ranking:nothing"\n'
-    )
-    words = [
-        "rank",
-        tmp_path / "models.toml",
-        "--target",
-        "sklearn:digits",
-        "--scores",
-        "knn,theta",
-    ]
-    words += ["--points", 40, "--replicates", 4, "--images", 8, "-o", tmp_path / "out", "--json"]
-    done = run(*words)
+MODELS = """
+[[model]]
+name = "net"
+model = "py:mynets:net"
+
+[[model]]
+name = "gone"
+model = "py:mynets:nothing"
+"""
+
+
+def test_rank_prints_a_board_and_leaves_with_3_when_a_model_failed(here):
+    (here / "models.toml").write_text(MODELS)
+    words = ["rank", "models.toml", "--target", "npz:digits.npz", "--scores", "knn,theta"]
+    words += ["--points", 40, "--replicates", 4, "--images", 8, "-o", "out", "--json"]
+    done = cli(here, *words)
     assert done.returncode == 3, done.stderr
     board = json.loads(done.stdout)
     assert {row["model"] for row in board["board"] if row["status"] == "ok"} == {"net"}
@@ -297,8 +298,8 @@ def test_rank_prints_a_board_and_leaves_with_3_when_a_model_failed(tmp_path):
     assert "has no 'nothing'" in done.stderr
 
 
-def test_rank_refuses_an_unknown_score(tmp_path):
-    (tmp_path / "models.toml").write_text('[[model]]\nname = "a"\nmodel = "m"\n')
-    done = run("rank", tmp_path / "models.toml", "--target", "sklearn:digits", "--scores", "knnn")
+def test_rank_refuses_an_unknown_score(here):
+    (here / "models.toml").write_text(MODELS)
+    done = cli(here, "rank", "models.toml", "--target", "sklearn:digits", "--scores", "knnn")
     assert done.returncode == 2
     assert "Near matches: knn" in done.stderr

@@ -81,6 +81,7 @@ def main() -> None:
             pages.append(f"## A whole analysis\n\nleft out: no real weights at {PACK}\n")
     pages.append(section("Capture", "benchmarks/bench_capture.py"))
     pages.append(section("Dimensions and landscapes", "-m", "benchmarks.bench_summaries"))
+    pages.append(section("Similarity of all pairs of layers", "-m", "benchmarks.bench_similarity"))
     pack = ["--pack", PACK] if PACK.exists() else []
     pages.append(section("Cubical", "-m", "benchmarks.bench_cubical", "--cripser", oracle, *pack))
     (ROOT / "benchmarks" / "RESULTS.md").write_text("\n".join(pages))

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
 from toposcope.homology.landscapes import corners, inner_product
+from toposcope.stats import PermutationResult, permutation_test_gram
 from toposcope.summaries import by_birth, ended, landscape
 
 Array = NDArray[np.float64]
@@ -219,6 +220,65 @@ def mean_gram(gram: ArrayLike, groups: Sequence[Hashable]) -> tuple[list[Hashabl
     member = np.array([[group == name for group in groups] for name in names], dtype=np.float64)
     member /= member.sum(axis=1, keepdims=True)
     return names, np.asarray(member @ matrix @ member.T)
+
+
+def landscape_test(
+    a: Sequence[ArrayLike],
+    b: Sequence[ArrayLike],
+    *,
+    paired: bool = False,
+    n_resamples: int = 9999,
+    seed: int | np.random.Generator = 0,
+    unit: str = "draw",
+    overlap: float = 0.0,
+    cutoff: float | None = None,
+) -> PermutationResult:
+    """Permutation test of two sets of diagrams: are their mean landscapes the same?
+
+    The statistic is the L2 distance between the mean landscapes, exact and over all levels. The
+    Gram matrix is computed once; every permutation costs a few sums over it.
+
+    Parameters
+    ----------
+    a, b
+        Two diagrams or more a side, one per independent unit, all of equal n. For networks with
+        several replicates each, average those first: `mean_gram`, then
+        `stats.permutation_test_gram`.
+    paired, n_resamples, seed, unit, overlap
+        As in `stats.permutation_test`.
+    cutoff
+        Filtration value at which essential classes end.
+
+    Returns
+    -------
+    The test; its `pvalue` is never 0.
+
+    Examples
+    --------
+    Bars of length 2 against bars of length 3, all 20 ways to share them out:
+
+    >>> a, b = ([[[0.0, length]]] * 3 for length in (2.0, 3.0))
+    >>> found = landscape_test(a, b)
+    >>> found.pvalue
+    0.1
+
+    References
+    ----------
+    Wheeler, Bouza and Bubenik, Activation landscapes as a topological summary of neural network
+    performance, 2021.
+    """
+    if not len(a) or not len(b):
+        msg = f"landscape_test(): {len(a)} and {len(b)} diagrams; two or more a side are needed."
+        raise UsageError(msg)
+    return permutation_test_gram(
+        landscape_gram([*a, *b], cutoff=cutoff),
+        np.repeat([0, 1], [len(a), len(b)]),
+        paired=paired,
+        n_resamples=n_resamples,
+        seed=seed,
+        unit=unit,
+        overlap=overlap,
+    )
 
 
 def gram_norms(gram: ArrayLike) -> Array:

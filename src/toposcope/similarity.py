@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.alignment import LinearCKA, cka
+from toposcope.allpairs import cka_matrix
 from toposcope.canonical import cca, pwcca, svcca
 from toposcope.divergence import cross_barcode, mtop_div, rtd, rtd_draws, rtd_lite
 from toposcope.errors import DegenerateCloudError, UsageError
@@ -31,6 +32,7 @@ __all__ = [
     "angular",
     "cca",
     "cka",
+    "cka_matrix",
     "cross_barcode",
     "mtop_div",
     "mutual_knn",

@@ -8,6 +8,7 @@ import pytest
 from toposcope import distances, landscapes, summaries
 from toposcope.errors import UsageError
 from toposcope.homology import rips
+from toposcope.stats import permutation_test_gram
 
 EMPTY = np.empty((0, 2))
 
@@ -103,10 +104,44 @@ def test_means_over_replicates_and_networks() -> None:
             assert gram[i, j] == pytest.approx(expected, rel=1e-5)
 
 
+def test_two_sample_test() -> None:
+    same = [some(seed, 10) for seed in range(24)]
+    assert landscapes.landscape_test(same[:12], same[12:]).pvalue > 0.05
+    longer = [d * [1, 2.0] for d in same[12:]]
+    found = landscapes.landscape_test(same[:12], longer, unit="network", n_resamples=999)
+    assert found.pvalue == 0.001 and found.target == "the training procedure"
+    # The statistic is the distance between the mean landscapes.
+    grid = np.linspace(0, 5, 5001)
+    means = [landscapes.mean_landscape(part, 10, grid) for part in (same[:12], longer)]
+    squared = np.trapezoid(((means[0] - means[1]) ** 2).sum(axis=0), grid)
+    assert found.statistic == pytest.approx(np.sqrt(squared), rel=1e-4)
+    with pytest.raises(UsageError, match="pseudo-replication"):
+        landscapes.landscape_test(same[:12], longer, overlap=0.5)
+    paired = landscapes.landscape_test(same[12:], longer, paired=True, n_resamples=999)
+    assert paired.pvalue < 0.01
+
+
+def test_two_sample_test_is_calibrated() -> None:
+    """Uniform p under the null: rejections at 5 % stay within simulation error of 400 tests."""
+    rng = np.random.default_rng(3)
+    pool = [some(seed, 6) for seed in range(40)]
+    gram = landscapes.landscape_gram(pool)
+    low = 0
+    for _ in range(400):
+        rows = rng.permutation(40)[:16]
+        part = gram[np.ix_(rows, rows)]
+        low += (
+            permutation_test_gram(part, [0] * 8 + [1] * 8, n_resamples=199, seed=rng).pvalue <= 0.05
+        )
+    assert 6 <= low <= 36  # binomial(400, 0.05), 99.9 %
+
+
 @pytest.mark.parametrize(
     ("call", "match"),
     [
         (lambda: landscapes.mean_landscape([], 2, [0.0, 1.0]), "at least one diagram"),
+        (lambda: landscapes.landscape_test([EMPTY], []), "1 and 0 diagrams"),
+        (lambda: landscapes.landscape_test([EMPTY], [EMPTY]), "1 and 1 units"),
         (lambda: landscapes.grid_gram([EMPTY], 2, [0.0]), "two points or more"),
         (lambda: landscapes.grid_gram([EMPTY], 2, [1.0, 0.0]), "np.sort"),
         (lambda: landscapes.mean_gram(np.eye(2), ["a"]), "1 labels"),

@@ -103,6 +103,45 @@ def test_streaming_cka_refuses_what_does_not_fit() -> None:
         stream.matrix()
 
 
+@pytest.mark.parametrize("kernel", ["linear", "rbf"])
+@pytest.mark.parametrize("debiased", [False, True])
+def test_matrix_of_all_pairs_is_the_pairs(kernel: str, debiased: bool) -> None:
+    """300 samples are two tiles; 700 columns are too wide for moments, 9 are not."""
+    rng = np.random.default_rng(17)
+    cloud = rng.normal(size=(300, 6)) + 50
+    wide = np.maximum(cloud @ rng.normal(size=(6, 700)), 0)
+    layers = [cloud, np.tanh(cloud[:, :3] - 50)]
+    options = {"kernel": kernel, "debiased": debiased}
+    for others in ([wide], [1e150 * wide, cloud[:, 2:4].astype(np.float32)], None):
+        found = similarity.cka_matrix(layers, others, **options)
+        columns = layers if others is None else others
+        assert found.shape == (2, len(columns))
+        for i, left in enumerate(layers):
+            for j, right in enumerate(columns):
+                expected = similarity.cka(left, right, **options)
+                assert found[i, j] == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
+def test_matrix_of_all_pairs_reads_mapped_files_and_names_layers(tmp_path) -> None:
+    wide = np.random.default_rng(18).normal(size=(60, 200)).astype(np.float32)
+    np.save(tmp_path / "wide.npy", wide)
+    mapped = np.load(tmp_path / "wide.npy", mmap_mode="r")
+    np.testing.assert_array_equal(
+        similarity.cka_matrix([mapped, X]), similarity.cka_matrix([wide, X])
+    )
+    assert similarity.cka_matrix([], [X]).shape == (0, 1)
+    hole = X.copy()
+    hole[0, 0] = np.inf
+    for layers, others, error, match in (
+        ([X, hole], None, DegenerateCloudError, "layer 1: 1 of 300 values"),
+        ([X], [0 * X], DegenerateCloudError, "other layer 0.*constant"),
+        ([X, X[:50]], None, UsageError, r"same samples; got \[50, 60\]"),
+        ([X[:3]], None, TooFewSamplesError, "3 samples"),
+    ):
+        with pytest.raises(error, match=rf"cka_matrix\(\).*{match}"):
+            similarity.cka_matrix(layers, others)
+
+
 def test_procrustes_is_the_nuclear_norm() -> None:
     unit = [c / np.linalg.norm(c) for c in (X - X.mean(axis=0), Y - Y.mean(axis=0))]
     nuclear = np.linalg.norm(unit[0].T @ unit[1], ord="nuc")

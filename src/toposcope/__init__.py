@@ -20,9 +20,11 @@ _NAMES = {
     "DiagramSet": "types",
     "Analysis": "results",
     "CloudSet": "pointclouds",
+    "Comparison": "comparing.noun",
     "analyze": "pipeline",
     "capture": "activations.run",
     "clouds": "pointclouds",
+    "compare": "comparing.run",
     "from_arrays": "store",
     "open": "store:open_run",
     "rank": "ranking",
@@ -34,11 +36,13 @@ __all__ = [
     "ActivationSet",
     "Analysis",
     "CloudSet",
+    "Comparison",
     "DiagramSet",
     "analyze",
     "calibration",
     "capture",
     "clouds",
+    "compare",
     "datasets",
     "dimension",
     "distances",
@@ -82,6 +86,8 @@ if TYPE_CHECKING:
         vectorize,
     )
     from toposcope.activations.run import capture
+    from toposcope.comparing.noun import Comparison
+    from toposcope.comparing.run import compare
     from toposcope.diagrams import rips
     from toposcope.pipeline import analyze
     from toposcope.pointclouds import CloudSet, clouds

@@ -1,0 +1,128 @@
+"""`compare`: two or more RUNs, layer against layer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from toposcope.cli.analyzing import parse_dimensions
+from toposcope.cli.common import (
+    columns,
+    command,
+    exit_with_failures,
+    exits,
+    json_option,
+    printable,
+    show,
+)
+
+
+def parse_names(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, ...]:
+    """Names from "wasserstein,cka"."""
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def parse_optional(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[int, ...] | None:
+    """Homology dimensions, or None when not given."""
+    return None if value is None else parse_dimensions(ctx, param, value)
+
+
+@command(
+    "toposcope compare runs/r20 runs/r56\n"
+    "toposcope compare runs/before runs/after --measures wasserstein,cka --report change.html\n"
+    "toposcope compare runs/r20 runs/vgg19 runs/vit --points 250 -o comparisons/nets\n"
+    "toposcope compare runs/train runs/test --measures wasserstein,bottleneck --margin 0.25"
+)
+@click.argument("runs", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option(
+    "--measures",
+    default="wasserstein,cka",
+    show_default=True,
+    callback=parse_names,
+    help="Between diagrams: wasserstein, bottleneck, sliced_wasserstein, landscape, betti_curve. "
+    "Between paired activations: cka, cka_debiased, procrustes, rsa, mutual_knn, rtd, rtd_lite …",
+)
+@click.option("--test", default="permutation", show_default=True, help="permutation or none.")
+@click.option(
+    "--homology",
+    "homology_dimensions",
+    callback=parse_optional,
+    help="Degrees.  [default: those analyzed]",
+)
+@click.option("--points", type=int, help="Points of each cloud.  [default: as analyzed, else 500]")
+@click.option("--replicates", type=int, help="Disjoint draws.  [default: as analyzed, else 8]")
+@click.option("--normalize", help="Scale of a layer.  [default: as analyzed, else mean_distance]")
+@click.option("--level", type=float, default=0.95, show_default=True, help="Coverage of intervals.")
+@click.option(
+    "--margin",
+    type=float,
+    default=0.5,
+    show_default=True,
+    help="Gap that counts as equivalent, in steps between neighboring layers.",
+)
+@click.option("--equalize", is_flag=True, help="Analyze anew what does not agree.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--jobs", type=click.IntRange(min=0), help="Worker processes; default: one per CPU.")
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), help="Folder to keep it in; resumes there."
+)
+@json_option
+@click.pass_context
+def compare(
+    ctx: click.Context,
+    /,
+    runs: tuple[Path, ...],
+    out: Path | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Compare two or more RUNs, layer by layer, with intervals and corrected tests."""
+    with exits(ctx, resume=out is not None):
+        from toposcope.comparing.run import compare as run_comparison
+        from toposcope.errors import UsageError
+        from toposcope.progress import bars
+
+        if len(runs) < 2:
+            msg = f"compare takes two RUNs or more; got {len(runs)}: toposcope compare RUN RUN"
+            raise UsageError(msg)
+        first, second, *others = runs
+        found = run_comparison(first, second, *others, store=out, progress=bars(), **options)
+        header = ("measure", "H", "networks", "mean [interval]", "gap [interval]", "steps", "n")
+        value = {
+            "networks": list(found.networks),
+            "summary": list(found.summary),
+            "table": None if out is None else str(out / "layers.parquet"),
+            "models": None if out is None else str(out / "models.parquet"),
+            "folder": None if out is None else str(out),
+            "tests": found.attrs["family"],
+            "failures": [dict(failure) for failure in found.failures],
+        }
+        text = "\n".join(f"- {sentence}" for sentence in found.summary)
+        kept = (
+            f"\n\nkept in {out}" if out is not None else "\n\nnot kept; pass -o FOLDER to keep it"
+        )
+        show(
+            value,
+            as_json,
+            f"{text}\n\n{columns([header, *map(_row, found.models.to_dict('records'))])}{kept}",
+        )
+        for warning in found.attrs["warnings"]:
+            click.echo(printable(f"warning: {warning}"), err=True)
+    exit_with_failures(found.failures)
+
+
+def _row(row: dict[str, Any]) -> tuple[str, ...]:
+    degree = str(row["homology_dimension"])
+    return (
+        str(row["measure"]),
+        "" if degree == "<NA>" else degree,
+        f"{row['network_a']} / {row['network_b']}",
+        f"{row['value']:.4g} [{row['low']:.4g}, {row['high']:.4g}]",
+        f"{row['gap']:.4g} [{row['gap_low']:.4g}, {row['gap_high']:.4g}]",
+        f"{row['share']:.3g}",
+        str(row["n"]),
+    )

@@ -1,0 +1,1 @@
+"""Two or more networks, layer against layer: distances, similarities, tests, words."""

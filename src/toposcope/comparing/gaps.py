@@ -1,0 +1,163 @@
+"""How far apart are two layers, the noise of draws taken out, and is it more than chance?
+
+Everything here takes three (R, R) matrices of distances between diagrams: within a, within b, and
+cross[i, j] from draw i of a to draw j of b. The squared gap is the mean squared distance between
+different draws of different layers, less the mean squared distance between different draws of one
+layer. Its expectation is 0 when both layers give diagrams of one distribution, and where distances
+are those of a Hilbert space (landscapes) it is the squared distance of the two mean elements.
+
+Squares, and not the distances of the energy statistic: draws of the same samples move both layers
+together, and what moves together cancels in squares only. For 8 pairs of numbers with a common part
+of standard deviation 1, noise of 0.1 and a difference of 0.25, squares found it in 98 % of 300
+simulations and plain distances in 11 %.
+
+What may be exchanged follows from the design. Draws of the same samples in both networks are pairs:
+under the hypothesis that a draw's two diagrams could as well have come from the other network, each
+pair may be swapped, and nothing else may. Draws of other samples are independent: all labels may be
+permuted. Either way the statistic is a quadratic form in +-1, so that thousands of permutations
+are one matrix product.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from math import comb
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toposcope.errors import UsageError
+
+Array = NDArray[np.float64]
+
+_EQUAL = 1e-12
+"""Statistics that differ by less than this share of the distances are ties."""
+
+
+def squared_gap_units(within_a: Array, within_b: Array, cross: Array) -> Array:
+    """(R,) jackknife pseudo-values of the squared gap, one per draw; their mean is the estimate.
+
+    Leaving out draw r means leaving it out of both layers. The spread of the pseudo-values gives
+    intervals and tests over draws; where both layers have one distribution it is on the cautious
+    side, as a jackknife is.
+
+    Examples
+    --------
+    Three draws each, 1 apart inside a layer and 3 apart between layers: 9 - 1.
+
+    >>> apart, far = 1 - np.eye(3), np.full((3, 3), 3.0)
+    >>> squared_gap_units(apart, apart, far)
+    array([8., 8., 8.])
+    """
+    return pseudo_values(_kernel(within_a, within_b, cross))
+
+
+def signed_root(square: float) -> float:
+    """Root that keeps the sign: an unbiased square can be negative, by chance.
+
+    >>> signed_root(-4.0)
+    -2.0
+    """
+    return float(np.sign(square) * np.sqrt(abs(square)))
+
+
+def cross_units(cross: Array) -> Array:
+    """(R,) jackknife pseudo-values of the mean distance between different draws of two layers."""
+    return pseudo_values((cross + cross.T) / 2)
+
+
+def pseudo_values(kernel: Array) -> Array:
+    """(R,) pseudo-values of the mean over pairs i < j of a symmetric kernel; NaN for R < 3.
+
+    Examples
+    --------
+    >>> pseudo_values(np.array([[0.0, 1, 2], [1, 0, 3], [2, 3, 0]]))  # means without r: 3, 2, 1
+    array([0., 2., 4.])
+    """
+    count = len(kernel)
+    if count < 3:
+        return np.full(count, np.nan)
+    off = kernel - np.diag(np.diag(kernel))
+    total, rows = off.sum() / 2, off.sum(axis=1)
+    without = (total - rows) / comb(count - 1, 2)
+    return np.asarray(count * total / comb(count, 2) - (count - 1) * without)
+
+
+def gap_test(
+    within_a: Array,
+    within_b: Array,
+    cross: Array,
+    *,
+    paired: bool,
+    n_resamples: int = 9999,
+    seed: int | np.random.Generator = 0,
+) -> float:
+    """p-value of the squared gap under permutations of draws (PERMANOVA of two groups).
+
+    Parameters
+    ----------
+    within_a, within_b, cross
+        (R, R) distances; the diagonal of `cross` is used for independent draws only.
+    paired
+        Swap the two layers inside each draw (2^(R-1) arrangements, as swapping all changes
+        nothing); otherwise permute all 2 R labels.
+    n_resamples
+        All arrangements are enumerated when there are no more than this, else so many are drawn.
+    seed
+        Of the draws.
+
+    Returns
+    -------
+    Share of arrangements with a statistic as large as observed, the observed one included: never
+    0, at least 1 / 128 for 8 pairs.
+
+    References
+    ----------
+    Anderson, A new method for non-parametric multivariate analysis of variance, 2001.
+    """
+    count = len(cross)
+    if count < 2 or within_a.shape != within_b.shape or cross.shape != within_a.shape:
+        msg = (
+            f"gap_test(): three (R, R) matrices with R >= 2 are needed; got "
+            f"{within_a.shape}, {within_b.shape}, {cross.shape}."
+        )
+        raise UsageError(msg)
+    rng = np.random.default_rng(seed)
+    if paired:
+        form = _kernel(within_a, within_b, cross)
+        np.fill_diagonal(form, 0.0)
+        signs = _swaps(count, n_resamples, rng)
+    else:
+        form = -(np.block([[within_a, cross], [cross.T, within_b]]) ** 2)
+        signs = _labels(count, n_resamples, rng)
+    found = np.einsum("si,ij,sj->s", signs, form, signs, optimize=True)
+    noise = _EQUAL * float((within_a**2).sum() + (within_b**2).sum() + 2 * (cross**2).sum())
+    reached = int((found >= found[0] - noise).sum())  # the first arrangement is the observed one
+    return reached / len(found)
+
+
+def _kernel(within_a: Array, within_b: Array, cross: Array) -> Array:
+    return np.asarray((cross**2 + cross.T**2 - within_a**2 - within_b**2) / 2)
+
+
+def _swaps(count: int, n_resamples: int, rng: np.random.Generator) -> Array:
+    """(S, count) signs, the first all +1; every one once when there are few enough."""
+    total = 2 ** (count - 1)
+    if total <= n_resamples + 1:
+        bits = (np.arange(total)[:, None] >> np.arange(count - 1)) & 1
+        return np.hstack([np.ones((total, 1)), 1.0 - 2.0 * bits])
+    drawn = rng.choice([-1.0, 1.0], size=(n_resamples, count))
+    return np.vstack([np.ones((1, count)), drawn])
+
+
+def _labels(count: int, n_resamples: int, rng: np.random.Generator) -> Array:
+    """(S, 2 count) signs with as many +1 as -1, the first +1 for a and -1 for b."""
+    observed = np.repeat([1.0, -1.0], count)
+    total = comb(2 * count - 1, count - 1)  # the first draw stays in a: the other half mirrors it
+    if total <= n_resamples + 1:
+        signs = -np.ones((total, 2 * count))
+        signs[:, 0] = 1.0
+        for row, chosen in enumerate(combinations(range(1, 2 * count), count - 1)):
+            signs[row, list(chosen)] = 1.0
+        return signs
+    return np.vstack([observed, rng.permuted(np.tile(observed, (n_resamples, 1)), axis=1)])

@@ -1,0 +1,184 @@
+"""A comparison in sentences: what differs, from where on, what cannot be told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toposcope.comparing.blocks import DIAGRAM_MEASURES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from toposcope.comparing.noun import Comparison
+
+SHOWN = 4
+"""Names listed in one sentence."""
+
+NAMES = {
+    "wasserstein": "Wasserstein distance",
+    "bottleneck": "bottleneck distance",
+    "sliced_wasserstein": "sliced Wasserstein distance",
+    "landscape": "landscape distance",
+    "betti_curve": "Betti-curve distance",
+    "cka": "CKA",
+    "cka_debiased": "debiased CKA",
+    "cka_rbf": "RBF CKA",
+    "cca": "CCA",
+    "procrustes": "Procrustes distance",
+    "angular": "angular distance",
+    "rsa": "RSA",
+    "rsa_correlation": "RSA (correlation distances)",
+    "mutual_knn": "mutual kNN",
+    "rtd": "RTD",
+    "rtd_lite": "RTD-Lite",
+}
+
+
+def measure_name(measure: str, degree: Any) -> str:
+    """A measure as people write it.
+
+    >>> measure_name("wasserstein", 1)
+    'Wasserstein distance in H1'
+    """
+    name = NAMES.get(measure, measure)
+    return name if degree is None or degree != degree else f"{name} in H{int(degree)}"
+
+
+def summarize_comparison(found: Comparison) -> list[str]:
+    """Sentences about every pair of networks, and one about how sure they are."""
+    out = []
+    for row in found.models.itertuples():
+        out += list(_pair_sentences(found, row))
+    return [*out, _basis(found)]
+
+
+def _pair_sentences(found: Comparison, model: Any) -> Iterator[str]:
+    import pandas as pd
+
+    degree = None if pd.isna(model.homology_dimension) else int(model.homology_dimension)
+    rows = found.layers
+    rows = rows[
+        (rows["network_a"] == model.network_a)
+        & (rows["network_b"] == model.network_b)
+        & (rows["measure"] == model.measure)
+    ]
+    if degree is not None:
+        rows = rows[rows["homology_dimension"] == degree]
+    who = f"{model.network_a} and {model.network_b}, {measure_name(model.measure, degree)}"
+    if model.status != "ok":
+        yield f"{who}: no value over all layers, since {model.reason}."
+        return
+    good = rows[rows["status"] == "ok"]
+    if model.measure in DIAGRAM_MEASURES:
+        yield f"{who}: {_differences(good, found, model)}"
+    else:
+        yield f"{who}: {_similarities(good, found, model)}"
+    equal = _equivalence(good, float(found.attrs["margin"]))
+    if equal:
+        yield equal
+    bad = rows[rows["status"] != "ok"]
+    if len(bad):
+        yield (
+            f"{_listed(bad)} {'has' if len(bad) == 1 else 'have'} no value or no test "
+            f"({'; '.join(dict.fromkeys(bad['reason']))[:200]})."
+        )
+
+
+def _differences(good: pd.DataFrame, found: Comparison, model: Any) -> str:
+    alpha = 1 - float(found.attrs["level"])
+    size = (
+        f"with the noise of draws taken out they are {_apart(model)} apart (root mean square over "
+        f"{len(good)} layers; other draws of one layer are {good['noise'].mean():.3g} apart)"
+    )
+    if np.isfinite(model.share) and model.gap_low > 0:
+        size += f", {model.share:.2g} times the step between neighboring layers"
+    if not good["qvalue"].notna().any():
+        return f"{size}. Nothing was tested."
+    differ = good[good["qvalue"] <= alpha]
+    alike = good[~(good["qvalue"] <= alpha)]
+    text = f"{len(differ)} of {len(good)} layers differ (q ≤ {alpha:.2g}); {size}."
+    if len(differ) and len(differ) < len(good):
+        text = f"{text} They differ in {_listed(differ)}."
+    if _sure(model, found):
+        text = f"{text} They differ from {_depth(model, good)} on."
+    if len(alike):
+        seen = alike["detectable"].median()
+        also = (
+            f"; with {int(alike['n'].min())} draws a gap of {seen:.2g} would have been seen 8 "
+            "times in 10"
+            if np.isfinite(seen)
+            else ""
+        )
+        text = f"{text} {_listed(alike)} cannot be told apart{also}."
+    return text
+
+
+def _similarities(good: pd.DataFrame, found: Comparison, model: Any) -> str:
+    lowest = good.loc[good["effect"].idxmin()] if good["effect"].notna().any() else None
+    text = f"mean {model.value:.3g} [{model.low:.3g}, {model.high:.3g}] over {len(good)} layers"
+    if good["noise"].notna().any():
+        text += f"; unrelated samples give {good['noise'].mean():.2g}"
+    if lowest is not None:
+        text += (
+            f". Least alike is {lowest['layer_a']} ({lowest['value']:.3g} "
+            f"[{lowest['low']:.3g}, {lowest['high']:.3g}])"
+        )
+    if _sure(model, found) and model.change_depth > good["depth_a"].min():
+        text += f". They grow apart from {_depth(model, good)} on"
+    return f"{text}."
+
+
+def _apart(model: Any) -> str:
+    if model.gap_low > 0:
+        return f"{model.gap:.3g} [{model.gap_low:.3g}, {model.gap_high:.3g}]"
+    return f"at most {max(model.gap_high, 0.0):.3g}"
+
+
+def _depth(model: Any, good: pd.DataFrame) -> str:
+    place = f"depth {model.change_depth:.2f} [{model.change_low:.2f}, {model.change_high:.2f}]"
+    return f"the first layer, {place}," if model.change_depth == good["depth_a"].min() else place
+
+
+def _sure(model: Any, found: Comparison) -> bool:
+    """Whether there is an onset that survives the correction."""
+    return bool(
+        np.isfinite(model.change_depth) and model.change_qvalue <= 1 - float(found.attrs["level"])
+    )
+
+
+def _equivalence(good: pd.DataFrame, margin: float) -> str:
+    judged = good[good["equivalent"].notna()]
+    if not len(judged):
+        return ""
+    shown = judged[judged["equivalent"].astype(bool)]
+    where = f"within {margin:g} of the step between neighboring layers"
+    if not len(shown):
+        return f"Equivalence {where} is shown for no layer."
+    return (
+        f"Equivalence {where} is shown for {len(shown)} of {len(judged)} layers: {_listed(shown)}."
+    )
+
+
+def _basis(found: Comparison) -> str:
+    attrs = found.attrs
+    kinds = sorted(set(attrs["paired"].values()))
+    how = " and ".join(kinds)
+    tested = (
+        f"{attrs['family']} permutation tests are corrected together (Benjamini-Hochberg)"
+        if attrs["family"]
+        else "nothing was tested"
+    )
+    return (
+        f"All this is about {attrs['target']}: {attrs['replicates']} {how} draws of "
+        f"{attrs['points']} samples; {tested}."
+    )
+
+
+def _listed(rows: pd.DataFrame) -> str:
+    names = [str(name) for name in rows["layer_a"]]
+    if len(names) <= SHOWN:
+        return ", ".join(names)
+    return f"{', '.join(names[:2])} … {names[-1]} ({len(names)} layers)"

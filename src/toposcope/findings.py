@@ -90,6 +90,7 @@ def _paired(a: Analysis, b: Analysis) -> bool:
         and b.activations is not None
         and np.array_equal(a.activations.sample_ids, b.activations.sample_ids)
         and all(a.attrs[name] == b.attrs[name] for name in same)
+        and all(a.attrs.get(name) == b.attrs.get(name) for name in ("points_are", "samples"))
     )
 
 

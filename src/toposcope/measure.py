@@ -28,7 +28,14 @@ from toposcope.nulls import (
     parse_nulls,
     shuffled,
 )
-from toposcope.pointclouds import Normalizer, check_finite, estimate_normalizer, flat, scale_rows
+from toposcope.pointclouds import (
+    SCALE_SAMPLES,
+    Normalizer,
+    check_finite,
+    estimate_normalizer,
+    scale_rows,
+)
+from toposcope.pointkinds import MASK, read_points, ruler_points, unfit
 from toposcope.results import Rows, put_part
 from toposcope.store import Run, twin_of
 from toposcope.tasks import Ledger
@@ -52,7 +59,9 @@ class Layer:
 
 
 @lru_cache(maxsize=4)
-def prepare(run_path: str, layer: str, content: str, normalize: str, seed: int) -> Layer:
+def prepare(
+    run_path: str, layer: str, content: str, normalize: str, seed: int, points_are: str
+) -> Layer:
     """Read a layer once per worker; its replicates follow each other in the task order.
 
     `content` is the layer's hash: a RUN written anew at the same place is another layer.
@@ -62,7 +71,19 @@ def prepare(run_path: str, layer: str, content: str, normalize: str, seed: int) 
     if bad:
         reason = f"{bad:,} of {run.n:,} samples of layer {layer!r} hold non-finite values"
         return Layer(run, None, "nonfinite", reason)
-    values = run.read(layer, scale_rows(run.n, seed=seed))
+    masked = MASK in run.layers
+    why = unfit(tuple(run.layers[layer]["shape"]), points_are, masked=masked)
+    if why:
+        return Layer(run, None, "undefined", f"layer {layer!r} {why}")
+    values = ruler_points(
+        run.read,
+        layer,
+        scale_rows(run.n, seed=seed),
+        points_are=points_are,
+        most=SCALE_SAMPLES,
+        seed=seed,
+        masked=masked,
+    )
     try:
         normalizer = estimate_normalizer(values, normalize)
     except DegenerateCloudError as error:
@@ -72,10 +93,16 @@ def prepare(run_path: str, layer: str, content: str, normalize: str, seed: int) 
 
 @lru_cache(maxsize=16)
 def fit_twin(
-    run_path: str, layer: str, content: str, normalize: str, seed: int, label: int | None
+    run_path: str,
+    layer: str,
+    content: str,
+    normalize: str,
+    seed: int,
+    points_are: str,
+    label: int | None,
 ) -> GaussianTwin:
     """The Gaussian twin of a layer, or of one class in it: what a draw is compared with."""
-    prepared = prepare(run_path, layer, content, normalize, seed)
+    prepared = prepare(run_path, layer, content, normalize, seed, points_are)
     run, normalizer = prepared.run, prepared.normalizer
     assert normalizer is not None, "a layer without a ruler has no twin"
     labels = run.samples.labels
@@ -101,8 +128,7 @@ def _count_non_finite(run: Run, layer: str) -> int:
 
 def measure(payload: Payload) -> None:
     """Measure one draw of one layer, put its part, tick it off."""
-    source = [payload[name] for name in ("run", "layer", "input", "normalize", "seed")]
-    layer = prepare(*source)
+    layer = prepare(*_source(payload))
     place = {name: payload[name] for name in ("layer", "depth", "label", "replicate", "points")}
     rows = Rows(**place, cloud=DATA_CLOUD)
     nulls = {name: Rows(**place, cloud=name) for name in parse_nulls(payload["null"])}
@@ -112,22 +138,53 @@ def measure(payload: Payload) -> None:
             rows.missing(name, layer.status, layer.reason)
         _all_missing(rows, dimensions, layer.status, layer.reason)
     else:
-        chosen = np.asarray(payload["rows"], dtype=np.intp)
-        raw = flat(layer.run.read(payload["layer"], chosen))
-        cloud = layer.normalizer(raw)
-        _controls(rows, raw, cloud)
-        loops = payload["replicate"] == 0
-        _topology(rows, cloud, payload, dimensions, loop_rows=chosen if loops else None)
-        for name, null in nulls.items():
-            twin = _null_cloud(name, layer, chosen, cloud, payload)
-            if isinstance(twin, Layer):
-                _all_missing(null, dimensions, twin.status, f"{name}: {twin.reason}")
-            else:
-                _topology(null, twin, payload, dimensions)
+        try:
+            _measure_cloud(layer, rows, nulls, payload)
+        except TooFewSamplesError as error:
+            for name in CONTROLS:
+                rows.missing(name, "too_few", str(error))
+            _all_missing(rows, dimensions, "too_few", str(error))
     folder = Path(payload["folder"])
     part = folder / "parts" / f"{payload['key']}.parquet"
     digest = put_part(part, [*rows.rows, *(row for null in nulls.values() for row in null.rows)])
     Ledger(folder / "ledger").tick(payload["key"], part=digest)
+
+
+def _source(payload: Payload) -> list[Any]:
+    """What the layer of a task is prepared from."""
+    return [payload[name] for name in ("run", "layer", "input", "normalize", "seed", "points_are")]
+
+
+def _points(run: Run, rows: NDArray[np.intp], payload: Payload) -> NDArray[np.float64]:
+    """(points, d) activations of some samples of the task's layer."""
+    return read_points(
+        run.read,
+        payload["layer"],
+        rows,
+        points_are=payload["points_are"],
+        points=payload["points"],
+        seed=np.random.default_rng([payload["seed"], payload["replicate"]]),
+        masked=MASK in run.layers,
+    )
+
+
+def _measure_cloud(layer: Layer, rows: Rows, nulls: Mapping[str, Rows], payload: Payload) -> None:
+    """Measure the cloud of a task and its null clouds."""
+    assert layer.normalizer is not None, "a layer without a ruler has no cloud"
+    dimensions = tuple(payload["homology_dimensions"])
+    chosen = np.asarray(payload["rows"], dtype=np.intp)
+    raw = _points(layer.run, chosen, payload)
+    cloud = layer.normalizer(raw)
+    _controls(rows, raw, cloud)
+    # Positions and channels of one sample have no pictures of their own.
+    loops = payload["replicate"] == 0 and payload["points_are"] == "samples"
+    _topology(rows, cloud, payload, dimensions, loop_rows=chosen if loops else None)
+    for name, null in nulls.items():
+        twin = _null_cloud(name, layer, chosen, cloud, payload)
+        if isinstance(twin, Layer):
+            _all_missing(null, dimensions, twin.status, f"{name}: {twin.reason}")
+        else:
+            _topology(null, twin, payload, dimensions)
 
 
 def _null_cloud(
@@ -140,7 +197,10 @@ def _null_cloud(
     """The cloud of one null for one draw, or the layer without a ruler that it would come from."""
     normalizer = layer.normalizer
     assert normalizer is not None, "a layer without a ruler has no nulls"
-    source = [payload[name] for name in ("run", "layer", "input", "normalize", "seed")]
+    source = _source(payload)
+    if null == GAUSSIAN and payload["points_are"] != "samples":
+        # Of this very cloud: between samples the covariance is another one.
+        return gaussian_twin(cloud).sample(len(cloud), seed=_stream(payload))
     if null == GAUSSIAN:
         twin = fit_twin(*source, _class_of(layer.run, payload["label"], chosen))
         return twin.sample(len(cloud), seed=_stream(payload))
@@ -148,12 +208,12 @@ def _null_cloud(
         return shuffled(cloud, seed=_stream(payload, 1))
     if null == PERMUTED_LABELS:
         strangers = np.asarray(payload["strangers"], dtype=np.intp)
-        return normalizer(layer.run.read(payload["layer"], strangers))
+        return normalizer(_points(layer.run, strangers, payload))
     assert null == RANDOM_INIT, f"planned nulls are known, got {null!r}"
     fresh = prepare(str(twin_of(payload["run"])), payload["layer"], payload["twin"], *source[3:])
     if fresh.normalizer is None:
         return fresh
-    return fresh.normalizer(fresh.run.read(payload["layer"], chosen))
+    return fresh.normalizer(_points(fresh.run, chosen, payload))
 
 
 def _class_of(run: Run, label: str, rows: NDArray[np.intp]) -> int | None:

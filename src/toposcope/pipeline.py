@@ -24,6 +24,7 @@ from toposcope.measure import measure
 from toposcope.nulls import NULLS, parse_nulls
 from toposcope.objects import lock_folder, put_json, read_json
 from toposcope.planning import Design, Plan, plan_analysis, refuse_what_cannot_fit
+from toposcope.pointkinds import POINT_KINDS, RULER_SAMPLES
 from toposcope.progress import Progress
 from toposcope.results import Analysis
 from toposcope.store import open_run, save_arrays
@@ -63,6 +64,8 @@ def analyze(
     superlevel: bool | None = Design.superlevel,
     maps: bool | None = Design.maps,
     diagrams: bool | None = Design.diagrams,
+    points_are: str = Design.points_are,
+    samples: int | None = Design.samples,
     level: float = 0.95,
     jobs: int | None = None,
     progress: Progress | None = None,
@@ -103,6 +106,8 @@ def analyze(
         For "cubical": where Betti numbers are taken (0, 0.25, ..., 1.75), "V" or "T", superlevel
         sets instead of sublevel sets, each channel's map by itself instead of the volume, and
         whether persistence diagrams in `homology_dimensions` are kept too.
+    points_are, samples
+        What a point is, and of how many samples a cloud of tokens is made: as in `clouds`.
     level
         Coverage of the intervals.
     jobs
@@ -144,6 +149,8 @@ def analyze(
         superlevel=superlevel,
         maps=maps,
         diagrams=diagrams,
+        points_are=points_are,
+        samples=samples,
     )
     if not 0.0 < level < 1.0:
         msg = f"analyze(level={level}): needed is a coverage between 0 and 1, e.g. 0.95."
@@ -234,6 +241,7 @@ def load_analysis(path: Path | str, analysis: str | None = None) -> Analysis:
         "versions": {**activations.attrs.get("versions", {}), **spec["versions"]},
         "conventions": {
             "filtration": describe_complex(spec["complex"], spec["filtration"]),
+            **_points_convention(spec),
             **(CONVENTIONS if spec["complex"] != "cubical" else volumes.CONVENTIONS),
             **{f"null {name}": NULLS[name] for name in parse_nulls(spec["null"])},
         },
@@ -264,6 +272,10 @@ def analyze_command(run: Path | str, spec: Mapping[str, Any]) -> str:
     words += ["--homology", ",".join(map(str, spec["homology_dimensions"]))]
     if spec["complex"] != "cubical":
         words += ["--points", str(spec["points"]), "--metric", spec["metric"]]
+        if spec.get("points_are", "samples") != "samples":
+            words += ["--points-are", spec["points_are"]]
+        if spec.get("samples"):
+            words += ["--samples", str(spec["samples"])]
     words += ["--replicates", str(spec["replicates"]), "--normalize", spec["normalize"]]
     words += ["--seed", str(spec["seed"]), "--null", spec["null"], "--level", str(spec["level"])]
     words += ["--per-class"] * spec["per_class"] + ["--overlapping"] * spec["overlapping"]
@@ -278,6 +290,21 @@ def _commands(activations: ActivationSet, spec: Mapping[str, Any]) -> list[str]:
     capture = activations.attrs.get("command")
     analyze_line = analyze_command(activations.run or "RUN", spec)
     return [*([capture] if capture else []), analyze_line]
+
+
+def _points_convention(spec: Mapping[str, Any]) -> dict[str, str]:
+    """What a point is, in words."""
+    kind = spec.get("points_are", "samples")
+    if spec["complex"] == "cubical":
+        return {}
+    if kind == "samples":
+        return {"points": POINT_KINDS[kind]}
+    group = f"{spec['samples']} samples" if kind == "tokens" else "one sample"
+    return {
+        "points": f"{POINT_KINDS[kind]}; {spec['points']:,} of those of {group} drawn without "
+        "replacement, the same number in all layers; layers with fewer are not measured; pads are "
+        f"left out; the scale is estimated on the points of {RULER_SAMPLES} samples"
+    }
 
 
 def _pools(pool: Any) -> str:

@@ -21,6 +21,7 @@ from toposcope.homology.vietoris_rips import check_arguments
 from toposcope.nulls import PERMUTED_LABELS, RANDOM_INIT, parse_nulls
 from toposcope.objects import content_hash
 from toposcope.pointclouds import CloudSet, clouds
+from toposcope.pointkinds import MASK, points_of, unfit
 from toposcope.store import Run, open_run, twin_of
 from toposcope.tasks import Ledger, Task, task_key
 from toposcope.volumes import predict_volumes, volume_tasks
@@ -32,6 +33,7 @@ SCIENCE = (
     "dimension.py",
     "nulls.py",
     "pointclouds.py",
+    "pointkinds.py",
     "measure.py",
     "volumes.py",
 )
@@ -87,6 +89,8 @@ class Design:
     superlevel: bool | None = None
     maps: bool | None = None
     diagrams: bool | None = None
+    points_are: str = "samples"
+    samples: int | None = None
 
     @property
     def volumes(self) -> bool:
@@ -162,7 +166,11 @@ def plan_analysis(run_path: Path | str, design: Design) -> Plan:
         per_class=design.per_class,
         overlapping=design.overlapping,
         seed=design.seed,
+        points_are=design.points_are,
+        samples=design.samples,
     )
+    if not design.volumes:
+        _refuse_unfit(run, design.points_are)
     degrees = [int(k) for k in design.homology_dimensions]
     if design.volumes and not filtration["diagrams"]:
         # All degrees together cost what one costs: the Euler number gives the middle one.
@@ -170,6 +178,7 @@ def plan_analysis(run_path: Path | str, design: Design) -> Plan:
     spec = {
         **{k: v for k, v in asdict(design).items() if k not in FILTRATION_PARAMETERS},
         "points": cloud_set.points,
+        "samples": cloud_set.samples,
         "homology_dimensions": degrees,
         "null": ",".join(parse_nulls(design.null)) or "none",
         "filtration": filtration,
@@ -212,7 +221,7 @@ def _check(design: Design) -> dict[str, Any]:
         if value not in known:
             msg = f"{call}: {name}={value!r} is unknown; choose one of {', '.join(known)}."
             raise UsageError(msg)
-    of_clouds = ("metric", "max_edge_length", "coeff", "overlapping")
+    of_clouds = ("metric", "max_edge_length", "coeff", "overlapping", "points_are", "samples")
     foreign = [k for k in of_clouds if getattr(design, k) != getattr(Design, k)]
     if design.volumes and foreign:
         msg = (
@@ -224,9 +233,23 @@ def _check(design: Design) -> dict[str, Any]:
     return complex_spec(design.complex, given, metric=design.metric)
 
 
+def _refuse_unfit(run: Run, points_are: str) -> None:
+    """Refuse a kind of points that no layer has; single layers without it get a status."""
+    masked = MASK in run.layers
+    shapes = {layer: tuple(run.layers[layer]["shape"]) for layer in run.addresses}
+    reasons = [unfit(shape, points_are, masked=masked) for shape in shapes.values()]
+    if all(reasons):
+        layer = next(iter(shapes))
+        msg = f"analyze(points_are={points_are!r}): every layer is unfit; {layer!r} {reasons[0]}."
+        raise UsageError(msg)
+
+
 def _tasks(run: Run, cloud_set: CloudSet, spec: Mapping[str, Any], folder: Path) -> list[Task]:
     activations = cloud_set.activations
     hashes = {layer: run.layer_hash(layer) for layer in activations.layers}
+    if MASK in run.layers and spec["points_are"] != "samples":
+        mask = run.layer_hash(MASK)
+        hashes = {layer: content_hash((one + mask).encode()) for layer, one in hashes.items()}
     nulls = parse_nulls(spec["null"])
     twins = _twin_hashes(run, activations.layers) if RANDOM_INIT in nulls else {}
     strangers = _strangers(cloud_set) if PERMUTED_LABELS in nulls else {}
@@ -301,7 +324,10 @@ def _predict(run: Run, todo: Sequence[Task], spec: Mapping[str, Any]) -> tuple[f
     costs: dict[int, tuple[float, int]] = {}
     seconds, peak = 0.0, 0
     for task in todo:
-        d = int(np.prod(run.layers[task.payload["layer"]]["shape"], dtype=np.int64))
+        shape = run.layers[task.payload["layer"]]["shape"]
+        d = int(np.prod(shape, dtype=np.int64))
+        if spec["points_are"] != "samples" and len(shape) in (2, 3):
+            d = points_of(np.empty((1, *shape), np.bool_), spec["points_are"]).shape[2]
         if d not in costs:
             costs[d] = estimate_cost(spec["points"], d, dimensions)
         seconds += clouds_each * costs[d][0]

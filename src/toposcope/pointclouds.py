@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
+from toposcope.pointkinds import MASK, MOST_SAMPLES, read_points, refuse_kind, ruler_points
 from toposcope.types import ActivationSet
 
 NORMALIZATIONS: dict[str, str] = {
@@ -246,7 +247,7 @@ class CloudSet:
         Which rows make which replicate, the same for all layers.
     normalize
         One of `NORMALIZATIONS`.
-    points, replicates, overlapping, seed
+    points, replicates, overlapping, seed, points_are, samples
         As given to `clouds`.
     """
 
@@ -257,16 +258,24 @@ class CloudSet:
     replicates: int
     overlapping: bool
     seed: int
+    points_are: str = "samples"
+    samples: int | None = None
     _normalizers: dict[str, Normalizer] = field(default_factory=dict, repr=False)
 
     def normalizer(self, layer: str) -> Normalizer:
         """The shared normalization of a layer, estimated once."""
         if layer not in self._normalizers:
             try:
-                rows = scale_rows(self.activations.n, seed=self.seed)
-                self._normalizers[layer] = estimate_normalizer(
-                    self.activations.rows(layer, rows), self.normalize
+                ruler = ruler_points(
+                    self.activations.rows_of,
+                    layer,
+                    scale_rows(self.activations.n, seed=self.seed),
+                    points_are=self.points_are,
+                    most=SCALE_SAMPLES,
+                    seed=self.seed,
+                    masked=MASK in self.activations.pseudo,
                 )
+                self._normalizers[layer] = estimate_normalizer(ruler, self.normalize)
             except DegenerateCloudError as error:
                 error.add_note(f"layer {layer!r}")
                 raise
@@ -274,7 +283,16 @@ class CloudSet:
 
     def cloud(self, layer: str, draw: Draw) -> NDArray[np.float64]:
         """(points, d) normalized cloud of one layer and one draw."""
-        return self.normalizer(layer)(self.activations.rows(layer, draw.rows))
+        points = read_points(
+            self.activations.rows_of,
+            layer,
+            draw.rows,
+            points_are=self.points_are,
+            points=self.points,
+            seed=np.random.default_rng([self.seed, draw.replicate]),
+            masked=MASK in self.activations.pseudo,
+        )
+        return self.normalizer(layer)(points)
 
     def __len__(self) -> int:
         return len(self.activations.layers) * len(self.draws)
@@ -292,13 +310,16 @@ class CloudSet:
             "normalize": self.normalize,
             "seed": self.seed,
             "n": self.activations.n,
+            "points_are": self.points_are,
+            "samples": self.samples,
         }
 
     def __repr__(self) -> str:
         kind = "overlapping" if self.overlapping else "disjoint"
         return (
             f"CloudSet({len(self.activations)} layers, {len(self.draws)} {kind} draws of "
-            f"{self.points} points, normalize={self.normalize!r})"
+            f"{self.points} {'points' if self.points_are == 'samples' else self.points_are}, "
+            f"normalize={self.normalize!r})"
         )
 
 
@@ -311,6 +332,8 @@ def clouds(
     per_class: bool = False,
     overlapping: bool = False,
     seed: int = 0,
+    points_are: str = "samples",
+    samples: int | None = None,
 ) -> CloudSet:
     """Point clouds of every layer: `replicates` disjoint draws of `points` samples.
 
@@ -330,6 +353,13 @@ def clouds(
         are no units for a permutation test.
     seed
         Decides the draws.
+    points_are
+        What a point is, one of `pointkinds.POINT_KINDS`: "samples"; "positions" or "channels" of
+        one sample, of layers captured with pool "volume" or "tokens"; "tokens" of several samples.
+        A replicate is then one sample, or a disjoint group of them, and of its points `points` are
+        drawn: layers with fewer have no cloud.
+    samples
+        For "tokens": samples of each cloud; None for n / replicates, at most 64.
 
     Examples
     --------
@@ -341,19 +371,39 @@ def clouds(
     if normalize not in NORMALIZATIONS:
         msg = f"normalize={normalize!r} is unknown; choose one of {', '.join(NORMALIZATIONS)}."
         raise UsageError(msg)
+    refuse_kind(points_are)
+    if points_are != "samples" and overlapping:
+        msg = f"clouds(points_are={points_are!r}): draws of other kinds than samples are disjoint."
+        raise UsageError(msg)
+    if samples is not None and points_are != "tokens":
+        msg = f"clouds(samples={samples}): it belongs to points_are='tokens'."
+        raise UsageError(msg)
+    if points_are == "tokens" and samples is None:
+        samples = max(1, min(MOST_SAMPLES, activations.n // max(replicates, 1)))
+    drawn = {"samples": points, "tokens": samples or 1}.get(points_are, 1)
     if per_class:
-        draws = _draws_per_class(activations, points, replicates, seed, overlapping)
+        draws = _draws_per_class(activations, drawn, replicates, seed, overlapping)
     else:
         rows = draw_rows(
             activations.n,
-            points=points,
+            points=drawn,
             replicates=replicates,
             seed=seed,
             labels=activations.labels,
             overlapping=overlapping,
         )
         draws = [Draw(r, "", chosen) for r, chosen in enumerate(rows)]
-    return CloudSet(activations, tuple(draws), normalize, points, replicates, overlapping, seed)
+    return CloudSet(
+        activations,
+        tuple(draws),
+        normalize,
+        points,
+        replicates,
+        overlapping,
+        seed,
+        points_are,
+        samples,
+    )
 
 
 def _draws_per_class(

@@ -311,6 +311,7 @@ def open_run(path: Path | str) -> ActivationSet:
         class_names=run.samples.class_names,
         run=run.path,
         attrs={**run.spec, **summary},
+        pseudo=tuple(name for name in run.layers if name.startswith("@")),
     )
 
 
@@ -327,7 +328,8 @@ def from_arrays(
     Parameters
     ----------
     layers
-        Layer name -> (n, ...) array, in network order; every layer has the same n.
+        Layer name -> (n, ...) array, in network order; every layer has the same n. "@mask" is no
+        layer: (n, tokens), 1 for real tokens and 0 for pads of layers (n, tokens, width).
     labels
         (n,) integer classes, or None.
     sample_ids
@@ -378,18 +380,20 @@ def from_arrays(
         return arrays[layer] if rows is None else arrays[layer][rows]
 
     return ActivationSet(
-        layers=tuple(arrays),
+        layers=tuple(name for name in arrays if not name.startswith("@")),
         sample_ids=ids,
         read=read,
         labels=None if classes is None else classes.astype(np.int64),
         class_names=class_names,
         attrs={"model": name, "data": "arrays in memory", "n": n},
+        pseudo=tuple(name for name in arrays if name.startswith("@")),
     )
 
 
 def save_arrays(activations: ActivationSet, path: Path | str) -> Path:
     """Write activations held in memory as a RUN; returns its folder."""
     arrays = {layer: np.asarray(activations.rows(layer)) for layer in activations.layers}
+    arrays |= {name: np.asarray(activations.read(name, None)) for name in activations.pseudo}
     arrays = {k: v if v.dtype in STORED_TYPES else v.astype(np.float64) for k, v in arrays.items()}
     row_bytes = sum(v[:1].nbytes for v in arrays.values())
     samples = Samples(

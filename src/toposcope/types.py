@@ -54,6 +54,8 @@ class ActivationSet:
         The RUN folder behind this set, or None for arrays in memory.
     attrs
         Provenance: model, weights, data, pool, seed, versions.
+    pseudo
+        What `read` gives besides layers, such as "@mask": (n, tokens), 1 for real tokens.
     """
 
     layers: tuple[str, ...]
@@ -63,6 +65,7 @@ class ActivationSet:
     class_names: tuple[str, ...] = ()
     run: Path | None = None
     attrs: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    pseudo: tuple[str, ...] = ()
 
     @property
     def n(self) -> int:
@@ -86,6 +89,10 @@ class ActivationSet:
             )
             raise LayerNotFoundError(msg)
         return self.read(layer, rows)
+
+    def rows_of(self, layer: str, rows: NDArray[np.intp] | None = None) -> NDArray[Any]:
+        """As `rows`, of pseudo-layers too."""
+        return self.read(layer, rows) if layer in self.pseudo else self.rows(layer, rows)
 
     def depth(self, layer: str) -> float:
         """Relative position of a layer: (index + 1) / number of layers; the input would be 0."""

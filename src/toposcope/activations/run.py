@@ -289,7 +289,7 @@ def _in_memory(feed: Feed, plan: Plan, spec: dict[str, Any], progress: Progress)
     if PREDICTION in chunk:
         top1 = _accuracy(chunk[PREDICTION], feed.samples.labels)
     acts = stores.from_arrays(
-        {layer: chunk[layer] for layer in plan.addresses},
+        {layer: chunk[layer] for layer in (*plan.addresses, TOKEN_MASK) if layer in chunk},
         labels=feed.samples.labels,
         sample_ids=feed.samples.ids,
         class_names=feed.samples.class_names,

@@ -42,6 +42,7 @@ def parse_thresholds(
     "toposcope analyze runs/r20\n"
     "toposcope analyze runs/r20 --homology 0,1 --points 500 --replicates 8 --dry-run\n"
     "toposcope analyze runs/r20 --complex geodesic --neighbors 12\n"
+    "toposcope analyze runs/maps --points-are positions --points 64 --replicates 20\n"
     "toposcope analyze runs/maps --complex cubical --thresholds 0:2:0.25 --replicates 200\n"
     "toposcope analyze runs/r20 --null gaussian,shuffled,random_init    # after capture --twin\n"
     "toposcope analyze runs/r20 --per-class --points 50 --normalize quantile_distance"
@@ -71,6 +72,14 @@ def parse_thresholds(
     "--homology", "homology_dimensions", default="0,1", show_default=True, callback=parse_dimensions
 )
 @click.option("--points", type=int, default=500, show_default=True, help="Points of each cloud.")
+@click.option(
+    "--points-are",
+    type=click.Choice(["samples", "positions", "channels", "tokens"]),
+    default="samples",
+    show_default=True,
+    help="What a point is; all but samples need --pool volume or tokens.",
+)
+@click.option("--samples", type=int, help="Samples of a cloud of tokens.  [default: up to 64]")
 @click.option(
     "--replicates", type=int, help="Disjoint draws; cubical: images.  [default: 8; cubical: 100]"
 )

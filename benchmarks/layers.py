@@ -45,8 +45,9 @@ def layer_cloud(network: str, layer: str) -> np.ndarray:
 
 def _resnet20() -> dict[str, np.ndarray]:
     import torch
-    from examples.cifar_resnet import preprocess, resnet20
     from safetensors.torch import load_file
+
+    from examples.cifar_resnet import preprocess, resnet20
 
     model = resnet20()
     weights = load_file(PACK / "weights" / "cifar_resnet20" / "model.safetensors")

@@ -22,12 +22,15 @@ _NAMES = {
     "CloudSet": "pointclouds",
     "Comparison": "comparing.noun",
     "analyze": "pipeline",
+    "analyze_series": "trajectory",
     "capture": "activations.run",
+    "capture_series": "activations.stepwise",
     "clouds": "pointclouds",
     "compare": "comparing.run",
     "from_arrays": "store",
     "open": "store:open_run",
     "rank": "ranking",
+    "open_series": "series",
     "report": "reporting.entry",
     "rips": "diagrams",
     "summarize": "summaries",
@@ -39,8 +42,10 @@ __all__ = [
     "Comparison",
     "DiagramSet",
     "analyze",
+    "analyze_series",
     "calibration",
     "capture",
+    "capture_series",
     "clouds",
     "compare",
     "datasets",
@@ -53,6 +58,7 @@ __all__ = [
     "landscapes",
     "nulls",
     "open",
+    "open_series",
     "plots",
     "rank",
     "report",
@@ -86,6 +92,7 @@ if TYPE_CHECKING:
         vectorize,
     )
     from toposcope.activations.run import capture
+    from toposcope.activations.stepwise import capture_series
     from toposcope.comparing.noun import Comparison
     from toposcope.comparing.run import compare
     from toposcope.diagrams import rips
@@ -94,9 +101,11 @@ if TYPE_CHECKING:
     from toposcope.ranking import rank
     from toposcope.reporting.entry import report
     from toposcope.results import Analysis
+    from toposcope.series import open_series
     from toposcope.store import from_arrays
     from toposcope.store import open_run as open
     from toposcope.summaries import summarize
+    from toposcope.trajectory import analyze_series
     from toposcope.types import ActivationSet, DiagramSet
 
 

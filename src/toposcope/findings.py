@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.results import OK, Analysis
+from toposcope.series import step_words
 from toposcope.stats import Contrast, Effect, effects
 from toposcope.types import DATA_CLOUD
 
@@ -51,7 +52,7 @@ def contrasts(analyses: Sequence[Analysis]) -> list[Contrast]:
     for model, series in checkpoints(analyses).items():
         first, last = series[0], series[-1]
         for layer in (name for name in last.layers if name in first.layers):
-            steps = f"step {last.attrs['step']} against step {first.attrs['step']}"
+            steps = f"{step_words(last.attrs)} against {step_words(first.attrs)}"
             where = f"{short_name(model)} {layer}: {steps}"
             found += _compare(first, layer, last, layer, where)
     if found:
@@ -64,7 +65,7 @@ def contrasts(analyses: Sequence[Analysis]) -> list[Contrast]:
 def checkpoints(analyses: Sequence[Analysis]) -> dict[str, list[Analysis]]:
     """Series of checkpoints: runs of one model on the same draws, by rising step."""
     stepped = [a for a in analyses if a.attrs.get("step") is not None]
-    stepped.sort(key=lambda a: (str(a.attrs["model"]), int(a.attrs["step"])))
+    stepped.sort(key=lambda a: (str(a.attrs["model"]), float(a.attrs["step"])))
     series = {}
     for model, group in groupby(stepped, key=lambda a: str(a.attrs["model"])):
         members = list(group)

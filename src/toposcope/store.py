@@ -141,6 +141,12 @@ class Run:
         """Open a RUN for reading."""
         path = Path(path)
         if not (path / "run.json").exists():
+            if (path / "series.json").exists():
+                msg = (
+                    f"{path} is a SERIES of checkpoints, not a RUN. Open it with "
+                    "toposcope.open_series(), or name one of the RUN folders inside it."
+                )
+                raise StoreError(msg)
             what = "no folder" if not path.exists() else "a folder without run.json"
             msg = (
                 f"{path} is {what}, so it is not a RUN. Make one with "

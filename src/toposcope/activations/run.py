@@ -73,7 +73,8 @@ def capture(
     logits: bool = False,
     progress: Progress | None = None,
     name: str | None = None,
-    step: int | None = None,
+    step: float | None = None,
+    step_unit: str = "step",
     command: str | None = None,
     twin: bool = False,
 ) -> ActivationSet:
@@ -119,6 +120,8 @@ def capture(
         Name for tables and reports; default: the model's.
     step
         Training step of the checkpoint, if it is one of a series.
+    step_unit
+        What `step` counts: "step" or "epoch".
     command
         The command line to show as the one that continues this capture.
     twin
@@ -176,6 +179,8 @@ def capture(
                 store or "RUN",
             )
         spec.update(name=name or loaded.name, step=step, layers=layers, command=command)
+        if step_unit != "step":
+            spec["step_unit"] = step_unit
         if store is None:
             return _in_memory(feed, plan, spec, ensure(progress))
         acts = _on_disk(feed, plan, spec, Path(store), ensure(progress))

@@ -7,6 +7,7 @@ fallback to full unpickling, since that would run code from the file.
 from __future__ import annotations
 
 import hashlib
+import json
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 
 from toposcope.errors import WeightsError
 
-PICKLES = (".pt", ".pth", ".th", ".bin")
+PICKLES = (".pt", ".pth", ".th", ".bin", ".ckpt")
 WRAPPERS = ("state_dict", "model_state_dict")
 STRIPPED = ("module.", "_orig_mod.")
 """Prefixes that DataParallel and torch.compile put before every key."""
@@ -31,7 +32,8 @@ def load_weights(model: nn.Module, path: Path) -> dict[str, Any]:
     model
         The network; its own floating-point type is kept, so float16 files are converted.
     path
-        `.safetensors`, or a `.pt`/`.pth`/`.th` state dict, bare or under "state_dict".
+        `.safetensors`, or a `.pt`/`.pth`/`.th`/`.ckpt` state dict, bare or under "state_dict" as
+        Lightning keeps it, or the index (`.index.json`) of several files.
 
     Returns
     -------
@@ -41,10 +43,10 @@ def load_weights(model: nn.Module, path: Path) -> dict[str, Any]:
     ------
     WeightsError
         When the file cannot be read, holds code, or does not fit: lists missing and unexpected
-        keys and other shapes. Only `num_batches_tracked` may be missing.
+        keys and other shapes. Only `num_batches_tracked` and tied parameters may be missing.
     """
     notes: list[str] = []
-    state = _unwrap(_read(path), path, notes)
+    state = _unwrap(read_state(path), path, notes)
     state = _strip(state, model, notes)
     _refuse_misfit(model, state, path)
     own = model.state_dict()
@@ -58,7 +60,16 @@ def load_weights(model: nn.Module, path: Path) -> dict[str, Any]:
     return {"file": path.name, "sha256": sha256, "format": kind, "notes": notes}
 
 
-def _read(path: Path) -> Any:
+def read_state(path: Path) -> Any:
+    """What a file of weights holds, without running anything that it says.
+
+    Raises
+    ------
+    WeightsError
+        When it cannot be read, or holds more than tensors.
+    """
+    if path.name.endswith(".index.json") and path.is_file():
+        return _read_parts(path)
     if not path.is_file():
         beside = sorted(p.name for p in path.parent.glob("*")) if path.parent.is_dir() else []
         have = f" The folder holds {', '.join(beside[:8])}." if beside else ""
@@ -92,6 +103,23 @@ def _read(path: Path) -> Any:
         raise WeightsError(msg) from error
 
 
+def _read_parts(path: Path) -> dict[str, Any]:
+    """The files that an index of Hugging Face lists, together."""
+    try:
+        names = sorted(set(json.loads(path.read_bytes())["weight_map"].values()))
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        msg = f"{path} is not a readable index of weights: {error}."
+        raise WeightsError(msg) from error
+    odd = [name for name in names if Path(str(name)).name != name]
+    if odd:
+        msg = f"{path} points outside its folder ({odd[0]!r}), which is refused."
+        raise WeightsError(msg)
+    together: dict[str, Any] = {}
+    for name in names:
+        together |= read_state(path.parent / name)
+    return together
+
+
 def _unwrap(value: Any, path: Path, notes: list[str]) -> dict[str, Tensor]:
     for key in WRAPPERS:
         if isinstance(value, Mapping) and isinstance(value.get(key), Mapping):
@@ -118,12 +146,37 @@ def _strip(state: dict[str, Tensor], model: nn.Module, notes: list[str]) -> dict
         if wrapped and not all(key in own for key in state):
             state = {key.removeprefix(prefix): tensor for key, tensor in state.items()}
             notes.append(f"prefix {prefix!r} removed from every key")
+    return _strip_attribute(state, own, notes)
+
+
+def _strip_attribute(
+    state: dict[str, Tensor], own: Mapping[str, Tensor], notes: list[str]
+) -> dict[str, Tensor]:
+    """A LightningModule keeps its network under an attribute: `net.conv1.weight`."""
+    if any(key in own for key in state):
+        return state
+    needed = {key for key in own if not key.endswith("num_batches_tracked")}
+    for prefix in dict.fromkeys(key.partition(".")[0] + "." for key in state):
+        inside = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+        if needed and needed <= inside.keys():
+            aside = len(state) - len(inside)
+            left = f", {aside} entries beside it left out" if aside else ""
+            notes.append(f"taken from under {prefix!r}{left}")
+            return inside
     return state
 
 
 def _refuse_misfit(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
     own = model.state_dict()
-    missing = [k for k in own if k not in state and not k.endswith("num_batches_tracked")]
+    # Tied parameters are one tensor with several names; files keep one of them.
+    given = {own[key].data_ptr() for key in state if key in own and own[key].numel()}
+    missing = [
+        key
+        for key, tensor in own.items()
+        if key not in state
+        and not key.endswith("num_batches_tracked")
+        and tensor.data_ptr() not in given
+    ]
     unexpected = [key for key in state if key not in own]
     reshaped = [
         f"{key} is {tuple(state[key].shape)}, the model has {tuple(own[key].shape)}"

@@ -9,7 +9,15 @@ from typing import Any
 
 import click
 
-from toposcope.cli.common import command, exit_with_failures, exits, json_option, key_values, show
+from toposcope.cli.common import (
+    command,
+    exit_with_failures,
+    exits,
+    json_option,
+    key_values,
+    outline,
+    show,
+)
 
 
 def parse_dimensions(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
@@ -45,9 +53,10 @@ def parse_thresholds(
     "toposcope analyze runs/maps --points-are positions --points 64 --replicates 20\n"
     "toposcope analyze runs/maps --complex cubical --thresholds 0:2:0.25 --replicates 200\n"
     "toposcope analyze runs/r20 --null gaussian,shuffled,random_init    # after capture --twin\n"
+    "toposcope analyze runs/vgg_series --points 200\n"
     "toposcope analyze runs/r20 --per-class --points 50 --normalize quantile_distance"
 )
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", metavar="RUN|SERIES", type=click.Path(path_type=Path))
 @click.option(
     "--complex",
     default="rips",
@@ -112,8 +121,16 @@ def analyze(
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Measure topology and geometry of every layer of RUN."""
+    """Measure topology and geometry of every layer of RUN, or of every checkpoint of a SERIES."""
     with exits(ctx, resume=True):
+        from toposcope.series import is_series
+
+        if is_series(run):
+            failures = _analyze_series(
+                run, options, level=level, jobs=jobs, dry_run=dry_run, as_json=as_json
+            )
+            exit_with_failures(failures)
+            return
         from toposcope import pipeline, planning
         from toposcope.progress import bars
         from toposcope.tasks import default_jobs
@@ -144,3 +161,47 @@ def analyze(
         )
         show(value, as_json, text)
     exit_with_failures(found.failures)
+
+
+def _analyze_series(
+    path: Path,
+    options: dict[str, Any],
+    *,
+    level: float,
+    jobs: int | None,
+    dry_run: bool,
+    as_json: bool,
+) -> list[dict[str, Any]]:
+    """Analyze every checkpoint and show what there is; returns the failed tasks."""
+    from toposcope import planning
+    from toposcope.progress import bars
+    from toposcope.series import number, open_series
+    from toposcope.tasks import default_jobs
+    from toposcope.trajectory import analyze_series
+
+    series = open_series(path)
+    design = planning.Design(**options)
+    if dry_run:
+        plans = [planning.plan_analysis(run, design) for run in series.runs]
+        summary = {
+            f"{series.unit} {number(step)}": plan.summary(jobs or default_jobs())
+            for step, plan in zip(series.steps, plans, strict=True)
+        }
+        show(summary, as_json, outline(summary))
+        return []
+    found = analyze_series(series, design, level=level, jobs=jobs, progress=bars())
+    steps = ", ".join(map(number, found.steps))
+    value = {
+        "series": str(path),
+        "steps": list(found.steps),
+        "analyses": [one.attrs["analysis"] for one in found.analyses],
+        "failures": found.failures,
+    }
+    text = (
+        f"measured {len(found.layers)} layers at {len(found.steps)} {series.unit}s ({steps}): "
+        f"{len(found.table):,} numbers\n"
+        f"failed tasks: {len(found.failures)}\n"
+        f"next: toposcope report {shlex.quote(str(path))} -o report.html"
+    )
+    show(value, as_json, text)
+    return found.failures

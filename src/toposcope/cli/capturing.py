@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import click
 
 from toposcope.cli.common import columns, command, exits, json_option, printable, show, this_command
+from toposcope.cli.stepwise import capture_checkpoints, parse_steps
+from toposcope.errors import UsageError
 
 MODEL_HELP = """\b
 MODEL  py:package.module:factory   a function of yours that returns a torch module
@@ -65,6 +68,7 @@ def _layer_table(table: Sequence[Any]) -> str:
     "toposcope capture py:examples.cifar_resnet:resnet20 npz:cifar10.npz \\\n"
     "    --weights resnet20.safetensors --layers blocks --pool gap -n 4000 -o runs/r20\n"
     "toposcope capture py:mynets:net sklearn:digits --layers 'encoder.*' --pool flatten -o runs/d\n"
+    "toposcope capture py:mynets:net npz:x.npz --weights 'ckpt/epoch_*.pt' -o runs/training\n"
     "toposcope capture py:mynets:net npz:x.npz --pool volume --dtype float16 -n 500 -o runs/maps"
 )
 @click.argument("model")
@@ -72,7 +76,13 @@ def _layer_table(table: Sequence[Any]) -> str:
 @click.option(
     "-o", "--out", "run", type=click.Path(path_type=Path), required=True, help="RUN folder."
 )
-@click.option("--weights", help="A .safetensors file, or a .pt/.th state dict.")
+@click.option(
+    "--weights",
+    multiple=True,
+    help="A .safetensors file, or a .pt/.th state dict. A quoted glob, a folder of checkpoints, or "
+    "several --weights make a series: one RUN per checkpoint.",
+)
+@click.option("--steps", callback=parse_steps, help="Steps of a series, as 0,98,390.")
 @click.option(
     "--layers",
     multiple=True,
@@ -109,26 +119,43 @@ def _layer_table(table: Sequence[Any]) -> str:
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--name", help="Name shown in tables and reports.")
 @click.option("--twin", is_flag=True, help="Capture the twin with fresh weights too, as a null.")
-@click.option("--step", type=int, help="Training step of these weights, for series of checkpoints.")
+@click.option(
+    "--step", type=float, help="Training step of these weights, for series of checkpoints."
+)
 @json_option
 @click.pass_context
 def capture(
-    ctx: click.Context, /, as_json: bool, run: Path, layers: tuple[str, ...], **options: Any
+    ctx: click.Context,
+    /,
+    as_json: bool,
+    run: Path,
+    layers: tuple[str, ...],
+    weights: tuple[str, ...],
+    steps: tuple[float, ...] | None,
+    **options: Any,
 ) -> None:
     """Run MODEL over DATA and keep the activations of its layers in a RUN folder."""
     with exits(ctx, resume=True):
         from toposcope.activations.allocator import keep_freed_memory
+        from toposcope.activations.checkpoints import is_single, weights_file
         from toposcope.activations.run import capture as do_capture
         from toposcope.progress import bars
         from toposcope.stats import proportion_interval
 
         keep_freed_memory()
         selection = layers[0] if len(layers) == 1 else list(layers)
+        if weights and (steps is not None or not is_single(weights)):
+            options.update(layers=selection, steps=steps)
+            sys.exit(capture_checkpoints(weights, run, as_json, options))
+        if steps is not None:
+            msg = "--steps needs --weights: the checkpoints they belong to."
+            raise UsageError(msg)
         acts = do_capture(
             options.pop("model"),
             options.pop("data"),
             layers=selection,
             store=run,
+            weights=weights_file(Path(weights[0])) if weights else None,
             progress=bars(),
             command=this_command(),
             **options,

@@ -15,6 +15,7 @@ from toposcope.objects import put
 from toposcope.reporting import sentences
 from toposcope.reporting.payload import report_payload, to_json
 from toposcope.results import Analysis
+from toposcope.series import step_words
 from toposcope.stats import Effect
 
 PLOTLY = "plotly-cartesian.min.js"
@@ -142,7 +143,7 @@ def identity(analysis: Analysis, style: dict[str, Any]) -> dict[str, Any]:
         "name": analysis.name,
         "style": style,
         "model": str(a.get("model") or ""),
-        "step": "" if a.get("step") is None else f"{int(a['step']):,}",
+        "step": step_words(a).removeprefix("step "),
         "data": str(a.get("data") or ""),
         "pool": sentences.pool_text(a.get("pool")),
         "layers": str(len(analysis.layers)),

@@ -77,7 +77,7 @@ def run_styles(attrs: Sequence[dict[str, Any]]) -> list[Style]:
 
 def _share(one: dict[str, Any], siblings: list[dict[str, Any]]) -> float:
     """Share of full color: rises with the rank of the step among the siblings."""
-    steps = sorted({int(a["step"]) for a in siblings if a.get("step") is not None})
+    steps = sorted({float(a["step"]) for a in siblings if a.get("step") is not None})
     if one.get("step") is None or len(steps) < 2:
         return 1.0
-    return PALEST + (1 - PALEST) * steps.index(int(one["step"])) / (len(steps) - 1)
+    return PALEST + (1 - PALEST) * steps.index(float(one["step"])) / (len(steps) - 1)

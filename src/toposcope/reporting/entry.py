@@ -11,6 +11,8 @@ from toposcope.findings import findings
 from toposcope.pipeline import load_analysis
 from toposcope.reporting.build import write_report
 from toposcope.results import Analysis, analysis_of_diagrams
+from toposcope.series import expand_runs
+from toposcope.trajectory import Trajectory
 from toposcope.types import ActivationSet, DiagramSet
 
 
@@ -26,7 +28,8 @@ def report(
     Parameters
     ----------
     items
-        RUN folders, `Analysis`, `ActivationSet` of analyzed RUNs, or `DiagramSet`; one or several.
+        RUN or SERIES folders, `Analysis`, what `analyze_series` returns, `ActivationSet` of
+        analyzed RUNs, or `DiagramSet`; one or several.
     to
         File to write; it opens offline and asks the network for nothing.
     title
@@ -35,12 +38,23 @@ def report(
         Which analysis of each RUN; None for the last one finished.
     """
     several = isinstance(items, (list, tuple))
-    analyses = [as_analysis(item, analysis) for item in (items if several else [items])]
+    analyses = [
+        as_analysis(one, analysis)
+        for item in (items if several else [items])
+        for one in _members(item)
+    ]
     if not analyses:
         msg = "report(): got no runs; pass at least one RUN folder or Analysis."
         raise UsageError(msg)
     analyses = in_training_order(analyses)
     return write_report(analyses, findings(analyses), Path(to), title=title)
+
+
+def _members(item: object) -> list[Any]:
+    """What stands behind a SERIES, or the item itself."""
+    if isinstance(item, Trajectory):
+        return list(item.analyses)
+    return list(expand_runs(item)) if isinstance(item, (str, Path)) else [item]
 
 
 def in_training_order(analyses: Sequence[Analysis]) -> list[Analysis]:
@@ -50,9 +64,9 @@ def in_training_order(analyses: Sequence[Analysis]) -> list[Analysis]:
     """
     models = list(dict.fromkeys(str(a.attrs.get("model")) for a in analyses))
 
-    def place(analysis: Analysis) -> tuple[int, int]:
+    def place(analysis: Analysis) -> tuple[int, float]:
         step = analysis.attrs.get("step")
-        return models.index(str(analysis.attrs.get("model"))), -1 if step is None else int(step)
+        return models.index(str(analysis.attrs.get("model"))), -1 if step is None else float(step)
 
     return sorted(analyses, key=place)
 

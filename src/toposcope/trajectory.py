@@ -1,0 +1,126 @@
+"""`analyze_series`: the same analysis of every checkpoint, as tables with the step as a column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toposcope.errors import StoreError
+from toposcope.pipeline import analyze, load_analysis
+from toposcope.planning import Design
+from toposcope.progress import Progress, ensure
+from toposcope.results import Analysis
+from toposcope.series import Series, open_series
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """One network through its training: an `Analysis` per checkpoint.
+
+    Parameters
+    ----------
+    analyses
+        By rising step, all of one design, on the same samples.
+    series
+        The checkpoints behind it, those that could not be captured included.
+    """
+
+    analyses: tuple[Analysis, ...]
+    series: Series = field(repr=False)
+
+    @property
+    def steps(self) -> tuple[float, ...]:
+        """Step of each analysis."""
+        return tuple(float(one.attrs["step"]) for one in self.analyses)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Layers in network order."""
+        return self.analyses[-1].layers
+
+    @property
+    def failures(self) -> list[dict[str, Any]]:
+        """Failed tasks of all analyses, with their `step`."""
+        return [
+            {"step": step, **failure}
+            for step, one in zip(self.steps, self.analyses, strict=True)
+            for failure in one.failures
+        ]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """`Analysis.table` of all checkpoints, `step` first."""
+        return self._together("table")
+
+    @property
+    def intervals(self) -> pd.DataFrame:
+        """`Analysis.intervals` of all checkpoints, `step` first."""
+        return self._together("intervals")
+
+    def _together(self, name: str) -> pd.DataFrame:
+        import pandas as pd
+
+        parts = []
+        for step, one in zip(self.steps, self.analyses, strict=True):
+            part = getattr(one, name).copy()
+            part.insert(0, "step", step)
+            parts.append(part)
+        return pd.concat(parts, ignore_index=True)
+
+
+def analyze_series(
+    series: Series | Path | str,
+    design: Design | None = None,
+    *,
+    level: float = 0.95,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+) -> Trajectory:
+    """Measure every checkpoint of a SERIES with one design; what is measured is kept.
+
+    Parameters
+    ----------
+    series
+        A SERIES folder, or what `capture_series` returned.
+    design
+        What `analyze` takes as keywords, such as `planning.Design(points=200, replicates=8)`;
+        None for its defaults. Equal replicate numbers are equal samples at every step.
+    level, jobs, progress
+        As in `analyze`.
+
+    Returns
+    -------
+    The analyses, with `.table` and `.intervals` that have a column `step`.
+    """
+    found = series if isinstance(series, Series) else open_series(series)
+    _refuse_empty(found)
+    reporter = ensure(progress)
+    options = {one.name: getattr(design, one.name) for one in fields(Design)} if design else {}
+    analyses = [
+        analyze(
+            run,
+            **options,
+            level=level,
+            jobs=jobs,
+            progress=reporter,
+        )
+        for run in found.runs
+    ]
+    return Trajectory(tuple(analyses), found)
+
+
+def load_trajectory(series: Series | Path | str, analysis: str | None = None) -> Trajectory:
+    """The finished analyses of a SERIES: the one named, or the last one of each checkpoint."""
+    found = series if isinstance(series, Series) else open_series(series)
+    _refuse_empty(found)
+    return Trajectory(tuple(load_analysis(run, analysis) for run in found.runs), found)
+
+
+def _refuse_empty(series: Series) -> None:
+    if not len(series):
+        msg = f"{series.path} holds no captured checkpoint. Capture one first."
+        raise StoreError(msg)

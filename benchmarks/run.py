@@ -82,6 +82,7 @@ def main() -> None:
     pages.append(section("Capture", "benchmarks/bench_capture.py"))
     pages.append(section("Dimensions and landscapes", "-m", "benchmarks.bench_summaries"))
     pages.append(section("Similarity of all pairs of layers", "-m", "benchmarks.bench_similarity"))
+    pages.append(section("Permutation tests", "-m", "benchmarks.bench_stats"))
     pack = ["--pack", PACK] if PACK.exists() else []
     pages.append(section("Cubical", "-m", "benchmarks.bench_cubical", "--cripser", oracle, *pack))
     (ROOT / "benchmarks" / "RESULTS.md").write_text("\n".join(pages))

@@ -64,3 +64,25 @@ def test_what_cannot_be_tested_is_refused(arguments, message):
 def test_overlapping_draws_are_refused_with_the_way_out():
     with pytest.raises(UsageError, match="disjoint draws"):
         stats.permutation_test([1.0, 2.0], [3.0, 4.0], overlap=0.5)
+
+
+@pytest.mark.parametrize("size", [1e-30, 1.0, 1e30])
+def test_single_precision_screening_counts_ties_and_any_size_exactly(size):
+    """Integer data have many tied arrangements; each counts, whatever the scale of the numbers."""
+    a, b = size * np.array([[1.0, 2], [2, 1], [1, 1]]), size * np.array([[2.0, 2], [3, 1], [3, 3]])
+    found = stats.permutation_test(a, b)
+    by_hand = stats.permutation_test(
+        a / size,
+        b / size,
+        alternative="greater",
+        statistic=lambda x, y: round(float(np.sum((x.mean(axis=0) - y.mean(axis=0)) ** 2)), 9),
+    )
+    assert found.exact and found.pvalue == pytest.approx(by_hand.pvalue)
+    assert found.statistic == pytest.approx(size * np.sqrt(by_hand.statistic))
+
+
+def test_equal_units_and_kernels_that_are_none():
+    assert stats.permutation_test(np.full((3, 4), 0.1), np.full((3, 4), 0.1)).pvalue == 1.0
+    assert stats.permutation_test([0.1] * 3, [0.1] * 4).pvalue == 1.0
+    with pytest.raises(UsageError, match="no kernel"):
+        stats.permutation_test_gram(np.eye(4) - np.kron(np.eye(2), np.ones((2, 2))), [0, 0, 1, 1])

@@ -59,20 +59,17 @@ def sign_flips(n: int, n_resamples: int, rng: np.random.Generator) -> Arrangemen
 
 
 def two_groups(n_a: int, n_b: int, n_resamples: int, rng: np.random.Generator) -> Arrangements:
-    """Rows of 1 (first group) and 0; the given arrangement has its 1s first."""
+    """Rows of true (first group) and false; the given arrangement has its true entries first."""
     n, total = n_a + n_b, comb(n_a + n_b, n_a)
     if total <= n_resamples:
         chosen = np.array(list(combinations(range(n), n_a)))
-        masks = np.zeros((total, n))
-        np.put_along_axis(masks, chosen, 1.0, axis=1)
+        masks = np.zeros((total, n), dtype=np.bool_)
+        np.put_along_axis(masks, chosen, True, axis=1)
         return Arrangements(iter([masks]), total, True, total)
 
     def blocks() -> Iterator[NDArray]:
         for rows in _rows(n_resamples, n):
-            chosen = np.argpartition(rng.random((rows, n)), n_a, axis=1)[:, :n_a]
-            masks = np.zeros((rows, n))
-            np.put_along_axis(masks, chosen, 1.0, axis=1)
-            yield masks
+            yield _random_halves(rows, n, n_a, rng)
 
     return Arrangements(blocks(), n_resamples, False, total)
 
@@ -138,6 +135,20 @@ def tail_share(
     """
     extreme = int((null >= observed - tolerance).sum())
     return extreme / len(null) if exact else (extreme + 1) / (len(null) + 1)
+
+
+def _random_halves(rows: int, n: int, n_a: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Rows with n_a entries true: those with the smallest keys of 32 random bits.
+
+    Finding the n_a-th key and comparing takes a third of the time that ordering the keys does. A
+    row in which two keys tie at the threshold (once in a million) is drawn again.
+    """
+    keys = rng.integers(0, 2**32, size=(rows, n), dtype=np.uint32)
+    chosen = keys <= np.partition(keys, n_a - 1, axis=1)[:, n_a - 1 : n_a]
+    if np.count_nonzero(chosen) > rows * n_a:
+        tied = np.flatnonzero(chosen.sum(axis=1) > n_a)
+        chosen[tied] = _random_halves(len(tied), n, n_a, rng)
+    return chosen
 
 
 def _rows(count: int, width: int) -> Iterator[int]:

@@ -268,32 +268,46 @@ def _gram_test(
 ) -> PermutationResult:
     """Units of a come first in `gram`."""
     n_b = len(gram) - n_a
-    scale = float(np.abs(gram).max())
+    scale = float(np.abs(gram).max()) or 1.0  # no overflow in single precision below
+    gram = gram / scale
     if paired:
         crossed = gram[:n_a, n_a:]
         gram = gram[:n_a, :n_a] + gram[n_a:, n_a:] - crossed - crossed.T
         moves = sign_flips(n_a, n_resamples, rng)
-        weights, factor = np.ones((1, n_a)), 1.0 / n_a**2
+        given, factor = np.ones((1, n_a)), 1.0 / n_a**2
     else:
         # Centered, the weights 1/n_a and -1/n_b become one factor on the members of a.
         means = gram.mean(axis=0)
         gram = gram - means[:, None] - means[None, :] + means.mean()
         moves = two_groups(n_a, n_b, n_resamples, rng)
-        weights = np.repeat([1.0, 0.0], [n_a, n_b])[None, :]
-        factor = (1.0 / n_a + 1.0 / n_b) ** 2
+        given, factor = np.repeat([1.0, 0.0], [n_a, n_b])[None, :], (1.0 / n_a + 1.0 / n_b) ** 2
+    observed = float(_quadratic(given, gram)[0])
+    if observed < -1e-9 * len(gram) ** 2:
+        msg = "permutation_test_gram(): gram gives a negative squared distance; it is no kernel."
+        raise UsageError(msg)
+    single = gram.astype(np.float32)
+    # Bound for sums of N^2 terms in single precision: what lies nearer is done again in double.
+    doubtful = len(gram) * float(np.finfo(np.float32).eps) * float(np.abs(gram).sum())
 
-    def squared(rows: NDArray) -> NDArray[np.float64]:
-        squares: NDArray[np.float64] = np.einsum("ij,ij->i", rows @ gram, rows)
-        return factor * squares
+    def screened(rows: NDArray) -> NDArray[np.float64]:
+        values = _quadratic(rows.astype(np.float32), single).astype(np.float64)
+        near = np.abs(values - observed) <= doubtful
+        values[near] = _quadratic(rows[near].astype(np.float64), gram)
+        return values
 
-    observed = float(squared(weights)[0])
-    null = moves.null(squared)
-    p = tail_share(observed, null, exact=moves.exact, tolerance=ROUNDING * scale)
+    null = moves.null(screened)
+    p = tail_share(observed, null, exact=moves.exact, tolerance=ROUNDING / factor)
     smallest = _smallest(moves, 2 if paired or n_a == n_b else 1)
-    root = float(np.sqrt(max(observed, 0.0)))
+    apart = float(np.sqrt(max(scale * factor * observed, 0.0)))
     return PermutationResult(
-        root, p, moves.count, moves.exact, n_a, n_b, unit, smallest, "two-sided", paired
+        apart, p, moves.count, moves.exact, n_a, n_b, unit, smallest, "two-sided", paired
     )
+
+
+def _quadratic(rows: NDArray, gram: NDArray) -> NDArray:
+    """Value s' G s of every row s."""
+    values: NDArray = np.einsum("ij,ij->i", rows @ gram, rows)
+    return values
 
 
 def _mean_difference(
@@ -322,7 +336,7 @@ def _own_statistic(
         if paired:
             swap = (row < 0).reshape(-1, *[1] * (x.ndim - 1))
             return float(statistic(np.where(swap, y, x), np.where(swap, x, y)))
-        return float(statistic(both[row == 1], both[row == 0]))
+        return float(statistic(both[row], both[~row]))
 
     observed = float(statistic(x, y))
     null = moves.null(lambda rows: np.array([rearranged(row) for row in rows]))

@@ -17,6 +17,7 @@ from toposcope.results import OK, Analysis
 from toposcope.series import step_words
 from toposcope.stats import Contrast, Effect, effects
 from toposcope.types import DATA_CLOUD
+from toposcope.volumes import at
 
 HEADLINE: tuple[tuple[str, int | None], ...] = (
     ("lifespan_sum", 0),
@@ -91,7 +92,10 @@ def _paired(a: Analysis, b: Analysis) -> bool:
         and b.activations is not None
         and np.array_equal(a.activations.sample_ids, b.activations.sample_ids)
         and all(a.attrs[name] == b.attrs[name] for name in same)
-        and all(a.attrs.get(name) == b.attrs.get(name) for name in ("points_are", "samples"))
+        and all(
+            a.attrs.get(name) == b.attrs.get(name)
+            for name in ("points_are", "samples", "complex", "filtration")
+        )
     )
 
 
@@ -105,11 +109,19 @@ def _depth_contrasts(analysis: Analysis) -> Iterator[Contrast]:
         yield from _compare(analysis, before, analysis, after, where)
 
 
+def _headline(analysis: Analysis) -> Sequence[tuple[str, int | None]]:
+    """The statistics compared: those of clouds, or total Betti numbers at every threshold."""
+    if analysis.attrs.get("complex") != "cubical":
+        return HEADLINE
+    thresholds = analysis.attrs["filtration"]["thresholds"]
+    return [(at(name, t), None) for name in ("betti_total", "total_per_voxel") for t in thresholds]
+
+
 def _compare(
     a: Analysis, layer_a: str, b: Analysis, layer_b: str, where: str
 ) -> Iterator[Contrast]:
     rho = a.attrs["points"] / a.attrs["n"] if a.attrs["overlapping"] else 0.0
-    for statistic, k in HEADLINE:
+    for statistic, k in _headline(b):
         before = replicate_values(a, layer_a, statistic, k)
         after = replicate_values(b, layer_b, statistic, k)
         if len(before) and len(before) == len(after):

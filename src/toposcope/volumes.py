@@ -184,7 +184,7 @@ def _measure(rows: list[Rows], volumes: NDArray[Any], unit: float, payload: Payl
     voxels = volumes[0].size
     for one, values, numbers in zip(good, volumes[finite], betti, strict=True):
         one.value("activation_norm", float(np.linalg.norm(values.astype(np.float64))))
-        one.value("scale", float(np.sqrt(np.square(values, dtype=np.float64).mean())))
+        one.value("rms", float(np.sqrt(np.square(values, dtype=np.float64).mean())))
         for threshold, counts in zip(spec["thresholds"], numbers, strict=True):
             for k, count in enumerate(counts):
                 one.value(at("betti_number", threshold), count, homology_dimension=k)
@@ -295,7 +295,7 @@ def reservations(spec: Mapping[str, Any]) -> list[str]:
 
 def _missing(rows: Rows, payload: Payload, status: str, reason: str) -> None:
     spec = payload["filtration"]
-    for name in ("activation_norm", "scale"):
+    for name in ("activation_norm", "rms"):
         rows.missing(name, status, reason)
     for threshold in spec["thresholds"]:
         for statistic in VOLUME_STATISTICS:

@@ -5,8 +5,10 @@ import os
 import shutil
 import time
 
+import numpy as np
 import pytest
 
+import toposcope as ts
 from toposcope.reporting.build import write_report
 
 from ..unit.report_fixture import (  # noqa: TID252 - the tests are no installed package
@@ -154,6 +156,25 @@ def test_every_figure_renders_and_nothing_scrolls_sideways(browser, one, scheme,
     )
     assert len(pictures) == 7 + 9 + 11
     assert set(pictures) == {8}
+    clean(browser)
+
+
+def test_volumes_have_curves_over_thresholds_and_no_empty_figures(browser, tmp_path):
+    maps = np.random.default_rng(0).normal(size=(12, 3, 5, 5))
+    acts = ts.from_arrays({"first": maps, "last": np.maximum(maps[:, :2], 0)}, name="volumes")
+    found = ts.analyze(acts, complex="cubical", thresholds=(-0.5, 0, 0.5), replicates=12, jobs=0)
+    path = ts.report(found, to=tmp_path / "r.html")
+    look(browser, path)
+    curves = json.loads(drawn(browser, "thresholds"))
+    assert len(curves) == 2 and len(curves[0][0]) == 3  # a line per layer, a mark per threshold
+    h0 = found.intervals.query("layer == 'last' and statistic == 'betti_number@0.5'")
+    assert curves[1][0][2] == pytest.approx(h0["mean"].iloc[0], rel=1e-3)
+    choose(browser, "figure-thresholds", "betti", "total per voxel")
+    assert json.loads(drawn(browser, "thresholds")) != curves
+    text = browser.execute_script("return document.querySelector('main').innerText")
+    assert "12 images" in text and "12 draws" not in text and "disjoint draws of" not in text
+    assert "cannot see what it does" in text and "per voxel" in text
+    assert not browser.execute_script("return document.getElementById('figure-layer')")
     clean(browser)
 
 

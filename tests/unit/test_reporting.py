@@ -54,7 +54,7 @@ def test_every_script_is_pinned_and_nothing_else_may_load(text):
     assert "unsafe-eval" not in policy
     assert re.search(r"script-src[^;]*unsafe-inline", policy) is None
     scripts = re.findall(r"<script>(.*?)</script>", text, re.S)
-    assert len(scripts) == len(build.SCRIPTS)
+    assert len(scripts) == len(build.SCRIPTS) - 1  # that of volumes is left out
     for script in scripts:
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         assert f"'sha256-{digest}'" in policy

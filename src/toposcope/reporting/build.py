@@ -14,6 +14,7 @@ from toposcope.findings import short_name
 from toposcope.objects import put
 from toposcope.reporting import sentences
 from toposcope.reporting.payload import report_payload, to_json
+from toposcope.reporting.units import draws_text, is_cubical
 from toposcope.results import Analysis
 from toposcope.series import step_words
 from toposcope.stats import Effect
@@ -27,6 +28,7 @@ SCRIPTS = (
     "depth.js",
     "layer.js",
     "network.js",
+    "thresholds.js",
     "loops.js",
     "table.js",
     "main.js",
@@ -82,14 +84,17 @@ def render(
         lstrip_blocks=True,
     )
     payload = report_payload(analyses)
-    scripts = [static(name) for name in SCRIPTS]
+    shown = context(analyses, effects, payload, title)
+    unused = {"layer.js", "network.js"} if not shown["has_shapes"] else set()
+    unused |= {"thresholds.js"} if not shown["has_volumes"] else set()
+    scripts = [static(name) for name in SCRIPTS if name not in unused]
     return environment.get_template("report.html").render(
         csp=content_security_policy(scripts),
         style=Markup(static("report.css")),
         scripts=[Markup(text) for text in scripts],
         # `to_json` escapes what could end the element; autoescape would break the JSON.
         data=Markup(to_json(payload)),
-        **context(analyses, effects, payload, title),
+        **shown,
     )
 
 
@@ -122,6 +127,8 @@ def context(
         "versions": _versions(analyses),
         "commands": _commands(analyses),
         "has_loops": any(run["loops"] for run in payload["runs"]),
+        "has_volumes": any(is_cubical(a.attrs) for a in analyses),
+        "has_shapes": any(not is_cubical(a.attrs) for a in analyses),
         "has_pictures": bool(payload["pictures"]),
         "has_null": any(sentences.has_null(a) for a in analyses),
         "overlapping": any(a.attrs.get("overlapping") for a in analyses),
@@ -148,7 +155,7 @@ def identity(analysis: Analysis, style: dict[str, Any]) -> dict[str, Any]:
         "pool": sentences.pool_text(a.get("pool")),
         "layers": str(len(analysis.layers)),
         "n": sentences.count(a.get("n")),
-        "draws": f"{a['replicates']} × {int(a['points']):,}",
+        "draws": draws_text(a),
         "normalize": str(a.get("normalize") or ""),
         "top1": sentences.top1_text(analysis),
     }

@@ -16,9 +16,11 @@ from toposcope import panels
 from toposcope.findings import short_name
 from toposcope.reporting.colors import run_styles
 from toposcope.reporting.pictures import Album, loops_payload
-from toposcope.reporting.statistics import describe, filtration_unit
+from toposcope.reporting.statistics import STATISTICS, describe, filtration_unit
+from toposcope.reporting.units import design_text, is_cubical
 from toposcope.results import OK, Analysis
 from toposcope.types import DATA_CLOUD
+from toposcope.volumes import split_statistic
 
 NULL_CLOUD = "gaussian"
 PAIRS_BUDGET = 200_000
@@ -80,11 +82,10 @@ def report_payload(analyses: Sequence[Analysis]) -> dict[str, Any]:
     }
 
 
-def _importance(statistic: str) -> int:
-    from toposcope.reporting.statistics import STATISTICS
-
+def _importance(statistic: str) -> tuple[int, float]:
+    base, threshold = split_statistic(statistic)
     known = list(STATISTICS)
-    return known.index(statistic) if statistic in known else len(known)
+    return known.index(base) if base in known else len(known), threshold or 0.0
 
 
 def pairs_plan(analyses: Sequence[Analysis]) -> dict[str, Any]:
@@ -134,13 +135,15 @@ def run_payload(
         "points": attrs.get("points"),
         "replicates": attrs.get("replicates"),
         "level": attrs.get("level"),
+        "design": design_text(attrs),
         "series": series_payload(analysis, layers, labels),
         "shapes": [
             shape_payload(analysis, layers, label, k, plan, replicate_curves=replicate_curves)
             | {"label": index, "dim": k}
             for index, label in enumerate(labels)
             for k in analysis.diagrams.homology_dimensions
-            if _has(analysis, k, label)
+            # Diagrams of volumes stay in the RUN: births below zero, thousands of pairs each.
+            if not is_cubical(attrs) and _has(analysis, k, label)
         ],
     }
 

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from toposcope.reporting.statistics import describe, phrase, unit_text
+from toposcope.reporting.units import is_cubical
 from toposcope.results import OK, Analysis
 from toposcope.stats import Effect, percent, proportion_interval
 from toposcope.types import DATA_CLOUD
@@ -90,6 +91,11 @@ def null_sentence(analyses: Sequence[Analysis], effects: Sequence[Effect]) -> st
         if len(both):
             break
     else:
+        if is_cubical(shown.attrs):
+            return (
+                "No null stands beside Betti numbers of volumes: nothing here tells the network's "
+                "topology from that of any volume with the same values."
+            )
         return "No Gaussian null was drawn, so nothing here tells shape from covariance alone."
     below = int((both["high"] < both["low_null"]).sum())
     above = int((both["low"] > both["high_null"]).sum())
@@ -114,20 +120,42 @@ def _subject(analyses: Sequence[Analysis], effects: Sequence[Effect]) -> Analysi
 def trust_sentence(analyses: Sequence[Analysis]) -> str:
     """What the intervals mean, and the main reservations."""
     attrs = [analysis.attrs for analysis in analyses]
-    designs = {(a.get("n"), a["points"], a["replicates"], bool(a["overlapping"])) for a in attrs}
+    designs = {
+        (
+            a.get("n"),
+            a["points"],
+            a["replicates"],
+            bool(a["overlapping"]),
+            is_cubical(a),
+            a.get("points_are") or "samples",
+            a.get("samples"),
+        )
+        for a in attrs
+    }
     if len(designs) == 1:
-        n, points, replicates, overlapping = next(iter(designs))
-        kind = "overlapping" if overlapping else "disjoint"
+        n, points, replicates, overlapping, _, kind, samples = next(iter(designs))
+        draws = "overlapping" if overlapping else "disjoint"
         of = "" if not any(map(_per_class, analyses)) else " per class"
-        design = f"{replicates} {kind} draws of {points:,} points{of}"
+        design = f"{replicates} {draws} draws of {points:,} points{of}"
+        if is_cubical(attrs[0]):
+            design = f"{replicates} images{of}"
+        elif kind in ("positions", "channels"):
+            design = f"{replicates} samples{of}, {points:,} {kind} of each,"
+        elif kind == "tokens":
+            design = f"{replicates} {draws} draws of {points:,} tokens of {samples} samples{of}"
         design += f" out of n = {count(n)} samples" if n is not None else ""
     else:
         design = "replicate draws, whose number and size differ between runs (see the first table)"
     levels = " or ".join(sorted({_pct(a["level"]) for a in attrs}))
     pooled = sum(not _per_class(analysis) for analysis in analyses)
     caveats = []
-    if pooled and any(a.get("class_names") for a in attrs):
+    if pooled and not all(map(is_cubical, attrs)) and any(a.get("class_names") for a in attrs):
         caveats.append("classes are pooled, so well separated classes are clusters by construction")
+    if any(map(is_cubical, attrs)):
+        caveats.append(
+            "volumes hold fewer voxels in deeper layers, so a decay has to be read beside the "
+            "numbers per voxel, and none of them sees a ReLU at thresholds above 0"
+        )
     failed = sum(len(analysis.failures) for analysis in analyses)
     if failed:
         caveats.append(f"{failed} task{'s' * (failed > 1)} failed and left gaps")
@@ -200,6 +228,18 @@ def _method_terms(analysis: Analysis) -> dict[str, str]:
         "Null": "Gaussian cloud with the layer's n, dimension and covariance, one per replicate",
         "Seed": str(a.get("seed", "")),
     }
+    if is_cubical(a):
+        unit = unit_text(normalize)
+        terms |= {
+            "Points per cloud": "",
+            "Replicates": f"{a['replicates']} (one image each)",
+            "Classes": "one set of images per class" if _per_class(analysis) else "pooled",
+            "Normalization": f"{normalize} (thresholds {unit})",
+            "Metric": "",
+            "Intervals": (
+                f"Student t over images, {_pct(a['level'])} each; target: this network over data"
+            ),
+        }
     terms |= {
         f"{str(k)[:1].upper()}{str(k)[1:]}": str(v)
         for k, v in dict(a.get("conventions") or {}).items()

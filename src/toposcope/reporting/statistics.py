@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+from toposcope.volumes import split_statistic
 
 UNITS: dict[str, str] = {
     "mean_distance": "in units of the layer's mean distance",
@@ -13,6 +15,7 @@ UNITS: dict[str, str] = {
     "max_distance": "in units of the layer's diameter",
     "zscore": "of standardized features, in units of their mean distance",
     "minmax": "of features mapped to [0, 1]",
+    "rms": "in units of the layer's root mean square",
     "none": "in units of the activations",
 }
 """What a filtration value counts, by normalization; completes "filtration values ..."."""
@@ -84,6 +87,15 @@ STATISTICS: dict[str, Statistic] = {
     ),
     "ph_dimension_r2": Statistic("PH-dimension, R² of its fit", "", "how straight that growth is"),
     "two_nn": Statistic("TwoNN dimension", "", "intrinsic dimension from two nearest neighbors"),
+    "betti_total": Statistic("Total Betti number", "", "sum of the Betti numbers of all degrees"),
+    "total_per_voxel": Statistic(
+        "Total Betti number per voxel", "", "sum of the Betti numbers over C × H × W"
+    ),
+    "betti_number": Statistic("Betti number", "", "classes alive: births ≤ t < deaths"),
+    "betti_per_voxel": Statistic(
+        "Betti number per voxel", "", "classes alive over the C × H × W values of the layer"
+    ),
+    "rms": Statistic("Root mean square", "activation", "a control: size of the activations"),
     "effective_rank": Statistic("Effective rank", "", "exponential of the spectrum's entropy"),
     "participation_ratio": Statistic(
         "Participation ratio", "", "(sum of variances)² over sum of squared variances"
@@ -100,8 +112,14 @@ def describe(statistic: str) -> Statistic:
 
     >>> describe("lifespan_sum").title
     'Lifespan sum'
+    >>> describe("betti_total@0.25").title
+    'Total Betti number at 0.25'
     """
-    return STATISTICS.get(statistic) or Statistic(statistic.replace("_", " "))
+    base, threshold = split_statistic(statistic)
+    found = STATISTICS.get(base) or Statistic(base.replace("_", " "))
+    if threshold is None:
+        return found
+    return replace(found, title=f"{found.title} at {threshold:g}")
 
 
 def phrase(statistic: str, homology_dimension: int | None) -> str:
@@ -109,9 +127,11 @@ def phrase(statistic: str, homology_dimension: int | None) -> str:
 
     >>> phrase("lifespan_sum", 1), phrase("two_nn", None)
     ('H1 lifespan sum', 'TwoNN dimension')
+    >>> phrase("betti_total@0.5", None)
+    'total Betti number at 0.5'
     """
     title = describe(statistic).title
     if homology_dimension is None:
-        return title
+        return title[0].lower() + title[1:] if "@" in statistic else title
     lower = title if title[:2].isupper() else title[0].lower() + title[1:]
     return f"H{homology_dimension} {lower}"

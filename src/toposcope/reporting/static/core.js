@@ -166,7 +166,7 @@ const toposcope = (() => {
   const hole = () => (dims().includes(state.hole) ? state.hole : dims().at(-1));
   const grid = (s) => Array.from({ length: s.size }, (_, i) => (s.end * i) / (s.size - 1));
   const design = (run) =>
-    `${run.replicates} draws of ${number(run.points)} points${run.n === null ? "" : `, n = ${number(run.n)}`}`;
+    run.design;
 
   function start() {
     dark.addEventListener("change", refresh);

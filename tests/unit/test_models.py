@@ -85,7 +85,7 @@ def test_the_default_preprocess():
     ("spec", "says"),
     [
         ("resnet20", "cannot be understood"),
-        ("hf:bert", "accepted are py:, timm:, torchvision:"),
+        ("tf:bert", "accepted are py:, hf:, timm:, torchvision:"),
         ("py:{here}.nets", "py:package.module:factory"),
         ("py:{here}.nets:nett", "Near matches: net"),
         ("py:{here}.nts:net", "Near matches: {here}.nets"),

@@ -112,6 +112,14 @@ def test_what_would_let_pads_in_is_refused():
     assert acts.attrs["pool"] == {"pooler": "flatten"}
 
 
+def test_a_sample_without_tokens_is_named():
+    model = tiny("gpt2")
+    mask = torch.tensor([[1, 1], [0, 0], [1, 0]])
+    model.preprocess = lambda batch: {"input_ids": mask + 1, "attention_mask": mask}
+    with pytest.raises(UsageError, match="sample array:1 has no token"):
+        capture(model, np.zeros((3, 1), np.float32))
+
+
 def test_preprocess_must_give_rows():
     model = tiny("gpt2")
     model.preprocess = lambda batch: {"input_ids": torch.ones(1, 3), "labels": None}

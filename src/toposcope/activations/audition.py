@@ -163,4 +163,4 @@ def batch_statistics(loaded: LoadedModel) -> LoadedModel | None:
         norm.track_running_stats = False
         norm.running_mean = norm.running_var = norm.num_batches_tracked = None
     provenance = {**loaded.provenance, "batch_norm": "statistics of each batch"}
-    return LoadedModel(model, loaded.preprocess, loaded.name, provenance)
+    return LoadedModel(model, loaded.preprocess, loaded.name, provenance, loaded.classes)

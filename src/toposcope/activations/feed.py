@@ -67,6 +67,14 @@ class Feed:
         value = self.loaded.preprocess(raw)
         inputs = pads_last(as_inputs(value, len(raw), f"a batch of {len(raw)} samples {raw.shape}"))
         inputs = to_model(inputs, self.loaded.model, self.device)
+        mask = mask_of(inputs)
+        if mask is not None and not bool(mask.any(dim=1).all()):
+            row = start + int((~mask.any(dim=1)).nonzero()[0])
+            msg = (
+                f"capture(): sample {self.samples.ids[row]} has no token: the tokenizer leaves "
+                "nothing of it. Leave such samples out."
+            )
+            raise UsageError(msg)
         self.clock.data += time.perf_counter() - began
         return raw, inputs
 

@@ -1,7 +1,7 @@
 """From a MODEL argument to a network, its preprocessing and its provenance.
 
-`py:package.module:factory` is the user's own code; `timm:NAME` and `torchvision:NAME` need those
-packages. Weights are checked key by key in weights.py.
+`py:package.module:factory` is the user's own code; `hf:`, `timm:NAME` and `torchvision:NAME` need
+those packages (Hugging Face models: models_hub.py). Weights are checked key by key in weights.py.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 import importlib
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,12 @@ from torch import Tensor, nn
 
 from toposcope.activations.imports import resolve
 from toposcope.activations.weights import load_weights
-from toposcope.errors import MissingExtraError, SpecError
+from toposcope.errors import MissingExtraError, SpecError, UsageError
 from toposcope.types import near_matches
 
 Preprocess = Callable[[NDArray[Any]], Any]
 """Raw batch -> a tensor, or a mapping of named tensors such as a tokenizer returns."""
-PREFIXES = ("py:", "timm:", "torchvision:")
+PREFIXES = ("py:", "hf:", "timm:", "torchvision:")
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,31 +44,40 @@ class LoadedModel:
         Short name for tables and reports.
     provenance
         JSON-able: everything about the model that decides values.
+    classes
+        Names of the classes in the order of the logits, where the model knows them.
     """
 
     model: nn.Module
     preprocess: Preprocess
     name: str
     provenance: dict[str, Any] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
 
 
 def load_model(
-    spec: str | nn.Module | LoadedModel, weights: Path | str | None = None, *, seed: int = 0
+    spec: str | nn.Module | LoadedModel,
+    weights: Path | str | None = None,
+    *,
+    seed: int = 0,
+    max_tokens: int | None = None,
 ) -> LoadedModel:
     """Load a network from a MODEL argument.
 
     Parameters
     ----------
     spec
-        `py:package.module:factory`, `timm:NAME`, `torchvision:NAME`, or an `nn.Module`. `py:`
-        names resolve from the current directory too; the factory takes no arguments. Its
-        preprocessing is the attribute `preprocess` of the model or of the factory, or the
-        function `preprocess` beside the factory.
+        `py:package.module:factory`, `hf:ID-or-folder[@REVISION]`, `timm:NAME`,
+        `torchvision:NAME`, or an `nn.Module`. `py:` names resolve from the current directory too;
+        the factory takes no arguments. Its preprocessing is the attribute `preprocess` of the
+        model or of the factory, or the function `preprocess` beside the factory.
     weights
         `.safetensors`, or `.pt`/`.pth`/`.th` (loaded with weights_only). For an `nn.Module` they
         are loaded into that very module.
     seed
         Seed of torch while the factory runs, so that an untrained network is the same each time.
+    max_tokens
+        For `hf:` models of text: most tokens of a text; None takes the model's own limit.
 
     Returns
     -------
@@ -81,13 +90,19 @@ def load_model(
     WeightsError
         When weights and model do not fit; lists the keys both ways.
     MissingExtraError
-        When timm or torchvision is needed and absent.
+        When transformers, timm or torchvision is needed and absent.
 
     Examples
     --------
     >>> load_model(nn.Linear(4, 2)).name
     'Linear'
     """
+    if max_tokens is not None and not (isinstance(spec, str) and spec.startswith("hf:")):
+        msg = (
+            f"max_tokens={max_tokens} is for hf: models. Elsewhere the tokenizer is yours: let the "
+            "preprocess cut texts."
+        )
+        raise UsageError(msg)
     if isinstance(spec, LoadedModel):
         if weights is None:
             return spec
@@ -97,13 +112,13 @@ def load_model(
         text, preprocess = _find_preprocess(spec_model)
         loaded = LoadedModel(spec_model, preprocess, type(spec).__name__, {"preprocess": text})
     else:
-        loaded = _from_spec(str(spec), pretrained=weights is None, seed=seed)
+        loaded = _from_spec(str(spec), pretrained=weights is None, seed=seed, max_tokens=max_tokens)
         spec_model = loaded.model
     provenance = dict(loaded.provenance)
     provenance.setdefault("model", loaded.name)
     provenance["weights"] = None if weights is None else load_weights(spec_model, Path(weights))
     provenance["state"] = state_hash(spec_model)
-    return LoadedModel(spec_model, loaded.preprocess, loaded.name, provenance)
+    return replace(loaded, provenance=provenance)
 
 
 def state_hash(model: nn.Module) -> str:
@@ -141,6 +156,13 @@ def default_preprocess(batch: NDArray[Any]) -> Tensor:
     >>> default_preprocess(np.full((1, 2, 2, 3), 255, np.uint8)).shape
     torch.Size([1, 3, 2, 2])
     """
+    if batch.dtype == object or batch.dtype.kind == "U":
+        msg = (
+            "the data is text and this model has no preprocessing for it. Write a function "
+            "'preprocess' beside the model's factory that returns the tokenizer's dict (with "
+            "return_tensors='pt'), or use hf:ID-or-folder, which brings its own tokenizer."
+        )
+        raise SpecError(msg)
     if np.issubdtype(batch.dtype, np.floating):
         return torch.from_numpy(np.ascontiguousarray(batch, dtype=np.float32))
     if batch.dtype == np.uint8 and batch.ndim in (3, 4):
@@ -170,16 +192,20 @@ def _find_preprocess(*places: object) -> tuple[str, Preprocess]:
     return DEFAULT_TEXT, default_preprocess
 
 
-def _from_spec(spec: str, *, pretrained: bool, seed: int) -> LoadedModel:
+def _from_spec(spec: str, *, pretrained: bool, seed: int, max_tokens: int | None) -> LoadedModel:
     kind, colon, rest = spec.partition(":")
     if not colon or not rest:
         msg = (
             f"MODEL {spec!r} cannot be understood. Write py:package.module:factory for your own "
-            "code, timm:NAME or torchvision:NAME."
+            "code, hf:ID-or-folder, timm:NAME or torchvision:NAME."
         )
         raise SpecError(msg)
     if kind == "py":
         return _from_python(spec, seed)
+    if kind == "hf":
+        from toposcope.activations.models_hub import from_hub
+
+        return from_hub(rest, max_tokens=max_tokens, seed=seed)
     if kind == "timm":
         return _from_timm(rest, pretrained=pretrained, seed=seed)
     if kind == "torchvision":
@@ -259,7 +285,8 @@ def _per_image(transform: Callable[[Any], Tensor]) -> Preprocess:
         from PIL import Image
 
         if batch.dtype != np.uint8:
-            msg = f"this model takes uint8 images (n, height, width, 3); got {batch.dtype}."
+            got = "text" if batch.dtype == object else batch.dtype
+            msg = f"this model takes uint8 images (n, height, width, 3); the data is {got}."
             raise SpecError(msg)
         pictures = (Image.fromarray(image).convert("RGB") for image in batch)
         return torch.stack([transform(picture) for picture in pictures])

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from toposcope.activations.classorder import class_order
 from toposcope.activations.feed import Feed
 from toposcope.activations.hooks import undisturbed
 from toposcope.activations.inputs import Inputs, mask_of, told
@@ -51,12 +53,15 @@ class Plan:
         Shape and dtype by address, pseudo-layers included: the layer plan of the store.
     chunk_rows
         Rows per chunk, a multiple of the batch size.
+    class_order
+        Label of the data for every logit, or None where positions are labels.
     """
 
     rows: list[LayerInfo]
     pools: dict[str, PoolPlan]
     layers: dict[str, dict[str, Any]]
     chunk_rows: int
+    class_order: NDArray[np.int64] | None = None
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -129,7 +134,8 @@ def make_plan(
             log.info("no accuracy: the model's output is not (n, %d or more) logits", classes)
     if pictures and feed.source.kind == "image" and feed.n <= THUMBNAIL_SAMPLES:
         entries[THUMBNAIL] = {"shape": list(_thumbnail_shape(raw.shape[1:])), "dtype": "uint8"}
-    return Plan(rows, pools, entries, chunk_rows(entries, feed.batch_size))
+    order = class_order(feed.loaded.classes, feed.samples.class_names)
+    return Plan(rows, pools, entries, chunk_rows(entries, feed.batch_size), order)
 
 
 def _token_axis(feed: Feed, inputs: Inputs, pool: str) -> TokenAxis | None:
@@ -223,6 +229,7 @@ def make_spec(
         "data_columns": list(feed.source.columns),
         "data_revision": feed.source.revision,
         "class_names": list(feed.samples.class_names),
+        "model_classes": list(feed.loaded.classes),
         "n": feed.n,
         "per_class": per_class,
         "seed": seed,

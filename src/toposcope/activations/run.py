@@ -69,6 +69,7 @@ def capture(
     seed: int = 0,
     dtype: str = "float32",
     channels: str = "auto",
+    max_tokens: int | None = None,
     thumbnails: bool = True,
     logits: bool = False,
     progress: Progress | None = None,
@@ -83,7 +84,8 @@ def capture(
     Parameters
     ----------
     model
-        `py:module:factory`, `timm:NAME`, `torchvision:NAME`, or an `nn.Module`: see `load_model`.
+        `py:module:factory`, `hf:ID-or-folder`, `timm:NAME`, `torchvision:NAME`, or an `nn.Module`:
+        see `load_model`.
         It runs in evaluation mode without gradients and is left exactly as it came.
     data
         `npz:FILE` and other specs, arrays, a pair (x, y) or a torch Dataset: see `load_data`.
@@ -110,6 +112,8 @@ def capture(
     channels
         Where layers with maps have their channels: "first", "last", or "auto" to ask the modules
         of each layer; what was found stands in `attrs["pool_laws"]`.
+    max_tokens
+        For `hf:` models of text: longer texts are cut. None takes the model's own limit.
     thumbnails
         Keep small pictures of image samples for the report (only with `store`).
     logits
@@ -149,7 +153,7 @@ def capture(
     """
     _check_options(batch_size, dtype, twin and store is None)
     place = find_device(device)
-    loaded = load_model(model, weights, seed=seed)
+    loaded = load_model(model, weights, seed=seed, max_tokens=max_tokens)
     source = load_data(data)
     feed = Feed(loaded, source, sample(source, n, per_class, seed=seed), batch_size, place)
     with on_device(loaded.model, place):
@@ -173,6 +177,7 @@ def capture(
                 *_flags(layers=layers, pool=pool, n=n, per_class=per_class, weights=weights),
                 *_flags(batch_size=batch_size, device=device, seed=seed, name=name, step=step),
                 *_flags(dtype=None if dtype == "float32" else dtype),
+                *_flags(max_tokens=max_tokens),
                 *_flags(channels=None if channels == "auto" else channels),
                 *(["--twin"] if twin else []),
                 "-o",
@@ -332,7 +337,9 @@ def _compute(
             logits = logits_of(output)
             assert logits is not None, "the probe gave logits"
             if PREDICTION in chunk:
-                chunk[PREDICTION][rows] = logits.argmax(dim=1).cpu().numpy()
+                found = logits.argmax(dim=1).cpu().numpy()
+                order = plan.class_order
+                chunk[PREDICTION][rows] = found if order is None else order[found]
             if LOGITS in chunk:
                 chunk[LOGITS][rows] = logits.float().cpu().numpy()
         if TOKEN_MASK in chunk:

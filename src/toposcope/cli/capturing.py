@@ -16,6 +16,7 @@ from toposcope.errors import UsageError
 
 MODEL_HELP = """\b
 MODEL  py:package.module:factory   a function of yours that returns a torch module
+       hf:ID-or-folder[@REVISION]  a model of Hugging Face with its tokenizer or processor
        timm:NAME, torchvision:NAME when those packages are installed
 DATA   npz:FILE[#x=KEY,y=KEY]      arrays or JPEG-packed images, npy:FILE, imagefolder:DIR,
        jsonl:FILE[.gz], csv:FILE, parquet:FILE [#x=KEY,y=KEY], hf:DATASET[#split=test,x=..,y=..],
@@ -109,6 +110,9 @@ def _layer_table(table: Sequence[Any]) -> str:
     default="float32",
     show_default=True,
     help="How activations are kept, whatever type the network computes in.",
+)
+@click.option(
+    "--max-tokens", type=click.IntRange(min=1), help="hf: models of text: longer texts are cut."
 )
 @click.option("-n", "n", type=click.IntRange(min=1), help="Samples, stratified; default: all.")
 @click.option(

@@ -4,7 +4,17 @@ Plain-array functions: features F (n, D), labels y (n,), source probabilities P 
 numbers (blocks, dims). `SCORES` names every score with its direction, needs and cost.
 """
 
+from toposcope.transfer.choices import (
+    chance_regret,
+    constant_ranking,
+    evaluate_scores,
+    noise_ceiling,
+    regret,
+)
+from toposcope.transfer.contests import ScoreComparison, compare_scores
+from toposcope.transfer.correlations import CORRELATIONS
 from toposcope.transfer.decay import decay_polynomial, lifetime_score, theta
+from toposcope.transfer.evaluation import Agreement, agreement
 from toposcope.transfer.evidence import logme
 from toposcope.transfer.heads import leep, nce, nleep
 from toposcope.transfer.probes import knn, linear_probe, parc
@@ -12,6 +22,16 @@ from toposcope.transfer.scatter import gbc, h_score, sfda, transrate
 from toposcope.transfer.scores import SCORES, Score
 
 __all__ = [
+    "CORRELATIONS",
+    "Agreement",
+    "ScoreComparison",
+    "agreement",
+    "chance_regret",
+    "compare_scores",
+    "constant_ranking",
+    "evaluate_scores",
+    "noise_ceiling",
+    "regret",
     "SCORES",
     "Score",
     "decay_polynomial",

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope import dimension, homology, summaries
+from toposcope import checks, dimension, homology, summaries
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError
 from toposcope.filtrations import filtration_distances
 from toposcope.nulls import (
@@ -36,7 +36,7 @@ from toposcope.pointclouds import (
     scale_rows,
 )
 from toposcope.pointkinds import MASK, read_points, ruler_points, unfit
-from toposcope.results import Rows, put_part
+from toposcope.results import OK, Rows, put_part
 from toposcope.store import Run, twin_of
 from toposcope.tasks import Ledger
 from toposcope.types import DATA_CLOUD
@@ -175,10 +175,12 @@ def _measure_cloud(layer: Layer, rows: Rows, nulls: Mapping[str, Rows], payload:
     chosen = np.asarray(payload["rows"], dtype=np.intp)
     raw = _points(layer.run, chosen, payload)
     cloud = layer.normalizer(raw)
-    _controls(rows, raw, cloud)
+    raw_distances = _controls(rows, raw, cloud)
     # Positions and channels of one sample have no pictures of their own.
     loops = payload["replicate"] == 0 and payload["points_are"] == "samples"
-    _topology(rows, cloud, payload, dimensions, loop_rows=chosen if loops else None)
+    distances = _topology(rows, cloud, payload, dimensions, loop_rows=chosen if loops else None)
+    if distances is not None:
+        _checks(rows, raw, raw_distances, distances, payload)
     for name, null in nulls.items():
         twin = _null_cloud(name, layer, chosen, cloud, payload)
         if isinstance(twin, Layer):
@@ -228,7 +230,10 @@ def _stream(payload: Payload, *use: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence([int(payload["key"], 16), *use]))
 
 
-def _controls(rows: Rows, raw: NDArray[np.float64], cloud: NDArray[np.float64]) -> None:
+def _controls(
+    rows: Rows, raw: NDArray[np.float64], cloud: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Numbers that stand beside every topology; returns the un-normalized distances."""
     check_finite(raw)
     distances = homology.distances(raw)
     n = len(raw)
@@ -236,6 +241,7 @@ def _controls(rows: Rows, raw: NDArray[np.float64], cloud: NDArray[np.float64]) 
     rows.value("scale", float(distances.sum()) / (n * (n - 1)) if n > 1 else np.nan)
     _guarded(rows, "effective_rank", lambda: dimension.effective_rank(cloud))
     _guarded(rows, "participation_ratio", lambda: dimension.participation_ratio(cloud))
+    return distances
 
 
 def _topology(
@@ -245,14 +251,17 @@ def _topology(
     dimensions: tuple[int, ...],
     *,
     loop_rows: NDArray[np.intp] | None = None,
-) -> None:
-    """Diagrams, their statistics, dimensions and, where asked for, the longest loops."""
+) -> NDArray[np.float64] | None:
+    """Diagrams, statistics, dimensions and, where asked for, the longest loops.
+
+    Returns the distances, or None where there are none.
+    """
     metric = payload["metric"]
     try:
         distances = homology.distances(cloud, metric=metric)
     except DegenerateCloudError as error:
         _all_missing(rows, dimensions, "nonfinite", str(error))
-        return
+        return None
     grown = filtration_distances(cloud, distances, payload["complex"], payload["filtration"])
     diagrams = homology.rips_from_distances(
         grown,
@@ -268,6 +277,35 @@ def _topology(
     if loop_rows is not None and 1 in dimensions:
         for loop in homology.longest_loops(grown, count=LOOPS_KEPT, metric="precomputed"):
             rows.loop(loop.birth, loop.death, loop_rows[loop.vertices].tolist())
+    return distances
+
+
+def _checks(
+    rows: Rows,
+    raw: NDArray[np.float64],
+    raw_distances: NDArray[np.float64],
+    distances: NDArray[np.float64],
+    payload: Payload,
+) -> None:
+    """The cheap form of the validity checks, which are about Rips filtrations of points."""
+    if payload["complex"] != "rips":
+        return
+    found = checks.cheap_checks(
+        raw,
+        raw_distances,
+        distances,
+        growth=rows.found("ph_dimension"),
+        participation_ratio=rows.found("participation_ratio"),
+        costly=payload["replicate"] < checks.VARIED and payload["metric"] == "euclidean",
+        rng=_stream(payload, 2),
+    )
+    for one in found:
+        place = {"check": one.check, "condition": one.condition, "points": one.points}
+        k = one.homology_dimension
+        if one.status == OK:
+            rows.value(one.statistic, one.value, homology_dimension=k, **place)
+        else:
+            rows.missing(one.statistic, one.status, one.reason, homology_dimension=k, **place)
 
 
 def _dimensions(

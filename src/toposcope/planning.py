@@ -34,6 +34,7 @@ SCIENCE = (
     "nulls.py",
     "pointclouds.py",
     "pointkinds.py",
+    "checks.py",
     "measure.py",
     "volumes.py",
 )

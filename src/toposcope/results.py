@@ -34,6 +34,15 @@ TABLE_COLUMNS = [
     "reason",
     "points",
 ]
+VALIDITY_COLUMNS = [
+    "layer",
+    "depth",
+    "label",
+    "replicate",
+    "check",
+    "condition",
+    *TABLE_COLUMNS[5:],
+]
 DIAGRAM, LOOP = "diagram", "loop"
 OK = "ok"
 
@@ -55,6 +64,8 @@ def _schema() -> pa.Schema:
             ("status", pa.string()),
             ("reason", pa.string()),
             ("points", pa.int64()),
+            ("check", pa.string()),
+            ("condition", pa.string()),
             ("births", numbers),
             ("deaths", numbers),
             ("samples", pa.list_(pa.int64())),
@@ -85,6 +96,11 @@ class Rows:
         if row["status"] == OK and not np.isfinite(row["value"]):
             row |= {"value": None, "status": "undefined", "reason": "the diagram has no pairs"}
         self.rows.append(row)
+
+    def found(self, statistic: str) -> float | None:
+        """A number of a cloud that is there already; None where it could not be computed."""
+        values = (row["value"] for row in self.rows if row["statistic"] == statistic)
+        return next((value for value in values if value is not None), None)
 
     def missing(
         self,
@@ -177,7 +193,7 @@ def read_part(path: Path, expected: str | None = None) -> pa.Table:
 
 
 def compact(folder: Path, parts: Sequence[tuple[Path, str]]) -> str:
-    """Write table, diagrams and loops from the parts, in the order given; returns their digest.
+    """Write the tables of an analysis from its parts, in the order given; returns their digest.
 
     The digest covers every value and nothing else, so it is the same after a kill and a resume.
     """
@@ -188,11 +204,14 @@ def compact(folder: Path, parts: Sequence[tuple[Path, str]]) -> str:
     whole = pa.concat_tables(tables) if tables else _schema().empty_table()
     kind = whole["statistic"]
     is_diagram, is_loop = pc.equal(kind, DIAGRAM), pc.equal(kind, LOOP)
-    numbers = whole.filter(pc.invert(pc.or_(is_diagram, is_loop)))
+    is_check = pc.is_valid(whole["check"])
+    numbers = whole.filter(pc.invert(pc.or_(pc.or_(is_diagram, is_loop), is_check)))
+    shapes = whole.drop_columns(["value", "check", "condition"])
     outputs = {
         "table": numbers.select(TABLE_COLUMNS),
-        "diagrams": whole.filter(is_diagram).drop_columns(["samples", "value"]),
-        "loops": whole.filter(is_loop).drop_columns(["value", "status", "reason"]),
+        "diagrams": shapes.filter(is_diagram).drop_columns(["samples"]),
+        "loops": shapes.filter(is_loop).drop_columns(["status", "reason"]),
+        "validity": whole.filter(is_check).select(VALIDITY_COLUMNS),
     }
     hashes = {}
     for name, table in outputs.items():
@@ -238,6 +257,9 @@ class Analysis:
         The activations behind it, or None.
     run
         The RUN folder, or None.
+    validity
+        Clouds measured again under other conditions (`toposcope.checks`), one row per number;
+        what follows from them: `toposcope.studies.validity_verdicts`.
     """
 
     name: str
@@ -249,6 +271,7 @@ class Analysis:
     attrs: dict[str, Any] = field(default_factory=dict, repr=False)
     activations: ActivationSet | None = field(default=None, repr=False)
     run: Path | None = None
+    validity: pd.DataFrame = field(default_factory=lambda: empty_validity(), repr=False)
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -282,6 +305,7 @@ class Analysis:
             intervals=intervals(table, level=attrs["level"], overlap=overlap),
             diagrams=_diagrams(tables["diagrams"], attrs),
             loops=_loops(tables["loops"]),
+            validity=frame(tables["validity"]) if "validity" in tables else empty_validity(),
             **context,
         )
 
@@ -302,6 +326,11 @@ class Analysis:
             ("layer", "statistic", "H", "mean [interval]"),
             rows,
         )
+
+
+def empty_validity() -> pd.DataFrame:
+    """The table of validity checks of an analysis that made none."""
+    return frame(_schema().empty_table().select(VALIDITY_COLUMNS))
 
 
 def analysis_of_diagrams(diagrams: DiagramSet, *, level: float = 0.95) -> Analysis:

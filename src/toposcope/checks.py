@@ -176,10 +176,11 @@ def _nearest(D: Array, count: int) -> NDArray[np.intp]:
     rows, near = np.nonzero(radius[:, None] >= D)
     near = near[rows != near]
     if len(near) == n * count:  # no ties: three times faster than argpartition
-        return near.reshape(n, count)
+        return np.asarray(near.reshape(n, count))
     others = D.copy()
     np.fill_diagonal(others, np.inf)
-    return np.argpartition(others, count - 1, axis=1)[:, :count]
+    found: NDArray[np.intp] = np.argpartition(others, count - 1, axis=1)[:, :count]
+    return found
 
 
 def outliers(D: Array, *, share: float | None = None) -> NDArray[np.bool_]:
@@ -297,7 +298,7 @@ def check_outliers(D: Array, *, rng: np.random.Generator, removals: int = 3) -> 
         yield Measured("outliers", "all", name, 0, whole[name], n)
         yield Measured("outliers", "lof", name, 0, clean[name], n - count)
         mean = float(np.mean([one[name] for one in random]))
-        yield Measured("outliers", "random", name, 0, mean, n - count)
+        yield Measured("outliers", "random like lof", name, 0, mean, n - count)
 
 
 def check_normalization(raw: Array, D_raw: Array) -> Iterator[Measured]:

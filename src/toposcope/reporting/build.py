@@ -18,6 +18,7 @@ from toposcope.reporting.units import draws_text, is_cubical
 from toposcope.results import Analysis
 from toposcope.series import step_words
 from toposcope.stats import Effect
+from toposcope.studies import validity_verdicts
 
 PLOTLY = "plotly-cartesian.min.js"
 """plotly.js-cartesian-dist-min 4.1.1 of the npm registry, unchanged; MIT, plotly-LICENSE.txt."""
@@ -122,6 +123,7 @@ def context(
             for failure in a.failures
         ],
         "warnings": _warnings(analyses),
+        "trust": trust(analyses),
         "methods": sentences.methods(analyses),
         "meanings": sentences.meanings(list(payload["statistics"])),
         "versions": _versions(analyses),
@@ -133,6 +135,32 @@ def context(
         "has_null": any(sentences.has_null(a) for a in analyses),
         "overlapping": any(a.attrs.get("overlapping") for a in analyses),
     }
+
+
+def trust(analyses: Sequence[Analysis]) -> list[dict[str, Any]]:
+    """The validity checks of each run, for the section that asks whether to trust it."""
+    return [
+        {
+            "run": analysis.name if len(analyses) > 1 else "",
+            "verdicts": [
+                {
+                    "word": one.verdict,
+                    "mark": one.verdict.replace(" ", "-"),
+                    "claim": one.claim,
+                    "text": one.text,
+                    "advice": one.advice,
+                    "rule": one.rule,
+                    "numbers": [
+                        (number.what, number.where, str(number), number.n or "", number.word)
+                        for number in one.numbers
+                    ],
+                }
+                for one in validity_verdicts(analysis)
+            ],
+        }
+        for analysis in analyses
+        if len(analysis.validity)
+    ]
 
 
 def _title_name(analysis: Analysis) -> str:

@@ -34,6 +34,7 @@ from toposcope.types import near_matches
 if TYPE_CHECKING:
     import pandas as pd
 
+BOARD = "board.json"
 THRESHOLDS = (0.0, 0.25, 0.5, 1.0)
 """Thresholds of the sensitivity table; the first one is the score's own default."""
 
@@ -67,6 +68,7 @@ def rank(
     seed: int = 0,
     jobs: int | None = None,
     progress: Progress | None = None,
+    command: str | None = None,
 ) -> pd.DataFrame:
     """Score every candidate on a target data set: the board, with intervals and ties.
 
@@ -92,7 +94,7 @@ def rank(
     store
         Folder to keep captures and scores in, so that an interrupted call continues; None: a
         temporary one.
-    device, seed, jobs, progress
+    device, seed, jobs, progress, command
         As in `capture` and `analyze`.
 
     Returns
@@ -128,7 +130,10 @@ def rank(
     election = Election(names, n, points, replicates, images, threshold, seed)
     folder = Path(tempfile.mkdtemp(prefix="toposcope-rank-")) if store is None else Path(store)
     try:
-        return _rank(candidates, target, election, folder, level, device, jobs, progress)
+        table = _rank(candidates, target, election, folder, level, device, jobs, progress)
+        table.attrs["command"] = command
+        put_json(folder / BOARD, {"rows": _plain(table), "attrs": table.attrs})
+        return table
     finally:
         if store is None:
             shutil.rmtree(folder)
@@ -199,6 +204,8 @@ def _rank(
     }
     table = boards.assemble(entries, declared, level=level)
     table.attrs = {
+        "kind": "board",
+        "candidates": [one.name for one in candidates],
         "failures": failures,
         "target": str(target) if isinstance(target, str) else type(target).__name__,
         "sensitivity": sensitivity(
@@ -211,7 +218,6 @@ def _rank(
         **{key: value for key, value in asdict(election).items() if key != "scores"},
         "level": level,
     }
-    put_json(folder / "board.json", {"rows": _plain(table), "attrs": table.attrs})
     return table
 
 
@@ -329,7 +335,7 @@ def load_board(folder: Path | str) -> pd.DataFrame:
     """The board a `rank` call left in its folder."""
     import pandas as pd
 
-    path = Path(folder) / "board.json"
+    path = Path(folder) / BOARD
     if not path.exists():
         msg = f"there is no board in {folder}: toposcope rank MODELS.toml --target DATA -o FOLDER"
         raise ToposcopeError(msg)

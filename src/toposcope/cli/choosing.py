@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from toposcope.cli.common import EXIT_FAILURES, command, exits, json_option, printable, show
+from toposcope.cli.common import (
+    EXIT_FAILURES,
+    command,
+    exits,
+    json_option,
+    printable,
+    show,
+    this_command,
+)
 
 TOML_HELP = """\b
 MODELS.toml, one table per candidate:
@@ -72,9 +81,11 @@ def rank(
         from toposcope.progress import bars
 
         names = None if scores is None else [name.strip() for name in scores.split(",")]
-        table = ranking.rank(models, scores=names, progress=bars(), **options)
+        table = ranking.rank(
+            models, scores=names, progress=bars(), command=this_command(), **options
+        )
         failures = table.attrs["failures"]
-        stored = read_json(options["store"] / "board.json")
+        stored = read_json(options["store"] / ranking.BOARD)
         text = "\n".join(
             [
                 *(f"FAILED {one['model']}: {one['reason']}" for one in failures),
@@ -82,7 +93,7 @@ def rank(
                 "best first; > told apart, ~ not told apart from the one before "
                 f"(paired draws, {table.attrs['level']:.0%} together per score); "
                 f"± half interval over {table.attrs['replicates']} disjoint draws",
-                f"board: {options['store'] / 'board.json'}",
+                f"next: toposcope report {shlex.quote(str(options['store']))} -o ranking.html",
             ]
         )
         show({"board": stored["rows"], **stored["attrs"]}, as_json, text)

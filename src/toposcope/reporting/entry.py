@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from toposcope.errors import UsageError
 from toposcope.findings import findings
 from toposcope.pipeline import load_analysis
+from toposcope.ranking import BOARD, load_board
+from toposcope.reporting.board_page import write_board
 from toposcope.reporting.build import write_report
 from toposcope.results import Analysis, analysis_of_diagrams
 from toposcope.series import expand_runs
 from toposcope.trajectory import Trajectory
 from toposcope.types import ActivationSet, DiagramSet
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def report(
@@ -29,7 +34,8 @@ def report(
     ----------
     items
         RUN or SERIES folders, `Analysis`, what `analyze_series` returns, `ActivationSet` of
-        analyzed RUNs, or `DiagramSet`; one or several.
+        analyzed RUNs, or `DiagramSet`; one or several. Or one board: what `toposcope.rank`
+        returned, or its folder.
     to
         File to write; it opens offline and asks the network for nothing.
     title
@@ -37,6 +43,9 @@ def report(
     analysis
         Which analysis of each RUN; None for the last one finished.
     """
+    table = as_board(items)
+    if table is not None:
+        return write_board(table, to, title=title)
     several = isinstance(items, (list, tuple))
     analyses = [
         as_analysis(one, analysis)
@@ -48,6 +57,14 @@ def report(
         raise UsageError(msg)
     analyses = in_training_order(analyses)
     return write_report(analyses, findings(analyses), Path(to), title=title)
+
+
+def as_board(items: object) -> pd.DataFrame | None:
+    """The board that is meant, or None when it is something else."""
+    one = items[0] if isinstance(items, (list, tuple)) and len(items) == 1 else items
+    if isinstance(one, (str, Path)) and (Path(one) / BOARD).exists():
+        return load_board(one)
+    return one if getattr(one, "attrs", {}).get("kind") == "board" else None  # type: ignore[return-value]
 
 
 def _members(item: object) -> list[Any]:

@@ -55,7 +55,9 @@ def test_padding_side_and_batch_mates_do_not_change_a_cloud(kind, pool):
     right = clouds(kind, pool)
     left = clouds(kind, pool, side="left")
     alone = clouds(kind, pool, batch_size=1)
-    assert len(right) == 2
+    # The two blocks and, in front, what goes into the first of them.
+    assert right.layers[0] == ("embeddings" if kind == "bert" else "drop")
+    assert len(right) == 3
     for layer in right:
         assert np.array_equal(right[layer], left[layer])
         np.testing.assert_allclose(right[layer], alone[layer], atol=2e-6)
@@ -92,7 +94,7 @@ def test_all_tokens_have_one_length_and_a_mask(tmp_path):
     numbers = np.arange(len(WORDS))[:, None].astype(np.float32)
     capture(model, numbers, pool="tokens", batch_size=3, store=tmp_path / "run")
     acts, run = open_run(tmp_path / "run"), Run.open(tmp_path / "run")
-    assert acts.layers == ("h.0", "h.1")
+    assert acts.layers == ("drop", "h.0", "h.1")
     assert acts["h.1"].shape == (8, 9, 8)
     mask = run.read("@mask")
     assert mask.dtype == np.uint8 and mask.sum(axis=1).tolist() == LENGTHS.tolist()
@@ -103,7 +105,7 @@ def test_all_tokens_have_one_length_and_a_mask(tmp_path):
 
 def test_what_would_let_pads_in_is_refused():
     for pool in ("flatten", "project:4", "gap"):
-        with pytest.raises(UsageError, match=rf"'h\.0'.* {pool!r} would count its pad tokens"):
+        with pytest.raises(UsageError, match=rf"'drop'.* {pool!r} would count its pad tokens"):
             clouds("gpt2", pool)
     with pytest.raises(UsageError, match="covers 6 tokens"):
         plan_pool("mean_token", (7, 3), address="h", tokens=TokenAxis(6, 8))

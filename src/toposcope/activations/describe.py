@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from toposcope.activations.blocks import LayerInfo
 from toposcope.activations.data import load_data, sample
 from toposcope.activations.feed import Feed, find_device
-from toposcope.activations.layers import LayerInfo, select_layers
+from toposcope.activations.layers import select_layers
 from toposcope.activations.models import load_model
 from toposcope.activations.plan import probe
 
@@ -45,4 +46,6 @@ def describe_layers(
         if row.address in chosen
         else replace(row, selected=False, why="" if row.selected else row.why)
         for row in rows
+        # Hundreds of heads would bury the modules: they are listed when they are asked for.
+        if row.head is None or row.address in chosen
     ]

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from toposcope.activations.heads import SIGN, Heads, find_heads, head_address
 from toposcope.errors import LayerNotFoundError, UsageError
 from toposcope.types import near_matches
 
@@ -170,6 +171,20 @@ class Recorder:
 
         return observe
 
+    def head_hook(self, heads: Heads) -> Callable[[nn.Module, Any], None]:
+        """Forward pre-hook of the output projection of an attention module."""
+
+        def observe(module: nn.Module, inputs: Any) -> None:
+            began = time.perf_counter()
+            call = address_of(heads.attention, self._calls[heads.attention])
+            for number, head in enumerate(heads.split(inputs[0])):
+                address = head_address(call, number)
+                if address in self._wanted:
+                    self._keep(address, head)
+            self.seconds += time.perf_counter() - began
+
+        return observe
+
     def _keep(self, address: str, output: object) -> None:
         tensor, path = tensor_of(output, address)
         try:
@@ -193,7 +208,8 @@ def record(model: nn.Module, addresses: Sequence[str], pool: Pool) -> Iterator[R
     model
         Any `nn.Module`; it runs in evaluation mode without gradients inside the context.
     addresses
-        Addresses to record: `name` is the first call of the module `name`, `name@1` its second.
+        Addresses to record: `name` is the first call of the module `name`, `name@1` its second;
+        `name@head3` is head 3 of an attention module.
     pool
         Function (address, output) -> what to keep. It runs inside the hook.
 
@@ -220,10 +236,15 @@ def record(model: nn.Module, addresses: Sequence[str], pool: Pool) -> Iterator[R
     modules = dict(model.named_modules())
     names = dict.fromkeys(_module_name(address, modules) for address in addresses)
     recorder = Recorder(addresses, pool)
+    attentions = find_heads(model) if any(SIGN in address for address in addresses) else {}
+    split = [attentions[name] for name in names if name in attentions]
     handles: list[Any] = []
     with undisturbed(model):
         try:
             handles.extend(modules[n].register_forward_hook(recorder.hook(n)) for n in names)
+            for heads in split:
+                projection = modules[heads.projection]
+                handles.append(projection.register_forward_pre_hook(recorder.head_hook(heads)))
             yield recorder
         finally:
             for handle in handles:
@@ -234,6 +255,9 @@ def _module_name(address: str, modules: Mapping[str, nn.Module]) -> str:
     """Name of the module an address belongs to."""
     if address in modules:
         return address
+    call_address, sign, head = address.rpartition(SIGN)
+    if sign and head.isdigit():
+        return _module_name(call_address, modules)
     name, at, call = address.rpartition("@")
     if at and call.isdigit() and name in modules:
         return name

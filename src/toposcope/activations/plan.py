@@ -13,11 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from toposcope.activations.blocks import LayerInfo
 from toposcope.activations.classorder import class_order
 from toposcope.activations.feed import Feed
 from toposcope.activations.hooks import undisturbed
 from toposcope.activations.inputs import Inputs, mask_of, told
-from toposcope.activations.layers import LayerInfo, list_layers, select_layers
+from toposcope.activations.layers import list_layers, select_layers
 from toposcope.activations.models import LoadedModel
 from toposcope.activations.pools import PoolPlan, TokenAxis, plan_pool
 from toposcope.activations.volumes import FIRST, channels_of

@@ -90,7 +90,7 @@ def capture(
     data
         `npz:FILE` and other specs, arrays, a pair (x, y) or a torch Dataset: see `load_data`.
     layers
-        "blocks", "all", "type:Conv2d", or globs: see `select_layers`.
+        "blocks", "all", "heads", "type:Conv2d", or globs: see `select_layers`.
     pool
         "auto", "flatten", "gap", "volume", "cls", "mean_token", "last_token", "max_token",
         "tokens" or "project:K": see `plan_pool`.

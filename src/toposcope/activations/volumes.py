@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from toposcope.activations.layers import LayerInfo
+from toposcope.activations.blocks import LayerInfo
 from toposcope.errors import UsageError
 
 log = logging.getLogger("toposcope")

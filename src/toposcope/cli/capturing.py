@@ -89,7 +89,7 @@ def _layer_table(table: Sequence[Any]) -> str:
     multiple=True,
     default=("blocks",),
     show_default=True,
-    help="blocks, all, type:NAME or globs over module names; may be repeated.",
+    help="blocks, all, heads, type:NAME or globs over module names; may be repeated.",
 )
 @click.option(
     "--pool",

@@ -103,7 +103,7 @@ class Feed:
 
 
 def find_device(device: str) -> torch.device:
-    """The torch device of a name; "auto" is CUDA where there is one.
+    """The torch device of a name; "auto" is CUDA where there is one, else MPS, else the CPU.
 
     Raises
     ------
@@ -111,7 +111,9 @@ def find_device(device: str) -> torch.device:
         When the device cannot be used here.
     """
     if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         place = torch.device(device)
         torch.empty(0, device=place)

@@ -100,6 +100,9 @@ def refuse_wrapped(model: nn.Module) -> None:
             reason = "TorchScript runs without calling Python hooks. Pass the original nn.Module"
         elif kind in reasons:
             reason = reasons[kind]
+        elif getattr(module, "_compiled_call_impl", None) is not None:
+            kind = f"{kind} compiled in place by .compile()"
+            reason = "torch.compile fuses modules, so their hooks may not run. Capture before it"
         else:
             continue
         where = f"submodule {name!r}" if name else "the model"
@@ -111,13 +114,14 @@ def refuse_wrapped(model: nn.Module) -> None:
 def undisturbed(model: nn.Module) -> Iterator[None]:
     """Evaluation mode without gradients, and everything as before when it ends, error or not.
 
-    Restores the training flag of every submodule and the random state of CPU and CUDA. Gradients
+    Restores the training flag of every submodule and the random state of every device. Gradients
     and `requires_grad` are never touched. `no_grad` rather than `inference_mode`: a tensor that
     the model caches under inference mode could never be trained with again.
     """
     modes = [(module, module.training) for module in model.modules()]
     cpu = torch.get_rng_state()
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    mps = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
     try:
         model.eval()
         with torch.no_grad():
@@ -128,6 +132,8 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
         torch.set_rng_state(cpu)
         if cuda:
             torch.cuda.set_rng_state_all(cuda)
+        if mps is not None:
+            torch.mps.set_rng_state(mps)
 
 
 class Recorder:

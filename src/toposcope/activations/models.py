@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -124,14 +124,29 @@ def load_model(
 def state_hash(model: nn.Module) -> str:
     """SHA-256 over names, types, shapes and bytes of all parameters and buffers."""
     digest = hashlib.sha256()
-    for name, tensor in model.state_dict().items():
-        if not isinstance(tensor, Tensor):
-            continue
-        plain = tensor.detach().cpu().contiguous()
-        digest.update(f"{name}:{plain.dtype}:{tuple(plain.shape)};".encode())
-        if plain.numel():
-            digest.update(memoryview(plain.flatten().view(torch.uint8).numpy()))
+    for name, value in model.state_dict().items():
+        for part, tensor in _tensors(name, value):
+            plain = tensor.detach().cpu().contiguous()
+            digest.update(f"{part}:{plain.dtype}:{tuple(plain.shape)};".encode())
+            if plain.numel():
+                digest.update(memoryview(plain.flatten().view(torch.uint8).numpy()))
     return digest.hexdigest()
+
+
+def _tensors(name: str, value: object) -> Iterator[tuple[str, Tensor]]:
+    """Plain tensors of an entry of a state dict: quantized layers pack theirs into tuples."""
+    if isinstance(value, tuple):
+        for index, one in enumerate(value):
+            yield from _tensors(f"{name}.{index}", one)
+    elif isinstance(value, Tensor) and value.is_quantized:
+        yield name, value.int_repr()
+        if value.qscheme() in (torch.per_channel_affine, torch.per_channel_symmetric):
+            yield f"{name}.scale", value.q_per_channel_scales()
+            yield f"{name}.zero_point", value.q_per_channel_zero_points()
+        else:
+            yield f"{name}.scale", torch.tensor([value.q_scale(), float(value.q_zero_point())])
+    elif isinstance(value, Tensor):
+        yield name, value
 
 
 def default_preprocess(batch: NDArray[Any]) -> Tensor:

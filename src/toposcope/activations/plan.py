@@ -243,8 +243,23 @@ def make_spec(
         "batch_size": feed.batch_size,
         "dtype": dtype,
         "device": feed.device.type,
+        "network_dtype": network_dtypes(feed.loaded.model),
         "versions": versions,
     }
+
+
+def network_dtypes(model: torch.nn.Module) -> list[str]:
+    """Types the network computes in: those of its parameters, and int8 where layers are quantized.
+
+    Examples
+    --------
+    >>> network_dtypes(torch.nn.Linear(2, 2).bfloat16())
+    ['bfloat16']
+    """
+    found = {str(p.dtype).removeprefix("torch.") for p in model.parameters()}
+    if any("quantized" in type(module).__module__ for module in model.modules()):
+        found.add("int8")
+    return sorted(found)
 
 
 def _has_class_token(model: torch.nn.Module) -> bool:

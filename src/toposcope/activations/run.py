@@ -104,11 +104,13 @@ def capture(
     batch_size
         Samples per forward pass. It changes the last digits, so it is part of the provenance.
     device
-        "cpu", a torch device such as "cuda", or "auto": CUDA where there is one.
+        "cpu", a torch device such as "cuda" or "mps", or "auto": CUDA where there is one, else
+        MPS, else the CPU. The model is moved there and back.
     seed
         Seed of the draw of samples, of random projections and of untrained factories.
     dtype
-        "float32" or "float16": how activations are kept.
+        "float32" or "float16": how activations are kept, whatever type the network computes in.
+        Networks in bfloat16 or float16 are pooled in float32; NumPy has no bfloat16.
     channels
         Where layers with maps have their channels: "first", "last", or "auto" to ask the modules
         of each layer; what was found stands in `attrs["pool_laws"]`.
@@ -312,6 +314,8 @@ def _pool_of(feed: Feed, plan: Plan) -> Any:
     types = {address: getattr(torch, plan.layers[address]["dtype"]) for address in plan.addresses}
 
     def pool(address: str, output: Tensor) -> Tensor:
+        if output.dtype in (torch.float16, torch.bfloat16):
+            output = output.float()  # so that means are not rounded to three digits
         return plan.pools[address].apply(output, feed.mask).to(types[address])
 
     return pool

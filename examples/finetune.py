@@ -30,7 +30,7 @@ from toposcope.activations.pools import plan_pool
 from toposcope.candidates import Candidate, read_candidates
 
 RATE = 5e-4
-COLUMNS = ("model", "seed", "train", "test", "fine_tuned", "linear_probe")
+COLUMNS = ("model", "seed", "train", "test", "accuracy", "accuracy_probe")
 
 
 @dataclass(frozen=True)
@@ -203,8 +203,8 @@ def main(
                     "seed": seed,
                     "train": n,
                     "test": test_samples,
-                    "fine_tuned": accuracy,
-                    "linear_probe": probe,
+                    "accuracy": accuracy,
+                    "accuracy_probe": probe,
                 },
             )
             click.echo(f"{candidate.name} seed {seed}: {accuracy:.3f}, probe {probe:.3f}", err=True)

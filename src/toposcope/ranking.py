@@ -34,7 +34,7 @@ from toposcope.types import near_matches
 if TYPE_CHECKING:
     import pandas as pd
 
-BOARD = "board.json"
+BOARD, JUDGEMENT = "board.json", "evaluation.json"
 THRESHOLDS = (0.0, 0.25, 0.5, 1.0)
 """Thresholds of the sensitivity table; the first one is the score's own default."""
 
@@ -132,7 +132,7 @@ def rank(
     try:
         table = _rank(candidates, target, election, folder, level, device, jobs, progress)
         table.attrs["command"] = command
-        put_json(folder / BOARD, {"rows": _plain(table), "attrs": table.attrs})
+        put_json(folder / BOARD, {"rows": plain(table), "attrs": table.attrs})
         return table
     finally:
         if store is None:
@@ -206,6 +206,10 @@ def _rank(
     table.attrs = {
         "kind": "board",
         "candidates": [one.name for one in candidates],
+        "draws": {
+            score: {model: entry.values.tolist() for model, entry in by_model.items()}
+            for score, by_model in entries.items()
+        },
         "failures": failures,
         "target": str(target) if isinstance(target, str) else type(target).__name__,
         "sensitivity": sensitivity(
@@ -325,7 +329,7 @@ def _entry(
     )
 
 
-def _plain(table: pd.DataFrame) -> list[dict[str, Any]]:
+def plain(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as JSON has them: None for what is missing."""
     rows = table.astype(object).where(table.notna(), None).to_dict(orient="records")
     return [{str(key): value for key, value in row.items()} for row in rows]
@@ -341,6 +345,16 @@ def load_board(folder: Path | str) -> pd.DataFrame:
         raise ToposcopeError(msg)
     stored = read_json(path)
     table = pd.DataFrame(stored["rows"], columns=list(boards.COLUMNS))
+    for name in ("value", "low", "high", "seconds"):
+        table[name] = table[name].astype(float)
     table["rank"] = table["rank"].astype("Int64")
     table.attrs = stored["attrs"]
+    judged = Path(folder) / JUDGEMENT
+    if judged.exists():
+        table.attrs["evaluation"] = read_json(judged)
     return table
+
+
+def put_judgement(folder: Path, found: Mapping[str, Any]) -> None:
+    """Keep an evaluation beside its board, for the report."""
+    put_json(folder / JUDGEMENT, dict(found))

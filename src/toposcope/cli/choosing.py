@@ -19,6 +19,10 @@ from toposcope.cli.common import (
     this_command,
 )
 
+READING = (
+    "best first; > told apart, ~ not told apart from the one before (paired draws, {level:.0%} "
+    "together per score); ± half interval over {replicates} disjoint draws"
+)
 TOML_HELP = """\b
 MODELS.toml, one table per candidate:
     [[model]]
@@ -33,10 +37,22 @@ MODELS.toml, one table per candidate:
 
 @command(
     "toposcope rank models.toml --target npz:mnist.npz -o runs/ranking\n"
-    "toposcope rank models.toml --target imagefolder:flowers --scores knn,logme,theta --points 200"
+    "toposcope rank models.toml --target imagefolder:flowers --scores knn,logme --points 200\n"
+    "toposcope rank --board runs/ranking --evaluate accuracies.csv\n"
+    "toposcope rank --evaluate my_scores.csv --lower-is-better theta"
 )
-@click.argument("models", type=click.Path(path_type=Path))
-@click.option("--target", required=True, help="DATA with labels: what the model is wanted for.")
+@click.argument("models", type=click.Path(path_type=Path), required=False)
+@click.option("--target", help="DATA with labels: what the model is wanted for.")
+@click.option(
+    "--evaluate",
+    type=click.Path(path_type=Path),
+    help="CSV of accuracies after fine-tuning: how far can each score be trusted?",
+)
+@click.option("--accuracy", multiple=True, help="Its accuracy columns; default: accuracy*.")
+@click.option("--lower-is-better", multiple=True, help="Its score columns that want small values.")
+@click.option(
+    "--board", type=click.Path(path_type=Path), help="Folder of a ranking that is done already."
+)
 @click.option("--scores", help="Names separated by commas; default: all.")
 @click.option(
     "-o",
@@ -71,36 +87,75 @@ MODELS.toml, one table per candidate:
 @json_option
 @click.pass_context
 def rank(
-    ctx: click.Context, /, models: Path, scores: str | None, as_json: bool, **options: Any
+    ctx: click.Context,
+    /,
+    models: Path | None,
+    target: str | None,
+    evaluate: Path | None,
+    accuracy: tuple[str, ...],
+    lower_is_better: tuple[str, ...],
+    board: Path | None,
+    scores: str | None,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Score pre-trained models for a target data set, with intervals, ties and constants."""
+    failures: list[dict[str, str]] = []
     with exits(ctx, resume=True):
-        from toposcope import ranking
+        from toposcope import judging, ranking
         from toposcope.board import render
-        from toposcope.objects import read_json
         from toposcope.progress import bars
 
-        names = None if scores is None else [name.strip() for name in scores.split(",")]
-        table = ranking.rank(
-            models, scores=names, progress=bars(), command=this_command(), **options
-        )
-        failures = table.attrs["failures"]
-        stored = read_json(options["store"] / ranking.BOARD)
-        text = "\n".join(
-            [
-                *(f"FAILED {one['model']}: {one['reason']}" for one in failures),
-                render(table),
-                "best first; > told apart, ~ not told apart from the one before "
-                f"(paired draws, {table.attrs['level']:.0%} together per score); "
-                f"± half interval over {table.attrs['replicates']} disjoint draws",
-                f"next: toposcope report {shlex.quote(str(options['store']))} -o ranking.html",
-            ]
-        )
-        show({"board": stored["rows"], **stored["attrs"]}, as_json, text)
+        _check_combination(models, target, evaluate, board)
+        table, value, lines = None, {}, []
+        if models is not None:
+            names = None if scores is None else [name.strip() for name in scores.split(",")]
+            table = ranking.rank(
+                models, target, scores=names, progress=bars(), command=this_command(), **options
+            )
+            board = options["store"]
+        elif board is not None:
+            table = ranking.load_board(board)
+        if table is not None:
+            failures = table.attrs["failures"]
+            value = {"board": ranking.plain(table), **table.attrs}
+            lines = [f"FAILED {one['model']}: {one['reason']}" for one in failures]
+            lines += [render(table), READING.format(**table.attrs)]
+        if evaluate is not None:
+            found = judging.judge(
+                judging.read_accuracies(evaluate, accuracy),
+                table,
+                lower_is_better=lower_is_better,
+                level=options["level"],
+                seed=options["seed"],
+            )
+            value["evaluation"] = found
+            lines.append(judging.render_judgement(found))
+            if board is not None:
+                ranking.put_judgement(board, found)
+        if board is not None:
+            lines.append(f"next: toposcope report {shlex.quote(str(board))} -o ranking.html")
+        show(value, as_json, "\n".join(lines))
         for one in failures:
             click.echo(printable(f"failed: {one['model']}: {one['reason']}"), err=True)
     if failures:
         sys.exit(EXIT_FAILURES)
+
+
+def _check_combination(
+    models: Path | None, target: str | None, evaluate: Path | None, board: Path | None
+) -> None:
+    from toposcope.errors import UsageError
+
+    if models is not None and target is None:
+        msg = "rank: MODELS needs --target DATA, the data the model is wanted for."
+        raise UsageError(msg)
+    if models is not None and board is not None:
+        msg = "rank: pass either MODELS to make a board, or --board FOLDER to read one."
+        raise UsageError(msg)
+    if models is None and evaluate is None and board is None:
+        msg = "rank: pass MODELS.toml and --target DATA, or --evaluate FILE.csv, or --board FOLDER."
+        raise UsageError(msg)
 
 
 rank.help = f"{rank.help}\n\n{TOML_HELP}"

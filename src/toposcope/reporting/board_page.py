@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +57,7 @@ def write_board(table: pd.DataFrame, to: Path | str, *, title: str | None = None
         ranks=rank_rows(table),
         scores=list(dict.fromkeys(table["score"])),
         sensitivity=sensitivity_rows(table),
+        judgement=judgement(table),
         design=design(table),
         command=str(table.attrs.get("command") or ""),
         meanings=[(name, SCORES[name].about) for name in dict.fromkeys(table["score"])],
@@ -226,6 +227,53 @@ def sensitivity_rows(table: pd.DataFrame) -> dict[str, Any]:
         if models
         else [],
     }
+
+
+def judgement(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Agreement of every score with the accuracies, a table per accuracy column."""
+    found = table.attrs.get("evaluation")
+    if not found:
+        return []
+    several = []
+    for name in dict.fromkeys(row["accuracy"] for row in found["rows"]):
+        rows = [
+            row
+            for row in found["rows"]
+            if row["accuracy"] == name and row["statistic"] == "kendall" and row["status"] == "ok"
+        ]
+        contests = {
+            one["score"]: one
+            for one in found["contests"]
+            if one["accuracy"] == name and not one["reason"]
+        }
+        ceiling = next((one for one in found["ceilings"] if one["accuracy"] == name), None)
+        several.append(
+            {
+                "accuracy": name,
+                "models": len(found["models"]),
+                "ceiling": ceiling,
+                "rows": [
+                    {
+                        "score": row["score"],
+                        "value": f"{row['value']:+.2f}",
+                        "interval": f"{row['low']:+.2f} to {row['high']:+.2f}",
+                        "p": f"{row['pvalue']:.2g}",
+                        "q": f"{row['qvalue']:.2g}",
+                        "regret": f"{row['regret']:.3g}",
+                        "chance": f"{row['chance_regret']:.3g}",
+                        "contest": _contest(contests.get(row["score"])),
+                    }
+                    for row in sorted(rows, key=lambda row: -row["value"])
+                ],
+            }
+        )
+    return several
+
+
+def _contest(one: Mapping[str, Any] | None) -> str:
+    if one is None:
+        return ""
+    return f"{one['difference']:+.2f} [{one['low']:+.2f}, {one['high']:+.2f}]"
 
 
 def missing(table: pd.DataFrame) -> list[dict[str, str]]:

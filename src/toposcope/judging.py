@@ -1,0 +1,318 @@
+"""How far scores can be trusted: a board, or anybody's table, against measured accuracies.
+
+The table is a CSV with a column `model`, one or more columns of accuracies (`accuracy`, or names
+beginning with `accuracy_`, or those named by the caller) and, when no board is given, columns of
+scores. A model may have several rows, one per repeated fine-tune (column `seed`): their mean is the
+truth, and their spread the noise that no score can rise above.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toposcope.errors import SpecError, TooFewSamplesError, ToposcopeError, UsageError
+from toposcope.transfer import compare_scores, evaluate_scores, noise_ceiling
+from toposcope.transfer.evaluation import FEWEST_MODELS
+from toposcope.transfer.scores import SCORES
+from toposcope.types import near_matches
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[np.float64]
+NOT_SCORES = ("model", "seed", "train", "test")
+CONSTANT = "source_accuracy"
+"""The constant every score is compared with, where the board has it."""
+
+
+@dataclass(frozen=True)
+class Accuracies:
+    """What was measured by fine-tuning.
+
+    Parameters
+    ----------
+    models
+        Names, in the order of the file.
+    truths
+        Accuracy column -> (repeats, models); NaN where a model has fewer repeats.
+    scores
+        Other numeric columns -> (models,) means: scores of somebody else.
+    """
+
+    models: tuple[str, ...]
+    truths: Mapping[str, Array]
+    scores: Mapping[str, Array]
+
+
+def read_accuracies(path: Path | str, accuracy: Sequence[str] = ()) -> Accuracies:
+    """Read a CSV of accuracies.
+
+    Parameters
+    ----------
+    path
+        The file.
+    accuracy
+        Names of accuracy columns; empty: `accuracy` and all that begin with `accuracy_`.
+
+    Raises
+    ------
+    SpecError
+        Unreadable files, missing columns, accuracies that are no numbers, models named nowhere.
+    """
+    import pandas as pd
+
+    file = Path(path)
+    try:
+        table = pd.read_csv(file)
+    except (OSError, ValueError, pd.errors.ParserError) as error:
+        msg = f"evaluate: {file} is not a readable CSV: {error}."
+        raise SpecError(msg) from error
+    columns = [str(name) for name in table.columns]
+    if "model" not in columns:
+        msg = f"evaluate: {file} has no column 'model'; it has {', '.join(columns)}."
+        raise SpecError(msg)
+    names = list(accuracy) or [
+        name for name in columns if name == "accuracy" or name.startswith("accuracy_")
+    ]
+    if not names:
+        msg = (
+            f"evaluate: {file} has no column 'accuracy'; it has {', '.join(columns)}. Name one "
+            "with --accuracy COLUMN."
+        )
+        raise SpecError(msg)
+    for name in names:
+        if name not in columns:
+            msg = f"evaluate: {file} has no column {name!r}. {near_matches(name, columns)}"
+            raise SpecError(msg)
+        if not pd.api.types.is_numeric_dtype(table[name]) or table[name].isna().any():
+            msg = f"evaluate: column {name!r} of {file} holds values that are no numbers."
+            raise SpecError(msg)
+    others = [
+        name
+        for name in columns
+        if name not in (*NOT_SCORES, *names) and pd.api.types.is_numeric_dtype(table[name])
+    ]
+    table["model"] = table["model"].astype(str)
+    models = tuple(dict.fromkeys(table["model"]))
+    groups = dict(iter(table.groupby("model", sort=False)))
+    return Accuracies(
+        models=models,
+        truths={name: _repeats(groups, models, name) for name in names},
+        scores={name: np.array([groups[m][name].mean() for m in models]) for name in others},
+    )
+
+
+def _repeats(groups: Mapping[Any, pd.DataFrame], models: Sequence[str], name: str) -> Array:
+    most = max(len(groups[model]) for model in models)
+    found = np.full((most, len(models)), np.nan)
+    for column, model in enumerate(models):
+        values = groups[model][name].to_numpy(float)
+        found[: len(values), column] = values
+    return found
+
+
+def judge(
+    accuracies: Accuracies,
+    board: pd.DataFrame | None = None,
+    *,
+    lower_is_better: Sequence[str] = (),
+    level: float = 0.95,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Agreement of every score with every accuracy, beside the constants and the noise ceiling.
+
+    Parameters
+    ----------
+    accuracies
+        From `read_accuracies`.
+    board
+        A board of `rank`; None judges the score columns of the file.
+    lower_is_better
+        Score columns of the file that recommend small values; a board knows its directions.
+    level, seed
+        Coverage of intervals, and the seed of their bootstrap.
+
+    Returns
+    -------
+    JSON-able: `rows` (evaluate_scores per accuracy column, with the column's name in `accuracy`),
+    `contests` (each score against the constant list by source accuracy), `ceilings` (Kendall
+    agreement a perfect score would reach, from repeated fine-tunes), `between` (Kendall agreement
+    of the accuracy columns with each other), `models`, `left_out`.
+
+    Raises
+    ------
+    TooFewSamplesError
+        Fewer than four models have both accuracies and scores.
+    """
+    models, scores, directions, left_out = _scores(accuracies, board, lower_is_better)
+    if len(models) < FEWEST_MODELS:
+        msg = (
+            f"evaluate: {len(models)} models have accuracies and scores; at least {FEWEST_MODELS} "
+            "are needed for a ranking to say anything."
+        )
+        raise TooFewSamplesError(msg)
+    where = [accuracies.models.index(model) for model in models]
+    rows, contests, ceilings = [], [], []
+    for name, repeats in accuracies.truths.items():
+        values = repeats[:, where]
+        truth = np.nanmean(values, axis=0)
+        for score, numbers in scores.items():
+            table = evaluate_scores(
+                {score: numbers},
+                truth,
+                higher_is_better={score: directions[score]},
+                over="both" if numbers.ndim == 2 and len(numbers) > 1 else "models",
+                level=level,
+                seed=seed,
+            )
+            rows += [{"accuracy": name, **row} for row in _plain(table)]
+        contests += _contests(name, scores, directions, truth, level=level, seed=seed)
+        if len(values) > 1 and np.isfinite(values).all():
+            found = noise_ceiling(values, level=level, seed=seed)
+            ceilings.append(
+                {"accuracy": name, "value": found.value, "low": found.low, "high": found.high}
+                | {"repeats": len(values)}
+            )
+    _adjust(rows)
+    return {
+        "rows": rows,
+        "contests": contests,
+        "ceilings": ceilings,
+        "between": _between(accuracies, where),
+        "models": list(models),
+        "left_out": left_out,
+        "level": level,
+    }
+
+
+def _scores(
+    accuracies: Accuracies, board: pd.DataFrame | None, lower_is_better: Sequence[str]
+) -> tuple[list[str], dict[str, Array], dict[str, bool], list[dict[str, str]]]:
+    """Models that can be judged, (M,) or (R, M) scores, directions, and what is left out."""
+    if board is None:
+        unknown = [name for name in lower_is_better if name not in accuracies.scores]
+        if unknown or not accuracies.scores:
+            known = ", ".join(accuracies.scores) or "none"
+            msg = f"evaluate: score columns are {known}; asked for {', '.join(unknown) or 'any'}."
+            raise UsageError(msg)
+        directions = {name: name not in lower_is_better for name in accuracies.scores}
+        return list(accuracies.models), dict(accuracies.scores), directions, []
+    draws = board.attrs["draws"]
+    models = [m for m in accuracies.models if m in board.attrs["candidates"]]
+    failed = {failure["model"] for failure in board.attrs["failures"]}
+    models = [model for model in models if model not in failed]
+    scores: dict[str, Array] = {}
+    left_out = []
+    for name in dict.fromkeys(board["score"]):
+        without = [model for model in models if not draws[name].get(model)]
+        if without:
+            # Another set of models would be another question: such a score is not judged.
+            left_out.append({"score": str(name), "reason": f"no value for {', '.join(without)}"})
+            continue
+        numbers = np.array([draws[name][model] for model in models]).T
+        scores[str(name)] = numbers if len(numbers) > 1 else numbers[0]
+    return models, scores, {name: SCORES[name].higher_is_better for name in scores}, left_out
+
+
+def _contests(
+    accuracy: str,
+    scores: Mapping[str, Array],
+    directions: Mapping[str, bool],
+    truth: Array,
+    *,
+    level: float,
+    seed: int,
+) -> list[dict[str, Any]]:
+    if CONSTANT not in scores:
+        return []
+
+    def upward(name: str) -> Array:
+        mean: Array = np.atleast_2d(scores[name]).mean(axis=0)
+        return mean if directions[name] else -mean
+
+    found: list[dict[str, Any]] = []
+    for name in scores:
+        if name == CONSTANT:
+            continue
+        try:
+            one = compare_scores(upward(name), upward(CONSTANT), truth, level=level, seed=seed)
+        except ToposcopeError as error:
+            found.append({"accuracy": accuracy, "score": name, "reason": str(error)})
+            continue
+        found.append(
+            {
+                "accuracy": accuracy,
+                "score": name,
+                "difference": one.difference,
+                "low": one.low,
+                "high": one.high,
+                "pvalue": one.pvalue,
+                "reason": "",
+            }
+        )
+    return found
+
+
+def _between(accuracies: Accuracies, where: Sequence[int]) -> list[dict[str, Any]]:
+    from scipy.stats import kendalltau
+
+    means = {name: np.nanmean(r[:, where], axis=0) for name, r in accuracies.truths.items()}
+    names = list(means)
+    return [
+        {"a": a, "b": b, "kendall": float(kendalltau(means[a], means[b]).statistic)}
+        for i, a in enumerate(names)
+        for b in names[i + 1 :]
+    ]
+
+
+def _adjust(rows: list[dict[str, Any]]) -> None:
+    """Q values over the whole family that was tested, not table by table."""
+    from toposcope.stats import benjamini_hochberg
+
+    tested = [row for row in rows if row["status"] == "ok"]
+    adjusted = benjamini_hochberg(np.array([row["pvalue"] for row in tested], dtype=float))
+    for row, q in zip(tested, adjusted, strict=True):
+        row["qvalue"] = float(q)
+
+
+def _plain(table: pd.DataFrame) -> list[dict[str, Any]]:
+    rows = table.astype(object).where(table.notna(), None).to_dict(orient="records")
+    return [{str(key): value for key, value in row.items()} for row in rows]
+
+
+def render_judgement(found: Mapping[str, Any], *, statistic: str = "kendall") -> str:
+    """The judgement as text: scores by agreement, with intervals, p, q and regret."""
+    lines = []
+    for name in dict.fromkeys(row["accuracy"] for row in found["rows"]):
+        rows = [r for r in found["rows"] if r["accuracy"] == name and r["statistic"] == statistic]
+        rows.sort(key=lambda row: -(row["value"] if row["status"] == "ok" else -2.0))
+        lines.append(f"{statistic} with {name}, {len(found['models'])} models:")
+        width = max(len(row["score"]) for row in rows)
+        for row in rows:
+            if row["status"] != "ok":
+                lines.append(f"  {row['score'].ljust(width)}  {row['reason']}")
+                continue
+            lines.append(
+                f"  {row['score'].ljust(width)}  {row['value']:+.2f} "
+                f"[{row['low']:+.2f}, {row['high']:+.2f}]  p {row['pvalue']:.2g}  "
+                f"q {row['qvalue']:.2g}  regret {row['regret']:.3g} "
+                f"(chance {row['chance_regret']:.3g})"
+            )
+        lines += [
+            f"  a perfect score would reach {one['value']:.2f} [{one['low']:.2f}, "
+            f"{one['high']:.2f}], given the spread over {one['repeats']} fine-tunes"
+            for one in found["ceilings"]
+            if one["accuracy"] == name
+        ]
+    lines += [f"not judged: {one['score']} ({one['reason']})" for one in found["left_out"]]
+    lines += [
+        f"the accuracies {one['a']} and {one['b']} agree by kendall {one['kendall']:+.2f}"
+        for one in found["between"]
+    ]
+    return "\n".join(lines)

@@ -21,6 +21,7 @@ _NAMES = {
     "Analysis": "results",
     "CloudSet": "pointclouds",
     "Comparison": "comparing.noun",
+    "Monitor": "monitoring",
     "analyze": "pipeline",
     "analyze_series": "trajectory",
     "capture": "activations.run",
@@ -41,6 +42,7 @@ __all__ = [
     "CloudSet",
     "Comparison",
     "DiagramSet",
+    "Monitor",
     "analyze",
     "analyze_series",
     "calibration",
@@ -98,6 +100,7 @@ if TYPE_CHECKING:
     from toposcope.comparing.noun import Comparison
     from toposcope.comparing.run import compare
     from toposcope.diagrams import rips
+    from toposcope.monitoring import Monitor
     from toposcope.pipeline import analyze
     from toposcope.pointclouds import CloudSet, clouds
     from toposcope.ranking import rank

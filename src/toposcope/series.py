@@ -242,8 +242,3 @@ def with_failure(series: Series, step: float | None, weights: str, reason: str) 
     kept = tuple(f for f in series.failures if f.get("weights") != weights)
     failure = {"step": step, "weights": weights, "reason": reason}
     return Series(series.path, series.members, (*kept, failure), series.unit, series.notes)
-
-
-def expand_runs(path: Path | str) -> list[Path]:
-    """RUN folders behind a path: those of a SERIES by rising step, or the path itself."""
-    return list(open_series(path).runs) if is_series(path) else [Path(path)]

@@ -121,6 +121,40 @@ def load_model(
     return replace(loaded, provenance=provenance)
 
 
+def loaded_module(
+    model: nn.Module, preprocess: Preprocess | None = None, *, name: str | None = None
+) -> LoadedModel:
+    """A network in memory as it is now, with a preprocessing of the caller's.
+
+    Parameters
+    ----------
+    model
+        The network.
+    preprocess
+        Function from a raw batch to what the model takes; None for the model's own attribute
+        `preprocess`, or the default.
+    name
+        Name for tables and reports; default: the class.
+    """
+    text, found = _find_preprocess(model)
+    if preprocess is not None:
+        text, found = f"{getattr(preprocess, '__name__', 'preprocess')} of the caller", preprocess
+    called = name or type(model).__name__
+    provenance = {
+        "preprocess": text,
+        "model": called,
+        "weights": None,
+        "state": state_hash(model),
+    }
+    return LoadedModel(model, found, called, provenance)
+
+
+def device_of(model: nn.Module) -> str:
+    """Where a network's first parameter or buffer is; "cpu" when it has none."""
+    first = next(model.parameters(), next(model.buffers(), None))
+    return "cpu" if first is None else str(first.device)
+
+
 def state_hash(model: nn.Module) -> str:
     """SHA-256 over names, types, shapes and bytes of all parameters and buffers."""
     digest = hashlib.sha256()

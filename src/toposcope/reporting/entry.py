@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,8 @@ from toposcope.ranking import BOARD, load_board
 from toposcope.reporting.board_page import write_board
 from toposcope.reporting.build import write_report
 from toposcope.results import Analysis, analysis_of_diagrams
-from toposcope.series import expand_runs
-from toposcope.trajectory import Trajectory
+from toposcope.series import is_series
+from toposcope.trajectory import Trajectory, load_trajectory
 from toposcope.types import ActivationSet, DiagramSet
 
 if TYPE_CHECKING:
@@ -48,9 +49,7 @@ def report(
         return write_board(table, to, title=title)
     several = isinstance(items, (list, tuple))
     analyses = [
-        as_analysis(one, analysis)
-        for item in (items if several else [items])
-        for one in _members(item)
+        one for item in (items if several else [items]) for one in analyses_of(item, analysis)
     ]
     if not analyses:
         msg = "report(): got no runs; pass at least one RUN folder or Analysis."
@@ -67,11 +66,19 @@ def as_board(items: object) -> pd.DataFrame | None:
     return one if getattr(one, "attrs", {}).get("kind") == "board" else None  # type: ignore[return-value]
 
 
-def _members(item: object) -> list[Any]:
-    """What stands behind a SERIES, or the item itself."""
-    if isinstance(item, Trajectory):
-        return list(item.analyses)
-    return list(expand_runs(item)) if isinstance(item, (str, Path)) else [item]
+def analyses_of(item: object, analysis: str | None = None) -> list[Analysis]:
+    """The analyses behind an item: those of all checkpoints of a SERIES, or the one."""
+    if isinstance(item, (str, Path)) and is_series(item):
+        item = load_trajectory(item, analysis)
+    if not isinstance(item, Trajectory):
+        return [as_analysis(item, analysis)]
+    told = [f"{f['weights']}: {f['reason']}" for f in item.series.failures] + list(
+        item.series.notes
+    )
+    return [
+        replace(one, attrs={**one.attrs, "warnings": [*one.attrs["warnings"], *told]})
+        for one in item.analyses
+    ]
 
 
 def in_training_order(analyses: Sequence[Analysis]) -> list[Analysis]:

@@ -25,6 +25,7 @@ from toposcope.transfer import (
     theta,
     transrate,
 )
+from toposcope.transfer.checks import left_coordinates
 
 PUBLISHED = json.loads((Path(__file__).parents[1] / "data" / "suresh_cifar10.json").read_text())
 NETWORKS = PUBLISHED["networks"]
@@ -171,6 +172,33 @@ class TestLogME:
     def test_zero_features(self):
         with pytest.raises(DegenerateCloudError, match="every feature is 0"):
             logme(np.zeros((10, 3)), np.arange(10) % 2)
+
+
+class TestLeftCoordinates:
+    @pytest.mark.parametrize("shape", [(90, 20), (20, 90), (40, 40)])
+    def test_are_those_of_an_svd(self, shape):
+        rng = np.random.default_rng(0)
+        F = np.maximum(rng.normal(size=shape), 0) * np.geomspace(1, 1e-4, shape[1])
+        Y = rng.normal(size=(shape[0], 3))
+        U, s, _ = np.linalg.svd(F, full_matrices=False)
+        sigma, along = left_coordinates(F, Y)
+        assert len(sigma) == len(s)
+        # The eigenvalues are accurate in units of the largest one.
+        np.testing.assert_allclose(sigma, s**2, atol=1e-13 * s[0] ** 2)
+        np.testing.assert_allclose(along**2, (U.T @ Y) ** 2, atol=1e-6)
+
+    def test_leave_out_rounding(self):
+        rng = np.random.default_rng(0)
+        F = rng.normal(size=(200, 5)) @ rng.normal(size=(5, 40))
+        sigma, along = left_coordinates(F.astype(np.float32).astype(np.float64), F[:, :2])
+        assert len(sigma) == len(along) <= 40
+        assert len(left_coordinates(F, F[:, :1])[0]) == 5
+
+    @pytest.mark.parametrize("factor", [1e-180, 1e180])
+    def test_units_of_features_do_not_matter(self, factor):
+        F, y = blobs(apart=1.0)
+        assert logme(factor * F, y) == pytest.approx(logme(F, y), rel=1e-6)
+        assert h_score(factor * F, y) == pytest.approx(h_score(F, y), rel=1e-9)
 
 
 class TestScatter:

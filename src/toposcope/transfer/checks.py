@@ -69,10 +69,11 @@ def probabilities_and_labels(
             "the source head."
         )
         raise UsageError(msg)
-    if not np.isfinite(values).all() or (values < 0).any():
+    sums = values @ np.ones(values.shape[1])  # NaN and inf show up here too
+    if not (np.isfinite(sums).all() and values.min() >= 0):
         msg = f"{call}(): P holds values that are negative, NaN or infinite; pass the softmax."
         raise DegenerateCloudError(msg)
-    if not np.allclose(values.sum(axis=1), 1.0, atol=1e-3):
+    if not np.allclose(sums, 1.0, atol=1e-3):
         msg = f"{call}(): rows of P do not add up to 1; pass the softmax of the source head."
         raise UsageError(msg)
     return values, classes(y, len(values), call=call)
@@ -84,3 +85,39 @@ def class_means(F: Array, y: NDArray[np.int64]) -> tuple[Array, NDArray[np.int64
     one_hot = np.zeros((len(counts), len(y)))
     one_hot[y, np.arange(len(y))] = 1.0 / counts[y]
     return one_hot @ F, counts
+
+
+def left_coordinates(F: Array, Y: Array) -> tuple[Array, Array]:
+    """Squared singular values of F, and Y in coordinates along its left singular vectors.
+
+    From the eigenvectors of the smaller of F'F and FF': a third of the time of an SVD. Directions
+    whose squared singular value is below n eps (or D eps) of the largest are rounding and left out.
+
+    Parameters
+    ----------
+    F
+        (n, D) features.
+    Y
+        (n, C) targets.
+
+    Returns
+    -------
+    (k,) squared singular values, largest first, and (k, C) coordinates U'Y; k = 0 for F = 0.
+
+    Examples
+    --------
+    >>> sigma, along = left_coordinates(np.array([[3.0, 0], [0, 2], [0, 0]]), np.ones((3, 1)))
+    >>> sigma, abs(along).ravel()
+    (array([9., 4.]), array([1., 1.]))
+    """
+    from scipy.linalg import eigh
+
+    tall = len(F) > F.shape[1]
+    gram = F.T @ F if tall else F @ F.T
+    sigma, axes = eigh(gram, overwrite_a=True, check_finite=False, driver="evd")
+    kept = sigma > sigma[-1] * max(F.shape) * np.finfo(np.float64).eps
+    sigma, axes = sigma[kept][::-1], axes[:, kept][:, ::-1]
+    along = axes.T @ (F.T @ Y if tall else Y)
+    if tall:
+        along /= np.sqrt(sigma)[:, None]
+    return sigma, along

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from toposcope.errors import DegenerateCloudError
-from toposcope.transfer.checks import Array, features_and_labels
+from toposcope.transfer.checks import Array, features_and_labels, left_coordinates
 
 RATIOS = 10.0 ** np.arange(-12.0, 12.5, 0.5)
 """Ratios of the two precisions tried first, in units of the largest squared singular value."""
@@ -46,15 +46,15 @@ def logme(F: ArrayLike, y: ArrayLike) -> float:
     You et al., LogME: practical assessment of pre-trained models for transfer learning, ICML 2021.
     """
     values, labels = features_and_labels(F, y, call="logme")
-    U, s, _ = np.linalg.svd(values, full_matrices=False)
-    if s[0] == 0.0:
+    one_hot = np.eye(labels.max() + 1)[labels]
+    # Evidence does not feel the unit of the features; without it squares could overflow.
+    largest = np.abs(values).max()
+    if largest == 0.0:
         msg = "logme(): every feature is 0 for every sample; there is nothing to fit."
         raise DegenerateCloudError(msg)
-    rank = int((s > s[0] * max(values.shape) * np.finfo(np.float64).eps).sum())
-    one_hot = np.eye(labels.max() + 1)[labels]
-    along = U[:, :rank].T @ one_hot
+    sigma, along = left_coordinates(values / largest, one_hot)
     evidences = [
-        _evidence(s[:rank] ** 2, along[:, c] ** 2, float(one_hot[:, c].sum()), len(labels))
+        _evidence(sigma, along[:, c] ** 2, float(one_hot[:, c].sum()), len(labels))
         for c in range(one_hot.shape[1])
     ]
     return float(np.mean(evidences))

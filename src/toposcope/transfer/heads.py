@@ -84,11 +84,11 @@ def leep(P: ArrayLike, y: ArrayLike) -> float:
 
 
 def _leep(P: Array, y: NDArray[np.int64]) -> float:
-    joint = np.zeros((y.max() + 1, P.shape[1]))
-    np.add.at(joint, y, P / len(y))
+    one_hot = np.eye(y.max() + 1)[y]
+    joint = one_hot.T @ P / len(y)
     of_source = joint.sum(axis=0)
     given = np.divide(joint, of_source, out=np.zeros_like(joint), where=of_source > 0)
-    return float(np.log((P * given[y]).sum(axis=1)).mean())
+    return float(np.log((P @ given.T)[np.arange(len(y)), y]).mean())
 
 
 def nleep(F: ArrayLike, y: ArrayLike, *, seed: int = 0) -> float:

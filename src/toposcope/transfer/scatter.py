@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
-from toposcope.transfer.checks import Array, class_means, features_and_labels
+from toposcope.transfer.checks import Array, class_means, features_and_labels, left_coordinates
 
 GBC_COMPONENTS = 64
 """Principal components GBC keeps (Pandy et al. 2022)."""
@@ -56,19 +56,19 @@ def h_score(F: ArrayLike, y: ArrayLike, *, regularized: bool = False) -> float:
     centered = values - values.mean(axis=0)
     if regularized:
         return _regularized_h_score(centered, labels)
-    U, s, _ = np.linalg.svd(centered, full_matrices=False)
-    rank = int((s > s[0] * max(values.shape) * np.finfo(np.float64).eps).sum()) if s[0] else 0
-    if rank == 0:
+    largest = np.abs(centered).max()
+    if largest == 0.0:
         msg = "h_score(): all samples have the same features."
         raise DegenerateCloudError(msg)
-    if rank >= len(values) - 1:
+    one_hot = np.eye(labels.max() + 1)[labels]
+    sigma, along = left_coordinates(centered / largest, one_hot)
+    if len(sigma) >= len(values) - 1:
         msg = (
             f"h_score(): {len(values)} samples in {values.shape[1]} dimensions fit any labels, the "
             "score would always be C - 1. Pass regularized=True, or more samples than dimensions."
         )
         raise TooFewSamplesError(msg)
-    means, counts = class_means(U[:, :rank], labels)
-    return float((counts * (means**2).sum(axis=1)).sum())
+    return float((along**2 / one_hot.sum(axis=0)).sum())
 
 
 def _regularized_h_score(centered: Array, labels: NDArray[np.int64]) -> float:

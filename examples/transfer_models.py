@@ -3,8 +3,9 @@
     toposcope rank examples/transfer.toml --target npz:mnist.npz -o runs/ranking
 
 A network trained on 32 x 32 RGB images has nothing to say of the size or color of another data set;
-whoever transfers it resizes. Here every candidate does so bilinearly to the size it was trained at,
-copies grey to three channels or mixes three to grey, then applies its own preprocessing.
+whoever transfers it resizes. Here every candidate does so bilinearly to the size it was trained at
+(the two ImageNet networks to 128 pixels, so that fine-tuning them takes minutes), copies grey to
+three channels or mixes three to grey, then applies its own preprocessing.
 """
 
 from __future__ import annotations
@@ -83,9 +84,15 @@ def vit_mnist_28() -> nn.Module:
     return _with_input(vit_mnist.vit(), vit_mnist.preprocess, 28, channels=1)
 
 
-def mobilenet_v2_224() -> nn.Module:
-    return _with_input(mobilenet_v2.mobilenet_v2(), mobilenet_v2.preprocess, 224)
+def mobilenet_v2_128() -> nn.Module:
+    return _with_input(mobilenet_v2.mobilenet_v2(), mobilenet_v2.preprocess, 128)
 
 
-def squeezenet_227() -> nn.Module:
-    return _with_input(squeezenet.squeezenet(), squeezenet.preprocess, 227)
+def squeezenet_128() -> nn.Module:
+    return _with_input(squeezenet.squeezenet(), squeezenet_pixels, 128)
+
+
+def squeezenet_pixels(batch: Images) -> Tensor:
+    """BGR from 0 to 255 minus (104, 117, 123)."""
+    pixels = torch.from_numpy(np.ascontiguousarray(batch[..., ::-1])).permute(0, 3, 1, 2).float()
+    return (pixels - torch.tensor(squeezenet.MEAN_BGR).view(1, 3, 1, 1)).contiguous()

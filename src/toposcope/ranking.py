@@ -214,9 +214,10 @@ def _rank(
         "target": str(target) if isinstance(target, str) else type(target).__name__,
         "sensitivity": sensitivity(
             {
-                name: [draw["betti"] for draw in _read(tasks[name], ledger) if draw.get("betti")]
+                name: [d for d in _read(tasks[name], ledger) if "failed" not in d]
                 for name in captured
             },
+            election.scores,
             threshold=election.threshold,
         ),
         **{key: value for key, value in asdict(election).items() if key != "scores"},

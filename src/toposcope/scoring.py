@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,8 @@ def measure_draw(payload: Mapping[str, Any]) -> None:
     folder = Path(payload["folder"])
     draw = _Draw(payload)
     found: dict[str, Any] = {"scores": {}, "betti": draw.betti}
+    if "tau" in payload["scores"]:
+        found["bars"] = draw.bars
     absent = {
         "model",
         *([] if payload["volumes"] else ["volumes"]),
@@ -115,15 +117,23 @@ class _Draw:
     def _cloud(self) -> Array:
         return _normalized(self._features)
 
-    def _tau(self) -> float:
-        means = []
+    @cached_property
+    def bars(self) -> list[dict[str, float]]:
+        """Per layer: total length and number of bars of H0 and H1, and the scale divided out."""
+        found = []
         for layer in self._payload["clouds"]:
-            pairs = np.concatenate(
-                rips(_normalized(self._layer(layer)), homology_dimensions=(0, 1))
-            )
-            finite = pairs[np.isfinite(pairs[:, 1])]
-            means.append(float((finite[:, 1] - finite[:, 0]).sum()) / len(pairs))
-        return lifetime_score(means)
+            values = self._layer(layer)
+            normalizer = estimate_normalizer(values, "mean_distance")
+            one = {"scale": normalizer.scale}
+            for k, pairs in enumerate(rips(normalizer(values), homology_dimensions=(0, 1))):
+                finite = pairs[np.isfinite(pairs[:, 1])]
+                one[f"length{k}"] = float((finite[:, 1] - finite[:, 0]).sum())
+                one[f"count{k}"] = len(pairs)
+            found.append(one)
+        return found
+
+    def _tau(self) -> float:
+        return _lifetime(self.bars, (0, 1), normalized=True)
 
     def _total_persistence(self) -> float:
         return _tree_sum(self._cloud)
@@ -190,48 +200,91 @@ def _main_betti(betti: Mapping[str, Any], threshold: float) -> tuple[Array, Arra
     return np.asarray(found["betti"][index]), np.asarray(found["voxels"], dtype=np.float64)
 
 
+def _lifetime(
+    bars: Sequence[Mapping[str, float]], dimensions: Sequence[int], *, normalized: bool
+) -> float:
+    """Score from stored lengths and counts of bars."""
+    return lifetime_score(
+        [
+            sum(layer[f"length{k}"] for k in dimensions)
+            * (1.0 if normalized else layer["scale"])
+            / max(sum(layer[f"count{k}"] for k in dimensions), 1)  # no bars: length 0
+            for layer in bars
+        ]
+    )
+
+
 def sensitivity(
-    betti: Mapping[str, Sequence[Mapping[str, Any]]], *, threshold: float
+    draws: Mapping[str, Sequence[Mapping[str, Any]]], scores: Sequence[str], *, threshold: float
 ) -> list[dict[str, Any]]:
-    """How theta and the ranks it gives move when one of its choices is changed at a time.
+    """How theta and tau, and the ranks they give, move when one choice is changed at a time.
 
     Parameters
     ----------
-    betti
-        Candidate -> one entry per draw, as tasks stored them.
+    draws
+        Candidate -> what the tasks of its draws stored.
+    scores
+        Names on the board; those of "theta" and "tau" among them are looked at.
     threshold
         The threshold of the board.
 
     Returns
     -------
-    Records with knob, choice, model, value (mean over draws), rank (1: lowest theta) and reason
-    (why a choice has no value).
+    Records with score, knob, choice, model, value (mean over draws), rank (1: recommended) and
+    reason (why a choice has no value).
     """
     records: list[dict[str, Any]] = []
-    for knob, choice, options in _choices(betti, threshold):
-        values: dict[str, float] = {}
-        reasons: dict[str, str] = {}
-        for model, draws in betti.items():
-            if not draws:
-                reasons[model] = "no spatial feature volumes"
-                continue
-            try:
-                values[model] = float(np.mean([_variant(draw, options) for draw in draws]))
-            except ToposcopeError as error:
-                reasons[model] = str(error)
-        for model in betti:
-            value = values.get(model)
-            rank = None if value is None else 1 + sum(v < value for v in values.values())
-            records.append(
-                {
-                    "knob": knob,
-                    "choice": choice,
-                    "model": model,
-                    "value": value,
-                    "rank": rank,
-                    "reason": reasons.get(model, ""),
-                }
-            )
+    if "theta" in scores:
+        betti = {m: [d["betti"] for d in several if d.get("betti")] for m, several in draws.items()}
+        for knob, choice, options in _choices(betti, threshold):
+            records += _vary("theta", knob, choice, betti, partial(_variant, options=options))
+    if "tau" in scores:
+        bars = {m: [d["bars"] for d in several if d.get("bars")] for m, several in draws.items()}
+        for knob, choice, dimensions, normalized in (
+            ("as on the board", "", (0, 1), True),
+            ("homology dimension", "H0", (0,), True),
+            ("homology dimension", "H1", (1,), True),
+            ("normalization", "none", (0, 1), False),
+        ):
+            value = partial(_lifetime, dimensions=dimensions, normalized=normalized)
+            records += _vary("tau", knob, choice, bars, value)
+    return records
+
+
+def _vary(
+    score: str,
+    knob: str,
+    choice: str,
+    material: Mapping[str, Sequence[Any]],
+    compute: Callable[[Any], float],
+) -> list[dict[str, Any]]:
+    """Records of one choice: the mean over draws of each candidate, and its rank."""
+    values: dict[str, float] = {}
+    reasons: dict[str, str] = {}
+    for model, several in material.items():
+        if not several:
+            reasons[model] = "nothing was measured"
+            continue
+        try:
+            values[model] = float(np.mean([compute(one) for one in several]))
+        except ToposcopeError as error:
+            reasons[model] = str(error)
+    sign = -1.0 if SCORES[score].higher_is_better else 1.0
+    records: list[dict[str, Any]] = []
+    for model in material:
+        value = values.get(model)
+        rank = None if value is None else 1 + sum(sign * v < sign * value for v in values.values())
+        records.append(
+            {
+                "score": score,
+                "knob": knob,
+                "choice": choice,
+                "model": model,
+                "value": value,
+                "rank": rank,
+                "reason": reasons.get(model, ""),
+            }
+        )
     return records
 
 
@@ -239,7 +292,7 @@ def _choices(
     betti: Mapping[str, Sequence[Mapping[str, Any]]], threshold: float
 ) -> list[tuple[str, str, dict[str, Any]]]:
     main: dict[str, Any] = {"threshold": threshold}
-    found: list[tuple[str, str, dict[str, Any]]] = [("as published", "", main)]
+    found: list[tuple[str, str, dict[str, Any]]] = [("as on the board", "", main)]
     found += [("degree", str(k), {**main, "degree": k}) for k in (1, 2, 4)]
     found += [("depth", "relative", {**main, "depth": "relative"})]
     found += [

@@ -15,7 +15,7 @@ from toposcope.ranking import load_board, rank
 from toposcope.store import Run
 from toposcope.transfer import SCORES, knn, theta
 
-CHEAP = ("theta", "class_persistence", "leep", "logme", "h_score", "knn", "parameters")
+CHEAP = ("theta", "tau", "class_persistence", "leep", "logme", "h_score", "knn", "parameters")
 DESIGN = {"points": 40, "replicates": 4, "images": 8, "jobs": 0, "seed": 0}
 
 
@@ -122,10 +122,12 @@ class TestRank:
 
     def test_sensitivity_names_every_choice(self, kept):
         table, _ = kept
-        records = [r for r in table.attrs["sensitivity"] if r["model"] == "conv"]
+        records = [
+            r for r in table.attrs["sensitivity"] if (r["model"], r["score"]) == ("conv", "theta")
+        ]
         knobs = {r["knob"] for r in records}
         assert knobs == {
-            "as published",
+            "as on the board",
             "degree",
             "depth",
             "homology dimension",
@@ -133,8 +135,18 @@ class TestRank:
             "threshold",
             "batch norm",
         }
-        published = next(r for r in records if r["knob"] == "as published")
+        published = next(r for r in records if r["knob"] == "as on the board")
         assert published["value"] == pytest.approx(cell(table, "conv", "theta").value)
+
+    def test_sensitivity_of_tau(self, kept):
+        table, _ = kept
+        own = {
+            (r["knob"], r["choice"]): r["value"]
+            for r in table.attrs["sensitivity"]
+            if (r["model"], r["score"]) == ("conv", "tau")
+        }
+        assert own["as on the board", ""] == pytest.approx(cell(table, "conv", "tau").value)
+        assert len(own) == 4 and len(set(own.values())) == 4
 
     def test_nothing_is_done_twice(self, kept):
         table, folder = kept

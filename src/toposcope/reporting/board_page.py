@@ -56,7 +56,7 @@ def write_board(table: pd.DataFrame, to: Path | str, *, title: str | None = None
         panels=panels(table),
         ranks=rank_rows(table),
         scores=list(dict.fromkeys(table["score"])),
-        sensitivity=sensitivity_rows(table),
+        sensitivity=sensitivity_tables(table),
         judgement=judgement(table),
         design=design(table),
         command=str(table.attrs.get("command") or ""),
@@ -206,27 +206,25 @@ def rank_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
-def sensitivity_rows(table: pd.DataFrame) -> dict[str, Any]:
-    """Ranks by theta under each choice, candidates in columns."""
+def sensitivity_tables(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """For each topological score, ranks under each choice, candidates in columns."""
     records = table.attrs.get("sensitivity") or []
-    models = [
-        m
-        for m in dict.fromkeys(r["model"] for r in records)
-        if any(r["value"] is not None for r in records if r["model"] == m)
-    ]
-    rows: dict[tuple[str, str], dict[str, str]] = {}
-    for record in records:
-        cell = "–" if record["value"] is None else f"{record['rank']}  ({record['value']:.3g})"
-        rows.setdefault((record["knob"], record["choice"]), {})[record["model"]] = cell
-    return {
-        "models": models,
-        "rows": [
-            {"knob": knob, "choice": choice, "cells": [cells[model] for model in models]}
-            for (knob, choice), cells in rows.items()
-        ]
-        if models
-        else [],
-    }
+    found = []
+    for score in dict.fromkeys(record["score"] for record in records):
+        own = [record for record in records if record["score"] == score]
+        valued = {record["model"] for record in own if record["value"] is not None}
+        models = [name for name in dict.fromkeys(r["model"] for r in own) if name in valued]
+        rows: dict[tuple[str, str], dict[str, str]] = {}
+        for record in own:
+            cell = "–" if record["value"] is None else f"{record['rank']}  ({record['value']:.3g})"
+            rows.setdefault((record["knob"], record["choice"]), {})[record["model"]] = cell
+        if models:
+            body = [
+                {"knob": knob, "choice": choice, "cells": [cells[model] for model in models]}
+                for (knob, choice), cells in rows.items()
+            ]
+            found.append({"score": score, "models": models, "rows": body})
+    return found
 
 
 def judgement(table: pd.DataFrame) -> list[dict[str, Any]]:

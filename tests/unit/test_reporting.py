@@ -158,9 +158,15 @@ def test_null_sentence_counts_layers(one):
     assert below + above + rest == total == len(LAYERS) - 1
 
 
+def test_null_sentence_says_what_few_draws_cannot_show(one):
+    alone = analysis(replicates=1)
+    assert "One replicate has no spread" in sentences.null_sentence([alone], [])
+    assert "4 draws give no p below 0.029" in sentences.null_sentence([one], depth_effects(one))
+
+
 def test_null_sentence_without_null(one):
-    bare = replace(one, intervals=one.intervals[one.intervals["cloud"] == "data"])
-    assert sentences.null_sentence([bare], []).startswith("No Gaussian null was drawn")
+    bare = replace(one, table=one.table[one.table["cloud"] == "data"])
+    assert sentences.null_sentence([bare], []).startswith("No null model was drawn")
 
 
 def test_trust_sentence_names_target_draws_and_gaps(one):
@@ -256,8 +262,11 @@ def test_pools_that_differ_are_counted():
 
 def test_diagrams_without_provenance_are_reported(one):
     attrs = {"overlapping": False, "level": 0.95, "replicates": 4, "points": 40, "null": "none"}
-    frame = one.intervals[one.intervals["cloud"] == "data"]
-    bare = replace(one, attrs=attrs | {"n": None}, intervals=frame, activations=None, failures=[])
+    frames = {
+        name: frame[frame["cloud"] == "data"]
+        for name, frame in (("intervals", one.intervals), ("table", one.table))
+    }
+    bare = replace(one, attrs=attrs | {"n": None}, **frames, activations=None, failures=[])
     text = build.render([bare], [])
     run = embedded(text)["runs"][0]
     assert run["unit"] == "in filtration units"

@@ -135,6 +135,19 @@ def test_bca_is_that_of_scipy():
     assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.02)
 
 
+def test_difference_interval_is_that_of_welch():
+    rng = np.random.default_rng(12)
+    a, b = rng.normal(1, 3, 7), rng.normal(0, 1, 12)
+    theirs = peer.ttest_ind(a, b, equal_var=False).confidence_interval(0.9)
+    ours = stats.difference_interval(a, b, level=0.9)
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high)) and ours.n == 7
+    pairs = stats.difference_interval(a, b[:7], paired=True)
+    assert pairs == stats.mean_interval(a - b[:7])
+    assert np.isnan(stats.difference_interval(a, b[:1]).low)
+    with pytest.raises(UsageError, match="equal numbers"):
+        stats.difference_interval(a, b, paired=True)
+
+
 def test_statistics_with_and_without_an_axis_agree():
     x = np.random.default_rng(6).normal(size=9)
     one = stats.bootstrap_interval(x, statistic=np.median, n_resamples=199)

@@ -11,13 +11,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pandas as pd
-
+from toposcope.nulls import NULLS
+from toposcope.reporting.null_words import null_sentences
 from toposcope.reporting.statistics import describe, phrase, unit_text
 from toposcope.reporting.units import is_cubical
-from toposcope.results import OK, Analysis
+from toposcope.results import Analysis
 from toposcope.stats import Effect, percent, proportion_interval
-from toposcope.types import DATA_CLOUD
 
 NULL_CLOUD = "gaussian"
 
@@ -81,33 +80,23 @@ def other_changes(effects: Sequence[Effect], *, count: int = 3) -> list[dict[str
 
 
 def null_sentence(analyses: Sequence[Analysis], effects: Sequence[Effect]) -> str:
-    """At how many layers a statistic leaves the range of a matched Gaussian cloud."""
+    """At how many layers a statistic is told apart from each null model."""
     shown = _subject(analyses, effects)
     wanted = [(one.statistic, one.homology_dimension) for one in effects[:1]]
-    for statistic, k in [*wanted, ("lifespan_sum", 0), ("lifespan_sum", 1)]:
-        data = _intervals(shown, statistic, k, DATA_CLOUD)
-        null = _intervals(shown, statistic, k, NULL_CLOUD)
-        both = data.join(null.add_suffix("_null"), how="inner").dropna()
-        if len(both):
-            break
-    else:
-        if is_cubical(shown.attrs):
-            return (
-                "No null stands beside Betti numbers of volumes: nothing here tells the network's "
-                "topology from that of any volume with the same values."
-            )
-        return "No Gaussian null was drawn, so nothing here tells shape from covariance alone."
-    below = int((both["high"] < both["low_null"]).sum())
-    above = int((both["low"] > both["high_null"]).sum())
-    rest = len(both) - below - above
-    clouds = "clouds (layer by class)" if _per_class(shown) else "layers"
-    of = f" of {shown.name}" if len(analyses) > 1 else ""
-    return (
-        f"Against a Gaussian cloud with the same n, dimension and covariance, the "
-        f"{phrase(statistic, k)}{of} lies below at {below}, above at {above} and is not told apart "
-        f"at {rest} of {len(both)} {clouds} (whether the {_pct(shown.attrs['level'])} intervals of "
-        "the two are disjoint; not corrected for the number of them)."
+    found = null_sentences(
+        shown,
+        list(dict.fromkeys([*wanted, ("lifespan_sum", 0), ("lifespan_sum", 1)])),
+        of=f" of {shown.name}" if len(analyses) > 1 else "",
+        clouds="clouds (layer by class)" if _per_class(shown) else "layers",
     )
+    if found is not None:
+        return found
+    if is_cubical(shown.attrs):
+        return (
+            "No null stands beside Betti numbers of volumes: nothing here tells the network's "
+            "topology from that of any volume with the same values."
+        )
+    return "No null model was drawn, so nothing here tells shape from covariance alone."
 
 
 def _subject(analyses: Sequence[Analysis], effects: Sequence[Effect]) -> Analysis:
@@ -176,17 +165,6 @@ def _pct(level: float) -> str:
     return f"{100 * level:g} %"
 
 
-def _intervals(
-    analysis: Analysis, statistic: str, homology_dimension: int | None, cloud: str
-) -> pd.DataFrame:
-    frame = analysis.intervals
-    degree = frame["homology_dimension"]
-    same = degree.isna() if homology_dimension is None else (degree == homology_dimension)
-    rows = (frame["statistic"] == statistic) & (frame["cloud"] == cloud) & (frame["status"] == OK)
-    chosen = frame[rows & same.fillna(False).astype(bool)]
-    return chosen.set_index(["layer", "label"])[["low", "high"]]
-
-
 def top1_text(analysis: Analysis) -> str:
     """Accuracy in percent with its Wilson interval; empty without labels."""
     share, n = analysis.attrs.get("top1"), analysis.attrs.get("n")
@@ -225,7 +203,7 @@ def _method_terms(analysis: Analysis) -> dict[str, str]:
         "Intervals": (
             f"Student t over replicates, {_pct(a['level'])} each; target: this network over data"
         ),
-        "Null": "Gaussian cloud with the layer's n, dimension and covariance, one per replicate",
+        "Null": "; ".join(f"{name}: {NULLS[name]}" for name in _nulls(analysis)) or "none drawn",
         "Seed": str(a.get("seed", "")),
     }
     if is_cubical(a):
@@ -244,9 +222,12 @@ def _method_terms(analysis: Analysis) -> dict[str, str]:
         f"{str(k)[:1].upper()}{str(k)[1:]}": str(v)
         for k, v in dict(a.get("conventions") or {}).items()
     }
-    if not has_null(analysis):
-        terms["Null"] = "none drawn"
     return {term: value for term, value in terms.items() if value}
+
+
+def _nulls(analysis: Analysis) -> list[str]:
+    present = set(analysis.table["cloud"])
+    return [name for name in NULLS if name in present]
 
 
 def has_null(analysis: Analysis) -> bool:

@@ -11,7 +11,12 @@ from toposcope.stats.contrasts import Contrast, Effect, effects, percent
 from toposcope.stats.depth import ChangePoint, change_point
 from toposcope.stats.equivalence import Equivalence, margin_from, tost
 from toposcope.stats.families import benjamini_hochberg
-from toposcope.stats.intervals import Interval, mean_interval, proportion_interval
+from toposcope.stats.intervals import (
+    Interval,
+    difference_interval,
+    mean_interval,
+    proportion_interval,
+)
 from toposcope.stats.matrices import MantelResult, PermanovaResult, mantel, permanova
 from toposcope.stats.permutation import (
     PermutationResult,
@@ -36,6 +41,7 @@ __all__ = [
     "benjamini_hochberg",
     "bootstrap_interval",
     "change_point",
+    "difference_interval",
     "effects",
     "mantel",
     "margin_from",

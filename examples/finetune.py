@@ -24,10 +24,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from toposcope.activations.candidates import Candidate, read_candidates
 from toposcope.activations.data import DataSource, load_data, sample
 from toposcope.activations.models import LoadedModel, load_model
 from toposcope.activations.pools import plan_pool
-from toposcope.candidates import Candidate, read_candidates
 
 RATE = 5e-4
 COLUMNS = ("model", "seed", "train", "test", "accuracy", "accuracy_probe")

@@ -30,7 +30,7 @@ _NAMES = {
     "compare": "comparing.run",
     "from_arrays": "store",
     "open": "store:open_run",
-    "rank": "ranking",
+    "rank": "ranking.run",
     "open_series": "series",
     "report": "reporting.entry",
     "rips": "diagrams",
@@ -103,7 +103,7 @@ if TYPE_CHECKING:
     from toposcope.monitoring import Monitor
     from toposcope.pipeline import analyze
     from toposcope.pointclouds import CloudSet, clouds
-    from toposcope.ranking import rank
+    from toposcope.ranking.run import rank
     from toposcope.reporting.entry import report
     from toposcope.results import Analysis
     from toposcope.series import open_series

@@ -5,7 +5,7 @@ import html
 import numpy as np
 import pytest
 
-from toposcope.board import Entry, assemble
+from toposcope.ranking.board import Entry, assemble
 from toposcope.reporting.board_page import answer, rank_rows, write_board
 from toposcope.reporting.entry import report
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from toposcope.board import Entry, assemble
 from toposcope.errors import SpecError, TooFewSamplesError, UsageError
-from toposcope.judging import judge, read_accuracies, render_judgement
+from toposcope.ranking.board import Entry, assemble
+from toposcope.ranking.judging import judge, read_accuracies, render_judgement
 
 TEXT = """model,seed,accuracy,accuracy_probe,mine,theta
 a,0,0.90,0.7,5,1

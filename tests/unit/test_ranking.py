@@ -6,12 +6,12 @@ import torch
 from torch import nn
 
 from toposcope.activations.audition import batch_statistics
+from toposcope.activations.candidates import Candidate, as_candidates, read_candidates
 from toposcope.activations.models import load_model
-from toposcope.board import Entry, assemble, render, ties
-from toposcope.candidates import Candidate, as_candidates, read_candidates
 from toposcope.errors import LayerNotFoundError, SpecError, TooFewSamplesError, UsageError
 from toposcope.homology import betti_numbers
-from toposcope.ranking import load_board, rank
+from toposcope.ranking.board import Entry, assemble, render, ties
+from toposcope.ranking.run import load_board, rank
 from toposcope.store import Run
 from toposcope.transfer import SCORES, knn, theta
 

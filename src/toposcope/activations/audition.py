@@ -15,11 +15,11 @@ from typing import Any
 
 from torch import nn
 
+from toposcope.activations.candidates import Candidate
 from toposcope.activations.data import load_data
 from toposcope.activations.models import LoadedModel, load_model
 from toposcope.activations.plan import LOGITS
 from toposcope.activations.run import capture
-from toposcope.candidates import Candidate
 from toposcope.errors import LayerNotFoundError, UsageError
 from toposcope.progress import Progress
 from toposcope.store import Run

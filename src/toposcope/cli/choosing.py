@@ -102,9 +102,10 @@ def rank(
     """Score pre-trained models for a target data set, with intervals, ties and constants."""
     failures: list[dict[str, str]] = []
     with exits(ctx, resume=True):
-        from toposcope import judging, ranking
-        from toposcope.board import render
         from toposcope.progress import bars
+        from toposcope.ranking import judging
+        from toposcope.ranking import run as ranking
+        from toposcope.ranking.board import render
 
         _check_combination(models, target, evaluate, board)
         table, value, lines = None, {}, []

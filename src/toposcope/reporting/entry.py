@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from toposcope.errors import UsageError
 from toposcope.findings import findings
 from toposcope.pipeline import load_analysis
-from toposcope.ranking import BOARD, load_board
+from toposcope.ranking.run import BOARD, load_board
 from toposcope.reporting.board_page import write_board
 from toposcope.reporting.build import write_report
 from toposcope.results import Analysis, analysis_of_diagrams

@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toposcope import board as boards
-from toposcope.board import Entry
-from toposcope.candidates import Candidate, as_candidates, read_candidates
+from toposcope.activations.candidates import Candidate, as_candidates, read_candidates
 from toposcope.errors import ToposcopeError, UsageError
 from toposcope.objects import put_json, read_json
 from toposcope.planning import SCIENCE, code_hash
 from toposcope.pointclouds import draw_rows
 from toposcope.progress import Progress
-from toposcope.scoring import measure_draw, sensitivity
+from toposcope.ranking import board as boards
+from toposcope.ranking.board import Entry
+from toposcope.ranking.scoring import measure_draw, sensitivity
 from toposcope.store import Run
 from toposcope.tasks import Ledger, Task, run_tasks, task_key
 from toposcope.transfer.scores import SCORES
@@ -254,7 +254,7 @@ def _tasks(captured: Mapping[str, Any], election: Election, folder: Path) -> dic
                 "scores": list(election.scores),
                 "thresholds": thresholds,
                 "images": election.images,
-                "code": code_hash((*SCIENCE, "transfer", "scoring.py")),
+                "code": code_hash((*SCIENCE, "transfer", "ranking/scoring.py")),
             }
             key = task_key(spec)
             payload = {

@@ -23,21 +23,31 @@ MAX_HEADER_BYTES = 1 << 20
 """A safetensors header of one tensor takes under 200 bytes; a larger one is not ours."""
 
 
-def put(path: Path, data: bytes) -> None:
-    """Place a whole object at `path`, atomically and durably, replacing what was there."""
+def put(path: Path, *parts: Any) -> None:
+    """Place a whole object at `path`, atomically and durably, replacing what was there.
+
+    Parameters
+    ----------
+    path
+        File to write.
+    parts
+        Its content: bytes and other buffers, written one after the other without being joined.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     # Not tempfile: its files can be read by their owner only, and the rename would keep that.
     temporary = path.parent / f".tmp-{os.getpid()}-{secrets.token_hex(6)}"
     try:
         with temporary.open("xb") as stream:
-            stream.write(data)
+            for part in parts:
+                stream.write(part)
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
+        size = sum(memoryview(part).nbytes for part in parts)
         error.add_note(
-            f"put(): could not write {len(data):,} bytes to {path}. What was written before is "
+            f"put(): could not write {size:,} bytes to {path}. What was written before is "
             "intact; free space or choose another folder, then run the same command to continue."
         )
         raise
@@ -62,11 +72,40 @@ def read_json(path: Path) -> Any:
         raise DamagedError(msg) from error
 
 
-def content_hash(data: Any) -> str:
-    """Hash of anything with a buffer of bytes, for integrity (xxh3, 128 bits)."""
+def content_hash(*parts: Any) -> str:
+    """Hash of anything with a buffer of bytes, for integrity (xxh3, 128 bits); parts as joined.
+
+    Examples
+    --------
+    >>> content_hash(b"ab", b"c") == content_hash(b"abc")
+    True
+    """
     import xxhash
 
-    return str(xxhash.xxh3_128_hexdigest(data))
+    digest = xxhash.xxh3_128()
+    for part in parts:
+        digest.update(part)
+    return str(digest.hexdigest())
+
+
+def shard_header(values: NDArray[Any]) -> bytes:
+    """What stands before the values in a safetensors file of the one tensor `rows`.
+
+    Written by hand because `safetensors.numpy.save` copies the values: half of the processor time
+    of storing feature volumes.
+
+    Examples
+    --------
+    >>> from safetensors.numpy import load
+    >>> values = np.arange(6.0).reshape(2, 3)
+    >>> bool((load(shard_header(values) + values.tobytes())["rows"] == values).all())
+    True
+    """
+    code = next(name for name, kept in DTYPES.items() if np.dtype(kept) == values.dtype)
+    entry = {"dtype": code, "shape": list(values.shape), "data_offsets": [0, values.nbytes]}
+    text = json.dumps({"rows": entry}, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text
 
 
 def lock_folder(path: Path) -> IO[str]:

@@ -33,6 +33,7 @@ from toposcope.objects import (
     put,
     put_json,
     read_json,
+    shard_header,
 )
 from toposcope.types import ActivationSet
 
@@ -207,8 +208,6 @@ class Run:
 
     def write_chunk(self, layer: str, index: int, values: NDArray[Any]) -> None:
         """Put the rows of one chunk of one layer; the tick comes last."""
-        from safetensors.numpy import save
-
         _, start, stop = self.chunks[index]
         plan = self.layers[layer]
         want = (stop - start, *plan["shape"])
@@ -218,14 +217,15 @@ class Run:
                 f"planned {plan['dtype']}{want}. The model's output changed shape between batches."
             )
             raise StoreError(msg)
-        data = save({"rows": np.ascontiguousarray(values)})
+        values = np.ascontiguousarray(values)
+        header, body = shard_header(values), values.reshape(-1).view(np.uint8)
         path = self.shard_path(layer, index)
-        put(path, data)
+        put(path, header, body)
         tick = {
             "rows": [start, stop],
             "samples": self._samples_of(index),
-            "content": content_hash(data),
-            "values": content_hash(np.ascontiguousarray(values)),
+            "content": content_hash(header, body),
+            "values": content_hash(body),
         }
         put_json(path.with_suffix(".json"), tick)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import shlex
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -49,6 +49,8 @@ log = logging.getLogger("toposcope")
 
 WRITERS = 8
 """Threads that write shards; more do not help the disk."""
+CHUNKS_IN_FLIGHT = 2
+"""Chunks on their way to the disk: while the last flushes of one are awaited, the next streams."""
 
 Chunk = dict[str, NDArray[Any]]
 """Rows of one chunk by address."""
@@ -373,6 +375,11 @@ def _nonfinite(plan: Plan, chunk: Chunk) -> dict[str, int]:
     """Layers with NaN or infinite values, and how many."""
     counts = {}
     for layer in plan.addresses:
+        # A sum is finite exactly when all values are, unless finite values overflow.
+        wide = np.float32 if chunk[layer].dtype == np.float16 else None
+        with np.errstate(over="ignore", invalid="ignore"):
+            if np.isfinite(chunk[layer].sum(dtype=wide)):
+                continue
         bad = chunk[layer].size - int(np.isfinite(chunk[layer]).sum())
         if bad:
             counts[layer] = bad
@@ -407,28 +414,28 @@ class _Writer:
     _pool: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(WRITERS, "toposcope")
     )
-    _pending: list[Future[float]] = field(default_factory=list)
+    _pending: deque[list[Future[float]]] = field(default_factory=deque)
 
     def __enter__(self) -> _Writer:
         return self
 
     def submit(self, index: int, chunk: Chunk) -> None:
-        """Hand a chunk over, after the one before it has been written."""
-        self._wait()
-        self._pending = [
-            self._pool.submit(self._write, layer, index, values) for layer, values in chunk.items()
-        ]
+        """Hand a chunk over, once fewer than `CHUNKS_IN_FLIGHT` are waiting for the disk."""
+        self._wait(CHUNKS_IN_FLIGHT - 1)
+        self._pending.append(
+            [self._pool.submit(self._write, layer, index, one) for layer, one in chunk.items()]
+        )
 
     def _write(self, layer: str, index: int, values: NDArray[Any]) -> float:
         began = time.perf_counter()
         self.run.write_chunk(layer, index, values)
         return time.perf_counter() - began
 
-    def _wait(self) -> None:
-        """Wait for the pending chunk; an error of a thread is raised here."""
-        pending, self._pending = self._pending, []
+    def _wait(self, left: int = 0) -> None:
+        """Wait until at most `left` chunks are pending; an error of a thread is raised here."""
         began = time.perf_counter()
-        self.feed.clock.writer += sum(future.result() for future in pending)
+        while len(self._pending) > left:
+            self.feed.clock.writer += sum(future.result() for future in self._pending.popleft())
         self.feed.clock.store += time.perf_counter() - began
 
     def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:

@@ -70,6 +70,7 @@ def parse_optional(
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), help="Folder to keep it in; resumes there."
 )
+@click.option("--report", type=click.Path(path_type=Path), help="HTML file to write.")
 @json_option
 @click.pass_context
 def compare(
@@ -77,6 +78,7 @@ def compare(
     /,
     runs: tuple[Path, ...],
     out: Path | None,
+    report: Path | None,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -92,12 +94,17 @@ def compare(
         first, second, *others = runs
         found = run_comparison(first, second, *others, store=out, progress=bars(), **options)
         header = ("measure", "H", "networks", "mean [interval]", "gap [interval]", "steps", "n")
+        if report is not None:
+            from toposcope.reporting.comparing import write_comparison
+
+            write_comparison(found, report)
         value = {
             "networks": list(found.networks),
             "summary": list(found.summary),
             "table": None if out is None else str(out / "layers.parquet"),
             "models": None if out is None else str(out / "models.parquet"),
             "folder": None if out is None else str(out),
+            "report": None if report is None else str(report),
             "tests": found.attrs["family"],
             "failures": [dict(failure) for failure in found.failures],
         }
@@ -119,7 +126,7 @@ def _row(row: dict[str, Any]) -> tuple[str, ...]:
     degree = str(row["homology_dimension"])
     return (
         str(row["measure"]),
-        "" if degree == "<NA>" else degree,
+        degree if degree.isdigit() else "",
         f"{row['network_a']} / {row['network_b']}",
         f"{row['value']:.4g} [{row['low']:.4g}, {row['high']:.4g}]",
         f"{row['gap']:.4g} [{row['gap_low']:.4g}, {row['gap_high']:.4g}]",

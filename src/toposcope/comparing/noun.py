@@ -42,6 +42,8 @@ class Comparison:
         The result in sentences.
     matrices
         (measure, degree or None) -> (L, L) values between all layers of all networks.
+    gaps
+        The same with the noise of draws taken out; see `layers`.
     places
         (network, layer, depth) of the rows of every matrix.
     failures
@@ -57,16 +59,20 @@ class Comparison:
     models: pd.DataFrame = field(repr=False)
     summary: tuple[str, ...] = field(repr=False)
     matrices: Mapping[tuple[str, int | None], Array] = field(repr=False)
+    gaps: Mapping[tuple[str, int | None], Array] = field(repr=False)
     places: tuple[tuple[str, str, float], ...] = field(repr=False)
     failures: Sequence[dict[str, Any]] = field(default_factory=list, repr=False)
     attrs: Mapping[str, Any] = field(default_factory=dict, repr=False)
     folder: Path | None = None
 
-    def matrix(self, measure: str, homology_dimension: int | None = None) -> pd.DataFrame:
+    def matrix(
+        self, measure: str, homology_dimension: int | None = None, *, gap: bool = False
+    ) -> pd.DataFrame:
         """All layers of all networks against each other, (network, layer) on both axes.
 
-        Between diagrams the values are mean distances between different draws, and the diagonal
-        is what other draws of one layer alone produce. Unpaired networks have no similarity: NaN.
+        With `gap` the noise of draws is taken out. Without it, values between diagrams are mean
+        distances between different draws, and the diagonal is what other draws of one layer alone
+        produce.
         """
         import pandas as pd
 
@@ -78,7 +84,7 @@ class Comparison:
             msg = f"matrix({measure!r}, {homology_dimension}) was not measured; there are {known}."
             raise UsageError(msg)
         axis = pd.MultiIndex.from_tuples([p[:2] for p in self.places], names=["network", "layer"])
-        return pd.DataFrame(self.matrices[key], index=axis, columns=axis)
+        return pd.DataFrame((self.gaps if gap else self.matrices)[key], index=axis, columns=axis)
 
     def save(self, folder: Path) -> None:
         """Put all tables into a folder; the tick comes last."""
@@ -94,7 +100,12 @@ class Comparison:
             "failures": [dict(failure) for failure in self.failures],
             "attrs": dict(self.attrs),
             "matrices": [
-                {"measure": measure, "homology_dimension": degree, "values": _lists(values)}
+                {
+                    "measure": measure,
+                    "homology_dimension": degree,
+                    "values": _lists(values),
+                    "gaps": _lists(self.gaps[measure, degree]),
+                }
                 for (measure, degree), values in self.matrices.items()
             ],
         }
@@ -132,10 +143,8 @@ class Comparison:
             layers=tables["layers"],
             models=tables["models"],
             summary=tuple(rest["summary"]),
-            matrices={
-                (one["measure"], one["homology_dimension"]): np.array(one["values"], dtype=float)
-                for one in rest["matrices"]
-            },
+            matrices=_arrays(rest["matrices"], "values"),
+            gaps=_arrays(rest["matrices"], "gaps"),
             places=tuple((n, layer, depth) for n, layer, depth in rest["places"]),
             failures=rest["failures"],
             attrs=rest["attrs"],
@@ -175,6 +184,13 @@ def is_comparison(folder: Path | str) -> bool:
 
 def _lists(values: Array) -> list[list[float | None]]:
     return [[float(v) if np.isfinite(v) else None for v in row] for row in values]
+
+
+def _arrays(stored: Sequence[Mapping[str, Any]], name: str) -> dict[tuple[str, int | None], Array]:
+    return {
+        (one["measure"], one["homology_dimension"]): np.array(one[name], dtype=np.float64)
+        for one in stored
+    }
 
 
 def _parquet(table: pd.DataFrame) -> bytes:

@@ -189,15 +189,17 @@ def compare(
             "versions": versions(),
             "commands": _commands(networks, measures, test, options, level, margin, seed, store),
         }
+        between = {
+            key: matrix_values(networks, evidence, *key)
+            for key in measured([*diagram, *paired], degrees)
+        }
         found = Comparison(
             networks=tuple(names),
             layers=layer_frame(layers),
             models=model_frame(models),
             summary=(),
-            matrices={
-                key: matrix_values(networks, evidence, *key)
-                for key in measured([*diagram, *paired], degrees)
-            },
+            matrices={key: values for key, (values, _) in between.items()},
+            gaps={key: gaps for key, (_, gaps) in between.items()},
             places=tuple(
                 (net.name, layer, float(depth))
                 for net in networks
@@ -262,7 +264,11 @@ def _degrees(networks: Sequence[Network], asked: Sequence[int] | None) -> list[i
 
 
 def _design(network: Network) -> dict[str, Any]:
-    found: dict[str, Any] = {"points": len(network.draws[0]), "replicates": len(network.draws)}
+    found: dict[str, Any] = {
+        "points": len(network.draws[0]),
+        "replicates": len(network.draws),
+        "conventions": {},
+    }
     if network.analysis is not None:
         names = ("normalize", "complex", "filtration", "metric", "max_edge_length", "coeff")
         found |= {name: network.analysis.attrs.get(name) for name in names}
@@ -276,7 +282,7 @@ def _identity(network: Network) -> dict[str, Any]:
         "name": network.name,
         "model": str(attrs.get("model") or ""),
         "data": str(attrs.get("data") or ""),
-        "pool": str(attrs.get("pool") or ""),
+        "pool": _words(attrs.get("pool")),
         "step": attrs.get("step"),
         "top1": attrs.get("top1"),
         "n": network.activations.n,
@@ -292,12 +298,20 @@ def _warnings(networks: Sequence[Network], equalized: bool) -> list[str]:
         counts = ", ".join(f"{net.activations.n:,} in {net.name}" for net in networks)
         out.append(f"equalized: one design, on the samples that all networks share ({counts})")
     for name in ("pool", "data"):
-        values = {str(net.attrs.get(name) or "") for net in networks}
+        values = {_words(net.attrs.get(name)) for net in networks}
         if len(values) > 1:
-            out.append(f"the networks differ in {name} as well: {'; '.join(sorted(values))}"[:400])
+            out.append(
+                f"the networks differ in {name} as well: {' against '.join(sorted(values))}"[:400]
+            )
     analyses = [net.analysis for net in networks if net.analysis is not None]
     inherited = (str(w) for one in analyses for w in one.attrs.get("warnings") or ())
     return [*out, *dict.fromkeys(inherited)]
+
+
+def _words(value: Any) -> str:
+    """A pool or a data set in words; pools may be given per layer."""
+    kinds = value.values() if isinstance(value, Mapping) else [value or "as given"]
+    return ", ".join(sorted({str(kind) for kind in kinds}))
 
 
 def _commands(

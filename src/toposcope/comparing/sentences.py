@@ -44,15 +44,30 @@ def measure_name(measure: str, degree: Any) -> str:
     'Wasserstein distance in H1'
     """
     name = NAMES.get(measure, measure)
-    return name if degree is None or degree != degree else f"{name} in H{int(degree)}"
+    return name if str(degree) in ("None", "nan", "<NA>") else f"{name} in H{int(degree)}"
 
 
 def summarize_comparison(found: Comparison) -> list[str]:
-    """Sentences about every pair of networks, and one about how sure they are."""
-    out = []
-    for row in found.models.itertuples():
-        out += list(_pair_sentences(found, row))
-    return [*out, _basis(found)]
+    """Sentences: who is near whom, one per pair of networks and measure, and how sure they are."""
+    several = len(found.networks) > 2
+    pairs = [" ".join(_pair_sentences(found, row)) for row in found.models.itertuples()]
+    return [*(_ranking(found) if several else []), *pairs, _basis(found)]
+
+
+def _ranking(found: Comparison) -> Iterator[str]:
+    """Nearest and farthest pair of networks under each measure."""
+    for _, rows in found.models.groupby(
+        ["measure", "homology_dimension"], dropna=False, sort=False
+    ):
+        rows = rows[rows["gap"].notna()]
+        if len(rows) < 2:
+            continue
+        near, far = rows.loc[rows["gap"].idxmin()], rows.loc[rows["gap"].idxmax()]
+        name = measure_name(str(near["measure"]), near["homology_dimension"])
+        yield (
+            f"By {name}, {near['network_a']} and {near['network_b']} are nearest (gap "
+            f"{_apart(near)}), {far['network_a']} and {far['network_b']} farthest ({_apart(far)})."
+        )
 
 
 def _pair_sentences(found: Comparison, model: Any) -> Iterator[str]:
@@ -100,10 +115,12 @@ def _differences(good: pd.DataFrame, found: Comparison, model: Any) -> str:
     differ = good[good["qvalue"] <= alpha]
     alike = good[~(good["qvalue"] <= alpha)]
     text = f"{len(differ)} of {len(good)} layers differ (q ≤ {alpha:.2g}); {size}."
-    if len(differ) and len(differ) < len(good):
-        text = f"{text} They differ in {_listed(differ)}."
+    if 0 < len(differ) < len(good) and len(differ) <= len(alike):
+        text = f"{text} These are {_listed(differ)}."
     if _sure(model, found):
-        text = f"{text} They differ from {_depth(model, good)} on."
+        sooner = (differ["depth_a"] < model.change_depth).any()
+        start = "Most of the difference lies" if sooner else "They differ"
+        text = f"{text} {start} from {_depth(model, good)} on."
     if len(alike):
         seen = alike["detectable"].median()
         also = (
@@ -143,10 +160,28 @@ def _depth(model: Any, good: pd.DataFrame) -> str:
 
 
 def _sure(model: Any, found: Comparison) -> bool:
-    """Whether there is an onset that survives the correction."""
-    return bool(
-        np.isfinite(model.change_depth) and model.change_qvalue <= 1 - float(found.attrs["level"])
+    """Whether there is an onset that survives the correction and that is somewhere."""
+    depths = [depth for name, _, depth in found.places if name == model.network_a]
+    return onset_known(
+        model.change_depth,
+        model.change_low,
+        model.change_high,
+        model.change_qvalue,
+        level=float(found.attrs["level"]),
+        depths=depths,
     )
+
+
+def onset_known(
+    depth: float, low: float, high: float, q: float, *, level: float, depths: list[float]
+) -> bool:
+    """Whether an onset says where; an interval over the whole network does not.
+
+    >>> onset_known(0.5, 0.25, 1.0, 0.01, level=0.95, depths=[0.25, 0.5, 0.75, 1.0])
+    False
+    """
+    everywhere = low <= min(depths) and high >= max(depths)
+    return bool(np.isfinite(depth) and q <= 1 - level and not everywhere)
 
 
 def _equivalence(good: pd.DataFrame, margin: float) -> str:
@@ -157,9 +192,10 @@ def _equivalence(good: pd.DataFrame, margin: float) -> str:
     where = f"within {margin:g} of the step between neighboring layers"
     if not len(shown):
         return f"Equivalence {where} is shown for no layer."
-    return (
-        f"Equivalence {where} is shown for {len(shown)} of {len(judged)} layers: {_listed(shown)}."
-    )
+    if len(shown) == len(judged):
+        return f"Equivalence {where} is shown for all of them."
+    many = f"{len(shown)} of {len(judged)} layers"
+    return f"Equivalence {where} is shown for {many}: {_listed(shown)}."
 
 
 def _basis(found: Comparison) -> str:
@@ -181,4 +217,4 @@ def _listed(rows: pd.DataFrame) -> str:
     names = [str(name) for name in rows["layer_a"]]
     if len(names) <= SHOWN:
         return ", ".join(names)
-    return f"{', '.join(names[:2])} … {names[-1]} ({len(names)} layers)"
+    return f"{', '.join(names[:2])} … {names[-1]}"

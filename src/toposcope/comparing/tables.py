@@ -170,27 +170,34 @@ def model_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 def matrix_values(
     networks: Sequence[Network], evidence: Evidence, measure: str, degree: int | None
-) -> Array:
-    """(L, L) means between all layers of all networks; the diagonal is noise, or equality.
+) -> tuple[Array, Array]:
+    """(L, L) values and gaps between all layers of all networks.
 
-    For diagrams the mean distance between different draws, so that the diagonal holds what other
-    draws of one layer alone produce; for similarities the mean over draws.
+    Values of diagrams are mean distances between different draws, so that the diagonal holds what
+    other draws of one layer alone produce; gaps have that noise taken out. Similarities are means
+    over draws, and their gaps the distances from the value of equal layers.
     """
     places = [(i, p) for i, net in enumerate(networks) for p in range(len(net.layers))]
-    out = np.full((len(places), len(places)), np.nan)
+    values, squares = np.full((2, len(places), len(places)), np.nan)
     for s, a in enumerate(places):
         for t in range(s, len(places)):
             b = places[t]
             if degree is None:
-                values = evidence.paired(a, b, measure)[0]
-                out[s, t] = MEASURES[measure].at_identity if s == t else _mean(values)
+                same = evidence.paired(a, b, measure)[0]
+                values[s, t] = MEASURES[measure].at_identity if s == t else _mean(same)
             else:
                 found = evidence.between(a, b, measure, degree)
                 if found is not None:
-                    off = ~np.eye(len(found), dtype=bool) if len(found) > 1 else np.isfinite(found)
-                    out[s, t] = _mean(found[off]) if (s != t or len(found) > 1) else np.nan
-            out[t, s] = out[s, t]
-    return out
+                    several = len(found) > 1
+                    met = found[~np.eye(len(found), dtype=bool)] if several else found.ravel()
+                    if several or s != t:
+                        values[s, t], squares[s, t] = _mean(met), _mean(met**2)
+            values[t, s], squares[t, s] = values[s, t], squares[s, t]
+    if degree is None:
+        return values, np.abs(values - MEASURES[measure].at_identity)
+    own = np.diag(squares)
+    excess = squares - (own[:, None] + own[None]) / 2
+    return values, np.sign(excess) * np.sqrt(np.abs(excess))
 
 
 def _mean(values: Array) -> float:

@@ -71,12 +71,22 @@ def render(
     analyses: Sequence[Analysis], effects: Sequence[Effect], *, title: str | None = None
 ) -> str:
     """The report as HTML text."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
-
     if not analyses:
         msg = "report(): no analysis given. Pass one or more, as returned by ts.analyze()."
         raise UsageError(msg)
+    payload = report_payload(analyses)
+    shown = context(analyses, effects, payload, title)
+    unused = {"layer.js", "network.js"} if not shown["has_shapes"] else set()
+    unused |= {"thresholds.js"} if not shown["has_volumes"] else set()
+    scripts = [static(name) for name in SCRIPTS if name not in unused]
+    return page("report.html", scripts=scripts, payload=payload, **shown)
+
+
+def page(template: str, *, scripts: Sequence[str], payload: Any, **shown: Any) -> str:
+    """A template as one HTML file that opens offline; every text in `shown` is escaped."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
     environment = Environment(
         loader=PackageLoader("toposcope", "reporting/templates"),
         autoescape=True,
@@ -84,12 +94,7 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    payload = report_payload(analyses)
-    shown = context(analyses, effects, payload, title)
-    unused = {"layer.js", "network.js"} if not shown["has_shapes"] else set()
-    unused |= {"thresholds.js"} if not shown["has_volumes"] else set()
-    scripts = [static(name) for name in SCRIPTS if name not in unused]
-    return environment.get_template("report.html").render(
+    return environment.get_template(template).render(
         csp=content_security_policy(scripts),
         style=Markup(static("report.css")),
         scripts=[Markup(text) for text in scripts],

@@ -7,12 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from toposcope.comparing.noun import Comparison, is_comparison
 from toposcope.errors import UsageError
 from toposcope.findings import findings
 from toposcope.pipeline import load_analysis
 from toposcope.ranking.run import BOARD, load_board
 from toposcope.reporting.board_page import write_board
 from toposcope.reporting.build import write_report
+from toposcope.reporting.comparing import write_comparison
 from toposcope.results import Analysis, analysis_of_diagrams
 from toposcope.series import is_series
 from toposcope.trajectory import Trajectory, load_trajectory
@@ -36,7 +38,7 @@ def report(
     items
         RUN or SERIES folders, `Analysis`, what `analyze_series` returns, `ActivationSet` of
         analyzed RUNs, or `DiagramSet`; one or several. Or one board: what `toposcope.rank`
-        returned, or its folder.
+        returned, or its folder. Or one `Comparison`, or the folder it is kept in.
     to
         File to write; it opens offline and asks the network for nothing.
     title
@@ -47,10 +49,17 @@ def report(
     table = as_board(items)
     if table is not None:
         return write_board(table, to, title=title)
-    several = isinstance(items, (list, tuple))
-    analyses = [
-        one for item in (items if several else [items]) for one in analyses_of(item, analysis)
-    ]
+    several = items if isinstance(items, (list, tuple)) else [items]
+    compared = [item for item in several if _holds_comparison(item)]
+    if compared:
+        if len(several) > 1:
+            msg = (
+                f"report(): a comparison has a page of its own; got {len(several)} items. Pass it "
+                "alone, and the RUNs in a second call."
+            )
+            raise UsageError(msg)
+        return write_comparison(_as_comparison(compared[0]), Path(to), title=title)
+    analyses = [one for item in several for one in analyses_of(item, analysis)]
     if not analyses:
         msg = "report(): got no runs; pass at least one RUN folder or Analysis."
         raise UsageError(msg)
@@ -79,6 +88,14 @@ def analyses_of(item: object, analysis: str | None = None) -> list[Analysis]:
         replace(one, attrs={**one.attrs, "warnings": [*one.attrs["warnings"], *told]})
         for one in item.analyses
     ]
+
+
+def _holds_comparison(item: object) -> bool:
+    return isinstance(item, Comparison) or (isinstance(item, (str, Path)) and is_comparison(item))
+
+
+def _as_comparison(item: Any) -> Comparison:
+    return item if isinstance(item, Comparison) else Comparison.load(item)
 
 
 def in_training_order(analyses: Sequence[Analysis]) -> list[Analysis]:

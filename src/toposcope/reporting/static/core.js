@@ -168,7 +168,8 @@ const toposcope = (() => {
   const design = (run) =>
     run.design;
 
-  function start() {
+  // Figures are drawn again when the theme, the width or the medium changes.
+  function watch() {
     dark.addEventListener("change", refresh);
     let width = narrow();
     window.addEventListener("resize", () => {
@@ -177,6 +178,30 @@ const toposcope = (() => {
     // Styles for print apply only after this event: the figures would be drawn in screen colors.
     window.addEventListener("beforeprint", () => { root.dataset.printing = ""; refresh(); });
     window.addEventListener("afterprint", () => { delete root.dataset.printing; refresh(); });
+  }
+
+  function copying() {
+    const button = document.getElementById("copy");
+    const commands = document.getElementById("commands");
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      const range = document.createRange();
+      range.selectNodeContents(commands);
+      getSelection().removeAllRanges();
+      getSelection().addRange(range);
+      const status = document.getElementById("copied");
+      // Browsers may forbid the clipboard to a local file: the text is selected either way.
+      try {
+        await navigator.clipboard.writeText(commands.textContent);
+        status.textContent = "Copied.";
+      } catch {
+        status.textContent = "Selected; copy it with Ctrl-C.";
+      }
+    });
+  }
+
+  function start() {
+    watch();
     const stats = Object.keys(data.statistics);
     const stat = stats[0] ?? null;
     set({
@@ -188,6 +213,6 @@ const toposcope = (() => {
   return {
     data, state, listeners, esc, short, layerNames, number, element, css, color, fade, narrow, axis, draw, panels,
     say, set, refresh, labels, labelText, dims, statDims, picker, runPicker, layerPicker, labelPicker,
-    shape, hole, grid, design, start,
+    shape, hole, grid, design, watch, copying, start,
   };
 })();

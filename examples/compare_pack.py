@@ -1,0 +1,87 @@
+"""The comparisons of docs/results/comparisons.md, from weights and images to reports.
+
+    python -m examples.compare_pack PACK -o comparisons
+
+PACK is a folder with `weights/` and `data/`. Everything is kept under the output folder: a second
+call continues where the first one stopped, and computes nothing twice. Seeds are fixed.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+SAMPLES, POINTS, REPLICATES = 2000, 250, 8
+
+SMALL = "examples.cifar_resnet:resnet20"
+NETWORKS = {
+    # name: (factory, weights or None for a fresh network, data, pool)
+    "resnet20": (SMALL, "cifar_resnet20/model", "test", "gap"),
+    "resnet56": ("examples.cifar_resnet:resnet56", "cifar_resnet56/model", "test", "gap"),
+    "vgg19": ("examples.vgg:vgg19_slim", "vgg19_slim_cifar10/final", "test", "gap"),
+    "vit": ("examples.vit_cifar10:vit", "vit_cifar10/final", "test", "cls"),
+    "resnet20-jpeg": (SMALL, "cifar_resnet20_to_jpeg/final", "test", "gap"),
+    "resnet20-untrained": (SMALL, None, "test", "gap"),
+    "resnet20-train": (SMALL, "cifar_resnet20/model", "train", "gap"),
+    "before-mnist": (
+        "examples.cifar_resnet_mnist:resnet20",
+        "cifar_resnet20/model",
+        "mnist",
+        "gap",
+    ),
+    "after-mnist": (
+        "examples.cifar_resnet_mnist:resnet20",
+        "cifar_resnet20_to_mnist/final",
+        "mnist",
+        "gap",
+    ),
+}
+
+DATA = {
+    "test": "cifar10/test_jpeg.npz",
+    "train": "cifar10/train_jpeg.npz",
+    "mnist": "mnist/test.npz",
+}
+
+ALL = "wasserstein,landscape,cka,procrustes"
+COMPARISONS = {
+    "architectures": (("resnet20", "resnet56", "vgg19", "vit"), "wasserstein,cka"),
+    "fine-tuned-jpeg": (("resnet20", "resnet20-jpeg"), ALL),
+    "fine-tuned-mnist": (("before-mnist", "after-mnist"), ALL),
+    "untrained": (("resnet20", "resnet20-untrained"), ALL),
+    "train-test": (("resnet20", "resnet20-train"), "wasserstein,landscape"),
+}
+
+
+def commands(pack: Path, out: Path) -> Iterator[list[str]]:
+    """Every command, in order."""
+    for name, (factory, weights, data, pool) in NETWORKS.items():
+        words = ["capture", f"py:{factory}", f"npz:{pack / 'data' / DATA[data]}"]
+        if weights is not None:
+            words += ["--weights", str(pack / "weights" / f"{weights}.safetensors")]
+        words += ["--pool", pool, "-n", str(SAMPLES), "--name", name]
+        yield [*words, "-o", str(out / "runs" / name)]
+    for name, (networks, measures) in COMPARISONS.items():
+        words = ["compare", *(str(out / "runs" / net) for net in networks)]
+        words += ["--points", str(POINTS), "--replicates", str(REPLICATES)]
+        yield [*words, "--measures", measures, "-o", str(out / name)]
+
+
+@click.command()
+@click.argument("pack", type=click.Path(path_type=Path, exists=True))
+@click.option("-o", "--out", type=click.Path(path_type=Path), default=Path("comparisons"))
+def main(pack: Path, out: Path) -> None:
+    """Capture, analyze and compare the networks of a pack."""
+    for words in commands(pack, out):
+        click.echo("toposcope " + " ".join(words))
+        done = subprocess.run([sys.executable, "-m", "toposcope.cli", *words], check=False)
+        if done.returncode:
+            sys.exit(done.returncode)
+
+
+if __name__ == "__main__":
+    main()

@@ -117,7 +117,11 @@ def load_trajectory(series: Series | Path | str, analysis: str | None = None) ->
     """The finished analyses of a SERIES: the one named, or the last one of each checkpoint."""
     found = series if isinstance(series, Series) else open_series(series)
     _refuse_empty(found)
-    return Trajectory(tuple(load_analysis(run, analysis) for run in found.runs), found)
+    try:
+        return Trajectory(tuple(load_analysis(run, analysis) for run in found.runs), found)
+    except StoreError as error:
+        error.add_note(f"'toposcope analyze {found.path}' measures what is missing in the series")
+        raise
 
 
 def _refuse_empty(series: Series) -> None:

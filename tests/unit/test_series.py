@@ -298,3 +298,10 @@ def test_the_command_line_makes_and_shows_a_series(tmp_path, monkeypatch):
     done = CliRunner().invoke(main, [*words, "--step", "3", "-o", "runs"])
     assert done.exit_code == 2
     assert "a series takes --steps" in done.stderr
+
+
+def test_a_series_takes_what_a_capture_takes():
+    import inspect
+
+    one, all_of_them = (inspect.signature(f).parameters for f in (ts.capture, ts.capture_series))
+    assert set(one) - set(all_of_them) == {"step", "step_unit", "twin"}

@@ -47,7 +47,9 @@ def capture_series(
     seed: int = 0,
     dtype: str = "float32",
     channels: str = "auto",
+    max_tokens: int | None = None,
     thumbnails: bool = True,
+    logits: bool = False,
     progress: Progress | None = None,
     name: str | None = None,
     command: str | None = None,
@@ -56,8 +58,10 @@ def capture_series(
 
     Parameters
     ----------
-    model, data, layers, pool, n, per_class, batch_size, device, seed, dtype, channels, thumbnails
+    model, data, layers, pool, n, per_class, batch_size, device, seed, dtype
         As in `capture`. An `nn.Module` leaves with the weights it came with.
+    channels, max_tokens, thumbnails, logits
+        As in `capture`.
     weights
         Files, globs or folders of checkpoints: see `find_checkpoints`.
     store
@@ -112,7 +116,9 @@ def capture_series(
             seed=seed,
             dtype=dtype,
             channels=channels,
+            max_tokens=max_tokens,
             thumbnails=thumbnails,
+            logits=logits,
             progress=reporter,
             name=f"{called} {unit} {number(one.step)}",
             step=int(one.step) if whole else one.step,

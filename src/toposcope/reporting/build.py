@@ -12,13 +12,14 @@ from typing import Any
 from toposcope.errors import UsageError
 from toposcope.findings import short_name
 from toposcope.objects import put
-from toposcope.reporting import sentences
+from toposcope.reporting import sentences, trends
 from toposcope.reporting.payload import report_payload, to_json
 from toposcope.reporting.units import draws_text, is_cubical
 from toposcope.results import Analysis
 from toposcope.series import step_words
 from toposcope.stats import Effect
 from toposcope.studies import validity_verdicts
+from toposcope.tendencies import tendencies
 
 PLOTLY = "plotly-cartesian.min.js"
 """plotly.js-cartesian-dist-min 4.1.1 of the npm registry, unchanged; MIT, plotly-LICENSE.txt."""
@@ -112,6 +113,7 @@ def context(
 ) -> dict[str, Any]:
     """Everything the template shows as text; autoescaped there."""
     names = list(dict.fromkeys(_title_name(a) for a in analyses))
+    found = tendencies(analyses)
     return {
         "title": title or f"The shape of data inside {', '.join(names)}",
         "runs": [
@@ -119,6 +121,8 @@ def context(
             for analysis, run in zip(analyses, payload["runs"], strict=True)
         ],
         "answer": sentences.answer(analyses, effects),
+        "trends": trends.table(found),
+        "trends_told": trends.sentence(found),
         "changes": sentences.other_changes(effects),
         "looked_at": effects[0].looked_at if effects else 0,
         "changes_level": f"{100 * effects[0].level:g} %" if effects else "",

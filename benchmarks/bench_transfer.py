@@ -40,7 +40,7 @@ def activations(n: int, d: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     y = rng.integers(0, CLASSES, n)
     F = rng.normal(size=(n, d)) * np.geomspace(1, 0.05, d)
-    F += 0.4 * rng.normal(size=(CLASSES, d))[y] * np.geomspace(1, 0.05, d)
+    F += 0.08 * rng.normal(size=(CLASSES, d))[y] * np.geomspace(1, 0.05, d)
     logits = F[:, :64] @ rng.normal(size=(64, SOURCE)) / 4
     P = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.maximum(F, 0).astype(np.float32), P / P.sum(axis=1, keepdims=True), y

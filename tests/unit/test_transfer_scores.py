@@ -106,11 +106,21 @@ class TestHeads:
         assert nce(P, [0, 0, 1, 1]) == pytest.approx(expected)
 
     def test_leep_by_hand(self):
-        P = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
-        # P(y=0 | z) = (1.5 / 1.7, 0.5 / 1.3), P(y=1 | z) = (0.2 / 1.7, 0.8 / 1.3)
-        first = np.log(P[:2] @ [1.5 / 1.7, 0.5 / 1.3])
-        second = np.log(P[2:] @ [0.2 / 1.7, 0.8 / 1.3])
-        assert leep(P, [0, 0, 1]) == pytest.approx(np.concatenate([first, second]).mean())
+        P = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.3, 0.7]])
+        # P(y=0 | z) = (1.5 / 2, 0.5 / 2), P(y=1 | z) = (0.5 / 2, 1.5 / 2)
+        first = np.log(P[:2] @ [0.75, 0.25])
+        second = np.log(P[2:] @ [0.25, 0.75])
+        assert leep(P, [0, 0, 1, 1]) == pytest.approx(np.concatenate([first, second]).mean())
+
+    @pytest.mark.parametrize("score", [nce, leep])
+    def test_labels_that_are_missing_or_alone(self, score):
+        P = np.full((6, 2), 0.5)
+        with pytest.raises(UsageError, match="no labels"):
+            score(P, None)
+        with pytest.raises(UsageError, match="2 of 6 labels are missing"):
+            score(P, ["a", "b", None, "a", "b", None])
+        with pytest.raises(TooFewSamplesError, match="class c has 1 of 6 samples; 2"):
+            score(P, list("aabbbc"))
 
     def test_leep_is_at_most_nce_for_hard_predictions(self):
         P = np.eye(4)[np.random.default_rng(0).integers(4, size=50)]
@@ -170,7 +180,7 @@ class TestLogME:
         assert np.isfinite(logme(np.eye(2)[y], y))
 
     def test_zero_features(self):
-        with pytest.raises(DegenerateCloudError, match="every feature is 0"):
+        with pytest.raises(DegenerateCloudError, match="all 10 samples have the same features"):
             logme(np.zeros((10, 3)), np.arange(10) % 2)
 
 
@@ -316,6 +326,20 @@ class TestEveryFeatureScore:
     def test_one_class(self, name):
         with pytest.raises(TooFewSamplesError, match="two classes"):
             SCORES[name](np.ones((10, 2)), np.zeros(10, int))
+
+    def test_labels_that_are_missing_or_alone(self, name):
+        F, y = blobs()
+        with pytest.raises(UsageError, match="no labels"):
+            SCORES[name](F, None)
+        with pytest.raises(TooFewSamplesError, match="class 7 has 1 of 120 samples"):
+            SCORES[name](F, np.where(np.arange(120) == 3, 7, y))
+        with pytest.raises(TooFewSamplesError, match="120 of 120 classes have too few"):
+            SCORES[name](F, np.arange(120))
+
+    def test_features_that_are_all_the_same(self, name):
+        _, y = blobs()
+        with pytest.raises(DegenerateCloudError, match="all 120 samples have the same"):
+            SCORES[name](np.ones((120, 4)), y)
 
     def test_nonfinite(self, name):
         F, y = blobs()

@@ -11,7 +11,7 @@ Array = NDArray[np.float64]
 
 
 def features_and_labels(
-    F: ArrayLike, y: ArrayLike, *, call: str, per_class: int = 1
+    F: ArrayLike, y: ArrayLike | None, *, call: str, per_class: int = 2
 ) -> tuple[Array, NDArray[np.int64]]:
     """(n, D) float64 features and (n,) classes renumbered 0, 1, ..., C - 1.
 
@@ -20,7 +20,7 @@ def features_and_labels(
     UsageError
         Shapes that do not fit.
     DegenerateCloudError
-        Non-finite features.
+        Non-finite features, or the same for all samples.
     TooFewSamplesError
         Fewer than two classes, or a class with fewer than `per_class` samples.
     """
@@ -32,12 +32,29 @@ def features_and_labels(
     if bad:
         msg = f"{call}(): {bad} of {len(values)} rows have features that are NaN or infinite."
         raise DegenerateCloudError(msg)
-    return values, classes(y, len(values), call=call, per_class=per_class)
+    labels = classes(y, len(values), call=call, per_class=per_class)
+    if (values == values[0]).all():
+        msg = (
+            f"{call}(): all {len(values)} samples have the same features; they tell nothing of any "
+            "label."
+        )
+        raise DegenerateCloudError(msg)
+    return values, labels
 
 
-def classes(y: ArrayLike, n: int, *, call: str, per_class: int = 1) -> NDArray[np.int64]:
-    """(n,) labels renumbered without gaps."""
+def classes(y: ArrayLike | None, n: int, *, call: str, per_class: int = 2) -> NDArray[np.int64]:
+    """(n,) labels renumbered without gaps.
+
+    A class with one sample is refused: whatever is fitted to it fits it perfectly.
+    """
+    if y is None:
+        msg = f"{call}(): no labels. This score needs a label of every target sample."
+        raise UsageError(msg)
     labels = np.asarray(y)
+    missing = sum(one is None for one in labels.ravel()) if labels.dtype == object else 0
+    if missing:
+        msg = f"{call}(): {missing} of {n} labels are missing; leave those samples out."
+        raise UsageError(msg)
     if labels.shape != (n,):
         msg = f"{call}(): labels have shape {labels.shape}; needed is ({n},), one per sample."
         raise UsageError(msg)
@@ -50,9 +67,11 @@ def classes(y: ArrayLike, n: int, *, call: str, per_class: int = 1) -> NDArray[n
         raise TooFewSamplesError(msg)
     if counts.min() < per_class:
         rare = names[counts.argmin()]
+        few = int((counts < per_class).sum())
+        more = f" (as {few} of {len(names)} classes have too few)" if few > 1 else ""
         msg = (
-            f"{call}(): class {rare} has {counts.min()} of {n} samples; {per_class} are needed. "
-            "Take more samples per class, or leave the class out."
+            f"{call}(): class {rare} has {counts.min()} of {n} samples{more}; {per_class} are "
+            "needed. Take more samples per class, or leave the class out."
         )
         raise TooFewSamplesError(msg)
     return renumbered.astype(np.int64)

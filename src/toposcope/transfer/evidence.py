@@ -7,7 +7,6 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from toposcope.errors import DegenerateCloudError
 from toposcope.transfer.checks import Array, features_and_labels, left_coordinates
 
 RATIOS = 10.0 ** np.arange(-12.0, 12.5, 0.5)
@@ -48,11 +47,7 @@ def logme(F: ArrayLike, y: ArrayLike) -> float:
     values, labels = features_and_labels(F, y, call="logme")
     one_hot = np.eye(labels.max() + 1)[labels]
     # Evidence does not feel the unit of the features; without it squares could overflow.
-    largest = np.abs(values).max()
-    if largest == 0.0:
-        msg = "logme(): every feature is 0 for every sample; there is nothing to fit."
-        raise DegenerateCloudError(msg)
-    sigma, along = left_coordinates(values / largest, one_hot)
+    sigma, along = left_coordinates(values / np.abs(values).max(), one_hot)
     evidences = [
         _evidence(sigma, along[:, c] ** 2, float(one_hot[:, c].sum()), len(labels))
         for c in range(one_hot.shape[1])

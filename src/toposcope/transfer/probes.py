@@ -134,9 +134,6 @@ def parc(F: ArrayLike, y: ArrayLike, *, seed: int = 0) -> float:
     keep = min(PARC_COMPONENTS, *values.shape)
     reduced = PCA(keep, svd_solver="full").fit_transform(values)
     spread = reduced.std(axis=0)
-    if spread[0] == 0.0:
-        msg = "parc(): all samples have the same features."
-        raise DegenerateCloudError(msg)
     reduced = reduced[:, spread > 1e-9 * spread[0]]
     standard = (reduced - reduced.mean(axis=0)) / reduced.std(axis=0)
     if standard.shape[1] < 3:
@@ -144,8 +141,9 @@ def parc(F: ArrayLike, y: ArrayLike, *, seed: int = 0) -> float:
         raise DegenerateCloudError(msg)
     upper = np.triu_indices(len(values), 1)
     apart = rankdata(-np.corrcoef(standard)[upper])
-    # One-hot labels correlate by 1 or by -1/(C - 1): two values, whichever the classes are.
-    differ = rankdata((labels[upper[0]] != labels[upper[1]]).astype(np.float64))
+    # One-hot labels correlate by 1 or by -1/(C - 1): two values, and ranks of two values correlate
+    # as the values do.
+    differ = (labels[upper[0]] != labels[upper[1]]).astype(np.float64)
     if differ.std() == 0.0:
         msg = "parc(): the samples drawn are all of one class, or all of different ones."
         raise TooFewSamplesError(msg)

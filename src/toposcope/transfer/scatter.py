@@ -56,12 +56,8 @@ def h_score(F: ArrayLike, y: ArrayLike, *, regularized: bool = False) -> float:
     centered = values - values.mean(axis=0)
     if regularized:
         return _regularized_h_score(centered, labels)
-    largest = np.abs(centered).max()
-    if largest == 0.0:
-        msg = "h_score(): all samples have the same features."
-        raise DegenerateCloudError(msg)
     one_hot = np.eye(labels.max() + 1)[labels]
-    sigma, along = left_coordinates(centered / largest, one_hot)
+    sigma, along = left_coordinates(centered / np.abs(centered).max(), one_hot)
     if len(sigma) >= len(values) - 1:
         msg = (
             f"h_score(): {len(values)} samples in {values.shape[1]} dimensions fit any labels, the "
@@ -77,9 +73,6 @@ def _regularized_h_score(centered: Array, labels: NDArray[np.int64]) -> float:
 
     n, d = centered.shape
     total = float((centered**2).sum()) / n
-    if total == 0.0:
-        msg = "h_score(): all samples have the same features."
-        raise DegenerateCloudError(msg)
     share = float(ledoit_wolf_shrinkage(centered, assume_centered=True))
     covariance = (1 - share) * (centered.T @ centered) / n + share * total / d * np.eye(d)
     means, counts = class_means(centered, labels)
@@ -126,11 +119,7 @@ def transrate(F: ArrayLike, y: ArrayLike, *, eps: float = 1e-4) -> float:
         raise UsageError(msg)
     values, labels = features_and_labels(F, y, call="transrate")
     centered = values - values.mean(axis=0)
-    norm = np.linalg.norm(centered)
-    if norm == 0.0:
-        msg = "transrate(): all samples have the same features."
-        raise DegenerateCloudError(msg)
-    centered /= norm
+    centered /= np.linalg.norm(centered)
     within = sum(
         (labels == c).mean() * _coding_rate(centered[labels == c], eps)
         for c in range(labels.max() + 1)

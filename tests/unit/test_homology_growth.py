@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 
 from toposcope import datasets
 from toposcope.errors import UsageError
@@ -14,6 +15,7 @@ from toposcope.homology import backends, distances, growth, rips, rips_from_dist
 from toposcope.homology.births import last_birth
 from toposcope.homology.growth import h1_diagram
 from toposcope.homology.lunes import CRITICAL, central_first, reduced_triangles
+from toposcope.homology.neighbors import nearest
 from toposcope.homology.ranks import enclosing_radius, ends_of, rank_edges, sorted_codes
 from toposcope.homology.reduction import h1_pairs
 from toposcope.homology.spanning import euclidean_tree, tiled_tree, tree_lengths
@@ -94,6 +96,37 @@ def test_most_edges_are_never_ranked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sum(ranked) < 0.2 * 600 * 599 / 2
 
 
+@pytest.mark.parametrize(
+    "kind", ["lattice", "sizes", "offset", "copies", "relu", "outlier", "few places", "one place"]
+)
+@pytest.mark.parametrize("d", [1, 3, 40])
+def test_trees_of_hard_clouds_are_those_of_float64(kind: str, d: int) -> None:
+    rng = np.random.default_rng(d)
+    cloud = rng.normal(size=(230, d))
+    if kind == "lattice":
+        cloud = np.rint(2 * cloud)
+    elif kind == "sizes":
+        cloud *= 10.0 ** rng.uniform(-6, 6, (230, 1))
+    elif kind == "offset":
+        cloud = 1e4 + 1e-3 * cloud
+    elif kind == "copies":
+        cloud = cloud[rng.integers(0, 230, 230)] + 1e-7 * cloud
+    elif kind == "relu":
+        cloud = np.maximum(cloud @ rng.normal(size=(d, d)), 0)
+    elif kind == "outlier":
+        cloud[7] += 1e8
+    else:
+        cloud = np.rint(cloud) * np.eye(d)[0] * (kind == "few places")
+    expected = np.sort(tree_lengths(distances(cloud)))
+    for lengths in (euclidean_tree(cloud)[1], tiled_tree(cloud, tile=60)[1]):
+        np.testing.assert_allclose(np.sort(lengths), expected, rtol=1e-9, atol=0)
+    near, rows, _ = nearest(cloud, 5)
+    exact = cdist(cloud, cloud)
+    np.fill_diagonal(exact, np.inf)
+    np.testing.assert_allclose(near, np.sort(exact, axis=1)[:, :5], rtol=1e-9, atol=0)
+    np.testing.assert_allclose(np.take_along_axis(exact, rows, axis=1), near, rtol=1e-9, atol=0)
+
+
 @pytest.mark.parametrize("offset", [0.0, 1e4])
 def test_float32_products_choose_the_tree_of_float64(offset: float) -> None:
     rng = np.random.default_rng(1)
@@ -127,8 +160,8 @@ def test_gudhi_with_and_without_collapse(kind: str, monkeypatch: pytest.MonkeyPa
     D = distances(cloud)
     found = []
     for keeps in (0.0, 2.0):
-        for name in ("_COLLAPSE_LEAVES", "_COLLAPSE_KEEPS"):
-            monkeypatch.setattr(backends, name, keeps)
+        monkeypatch.setattr(backends, "_collapse_pays", lambda D, limit, keeps=keeps: keeps > 1)
+        monkeypatch.setattr(backends, "_COLLAPSE_KEEPS", keeps)
         found.append(rips_from_distances(D, homology_dimensions=(2, 3)))
     for dense, collapsed in zip(*found, strict=True):
         np.testing.assert_array_equal(dense, collapsed)

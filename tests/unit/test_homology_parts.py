@@ -168,7 +168,7 @@ def test_two_loops_come_longest_first() -> None:
 
 
 def test_nearest_neighbors_over_several_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("toposcope.homology.neighbors._ROWS_PER_TILE", 16)
+    monkeypatch.setattr("toposcope.homology.neighbors._TILE", 16 * 50)
     cloud = datasets.gaussian(50, 3)
     cloud[40] = cloud[5]
     near, rows, repeated = nearest(cloud, 4)

@@ -50,6 +50,7 @@ for matrix in (D, D.astype(np.float32), D.T, np.rint(D)):
 large = rng.normal(size=(600, 8))
 h.rips(large)
 h.rips(large, homology_dimensions=(0,))
+h.rips(large[:70], homology_dimensions=(0, 1, 2))
 for dtype in (bool, np.uint8, np.float16, np.float32, np.float64):
     for shape in ((6, 7), (3, 6, 7)):
         volume = (9 * rng.random(shape)).astype(dtype)

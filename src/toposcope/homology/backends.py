@@ -1,15 +1,14 @@
 """GUDHI for what the own engine does not cover: H2 and above, and fields other than Z/2.
 
 GUDHI's fork of Ripser takes a dense matrix, or a sparse graph that an edge collapse has made
-smaller without changing persistence. Which is faster for H2 depends on how many edges are left
-(time of dense / collapse at n = 300, five seeds; edges left as a share of all pairs of points):
-
-    ResNet-20 layer3.2 1.0-1.5 (0.06)    layer1.2 1.0-1.2 (0.11)    torus 1.4-1.5 (0.13)
-    layer2.2 0.8-0.9 (0.16)    ReLU clusters 0.6-0.7 (0.22)    Gaussian 0.5 (0.5)
-    sphere 0.75 (0.9)
-
-So the collapse of every third point decides, at 2-4 % of the time. From H3 on the collapse costs
-nothing beside the rest and pays (3 to 18 times) unless it removes next to nothing.
+smaller without changing persistence. Both are given the points in the order of `hubs.py`, which
+makes them 1.1 to 3 times faster than in the order as given. Which of the two is faster for H2 is
+predicted from the share of the edges that the collapse leaves of every fourth point, and from the
+shares of triangles without one of the first and of the first four central points in their lune
+(manifolds have many, clouds that fill space few): a logarithm of the ratio of times, linear in
+these, fitted to 150 clouds of 25 kinds, n = 100 to 250. `benchmarks/bench_h2.py` has other seeds
+and shapes. From H3 on the collapse costs nothing beside the rest and pays (3 to 18 times) unless it
+removes next to nothing.
 
 Only two extension modules of GUDHI are loaded, both under the MIT license. Any `import gudhi`,
 also of a submodule, runs the package's `__init__`, which loads parts under the GPL.
@@ -29,12 +28,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.errors import UsageError
+from toposcope.homology.hubs import hubs_last, triangles_missed
 from toposcope.homology.ranks import enclosing_radius
 
 Edges = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 
-_SAMPLE_STEP = 3
-_COLLAPSE_LEAVES = 0.15  # of all pairs of the sample: the collapse pays for H2 below this
+_SAMPLE_STEP = 4
+_FEWEST_TO_COLLAPSE = 60
+_COLLAPSE_PAYS = (-0.77, 3.36, -2.5, 2.09)  # see the beginning of this file
 _COLLAPSE_KEEPS = 0.7  # of all edges: the same from H3 on
 
 
@@ -74,26 +75,35 @@ def _diagrams(
     D: NDArray[np.float64], highest: int, max_edge_length: float, coeff: int
 ) -> list[NDArray[np.float64]]:
     # Beyond the enclosing radius the complex is a cone: longer edges change nothing.
+    limit = min(enclosing_radius(D), max_edge_length)
+    order = hubs_last(D, limit)
+    D = D[np.ix_(order, order)]
+    if highest > 2 or (highest == 2 and _collapse_pays(D, limit)):
+        return _collapsing(D, highest, max_edge_length, coeff)
+    return _plain(D, highest, max_edge_length, coeff)
+
+
+def _plain(
+    D: NDArray[np.float64], highest: int, max_edge_length: float, coeff: int
+) -> list[NDArray[np.float64]]:
     radius = enclosing_radius(D)
-    ripser = _extension("_ripser_ext")
-    use_collapse = highest > 2 or (highest == 2 and _collapse_pays(D))
-    whole = radius <= max_edge_length and radius < np.inf
-    if whole and not use_collapse:
-        return list(ripser._full(D, highest, np.inf, coeff))
-    edges = _edges(D, min(radius, max_edge_length))
-    if use_collapse and len(edges[0]):
-        fewer = _collapsed(edges)
-        if whole and len(fewer[0]) > _COLLAPSE_KEEPS * len(edges[0]):
-            return list(ripser._full(D, highest, np.inf, coeff))
-        edges = fewer
-    # These types exactly: for others GUDHI converts the lengths to float32.
-    ends = (edges[0].astype(np.int32), edges[1].astype(np.int32))
-    return list(ripser._sparse(*ends, edges[2], len(D), highest, np.inf, coeff))
+    if radius <= max_edge_length and radius < np.inf:
+        return list(_extension("_ripser_ext")._full(D, highest, np.inf, coeff))
+    return _sparse(_edges(D, min(radius, max_edge_length)), len(D), highest, coeff)
 
 
-def _edges(D: NDArray[np.float64], limit: float) -> Edges:
-    first, second = np.nonzero(np.triu((limit >= D) & np.isfinite(D), k=1))
-    return first.astype(np.int64), second.astype(np.int64), D[first, second]
+def _collapsing(
+    D: NDArray[np.float64], highest: int, max_edge_length: float, coeff: int
+) -> list[NDArray[np.float64]]:
+    # The collapse looks for dominating points from the first on: here hubs come first.
+    edges = _edges(np.ascontiguousarray(D[::-1, ::-1]), min(enclosing_radius(D), max_edge_length))
+    if not len(edges[0]):
+        return _plain(D, highest, max_edge_length, coeff)
+    first, second, lengths = _collapsed(edges)
+    if highest > 2 and len(first) > _COLLAPSE_KEEPS * len(edges[0]):
+        return _plain(D, highest, max_edge_length, coeff)
+    last = len(D) - 1
+    return _sparse((last - second, last - first, lengths), len(D), highest, coeff)
 
 
 def _collapsed(edges: Edges) -> Edges:
@@ -101,11 +111,28 @@ def _collapsed(edges: Edges) -> Edges:
     return first.astype(np.int64), second.astype(np.int64), lengths
 
 
-def _collapse_pays(D: NDArray[np.float64]) -> bool:
-    sample = D[::_SAMPLE_STEP, ::_SAMPLE_STEP]
-    edges = _edges(sample, enclosing_radius(sample))
-    pairs = len(sample) * (len(sample) - 1) / 2
-    return not len(edges[0]) or len(_collapsed(edges)[0]) < _COLLAPSE_LEAVES * pairs
+def _sparse(edges: Edges, n: int, highest: int, coeff: int) -> list[NDArray[np.float64]]:
+    # These types exactly: for others GUDHI converts the lengths to float32.
+    ends = (edges[0].astype(np.int32), edges[1].astype(np.int32))
+    return list(_extension("_ripser_ext")._sparse(*ends, edges[2], n, highest, np.inf, coeff))
+
+
+def _edges(D: NDArray[np.float64], limit: float) -> Edges:
+    first, second = np.nonzero(np.triu((limit >= D) & np.isfinite(D), k=1))
+    return first.astype(np.int64), second.astype(np.int64), D[first, second]
+
+
+def _collapse_pays(D: NDArray[np.float64], limit: float) -> bool:
+    """Whether the collapse is faster for H2; both ways give the same diagrams."""
+    rows = np.random.default_rng(0).permutation(len(D))[: len(D) // _SAMPLE_STEP]
+    sample = D[np.ix_(rows, rows)]
+    edges = _edges(sample, min(enclosing_radius(sample), limit))
+    if len(D) < _FEWEST_TO_COLLAPSE or not len(edges[0]):
+        return False
+    left = len(_collapsed(edges)[0]) / (len(rows) * (len(rows) - 1) / 2)
+    one, four = triangles_missed(D, limit, (1, 4))
+    weight_left, weight_one, weight_four, least = _COLLAPSE_PAYS
+    return weight_left * math.log(left) + weight_one * one + weight_four * four > least
 
 
 @cache

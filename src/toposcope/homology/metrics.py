@@ -8,6 +8,7 @@ Here the cloud is centered, the product is float64, and every pair whose squared
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,9 @@ METRICS = ("euclidean", "cosine", "correlation", "precomputed")
 # Rounding of the product is about 1e-15 (|x|^2 + |y|^2): above this fraction the squared distance
 # keeps a relative error below 1e-10.
 _EXACT_BELOW = 1e-5
+
+# Relative error of a float32 number.
+U32 = 2.0**-24
 
 
 def check_cloud(X: ArrayLike, *, call: str) -> NDArray[Any]:
@@ -158,17 +162,60 @@ def centered(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
 
 
 def _euclidean(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    points, exponent = centered(points)
-    gram = points @ points.T
-    _finish_euclidean(gram, np.ascontiguousarray(points), _EXACT_BELOW)
+    middle, exponent = centered(points)
+    gram = middle @ middle.T
+    # Differences are those of the points as given: near ones lose digits by centering.
+    _finish_euclidean(gram, _as_given(points, exponent), _EXACT_BELOW)
     return np.ldexp(gram, exponent) if exponent else gram
 
 
-def cross_distances(A: NDArray[np.float64], B: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(len(A), len(B)) Euclidean distances; both clouds centered alike by the caller."""
-    product = A @ B.T
-    _finish_cross(product, A, B, _EXACT_BELOW)
-    return product
+def _as_given(points: NDArray[np.float64], exponent: int) -> NDArray[np.float64]:
+    """Points times 2^-exponent, as the kernels take them."""
+    return np.require(np.ldexp(points, -exponent) if exponent else points, requirements=["C", "W"])
+
+
+@dataclass(frozen=True, eq=False)
+class Products:
+    """What a search by float32 inner products needs; all lengths are times 2^-exponent.
+
+    For points x, y of d coordinates (centered) the float32 product is off by at most
+    (d + 4) 2^-24 |x| |y|, so a squared distance |x|^2 + |y|^2 - 2 xy by at most `slack` |x| |y|.
+
+    Parameters
+    ----------
+    small
+        (n, d) float32 points, centered.
+    points
+        (n, d) float64 points as given: near ones would lose digits by centering.
+    squares
+        (n,) squared norms of the centered points.
+    slack
+        Bound of the error.
+    exponent
+        Scale: no square overflows or vanishes in float32.
+    """
+
+    small: NDArray[np.float32]
+    points: NDArray[np.float64]
+    squares: NDArray[np.float64]
+    slack: float
+    exponent: int
+
+
+def products(X: NDArray[np.float64]) -> Products:
+    """Points ready for products in float32."""
+    middle, exponent = centered(X)
+    # The squares of a float32 end at 1e38.
+    size = int(np.frexp(largest(middle))[1])
+    if abs(size) > 30:
+        middle, exponent = np.ldexp(middle, -size), exponent + size
+    return Products(
+        small=middle.astype(np.float32),
+        points=_as_given(X, exponent),
+        squares=np.einsum("ij,ij->i", middle, middle),
+        slack=2 * (X.shape[1] + 8) * U32,
+        exponent=exponent,
+    )
 
 
 @kernel
@@ -198,22 +245,6 @@ def _finish_euclidean(gram, points, exact_below):  # type: ignore[no-untyped-def
     for i in range(n):
         for j in range(i):
             gram[i, j] = gram[j, i]
-
-
-@kernel
-def _finish_cross(product, A, B, exact_below):  # type: ignore[no-untyped-def]
-    """Turn inner products into distances, in place."""
-    right = np.empty(B.shape[0])
-    for j in range(B.shape[0]):
-        right[j] = np.sum(B[j] * B[j])
-    for i in range(A.shape[0]):
-        left = np.sum(A[i] * A[i])
-        for j in range(B.shape[0]):
-            both = left + right[j]
-            value = both - 2.0 * product[i, j]
-            if value <= exact_below * both:
-                value = _difference(A, i, B, j)
-            product[i, j] = np.sqrt(value)
 
 
 @kernel

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.homology.jit import kernel
-from toposcope.homology.metrics import centered, largest
+from toposcope.homology.metrics import U32, products
 
 _TILE = 4000
 
-# Relative error of a float32 number.
-_U32 = 2.0**-24
+# Points that share a record of the shortest edge to them.
+_BLOCK = 64
 
 
 def prim(
@@ -58,26 +58,20 @@ def tree_lengths(
 def euclidean_tree(X: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Minimum spanning tree of points, from inner products in float32, exact to float64.
 
-    For points x, y of d coordinates (centered) the float32 product is off by at most
-    (d + 4) 2^-24 |x| |y|. A pair that is not longer than the best one found so far by more than
-    this bound is computed again from its differences in float64. So the choice of every edge and
-    its length are those of float64; about n log n pairs need it.
+    A product says between which bounds a distance lies (`metrics.Products`). Which of two pairs is
+    shorter is decided by the bounds, or by distances from differences in float64 where they
+    overlap, and so is the length of an edge of the tree. So the choice of every edge and its
+    length are those of float64; few pairs more than the edges of the tree need it.
 
     Returns
     -------
     edges (n - 1, 2), lengths (n - 1,) in the order of growth.
     """
-    points, exponent = centered(X)
-    # The squares of a float32 end at 1e38.
-    size = int(np.frexp(largest(points))[1])
-    if abs(size) > 30:
-        points, exponent = np.ldexp(points, -size), exponent + size
-    small = points.astype(np.float32)
-    squares = np.einsum("ij,ij->i", points, points)
-    slack = 2 * (points.shape[1] + 8) * _U32
+    found = products(X)
+    gram = found.small @ found.small.T
     edges: NDArray[np.int64]
-    edges, lengths = _lazy_prim(small @ small.T, points, squares, slack)
-    return edges, np.ldexp(lengths, exponent)
+    edges, lengths = _lazy_prim(gram, found.points, found.squares, found.slack)
+    return edges, np.ldexp(lengths, found.exponent)
 
 
 def tiled_tree(
@@ -166,7 +160,8 @@ def _kruskal(n, edges):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _square_distance(points, i, j):  # type: ignore[no-untyped-def]
+def square_distance(points, i, j):  # type: ignore[no-untyped-def]
+    """Squared Euclidean distance of two rows, from their differences."""
     # Four sums: one alone would wait for the addition before it.
     a, b, c, e = 0.0, 0.0, 0.0, 0.0
     d = points.shape[1]
@@ -187,47 +182,90 @@ def _square_distance(points, i, j):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def _flag_shorter(row, norm, room, s, bound, flags):  # type: ignore[no-untyped-def]
+    """Columns whose entry may belong to an edge shorter than the best: vector instructions."""
+    for k in range(row.size):
+        flags[k] = s - np.float32(2.0) * row[k] - bound * norm[k] < room[k]
+
+
+@kernel
+def _shortest_of(block, least, best):  # type: ignore[no-untyped-def]
+    """Point of a block with the smallest lower bound, and put that into `best`."""
+    start = block * _BLOCK
+    choice = start
+    for k in range(start, min(start + _BLOCK, least.size)):
+        if least[k] < least[choice]:
+            choice = k
+    best[block] = least[choice]
+    return choice
+
+
+@kernel
 def _lazy_prim(gram, points, squares, slack):  # type: ignore[no-untyped-def]
     n = points.shape[0]
     edges = np.empty((n - 1, 2), np.int64)
     lengths = np.empty(n - 1)
-    # As in `_prim`; `best` holds squares, computed in float64.
-    outside = np.arange(1, n)
-    near = np.zeros(n - 1, np.int64)
-    best = np.full(n - 1, np.inf)
-    square = squares[1:].copy()
-    norm = np.sqrt(square)
-    # A product g can belong to a shorter edge only if `s - 2 g - bound * norm < room`; the factor
-    # covers the rounding of the float64 side, for points whose norms differ by far.
-    share = 1.0 - 1e-12
-    room = np.full(n - 1, np.inf)
-    last = np.int64(0)  # typed: for a literal zero Numba would compile `_square_distance` twice
+    # Squared distance from the tree lies in [least, most]; equal once it was computed in float64.
+    least = np.full(n, np.inf)
+    most = np.full(n, np.inf)
+    near = np.zeros(n, np.int64)
+    # A product g can belong to a shorter edge only if `s - 2 g - bound * norm < room`. The shares
+    # make up for the rounding of this test to float32, the slack for that of the product too.
+    below, above = 1.0 - 16 * U32, 16 * U32
+    norm = np.sqrt(squares)
+    norm32 = norm.astype(np.float32)
+    room = np.full(n, np.float32(np.inf))
+    room[0] = np.float32(-np.inf)
+    flags = np.zeros((n + 7) // 8 * 8, np.uint8)
+    words = flags.view(np.uint64)
+    best = np.full((n + _BLOCK - 1) // _BLOCK, np.inf)  # smallest of `least` in each block
+    choice = np.arange(best.size) * _BLOCK
+    last = np.int64(0)  # typed: for a literal zero Numba would compile `square_distance` twice
     for step in range(n - 1):
-        left = n - 1 - step
-        s = share * squares[last]
-        bound = slack * np.sqrt(squares[last])
-        choice = 0
-        shortest = np.inf
-        for k in range(left):
-            value = best[k]
-            if s - 2.0 * gram[last, outside[k]] - bound * norm[k] < room[k]:
-                exact = _square_distance(points, last, outside[k])
-                if exact < value:
-                    value = exact
-                    best[k] = exact
+        s = np.float32(below * squares[last])
+        bound = np.float32((slack + 32 * U32) * norm[last])
+        _flag_shorter(gram[last], norm32, room, s, bound, flags)
+        for w in range(words.size):
+            if words[w] == np.uint64(0):
+                continue
+            for k in range(8 * w, min(8 * w + 8, n)):
+                if flags[k] == 0:
+                    continue
+                both = squares[last] + squares[k]
+                square = both - 2.0 * gram[last, k]
+                error = slack * norm[last] * norm[k] + 1e-12 * both
+                if square + error < least[k]:
+                    least[k] = max(square - error, 0.0)
+                    most[k] = square + error
                     near[k] = last
-                    room[k] = exact - share * square[k]
-            if value < shortest:
-                shortest = value
-                choice = k
-        last = outside[choice]
-        edges[step, 0] = near[choice]
+                elif square - error < most[k]:
+                    # Which of the two is shorter only exact distances tell.
+                    if least[k] < most[k]:
+                        least[k] = square_distance(points, near[k], k)
+                    exact = square_distance(points, last, k)
+                    if exact < least[k]:
+                        least[k] = exact
+                        near[k] = last
+                    most[k] = least[k]
+                room[k] = most[k] - below * squares[k] + above * most[k]
+                block = k // _BLOCK
+                if least[k] < best[block]:
+                    best[block] = least[k]
+                    choice[block] = k
+                elif choice[block] == k:
+                    choice[block] = _shortest_of(block, least, best)
+        b = np.argmin(best)
+        last = choice[b]
+        while least[last] < most[last]:
+            least[last] = most[last] = square_distance(points, near[last], last)
+            room[last] = most[last] - below * squares[last] + above * most[last]
+            choice[b] = _shortest_of(b, least, best)
+            b = np.argmin(best)
+            last = choice[b]
+        edges[step, 0] = near[last]
         edges[step, 1] = last
-        lengths[step] = np.sqrt(shortest)
-        outside[choice] = outside[left - 1]
-        near[choice] = near[left - 1]
-        best[choice] = best[left - 1]
-        square[choice] = square[left - 1]
-        norm[choice] = norm[left - 1]
-        room[choice] = room[left - 1]
+        lengths[step] = np.sqrt(least[last])
+        least[last] = most[last] = np.inf
+        room[last] = np.float32(-np.inf)
+        choice[b] = _shortest_of(b, least, best)
     return edges, lengths

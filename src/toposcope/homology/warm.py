@@ -7,6 +7,7 @@ import numpy as np
 from toposcope.homology.betti import betti_numbers
 from toposcope.homology.cubical_persistence import cubical
 from toposcope.homology.geodesic import geodesic_distances
+from toposcope.homology.hubs import hubs_last
 from toposcope.homology.landmarks import farthest_landmarks
 from toposcope.homology.landscapes import corners, difference_power, inner_product, top_levels
 from toposcope.homology.loops import longest_loops
@@ -45,6 +46,7 @@ def _rips(rng: np.random.Generator) -> None:
     longest_loops(points, count=1)
     tiled_tree(points, tile=100)
     nearest(points, 2)
+    hubs_last(D, np.inf)
     few = points[:20]
     geodesic_distances(few, 3)
     farthest_landmarks(few, 2)

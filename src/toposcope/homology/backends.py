@@ -2,12 +2,11 @@
 
 GUDHI's fork of Ripser takes a dense matrix, or a sparse graph that an edge collapse has made
 smaller without changing persistence. Both are given the points in the order of `hubs.py`, which
-makes them 1.1 to 3 times faster than in the order as given. Which of the two is faster for H2 is
-predicted from the share of the edges that the collapse leaves of every fourth point, and from the
-shares of triangles without one of the first and of the first four central points in their lune
-(manifolds have many, clouds that fill space few): a logarithm of the ratio of times, linear in
-these, fitted to 150 clouds of 25 kinds, n = 100 to 250. `benchmarks/bench_h2.py` has other seeds
-and shapes. From H3 on the collapse costs nothing beside the rest and pays (3 to 18 times) unless it
+makes them 1.1 to 3 times faster than in the order as given. The collapse is the faster one for H2
+when few edges are left, measured on every fourth point, and when no point lies in most lunes, as on
+manifolds and clusters: when left < 0.28 sqrt(missed + 0.01), all pairs and all triangles counted as
+1. That was fitted to 106 clouds of 36 kinds, n = 100 to 280; `benchmarks/bench_h2.py` has others.
+From H3 on the collapse costs nothing beside the rest and pays (3 to 18 times) unless it
 removes next to nothing.
 
 Only two extension modules of GUDHI are loaded, both under the MIT license. Any `import gudhi`,
@@ -28,14 +27,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.errors import UsageError
-from toposcope.homology.hubs import hubs_last, triangles_missed
+from toposcope.homology.hubs import hubs_last, missed_by_center
 from toposcope.homology.ranks import enclosing_radius
 
 Edges = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 
 _SAMPLE_STEP = 4
 _FEWEST_TO_COLLAPSE = 60
-_COLLAPSE_PAYS = (-0.77, 3.36, -2.5, 2.09)  # see the beginning of this file
+_COLLAPSE_PAYS = 0.28
 _COLLAPSE_KEEPS = 0.7  # of all edges: the same from H3 on
 
 
@@ -130,9 +129,7 @@ def _collapse_pays(D: NDArray[np.float64], limit: float) -> bool:
     if len(D) < _FEWEST_TO_COLLAPSE or not len(edges[0]):
         return False
     left = len(_collapsed(edges)[0]) / (len(rows) * (len(rows) - 1) / 2)
-    one, four = triangles_missed(D, limit, (1, 4))
-    weight_left, weight_one, weight_four, least = _COLLAPSE_PAYS
-    return weight_left * math.log(left) + weight_one * one + weight_four * four > least
+    return left < _COLLAPSE_PAYS * math.sqrt(missed_by_center(D, limit) + 0.01)
 
 
 @cache

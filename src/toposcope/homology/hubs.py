@@ -38,27 +38,15 @@ def hubs_last(D: NDArray[np.float64], limit: float) -> NDArray[np.int64]:
     return order
 
 
-def triangles_missed(
-    D: NDArray[np.float64], limit: float, counts: tuple[int, ...]
-) -> tuple[float, ...]:
-    """Shares of the triangles up to `limit` whose lune has none of the first central points.
-
-    One share for each number of points in `counts`, points by increasing sum of distances.
-    """
+def missed_by_center(D: NDArray[np.float64], limit: float) -> float:
+    """Share of the triangles up to `limit` that the most central point is not in the lune of."""
     a, b, c = _draws(len(D)).T
     length = np.maximum(np.maximum(D[a, b], D[a, c]), D[b, c])
-    kept = np.flatnonzero((a != b) & (a != c) & (b != c) & (length <= limit))[:_TRIANGLES]
-    if not len(kept):
-        return (1.0,) * len(counts)
-    a, b, c, length = a[kept], b[kept], c[kept], length[kept]
-    missed = np.ones(len(kept), dtype=bool)
-    shares = []
-    for k, w in enumerate(central_first(D)[: max(counts)], start=1):
-        far = np.maximum(np.maximum(D[a, w], D[b, w]), D[c, w])
-        missed &= (far > length) | (a == w) | (b == w) | (c == w)
-        if k in counts:
-            shares.append(float(missed.mean()))
-    return tuple(shares + [0.0] * (len(counts) - len(shares)))
+    center = int(central_first(D)[0])
+    far = np.maximum(np.maximum(D[a, center], D[b, center]), D[c, center])
+    kept = (a != b) & (a != c) & (b != c) & (length <= limit)
+    vertex = (a == center) | (b == center) | (c == center)
+    return float(((far > length) | vertex)[kept].mean()) if kept.any() else 1.0
 
 
 def _draws(n: int) -> NDArray[np.int64]:

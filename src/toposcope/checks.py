@@ -188,10 +188,15 @@ def outliers(D: Array, *, share: float | None = None) -> NDArray[np.bool_]:
     factor = local_outlier_factor(D, min(LOF_NEIGHBORS, len(D) - 1))
     if share is None:
         return factor > LOF_THRESHOLD
-    return _largest(factor, round(share * len(D)))
+    return largest(factor, round(share * len(D)))
 
 
-def _largest(score: Array, count: int) -> NDArray[np.bool_]:
+def largest(score: Array, count: int) -> NDArray[np.bool_]:
+    """(n,) mask of the `count` largest scores.
+
+    >>> largest(np.array([3.0, 1.0, 2.0]), 2).tolist()
+    [True, False, True]
+    """
     mask = np.zeros(len(score), dtype=bool)
     mask[np.argsort(-score, kind="stable")[:count]] = True
     return mask

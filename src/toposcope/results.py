@@ -167,6 +167,11 @@ def put_part(path: Path, rows: Iterable[Mapping[str, Any]]) -> str:
     return content_hash(data)
 
 
+def put_table(path: Path, table: pa.Table) -> None:
+    """Put a whole table as a Parquet file."""
+    put(path, _parquet_bytes(table.combine_chunks()))
+
+
 def _parquet_bytes(table: pa.Table) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq

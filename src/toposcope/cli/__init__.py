@@ -4,7 +4,7 @@ Importing a module of this package registers its subcommands; none of them impor
 pandas before it runs, so that `toposcope --help` stays fast.
 """
 
-from toposcope.cli import analyzing, capturing, choosing, comparing, reading
+from toposcope.cli import analyzing, capturing, choosing, comparing, reading, studying
 from toposcope.cli.common import main
 
-__all__ = ["analyzing", "capturing", "choosing", "comparing", "main", "reading"]
+__all__ = ["analyzing", "capturing", "choosing", "comparing", "main", "reading", "studying"]

@@ -18,7 +18,7 @@ from toposcope.reporting.units import draws_text, is_cubical
 from toposcope.results import Analysis
 from toposcope.series import step_words
 from toposcope.stats import Effect
-from toposcope.studies import validity_verdicts
+from toposcope.studies import trust_verdicts
 from toposcope.tendencies import tendencies
 
 PLOTLY = "plotly-cartesian.min.js"
@@ -164,7 +164,7 @@ def trust(analyses: Sequence[Analysis]) -> list[dict[str, Any]]:
                         for number in one.numbers
                     ],
                 }
-                for one in validity_verdicts(analysis)
+                for one in trust_verdicts(analysis)
             ],
         }
         for analysis in analyses

@@ -51,7 +51,8 @@ def phrase(statistic: str, k: int | None) -> str:
 
 def sample_size(observations: Observations) -> Verdict:
     """Does every statistic settle, and the order of the layers, below the n that was used?"""
-    sizes = sorted(int(one.split()[0]) for one in observations.conditions("sample_size"))
+    conditions = observations.conditions("sample_size")
+    sizes = sorted(int(one.split()[0]) for one in conditions if one.endswith("points"))
     largest = sizes[-1]
     numbers: list[Number] = []
     needed: dict[str, int | None] = {}
@@ -67,6 +68,7 @@ def sample_size(observations: Observations) -> Verdict:
                     numbers.append(_drift(observations, drift, statistic, k, m, layer))
     for layer in dict.fromkeys(one.where for one in numbers if one.word):
         needed[layer] = _recommended(layer, numbers, sizes[:-1])
+    numbers += _unequal(observations)
     numbers += _growth(observations, sizes[-2], largest) if len(sizes) > 1 else []
     order = [_order_kept(observations, m, largest) for m in sizes[:-1]]
     numbers += [one for one in order if one is not None]
@@ -91,6 +93,18 @@ def _drift(
     what = f"{phrase(statistic, k)} at {m} points against all"
     low, high = np.expm1(found.low), np.expm1(found.high)
     return Number(what, layer, float(np.expm1(found.value)), low, high, found.n, word)
+
+
+def _unequal(observations: Observations) -> list[Number]:
+    """Distance of diagrams of n to 2 n points over that of n to n points (full form only)."""
+    found = []
+    for k in observations.degrees("sample_size"):
+        curves = observations.curves("sample_size", "n against 2 n", "unequal_n", k)
+        for i, layer in enumerate(curves.layers):
+            ratio = observations.interval(curves.values[:, i])
+            what = f"H{k} Wasserstein distance, n to 2 n points over n to n"
+            found.append(Number(what, layer, ratio.value, ratio.low, ratio.high, ratio.n))
+    return found
 
 
 def _growth(observations: Observations, m: int, largest: int) -> list[Number]:
@@ -174,8 +188,9 @@ def _sample_size_verdict(
     text += f"; not yet: {names(late)}." if late else "."
     if last is not None:
         text += (
-            f" {_percent(last.value)} of {last.where} keep their order with half the points "
-            f"(interval {_percent(last.low)} to {_percent(last.high)}, {last.n} draws)."
+            f" {_percent(last.value)} of {last.where} keep their order "
+            f"{last.what.partition('order ')[2]} (interval {_percent(last.low)} to "
+            f"{_percent(last.high)}, {last.n} draws)."
         )
     raw = [one for one in numbers if one.what.startswith(GROWTH)]
     if raw:
@@ -263,12 +278,13 @@ def _distance_shifts(observations: Observations) -> list[Number]:
 
 def _outliers_verdict(numbers: list[Number], flagged: Curves) -> Verdict:
     rule = (
-        "The shift that removing outliers causes beyond removing as many random points, in "
-        "standard deviations between draws (distances: over the distance of two draws). Holds: "
-        f"within 1, interval included, in {100 * MOST:g} % of the cases; fails: beyond 1 in more "
-        f"than {100 * (1 - MOST):.0f} %."
+        "The shift that removing LOF's outliers (factor above 1.5) causes beyond removing as many "
+        "random points, in standard deviations between draws (distances: over the distance of two "
+        f"draws). Holds: within 1, interval included, in {100 * MOST:g} % of the cases; fails: "
+        f"beyond 1 in more than {100 * (1 - MOST):.0f} %."
     )
-    judged = [one for one in numbers if one.word]
+    others = [one for one in numbers if one.word and "%" in one.what]
+    judged = [one for one in numbers if one.word and "%" not in one.what]
     if not judged:
         text = "One draw has no spread; two or more are needed."
         return Verdict("outliers", CLAIMS["outliers"], NOT_CHECKED, text, rule=rule)
@@ -287,6 +303,12 @@ def _outliers_verdict(numbers: list[Number], flagged: Curves) -> Verdict:
         f"in {small} of {total} numbers (layer by statistic), more in {len(large)}, and is not "
         f"told in {total - small - len(large)}."
     )
+    if others:
+        more = sum(one.word == "above the noise" for one in others)
+        text += (
+            f" Removing a fixed 1 to 10 % (LOF, distance to the centroid, isolation forest) moves "
+            f"{more} of {len(others)} numbers beyond the noise."
+        )
     advice = ""
     if large:
         which = list(dict.fromkeys(one.what.partition(" without")[0] for one in large))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -85,6 +85,15 @@ class Verdict:
             for one in plain["numbers"]
         ]
         return plain
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Self:
+        """The verdict that `as_dict` wrote."""
+        numbers = []
+        for one in plain["numbers"]:
+            values: dict[str, Any] = {k: np.nan if v is None else v for k, v in one.items()}
+            numbers.append(Number(**values))
+        return cls(**{**plain, "numbers": tuple(numbers)})
 
 
 def plain_text(verdicts: Sequence[Verdict]) -> str:

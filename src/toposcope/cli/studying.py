@@ -1,0 +1,98 @@
+"""`study`: claims and validity checks, each measured in full and answered with a verdict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from toposcope.cli.common import (
+    Command,
+    exit_with_failures,
+    exits,
+    json_option,
+    main,
+    printable,
+    show,
+)
+
+STUDIES = {"validity": "can the numbers of an analysis be trusted? every check in full"}
+
+
+class Studies(click.Group):
+    """A group that lists its studies when asked for an unknown one."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the study, or say which there are."""
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            known = "\n".join(f"  {name}: {what}" for name, what in STUDIES.items())
+            msg = f"there is no study {printable(args[0])!r}; known are:\n{known}"
+            raise click.UsageError(msg, ctx)
+        return super().resolve_command(ctx, args)
+
+
+@main.group(cls=Studies)
+def study() -> None:
+    """Measure a claim or a validity check in full, with a verdict."""
+
+
+@study.command(
+    cls=Command,
+    epilog="toposcope study validity runs/r20\n"
+    "toposcope study validity runs/r20 --checks outliers,metric --json",
+)
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--checks", help="Some of sample_size,outliers,normalization,concentration,metric.")
+@click.option("--points", type=int, help="Design to check; default: the last analysis of RUN.")
+@click.option("--replicates", type=int, help="Disjoint draws; default: the last analysis of RUN.")
+@click.option("--level", type=float, default=0.95, show_default=True, help="Coverage of intervals.")
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), help="Folder; default: RUN/studies/validity."
+)
+@click.option("--jobs", type=click.IntRange(min=0), help="Worker processes; default: one per CPU.")
+@json_option
+@click.pass_context
+def validity(
+    ctx: click.Context,
+    run: Path,
+    checks: str | None,
+    points: int | None,
+    replicates: int | None,
+    level: float,
+    out: Path | None,
+    jobs: int | None,
+    as_json: bool,
+) -> None:
+    """Can the analysis of RUN be trusted? Sample size, outliers, scale, concentration, metric."""
+    with exits(ctx, resume=True):
+        from toposcope.progress import bars
+        from toposcope.studies import plain_text
+        from toposcope.studies import validity as do_study
+
+        found = do_study(
+            run,
+            checks=checks,
+            points=points,
+            replicates=replicates,
+            level=level,
+            out=out,
+            jobs=jobs,
+            progress=bars(),
+        )
+        value = {
+            "run": str(run),
+            "study": "validity",
+            "folder": str(found.folder),
+            "design": {k: found.spec[k] for k in ("points", "replicates", "sizes", "normalize")},
+            "verdicts": [one.as_dict() for one in found.verdicts],
+            "failures": found.failures,
+        }
+        text = (
+            f"{found.spec['replicates']} disjoint draws of {found.spec['points']} points, up to "
+            f"{found.spec['largest']} for the sample size\n\n{plain_text(found.verdicts)}\n\n"
+            f"all numbers: {found.folder / 'measurements.parquet'}, verdicts.json beside it"
+        )
+        show(value, as_json, text)
+    exit_with_failures(found.failures)

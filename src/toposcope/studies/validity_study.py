@@ -1,0 +1,258 @@
+"""Study "validity": can the numbers of an analysis be trusted? Every check in its full form.
+
+Hypothesis: more points, fewer outliers, another normalization or another metric would not have
+changed the conclusions. Measurement: the clouds of the analysis under those conditions, larger ones
+too, with H1, six ways to name outliers and distances between diagrams. Verdict: `judging`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toposcope import homology, results
+from toposcope.checks import check_names
+from toposcope.errors import StoreError, TooFewSamplesError, UsageError
+from toposcope.objects import content_hash, lock_folder, put_json, read_json
+from toposcope.planning import Design, code_hash
+from toposcope.progress import Progress
+from toposcope.store import Run, open_run
+from toposcope.studies import validity_measure
+from toposcope.studies.judging import judge
+from toposcope.studies.observations import Observations
+from toposcope.studies.validity_measure import measure_check
+from toposcope.studies.verdicts import Verdict
+from toposcope.tasks import Ledger, Task, run_tasks, task_key
+from toposcope.types import ActivationSet
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FEWEST_DRAWS = 4
+"""Draws of the largest clouds: an interval over fewer is too wide to decide anything."""
+SIZES = (50, 100, 200, 300, 500, 750, 1000, 1500, 2000)
+
+
+@dataclass(frozen=True, eq=False)
+class ValidityStudy:
+    """What the study found.
+
+    Parameters
+    ----------
+    verdicts
+        One per check.
+    measurements
+        Every number, as `Analysis.validity`.
+    failures
+        Tasks that could not be done.
+    folder
+        Where it is kept; the same call again reads it from there.
+    spec
+        Parameters that decide the numbers.
+    """
+
+    verdicts: Sequence[Verdict]
+    measurements: pd.DataFrame
+    failures: list[dict[str, Any]]
+    folder: Path
+    spec: Mapping[str, Any]
+
+
+def validity(
+    run: ActivationSet | Path | str,
+    *,
+    checks: Sequence[str] | str | None = None,
+    points: int | None = None,
+    replicates: int | None = None,
+    homology_dimensions: Sequence[int] = (0, 1),
+    level: float = 0.95,
+    out: Path | str | None = None,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+) -> ValidityStudy:
+    """Check whether an analysis of a RUN can be trusted, in full.
+
+    Parameters
+    ----------
+    run
+        A RUN folder, or the `ActivationSet` opened from one.
+    checks
+        Some of `checks.CHECKS`, as a sequence or separated by commas; None for all.
+    points, replicates
+        Design to check; None takes that of the last analysis of the RUN, else 500 and 8.
+        Normalization, metric and seed are always those of the last analysis.
+    homology_dimensions
+        Degrees of homology to look at.
+    level
+        Coverage of the intervals.
+    out
+        Folder to keep it in; None for RUN/studies/validity.
+    jobs, progress
+        As in `analyze`; an interrupted study continues where it stopped.
+
+    Returns
+    -------
+    A `ValidityStudy`; its verdicts say in words what holds.
+
+    Raises
+    ------
+    UsageError
+        For a design that the RUN has too few samples for, with the numbers that would fit.
+    """
+    activations = run if isinstance(run, ActivationSet) else open_run(run)
+    if activations.run is None:
+        msg = "validity(): needed is a RUN folder; capture with store=, or save_arrays(acts, path)."
+        raise UsageError(msg)
+    source = Run.open(activations.run)
+    spec = _spec(activations, points, replicates, homology_dimensions)
+    root = Path(out) if out is not None else source.path / "studies" / "validity"
+    folder = root / task_key(spec)[:12]
+    names = check_names(checks)
+    tasks = _tasks(source, activations, spec, folder, names)
+    ledger = Ledger(folder / "ledger")
+    folder.mkdir(parents=True, exist_ok=True)
+    with lock_folder(folder):
+        put_json(folder / "spec.json", spec)
+        if not all(ledger.done(task.key) for task in tasks):
+            homology.warm_up()
+        run_tasks(
+            measure_check,
+            tasks,
+            ledger=ledger,
+            jobs=jobs,
+            progress=progress,
+            title="study validity",
+        )
+        found = _collect(folder, ledger, tasks, spec, level, names)
+        put_json(folder / "verdicts.json", [one.as_dict() for one in found.verdicts])
+        put_json(root / "current.json", {"study": folder.name})
+    return found
+
+
+def _spec(
+    activations: ActivationSet,
+    points: int | None,
+    replicates: int | None,
+    homology_dimensions: Sequence[int],
+) -> dict[str, Any]:
+    """The design to check, and the sizes that the samples allow."""
+    assert activations.run is not None
+    last = _last_analysis(activations.run)
+    if last.get("complex", "rips") != "rips" or last.get("points_are", "samples") != "samples":
+        msg = (
+            "validity(): the last analysis of this RUN is no Rips filtration of samples; the study "
+            "is about those. Run 'toposcope analyze RUN' with its defaults first."
+        )
+        raise UsageError(msg)
+    points = int(points or last.get("points") or Design.points)
+    replicates = int(replicates or last.get("replicates") or 8)
+    n = activations.n
+    if points * replicates > n or points < 64 or replicates < FEWEST_DRAWS:
+        fits = max(n // FEWEST_DRAWS, 0)
+        msg = (
+            f"validity(): {replicates} disjoint draws of {points} points out of {n} samples; "
+            f"needed are {FEWEST_DRAWS} draws or more of 64 points or more that do not overlap. "
+            f"Pass replicates={FEWEST_DRAWS} and points={fits} or less, or capture more samples."
+        )
+        raise TooFewSamplesError(msg)
+    large = max(replicates // 2, FEWEST_DRAWS)
+    largest = min(2 * points, n // large, SIZES[-1])
+    sizes = sorted({m for m in SIZES if m < largest} | {largest, largest // 2})
+    return {
+        "points": points,
+        "replicates": replicates,
+        "largest": largest,
+        "large_replicates": large,
+        "sizes": sizes,
+        "degrees": [int(k) for k in homology_dimensions],
+        "normalize": last.get("normalize") or "mean_distance",
+        "metric": last.get("metric") or "euclidean",
+        "seed": int(last.get("seed", 0)),
+        "analysis": last.get("analysis", ""),
+        "code": [code_hash(), content_hash(Path(validity_measure.__file__).read_bytes())],
+    }
+
+
+def _last_analysis(run: Path) -> dict[str, Any]:
+    """Spec of the analysis that `report` would show; empty when there is none."""
+    try:
+        folder = results.current_folder(run)
+    except StoreError:
+        return {}
+    return {**read_json(folder / "spec.json"), "analysis": folder.name}
+
+
+def _tasks(
+    source: Run,
+    activations: ActivationSet,
+    spec: Mapping[str, Any],
+    folder: Path,
+    names: Sequence[str],
+) -> list[Task]:
+    labels = None if activations.labels is None else activations.labels.tolist()
+    tasks = []
+    for layer in activations.layers:
+        content = source.layer_hash(layer)
+        for name in names:
+            identity = {"study": dict(spec), "check": name, "layer": layer, "input": content}
+            key = task_key(identity)
+            payload = {
+                **spec,
+                "run": str(source.path),
+                "folder": str(folder),
+                "key": key,
+                "check": name,
+                "layer": layer,
+                "depth": activations.depth(layer),
+                "labels": labels,
+            }
+            tasks.append(Task(key, f"{name} of {layer}", payload))
+    return tasks
+
+
+def stored_verdicts(run: Path, analysis: str) -> list[Verdict]:
+    """Verdicts of the last study of a RUN when it is about that analysis, else an empty list."""
+    root = run / "studies" / "validity"
+    if not (root / "current.json").exists():
+        return []
+    folder = root / str(read_json(root / "current.json")["study"])
+    spec_file, found = folder / "spec.json", folder / "verdicts.json"
+    if not found.exists() or read_json(spec_file)["analysis"] != analysis:
+        return []
+    return [Verdict.from_dict(one) for one in read_json(found)]
+
+
+def _collect(
+    folder: Path,
+    ledger: Ledger,
+    tasks: Sequence[Task],
+    spec: Mapping[str, Any],
+    level: float,
+    names: Sequence[str],
+) -> ValidityStudy:
+    """Read the parts that are there, and judge."""
+    import pyarrow as pa
+
+    entries = [(task, ledger.entry(task.key) or {}) for task in tasks]
+    parts = [
+        results.read_part(folder / "parts" / f"{task.key}.parquet", entry["part"])
+        for task, entry in entries
+        if entry.get("status") == "done"
+    ]
+    failures = [
+        {"task": task.title, "layer": task.payload["layer"], "reason": entry["reason"]}
+        for task, entry in entries
+        if entry.get("status") == "failed"
+    ]
+    if not parts:
+        reasons = sorted({str(failure["reason"]) for failure in failures})
+        msg = f"validity(): all {len(tasks)} tasks failed: {'; '.join(reasons)[:500]}"
+        raise StoreError(msg)
+    table = pa.concat_tables(parts).select(results.VALIDITY_COLUMNS)
+    results.put_table(folder / "measurements.parquet", table)
+    frame = results.frame(table)
+    observations = Observations(frame, level=level, normalize=str(spec["normalize"]))
+    verdicts = judge(observations, checks=names)
+    return ValidityStudy(tuple(verdicts), frame, failures, folder, spec)

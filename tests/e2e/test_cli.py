@@ -249,7 +249,8 @@ def test_every_command_has_help_with_examples(here):
     top = cli(here, "--help")
     names = [line.split()[0] for line in top.stdout.partition("Commands:")[2].splitlines() if line]
     assert set(names) == {
-        *("analyze", "capture", "demo", "doctor", "info", "layers", "report", "status", "verify"),
+        *("analyze", "capture", "compare", "demo", "doctor", "info", "layers", "rank", "report"),
+        *("status", "study", "verify"),
     }
     for name in names:
         found = cli(here, name, "--help")

@@ -22,6 +22,8 @@ STUDIES = {"validity": "can the numbers of an analysis be trusted? every check i
 class Studies(click.Group):
     """A group that lists its studies when asked for an unknown one."""
 
+    format_epilog = Command.format_epilog
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -33,7 +35,7 @@ class Studies(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@main.group(cls=Studies)
+@main.group(cls=Studies, epilog="toposcope study validity runs/r20")
 def study() -> None:
     """Measure a claim or a validity check in full, with a verdict."""
 

@@ -9,19 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.results import OK, Analysis
 from toposcope.series import step_words
-from toposcope.stats import Contrast, Effect, benjamini_hochberg, effects, trend
+from toposcope.stats import Contrast, Effect, effects
 from toposcope.types import DATA_CLOUD
 from toposcope.volumes import at
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 HEADLINE: tuple[tuple[str, int | None], ...] = (
     ("lifespan_sum", 0),
@@ -32,21 +28,6 @@ HEADLINE: tuple[tuple[str, int | None], ...] = (
     ("two_nn", None),
 )
 """Statistics that comparisons are made in: the papers' own, one per question."""
-
-
-TREND_COLUMNS = (
-    "slope",
-    "low",
-    "high",
-    "mean_tau",
-    "pvalue",
-    "direction",
-    "reversals",
-    "n",
-    "n_steps",
-    "level",
-)
-"""What `training_trends` takes over from `stats.Trend`."""
 
 
 def findings(analyses: Sequence[Analysis]) -> list[Effect]:
@@ -92,57 +73,6 @@ def checkpoints(analyses: Sequence[Analysis]) -> dict[str, list[Analysis]]:
         if len(members) > 1 and all(_paired(members[0], other) for other in members[1:]):
             series[model] = members
     return series
-
-
-def training_trends(
-    analyses: Sequence[Analysis], *, n_resamples: int = 9999, seed: int = 0
-) -> pd.DataFrame:
-    """Which numbers rise or fall over all checkpoints of a training, in all draws alike.
-
-    Parameters
-    ----------
-    analyses
-        Runs shown together; series of three checkpoints or more on the same samples are looked at.
-    n_resamples, seed
-        As in `stats.trend`.
-
-    Returns
-    -------
-    One row per model, layer and headline statistic with the columns of `stats.Trend` and `qvalue`,
-    corrected over all rows (Benjamini-Hochberg); `direction` is "rising" or "falling" where it is
-    at most 1 - level. Overlapping draws are no units and are left out. The target is these
-    checkpoints over data: another training may go another way.
-    """
-    import pandas as pd
-
-    rows = []
-    for model, series in checkpoints(analyses).items():
-        if len(series) < 3 or any(one.attrs["overlapping"] for one in series):
-            continue
-        steps = [float(one.attrs["step"]) for one in series]
-        for layer in series[-1].layers:
-            for statistic, k in HEADLINE:
-                values = [replicate_values(one, layer, statistic, k) for one in series]
-                if not len(values[0]) or len({len(one) for one in values}) > 1:
-                    continue
-                found = trend(
-                    steps,
-                    np.column_stack(values),
-                    level=float(series[0].attrs["level"]),
-                    n_resamples=n_resamples,
-                    seed=seed,
-                )
-                where = {"model": model, "layer": layer, "statistic": statistic}
-                numbers = {name: getattr(found, name) for name in TREND_COLUMNS}
-                rows.append(where | {"homology_dimension": k} | numbers)
-    columns = ["model", "layer", "statistic", "homology_dimension", *TREND_COLUMNS]
-    out = pd.DataFrame(rows, columns=columns)
-    out["homology_dimension"] = out["homology_dimension"].astype("Int64")
-    out["qvalue"] = benjamini_hochberg(out["pvalue"].to_numpy(float))
-    sure = out["qvalue"] <= 1.0 - out["level"].astype(float) + 1e-12
-    side = np.where(out["mean_tau"] > 0, "rising", "falling")
-    out["direction"] = np.where(sure, side, "undecided")
-    return out
 
 
 def short_name(model: str) -> str:

@@ -1,24 +1,12 @@
 """What stands out is found by the design of the runs, and corrected for all that was looked at."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 import toposcope as ts
-from toposcope.findings import (
-    HEADLINE,
-    checkpoints,
-    contrasts,
-    findings,
-    replicate_values,
-    training_trends,
-)
-from toposcope.reporting import sentences
+from toposcope.findings import HEADLINE, checkpoints, contrasts, findings, replicate_values
 from toposcope.reporting.entry import in_training_order
 from toposcope.store import from_arrays, save_arrays
-
-from .report_fixture import analysis
 
 RNG = np.random.default_rng(0)
 OPTIONS = {"points": 30, "replicates": 4, "jobs": 0}
@@ -50,35 +38,6 @@ def test_training_is_looked_at_layer_by_layer_last_against_first(series):
     largest = findings(series)[0]
     assert largest.where.startswith("net b") and largest.high < -0.2
     assert largest.looked_at == len(found) and largest.n == 4
-
-
-def test_trends_look_at_every_checkpoint_and_know_what_few_draws_cannot_show(series):
-    found = training_trends(series)
-    assert len(found) == 2 * len(HEADLINE) and set(found["n_steps"]) == {3}
-    falling = found.set_index(["layer", "statistic", "homology_dimension"]).loc[
-        ("b", "lifespan_sum", 0)
-    ]
-    assert falling["mean_tau"] < -0.8 and falling["slope"] < 0 and falling["reversals"] == 0
-    assert falling["pvalue"] == 2 / 16 and falling["direction"] == "undecided"
-    assert "cannot name any" in sentences.training_sentence(series)
-    assert not len(training_trends(series[:2])) and sentences.training_sentence(series[:2]) == ""
-
-
-def test_eight_draws_that_fall_alike_are_named():
-    steps = ((0, 0.0), (40, 0.4), (400, 1.5))
-    runs = [
-        analysis(
-            f"s{s}", model="net", step=s, trained=trained, layers=("a", "b", "c"), replicates=8
-        )
-        for s, trained in steps
-    ]
-    found = training_trends(runs).set_index(["layer", "statistic", "homology_dimension"])
-    sums = found.loc[("b", "lifespan_sum", 0)]
-    assert sums["direction"] == "falling" and sums["pvalue"] == 2 / 256 <= sums["qvalue"]
-    assert (found.xs("two_nn", level="statistic")["direction"] == "undecided").all()
-    assert "of them at every step" in sentences.training_sentence(runs)
-    lapped = [replace(one, attrs=one.attrs | {"overlapping": True}) for one in runs]
-    assert not len(training_trends(lapped))
 
 
 def test_a_report_shows_checkpoints_in_training_order(series):

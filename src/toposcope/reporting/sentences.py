@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from toposcope.findings import training_trends
 from toposcope.nulls import NULLS
 from toposcope.reporting.null_words import null_sentences
 from toposcope.reporting.statistics import describe, phrase, unit_text
@@ -24,8 +23,7 @@ NULL_CLOUD = "gaussian"
 
 def answer(analyses: Sequence[Analysis], effects: Sequence[Effect]) -> list[str]:
     """What changes most, how it stands against the Gaussian null, and how sure that is."""
-    change = " ".join(filter(None, [change_sentence(effects), training_sentence(analyses)]))
-    return [change, null_sentence(analyses, effects), trust_sentence(analyses)]
+    return [change_sentence(effects), null_sentence(analyses, effects), trust_sentence(analyses)]
 
 
 def change_sentence(effects: Sequence[Effect]) -> str:
@@ -54,29 +52,6 @@ def change_sentence(effects: Sequence[Effect]) -> str:
         f"The clearest of {others}: the {what} {verb} {by} ({interval}, corrected for all of them; "
         f"{top.n} replicates) in {where}."
     )
-
-
-def training_sentence(analyses: Sequence[Analysis]) -> str:
-    """How many numbers move one way over all checkpoints; empty without a series of three."""
-    found = training_trends(analyses)
-    found = found[found["n"] > 1]
-    if not len(found):
-        return ""
-    sure = found[found["direction"] != "undecided"]
-    rising, falling = ((found["direction"] == way).sum() for way in ("rising", "falling"))
-    throughout = int((sure["reversals"] == 0).sum())
-    counts = sorted({int(count) for count in found["n_steps"]})
-    level = float(found["level"].max())
-    text = (
-        f"Over all {' or '.join(map(str, counts))} checkpoints {rising} of {len(found)} numbers "
-        f"(layer by statistic) rise and {falling} fall in the draws alike, {throughout} of them at "
-        f"every step (Kendall's tau, sign flips over {found['n'].min()} draws, at most "
-        f"{100 * (1 - level):.3g} % false among those named)."
-    )
-    floor = 2.0 ** (1 - int(found["n"].min()))
-    if floor > 1 - level:
-        text += f" So few draws give no p below {floor:.2g} and cannot name any."
-    return text
 
 
 def signed(change: float) -> str:

@@ -54,6 +54,8 @@ def test_vectors_gram_and_plain_recomputation_agree(paired):
         (([1.0, np.nan], [1.0, 2.0]), "a has NaN"),
         (([1.0], [1.0, 2.0]), "two or more a side"),
         (([[1.0, 2.0]] * 3, [[1.0]] * 3), "features"),
+        (([1.0, 2.0], [[1.0], [2.0, 3.0]]), "no array of numbers"),
+        ((np.ones((3, 2, 2)), np.ones((3, 2, 2))), r"a.reshape\(len\(a\), -1\)"),
     ],
 )
 def test_what_cannot_be_tested_is_refused(arguments, message):

@@ -39,10 +39,16 @@ def finite(
     call: str, name: str, values: ArrayLike, *, ndim: tuple[int, ...]
 ) -> NDArray[np.float64]:
     """(n, ...) float64 copy-free view of values that a test may use, or a refusal."""
-    array = np.asarray(values, dtype=np.float64)
+    shapes = " or ".join({1: "(units,)", 2: "(units, columns)"}[k] for k in ndim)
+    try:
+        array = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        msg = f"{call}: {name} is no array of numbers ({error}); needed is {shapes}."
+        raise UsageError(msg) from error
     if array.ndim not in ndim or not array.size:
-        shapes = " or ".join({1: "(units,)", 2: "(units, columns)"}[k] for k in ndim)
         msg = f"{call}: {name} has shape {array.shape}; needed is {shapes}, nothing empty."
+        if array.ndim > 2 and 2 in ndim:
+            msg += f" Flatten each unit: {name}.reshape(len({name}), -1)."
         raise UsageError(msg)
     if not np.isfinite(array).all():
         bad = np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))

@@ -17,6 +17,7 @@ import argparse
 import json
 import os
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ class Tokenizer:
         while True:
             pairs = [
                 (self._scores[merged], -place, merged)
-                for place, (a, b) in enumerate(zip(ids[:-1], ids[1:], strict=True))
+                for place, (a, b) in enumerate(pairwise(ids))
                 if (merged := self._ids.get(self._tokens[a] + self._tokens[b])) is not None
             ]
             if not pairs:

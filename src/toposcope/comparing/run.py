@@ -7,13 +7,16 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from toposcope import homology
 from toposcope.comparing.blocks import DIAGRAM_MEASURES, comparison_hash, measure_block
 from toposcope.comparing.evidence import read_evidence
-from toposcope.comparing.networks import Item, Network, gather, relation
+from toposcope.comparing.networks import PAIRED, Item, Network, gather, relation
 from toposcope.comparing.noun import Comparison
 from toposcope.comparing.plan import depths, plan_tasks
 from toposcope.comparing.sentences import summarize_comparison
@@ -244,16 +247,17 @@ def _split(
 
 
 def _refuse_unpaired(networks: Sequence[Network], paired: Sequence[str]) -> None:
-    for k, first in enumerate(networks):
-        for second in networks[k + 1 :]:
-            if relation(first, second) != "paired" and paired:
-                msg = (
-                    f"compare(): {', '.join(paired)} pair the activations of one sample in both "
-                    f"networks; {first.name!r} and {second.name!r} share 0 of "
-                    f"{first.activations.n:,} and {second.activations.n:,} samples. Capture both "
-                    "on the same data, or pass measures=('wasserstein',) (--measures wasserstein)."
-                )
-                raise UsageError(msg)
+    for first, second in combinations(networks, 2):
+        if relation(first, second) != PAIRED and paired:
+            shared = np.intersect1d(first.activations.sample_ids, second.activations.sample_ids)
+            msg = (
+                f"compare(): {', '.join(paired)} pair the activations of one sample in both "
+                f"networks; {first.name!r} and {second.name!r} share {len(shared):,} of "
+                f"{first.activations.n:,} and {second.activations.n:,} samples, and none that "
+                "both draw. Capture both on the same data, or pass measures=('wasserstein',) "
+                "(--measures wasserstein)."
+            )
+            raise UsageError(msg)
 
 
 def _degrees(networks: Sequence[Network], asked: Sequence[int] | None) -> list[int]:
@@ -304,8 +308,25 @@ def _warnings(networks: Sequence[Network], equalized: bool) -> list[str]:
                 f"the networks differ in {name} as well: {' against '.join(sorted(values))}"[:400]
             )
     analyses = [net.analysis for net in networks if net.analysis is not None]
+    out += [
+        f"{first.name} and {second.name} saw other samples, and their scales come from samples "
+        "beyond the draws: p-values are too small. Capture points x replicates samples (-n), or "
+        "draw all of them"
+        for first, second in combinations(networks, 2)
+        if relation(first, second) != PAIRED and _loose_scale(first, second)
+    ]
     inherited = (str(w) for one in analyses for w in one.attrs.get("warnings") or ())
     return [*out, *dict.fromkeys(inherited)]
+
+
+def _loose_scale(*networks: Network) -> bool:
+    """Whether the scale of a layer errs independently of its draws, and not much less than they."""
+    drawn = [sum(len(rows) for rows in net.draws) for net in networks]
+    return any(
+        count > 1000 and net.activations.n > 1.5 * count
+        for net, count in zip(networks, drawn, strict=True)
+        if net.analysis is not None and net.analysis.attrs["normalize"] != "none"
+    )
 
 
 def _words(value: Any) -> str:

@@ -32,6 +32,7 @@ def rips(
     metric: str = "euclidean",
     max_edge_length: float = np.inf,
     coeff: int = 2,
+    device: str = "cpu",
 ) -> list[Pairs]:
     """Persistence diagrams of the Vietoris-Rips filtration of a point cloud.
 
@@ -48,6 +49,9 @@ def rips(
         alive there get death inf.
     coeff
         Prime p of the field Z/p.
+    device
+        "cpu", or a torch device such as "cuda" for the distances (metric="euclidean"), and for H0
+        alone for the spanning tree, up to 200,000 points; the rest is done on the CPU.
 
     Returns
     -------
@@ -81,6 +85,16 @@ def rips(
     array([[1.        , 1.41421356]])
     """
     dims = check_arguments(homology_dimensions, max_edge_length, coeff, call="rips()")
+    if device != "cpu":
+        if metric != "euclidean":
+            msg = f"rips(): device={device!r} is for metric='euclidean'; got metric={metric!r}."
+            raise UsageError(msg)
+        from toposcope.homology import cuda
+
+        if set(dims) == {0}:
+            h0 = h0_from_lengths(cuda.spanning_tree(X, device=device)[1], max_edge_length)
+            return [h0.copy() for _ in dims]
+        X, metric = cuda.distances(X, device=device), "precomputed"
     if metric == "euclidean" and set(dims) == {0}:
         cloud = check_cloud(X, call="rips()")
         if len(cloud) > _TREE_ABOVE:

@@ -1,0 +1,221 @@
+"""Distances and spanning trees on a GPU through PyTorch, with the numbers of the CPU.
+
+The only file of `homology` that imports torch, and only when called. Products in float32 exclude
+pairs, as in `spanning.py`; what they leave is computed from differences in float64. Measured on no
+GPU so far: tests run it on torch's CPU device, where results are equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from toposcope.errors import UsageError
+from toposcope.homology.metrics import Products, centered, check_cloud, products
+from toposcope.homology.spanning import kruskal
+
+# Rows and columns of a tile of products: 256 MB in float32, and about four times that in all.
+_TILE = 8192
+_PAIRS = 1 << 16  # differences computed at a time
+_EXACT_BELOW = 1e-5  # as in metrics.py
+
+
+def spanning_tree(
+    X: ArrayLike, *, device: str = "cuda", tile: int = _TILE
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Exact Euclidean minimum spanning tree, by Boruvka's rounds over tiles.
+
+    In each round every point looks for its nearest point in another component, and every component
+    takes the shortest of these edges. Ten rounds or so, one matrix product each.
+
+    Parameters
+    ----------
+    X
+        (n, d) point cloud; n up to 200,000 (the matrix is never held).
+    device
+        A torch device.
+    tile
+        Rows and columns of the products that are held.
+
+    Returns
+    -------
+    edges (n - 1, 2), lengths (n - 1,) in increasing order, as `spanning.tiled_tree`.
+
+    Raises
+    ------
+    UsageError
+        When the device is not there.
+
+    Examples
+    --------
+    >>> spanning_tree([[0.0], [3.0], [1.0]], device="cpu")[1]
+    array([1., 2.])
+    """
+    call = "spanning_tree()"
+    cloud = check_cloud(X, call=call).astype(np.float64)
+    torch = _torch(device, call)
+    # Equal points would be nearest to each other a million times over.
+    first, group = np.unique(cloud, axis=0, return_index=True, return_inverse=True)[1:]
+    copies = np.delete(np.arange(len(cloud)), first)
+    edges = np.stack([first[group.ravel()[copies]], copies], axis=1)
+    lengths = np.zeros(len(copies))
+    found = products(cloud[first])
+    component = np.arange(len(first))
+    with _full_float32(torch):
+        search = _Search(torch, found, device, tile)
+        while component.any():
+            i, j, squares = search.nearest_outside(component)
+            pairs, values = _shortest_per_component(i, j, squares, component)
+            edges = np.concatenate([edges, first[pairs]])
+            lengths = np.concatenate([lengths, np.ldexp(np.sqrt(values), found.exponent)])
+            component = _joined(component, pairs)
+    return kruskal(len(cloud), np.sort(edges, axis=1), lengths)
+
+
+def distances(X: ArrayLike, *, device: str = "cuda", tile: int = _TILE) -> NDArray[np.float64]:
+    """(n, n) Euclidean distances in float64, with the errors of `metrics.distances`.
+
+    Parameters
+    ----------
+    X
+        (n, d) point cloud.
+    device, tile
+        As in `spanning_tree`; the result itself is in main memory.
+
+    Examples
+    --------
+    >>> distances([[0.0, 0.0], [3.0, 4.0]], device="cpu")
+    array([[0., 5.],
+           [5., 0.]])
+    """
+    call = "distances()"
+    cloud = check_cloud(X, call=call).astype(np.float64)
+    torch = _torch(device, call)
+    middle, exponent = centered(cloud)
+    points = torch.from_numpy(np.ldexp(cloud, -exponent)).to(device)
+    small = torch.from_numpy(np.ascontiguousarray(middle)).to(device)
+    norms = (small * small).sum(1)
+    result = np.empty((len(cloud), len(cloud)))
+    for rows in _tiles(len(cloud), tile):
+        for columns in _tiles(len(cloud), tile):
+            both = norms[rows, None] + norms[None, columns]
+            squares = both - 2 * (small[rows] @ small[columns].T)
+            a, b = torch.nonzero(squares <= _EXACT_BELOW * both, as_tuple=True)
+            for start in range(0, len(a), _PAIRS):
+                part = slice(start, start + _PAIRS)
+                step = points[a[part] + rows.start] - points[b[part] + columns.start]
+                squares[a[part], b[part]] = (step * step).sum(1)
+            result[rows, columns] = squares.sqrt().cpu().numpy()
+    # Which product comes first in a sum may differ between a tile and its mirror image.
+    result = np.maximum(result, result.T)
+    return np.ldexp(result, exponent)
+
+
+class _Search:
+    """Nearest points in other components, with the cloud on the device."""
+
+    def __init__(self, torch: ModuleType, found: Products, device: str, tile: int) -> None:
+        self._torch, self._tile, self._device = torch, tile, device
+        self._small = torch.from_numpy(found.small).to(device)
+        self._points = torch.from_numpy(found.points).to(device)
+        self._squares = torch.from_numpy(found.squares).to(device)
+        self._norms = self._squares.sqrt()
+        self._slack = found.slack
+
+    def nearest_outside(
+        self, component: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """Pairs (i, j) among which is the nearest j of another component for every i, squares."""
+        labels = self._torch.from_numpy(component).to(self._device)
+        n = len(component)
+        parts = [self._among(rows, labels) for rows in _tiles(n, self._tile)]
+        i, j, squares = (np.concatenate([part[k] for part in parts]) for k in range(3))
+        return i, j, squares
+
+    def _among(self, rows: slice, labels: Any) -> tuple[Any, Any, Any]:
+        torch = self._torch
+        most = torch.full((rows.stop - rows.start,), np.inf, dtype=torch.float64)
+        most = most.to(self._device)
+        kept = []
+        for columns in _tiles(len(labels), self._tile):
+            products = (self._small[rows] @ self._small[columns].T).double()
+            both = self._squares[rows, None] + self._squares[None, columns]
+            squares = both - 2 * products
+            error = self._slack * self._norms[rows, None] * self._norms[None, columns]
+            error += 1e-12 * both
+            squares.masked_fill_(labels[rows, None] == labels[None, columns], np.inf)
+            most = torch.minimum(most, (squares + error).amin(1))
+            low = squares - error
+            a, b = torch.nonzero((low <= most[:, None]) & (low < np.inf), as_tuple=True)
+            kept.append((a, b + columns.start, low[a, b]))
+        a, b, low = (torch.cat([part[k] for part in kept]) for k in range(3))
+        inside = low <= most[a]
+        a, b = a[inside] + rows.start, b[inside]
+        exact = [
+            ((self._points[p] - self._points[q]) ** 2).sum(1)
+            for p, q in zip(a.split(_PAIRS), b.split(_PAIRS), strict=True)
+        ]
+        return a.cpu().numpy(), b.cpu().numpy(), torch.cat(exact).cpu().numpy()
+
+
+def _shortest_per_component(
+    i: NDArray[np.int64],
+    j: NDArray[np.int64],
+    squares: NDArray[np.float64],
+    component: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """First edge out of each component by (length, smaller point, larger point), without cycles."""
+    pairs = np.sort(np.stack([i, j], axis=1), axis=1)
+    order = np.lexsort((pairs[:, 1], pairs[:, 0], squares))
+    chosen = order[np.unique(component[i][order], return_index=True)[1]]
+    pairs, once = np.unique(pairs[chosen], axis=0, return_index=True)
+    values = squares[chosen][once]
+    # In one strict order there is no cycle among components; sums on a device may round otherwise.
+    joined = kruskal(len(component), component[pairs], values)[0]
+    keep = {tuple(ends) for ends in joined.tolist()}
+    kept = [k for k, ends in enumerate(component[pairs].tolist()) if tuple(ends) in keep]
+    return pairs[kept], values[kept]
+
+
+def _joined(component: NDArray[np.int64], pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    ends = component[pairs]
+    size = int(component.max()) + 1
+    graph = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(size, size))
+    labels: NDArray[np.int64] = connected_components(graph, directed=False)[1].astype(np.int64)
+    return labels[component]
+
+
+def _tiles(n: int, tile: int) -> list[slice]:
+    return [slice(start, min(start + tile, n)) for start in range(0, n, tile)]
+
+
+def _torch(device: str, call: str) -> ModuleType:
+    import torch
+
+    if torch.device(device).type == "cuda" and not torch.cuda.is_available():
+        msg = (
+            f"{call}: device {device!r} was asked for, but torch sees no GPU "
+            "(torch.cuda.is_available() is False). Pass device='cpu', or leave it out."
+        )
+        raise UsageError(msg)
+    module: ModuleType = torch
+    return module
+
+
+@contextmanager
+def _full_float32(torch: ModuleType) -> Iterator[None]:
+    """Products with all 24 bits: the bounds do not hold for TF32."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)

@@ -24,6 +24,9 @@ STD = (0.229, 0.224, 0.225)
 
 def preprocess(batch: NDArray[np.uint8]) -> Tensor:
     """RGB / 255, minus the ImageNet mean, divided by the ImageNet standard deviation."""
+    if batch.ndim != 4 or batch.shape[3] != 3:
+        # One channel would be broadcast to three by the mean below, without a word.
+        raise ValueError(f"images must be (n, height, width, 3); got {batch.shape}")
     pixels = torch.from_numpy(np.ascontiguousarray(batch)).permute(0, 3, 1, 2).float() / 255
     mean = torch.tensor(MEAN).view(1, 3, 1, 1)
     std = torch.tensor(STD).view(1, 3, 1, 1)

@@ -26,6 +26,8 @@ POOLED_AFTER = (4, 8)
 
 def preprocess(batch: NDArray[np.uint8]) -> Tensor:
     """BGR from 0 to 255 minus (104, 117, 123), resized to 227 x 227 (bilinear)."""
+    if batch.ndim != 4 or batch.shape[3] != 3:
+        raise ValueError(f"images must be (n, height, width, 3); got {batch.shape}")
     pixels = torch.from_numpy(np.ascontiguousarray(batch[..., ::-1])).permute(0, 3, 1, 2).float()
     if pixels.shape[2:] != (SIDE, SIDE):
         pixels = F.interpolate(pixels, (SIDE, SIDE), mode="bilinear", antialias=True)

@@ -5,12 +5,15 @@ Accuracies are exact: the README's number to its last digit on the images it was
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
 
 from toposcope.activations.data import load_data
 from toposcope.activations.run import capture
+from toposcope.errors import UsageError
 
 CIFAR_TEST = "cifar10/test_jpeg.npz"
 MNIST_TEST = "mnist/test.npz"
@@ -54,6 +57,21 @@ def test_blocks_are_the_repeated_units(spec, image, layers, width, told):
     assert acts[layers[-1]].shape == (1, width)
     assert told in acts.attrs["preprocess"]
     assert set(acts.attrs["pool"].values()) == {"cls" if "vit" in spec else "gap"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "image", "told"),
+    [
+        ("resnet8:resnet8", (28, 28), "cannot take this data, a batch of uint8 (1, 28, 28)"),
+        ("vit_mnist:vit", (32, 32, 3), "cannot run on this data"),
+        ("vgg:vgg19_slim", (224, 224, 3), "cannot run on this data"),
+        ("cifar_resnet:resnet20", (32, 32, 1), "must be (n, height, width, 3); got (1, 32, 32, 1)"),
+        ("squeezenet:squeezenet", (64, 64, 1), "must be (n, height, width, 3)"),
+    ],
+)
+def test_images_of_another_shape_are_refused_in_words(spec, image, told):
+    with pytest.raises(UsageError, match=re.escape(told)):
+        capture(f"py:examples.{spec}", np.zeros((1, *image), np.uint8))
 
 
 def top1(pack, spec, weights, data, images):
@@ -116,3 +134,12 @@ def test_untrained_checkpoints_are_at_chance(pack, seed):
     found = top1(pack, "cifar_resnet:resnet20", weights, CIFAR_TEST, slice(300))
     # 99.9 % of binomial(300, 0.1) / 300.
     assert 0.05 < found < 0.165
+
+
+def test_the_live_example_runs(tmp_path):
+    from examples.live_training import train
+
+    monitor = train(tmp_path / "live", steps=4, every=2, share=1.0)
+    assert monitor.series.steps == (0, 2, 4)
+    assert monitor.looks[0]["values"]["toposcope_top1/probe"] < 0.3
+    assert (tmp_path / "live" / "tensorboard").is_dir()

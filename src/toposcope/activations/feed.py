@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from toposcope.activations.data import DataSource
 from toposcope.activations.inputs import Inputs, as_inputs, call, mask_of, pads_last, to_model, told
 from toposcope.activations.models import LoadedModel
-from toposcope.errors import UsageError
+from toposcope.errors import ToposcopeError, UsageError
 from toposcope.store import Samples
 
 
@@ -64,7 +64,7 @@ class Feed:
         """Raw batch and model input of the samples from `start` to `stop`."""
         began = time.perf_counter()
         raw = self.source.batch(self.samples.indices[start:stop])
-        value = self.loaded.preprocess(raw)
+        value = self._preprocess(raw)
         inputs = pads_last(as_inputs(value, len(raw), f"a batch of {len(raw)} samples {raw.shape}"))
         inputs = to_model(inputs, self.loaded.model, self.device)
         mask = mask_of(inputs)
@@ -77,6 +77,23 @@ class Feed:
             raise UsageError(msg)
         self.clock.data += time.perf_counter() - began
         return raw, inputs
+
+    def _preprocess(self, raw: Any) -> Any:
+        try:
+            return self.loaded.preprocess(raw)
+        except (RuntimeError, ValueError, TypeError, IndexError, KeyError) as error:
+            if isinstance(error, ToposcopeError):
+                raise
+            shape = (
+                f"{raw.dtype} {raw.shape}" if isinstance(raw, np.ndarray) else type(raw).__name__
+            )
+            msg = (
+                f"capture(): the preprocessing of {self.loaded.name!r} "
+                f"({self.loaded.provenance.get('preprocess')}) cannot take this data, a batch of "
+                f"{shape}: {type(error).__name__}: {str(error).splitlines()[0]}. Pass data of the "
+                "shape it expects, or change the function 'preprocess' beside the factory."
+            )
+            raise UsageError(msg) from error
 
     def forward(self, inputs: Inputs) -> Any:
         """Output of the model; an error says what was fed."""

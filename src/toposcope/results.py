@@ -294,6 +294,14 @@ class Analysis:
             return None
         return run.read("@thumbnail", np.asarray(rows, dtype=np.intp)).astype(np.uint8)
 
+    def texts(self, rows: Sequence[int]) -> list[str] | None:
+        """Beginnings of some samples; None when the data are no texts."""
+        if self.run is None:
+            return None
+        from toposcope.store import Run
+
+        return Run.open(self.run).texts(rows)
+
     @classmethod
     def load(cls, folder: Path, **context: Any) -> Self:
         """Read the compacted tables of a finished analysis, verified against their hashes."""

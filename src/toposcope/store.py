@@ -8,7 +8,7 @@ The layout is documented in docs/architecture.md; `SCHEMA_VERSION` changes with 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -82,12 +82,15 @@ class Samples:
         (n,) integer classes, or None.
     class_names
         Names of the classes, position = label.
+    texts
+        Beginnings of samples that are text, for the report; read on demand by `Run.texts`.
     """
 
     ids: NDArray[np.str_]
     indices: NDArray[np.int64]
     labels: NDArray[np.int64] | None = None
     class_names: tuple[str, ...] = ()
+    texts: tuple[str, ...] | None = None
 
 
 @dataclass(eq=False)
@@ -279,6 +282,15 @@ class Run:
             out[here] = self.shard(layer, int(index))[rows[here] - index * self.chunk_rows]
         return out
 
+    def texts(self, rows: Sequence[int]) -> list[str] | None:
+        """Beginnings of some samples; None when the data are no texts."""
+        import pyarrow.parquet as pq
+
+        path = self.path / "samples.parquet"
+        if "text" not in pq.read_schema(path).names:
+            return None
+        return list(pq.read_table(path, columns=["text"])["text"].take(list(rows)).to_pylist())
+
     def layer_hash(self, layer: str) -> str:
         """Hash of all values of a layer, from its ticks; independent of any clock."""
         ticks = [self.tick(layer, i)["values"] for i, _, _ in self.chunks]
@@ -459,13 +471,14 @@ def _put_samples(path: Path, samples: Samples) -> None:
 
     n = len(samples.ids)
     labels = [None] * n if samples.labels is None else samples.labels
-    table = pa.table(
-        {
-            "id": pa.array(samples.ids.tolist(), pa.string()),
-            "index": pa.array(samples.indices, pa.int64()),
-            "label": pa.array(labels, pa.int64()),
-        }
-    )
+    columns = {
+        "id": pa.array(samples.ids.tolist(), pa.string()),
+        "index": pa.array(samples.indices, pa.int64()),
+        "label": pa.array(labels, pa.int64()),
+    }
+    if samples.texts is not None:
+        columns["text"] = pa.array(samples.texts, pa.string())
+    table = pa.table(columns)
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink)
     put(path, sink.getvalue().to_pybytes())
@@ -476,7 +489,7 @@ def _read_samples(path: Path, class_names: list[str]) -> Samples:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path, columns=["id", "index", "label"])
     except (OSError, pa.ArrowInvalid) as error:
         msg = f"{path} cannot be read ({error}): the RUN is damaged."
         raise DamagedError(msg) from error

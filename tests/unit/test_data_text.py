@@ -10,11 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 from PIL import Image
 from torch.utils.data import Dataset
 
 from toposcope.activations.data import load_data, sample
+from toposcope.activations.run import capture
 from toposcope.errors import SpecError
+from toposcope.store import Run
 
 ROWS = [
     {"text": "who wrote Ulysses", "label": "HUM", "level": 2},
@@ -202,3 +205,28 @@ def test_texts_in_memory():
     assert load_data(texts).content != load_data(texts[::-1]).content
     with pytest.raises(SpecError, match="one per sample"):
         load_data((texts, np.array([0, 1])))
+
+
+def lengths(batch):
+    """Two numbers per text, its length and its first character."""
+    return torch.tensor([[len(text), ord(text[0])] for text in batch], dtype=torch.float32)
+
+
+def test_the_report_can_show_texts(tmp_path):
+    texts = [f"text {i}\nof {'many ' * i}words" for i in range(60)]
+    texts[7] = "half \ud800 a character"
+    net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2))
+    net.preprocess = lengths
+    data = (texts, np.arange(60) % 2)
+    acts = capture(net, data, n=20, layers="all", store=tmp_path / "run", seed=3)
+    run = Run.open(tmp_path / "run")
+    positions = [int(name.partition(":")[2]) for name in acts.sample_ids[[4, 2]]]
+    whole = [" ".join(texts[position].split()) for position in positions]
+    cut = [text if len(text) <= 160 else text[:159] + "…" for text in whole]
+    assert run.texts([4, 2]) == cut
+    assert max(map(len, run.texts(range(20)))) <= 160
+    assert run.samples.labels is not None and len(acts.sample_ids) == 20
+    capture(net, data, layers="all", store=tmp_path / "bare", thumbnails=False)
+    assert Run.open(tmp_path / "bare").texts([0]) is None
+    every = capture(net, data, layers="all", store=tmp_path / "whole")
+    assert Run.open(every.run).texts([7, 0]) == ["half ? a character", "text 0 of words"]

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from toposcope.errors import SpecError, TooFewSamplesError, UsageError
 from toposcope.store import Samples
 
+EXCERPT = 160
+"""Characters of a text that the report shows."""
 PREFIXES = (
     "npz:FILE",
     "npy:FILE",
@@ -194,6 +196,21 @@ def sample(
         labels=None if source.labels is None else source.labels[chosen],
         class_names=source.class_names,
     )
+
+
+def excerpts(source: DataSource, samples: Samples) -> tuple[str, ...]:
+    r"""Beginnings of samples that are text, on one line, for people to read.
+
+    Examples
+    --------
+    >>> source = load_data(["one   two", "three"])
+    >>> excerpts(source, sample(source))
+    ('one two', 'three')
+    """
+    texts = [" ".join(str(text).split()) for text in source.batch(samples.indices)]
+    cut = [text if len(text) <= EXCERPT else text[: EXCERPT - 1] + "…" for text in texts]
+    # JSON may hold halves of characters, which no file of text can.
+    return tuple(text.encode(errors="replace").decode() for text in cut)
 
 
 def _check_request(source: DataSource, n: int | None, per_class: int | None) -> None:

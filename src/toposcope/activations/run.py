@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from toposcope import store as stores
-from toposcope.activations.data import load_data, sample
+from toposcope.activations.data import excerpts, load_data, sample
 from toposcope.activations.feed import Feed, find_device, on_device, thumbnails_of
 from toposcope.activations.hooks import Recorder, record
 from toposcope.activations.models import LoadedModel, load_model
@@ -119,7 +119,8 @@ def capture(
     max_tokens
         For `hf:` models of text: longer texts are cut. None takes the model's own limit.
     thumbnails
-        Keep small pictures of image samples for the report (only with `store`).
+        Keep small pictures of image samples, or the beginnings of texts, for the report (only with
+        `store`).
     logits
         Keep the (n, classes) output of a classifier too, as the pseudo-layer `@logits`.
     progress
@@ -159,7 +160,10 @@ def capture(
     place = find_device(device)
     loaded = load_model(model, weights, seed=seed, max_tokens=max_tokens)
     source = load_data(data)
-    feed = Feed(loaded, source, sample(source, n, per_class, seed=seed), batch_size, place)
+    samples = sample(source, n, per_class, seed=seed)
+    if source.kind == "text" and thumbnails and store is not None:
+        samples = replace(samples, texts=excerpts(source, samples))
+    feed = Feed(loaded, source, samples, batch_size, place)
     with on_device(loaded.model, place):
         # Pictures are read by the report, from a folder; in memory nothing asks for them.
         pictures = thumbnails and store is not None

@@ -1,4 +1,4 @@
-"""The samples on the longest loops of each layer, in cyclic order, with their pictures."""
+"""The samples on the longest loops of each layer, in cyclic order: their pictures or texts."""
 
 from __future__ import annotations
 
@@ -96,6 +96,7 @@ def loops_payload(analysis: Analysis, run: int, album: Album) -> list[dict[str, 
                 "classes": class_names(analysis, shown),
                 "pictures": album.add(run, shown, images) if images is not None else None,
                 "has_pictures": images is not None,
+                "texts": analysis.texts(shown) if images is None and shown else None,
             }
         )
     return out

@@ -1,4 +1,4 @@
-// Figure 5: the samples on the longest loops of a layer, as pictures on a ring.
+// Figure 5: the samples on the longest loops of a layer, as pictures on a ring, texts as a list.
 "use strict";
 (() => {
   const t = toposcope;
@@ -51,6 +51,11 @@
   const sequence = (loop) => t.element("p", { class: "sequence" },
     loop.classes.map((name) => t.short(name, 40)).join(" → ") + " → back to the first");
 
+  const texts = (loop) => t.element("ol", { class: "texts" },
+    ...loop.texts.map((text, i) => t.element("li", {},
+      t.element("b", {}, t.short(loop.classes[i], 24)), ` ${text}`)),
+    t.element("li", { class: "again" }, "and back to the first"));
+
   t.listeners.push(() => {
     const run = t.data.runs[t.state.run];
     const loops = run.loops.filter((one) => one.layer === t.state.layer && one.label === t.state.label);
@@ -58,7 +63,7 @@
       const every = loop.every > 1 ? `, every ${loop.every === 2 ? "second" : `${loop.every}th`} shown` : "";
       return t.element("div", { class: "ring" }, t.element("h4", {}, `Loop ${i + 1}`, t.element("span", {},
         `born at ${t.number(loop.birth, 3)}, fills in at ${t.number(loop.death, 3)}; ${loop.size} samples${every}`)),
-      loop.pictures ? ring(loop) : sequence(loop));
+      loop.pictures ? ring(loop) : loop.texts ? texts(loop) : sequence(loop));
     }));
     t.say(figure, ".plot-title", t.element("b", {}, `${t.data.runs.length > 1 ? `${run.name}, ` : ""}${t.state.layer}`),
       loops.length ? `, the ${loops.length} longest H1 loop${loops.length > 1 ? "s" : ""} of ${t.number(run.points)} points, filtration values ${run.unit}.`

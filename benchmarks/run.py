@@ -69,6 +69,28 @@ def machine() -> str:
     return f"{cpu}, {os.cpu_count()} cores, {memory:.0f} GiB, Python {python}, {date.today()}"
 
 
+def engine(oracle: Path) -> list[str]:
+    """Pages of Rips persistence, and the plot of docs/engine.md from the same numbers."""
+    peer = ["--giotto", oracle]
+    pages = [
+        section("Compilation", "-m", "benchmarks.bench_compile"),
+        section("Rips H0", "-m", "benchmarks.bench_h0", *peer),
+        section("Rips H0 without the matrix", "-m", "benchmarks.bench_h0", "--large"),
+    ]
+    times = ROOT / "build" / "bench_rips.json"
+    times.parent.mkdir(exist_ok=True)
+    sizes = ["--sizes", 250, 500, 1000, 2000, 4000]
+    words = ["-m", "benchmarks.bench_rips", *peer, *sizes]
+    pages.append(section("Rips H1 from a matrix", *words, "--json", times))
+    pages.append(section("Rips H1 from points", *words, "--input", "points"))
+    pages.append(section("Rips H2", "-m", "benchmarks.bench_h2", "--seeds", 51, 52))
+    pages.append(section("Processes and threads", "-m", "benchmarks.bench_scaling"))
+    pages.append(section("Predicted cost", "-m", "benchmarks.bench_cost"))
+    if times.exists():
+        section("Plot", "-m", "benchmarks.plot_engine", ROOT / "docs" / "images", times)
+    return pages
+
+
 def main() -> None:
     """Write the page."""
     oracle = oracle_python()
@@ -80,9 +102,15 @@ def main() -> None:
         else:
             pages.append(f"## A whole analysis\n\nleft out: no real weights at {PACK}\n")
     pages.append(section("Capture", "benchmarks/bench_capture.py"))
+    pages += engine(oracle)
     pages.append(section("Dimensions and landscapes", "-m", "benchmarks.bench_summaries"))
     pages.append(section("Similarity of all pairs of layers", "-m", "benchmarks.bench_similarity"))
     pages.append(section("Permutation tests", "-m", "benchmarks.bench_stats"))
+    pages.append(section("Comparing runs", "-m", "benchmarks.bench_compare"))
+    pages.append(section("Transferability", "-m", "benchmarks.bench_transfer"))
+    if PACK.exists():
+        words = ["-m", "benchmarks.bench_theta", PACK, "--cripser", oracle]
+        pages.append(section("Theta of Suresh et al.", *words))
     pack = ["--pack", PACK] if PACK.exists() else []
     pages.append(section("Cubical", "-m", "benchmarks.bench_cubical", "--cripser", oracle, *pack))
     (ROOT / "benchmarks" / "RESULTS.md").write_text("\n".join(pages))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -89,3 +91,17 @@ def test_betti_curve_counts(pairs: np.ndarray) -> None:
     grid = np.arange(0, 52) / 8
     alive = (pairs[:, :1] <= grid) & (grid < pairs[:, 1:])
     np.testing.assert_array_equal(summaries.betti_curve(pairs, grid), alive.sum(axis=0))
+
+
+@QUICK
+@given(clouds(min_points=1, max_points=6), st.floats(0.1, 6.0))
+def test_euler_poincare(cloud: np.ndarray, t: float) -> None:
+    D = distances(cloud)
+    n = len(D)
+    characteristic = 0
+    for k in range(1, n + 1):
+        for simplex in combinations(range(n), k):
+            characteristic += (-1) ** (k - 1) * bool((D[np.ix_(simplex, simplex)] <= t).all())
+    diagrams = rips_from_distances(D, homology_dimensions=range(n))
+    betti = [int(((d[:, 0] <= t) & (d[:, 1] > t)).sum()) for d in diagrams]
+    assert sum((-1) ** k * b for k, b in enumerate(betti)) == characteristic

@@ -8,9 +8,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from toposcope import datasets
+from toposcope import datasets, homology
 from toposcope.errors import UsageError
 from toposcope.homology import distances, rips
+from toposcope.homology.backends import gudhi_rips
 from toposcope.testing import assert_diagrams_close
 
 
@@ -131,8 +132,6 @@ def large(offset: float) -> np.ndarray:
 def test_large_clouds_keep_near_duplicates_apart(
     offset: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from toposcope.homology.backends import gudhi_rips
-
     cloud = large(offset)
     D = reference(cloud)
     diameter = D.max()
@@ -195,3 +194,12 @@ def test_matrices_that_are_not_quite_symmetric_are_refused() -> None:
         strict=True,
     ):
         assert_diagrams_close(a, b)
+
+
+def test_hop_distances_of_a_large_cloud_where_nearly_all_lengths_tie() -> None:
+    D = homology.geodesic_distances(datasets.uniform_cube(1250, 3), 8)
+    assert len(np.unique(D)) < 30
+    h1 = rips(D, metric="precomputed")[1]
+    exact = gudhi_rips(D, homology_dimensions=(1,), max_edge_length=np.inf, coeff=2)[1]
+    np.testing.assert_array_equal(h1, exact)
+    assert len(h1)

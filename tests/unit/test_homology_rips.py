@@ -190,6 +190,10 @@ def test_small_clouds_have_decided_answers() -> None:
     assert one[1].shape == (0, 2)
     two = rips([[0.0], [2.0]])
     np.testing.assert_array_equal(two[0], [[0.0, 2.0], [0.0, np.inf]])
+    # No triangle has H1: its sides and its inside come together.
+    three = rips([[0.0, 0.0], [3.0, 0.0], [0.0, 4.0]], homology_dimensions=(0, 1, 2))
+    np.testing.assert_array_equal(three[0], [[0.0, 3.0], [0.0, 4.0], [0.0, np.inf]])
+    assert three[1].shape == three[2].shape == (0, 2)
     same = rips(np.ones((7, 3)), homology_dimensions=(0, 1, 2))
     np.testing.assert_array_equal(same[0], [[0.0, np.inf]])
     assert same[1].shape == same[2].shape == (0, 2)

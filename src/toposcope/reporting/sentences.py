@@ -14,7 +14,7 @@ from typing import Any
 from toposcope.nulls import NULLS
 from toposcope.reporting.null_words import null_sentences
 from toposcope.reporting.statistics import describe, phrase, unit_text
-from toposcope.reporting.units import is_cubical
+from toposcope.reporting.units import is_cubical, one_sample
 from toposcope.results import Analysis
 from toposcope.stats import Effect, percent, proportion_interval
 
@@ -138,7 +138,7 @@ def trust_sentence(analyses: Sequence[Analysis]) -> str:
     levels = " or ".join(sorted({_pct(a["level"]) for a in attrs}))
     pooled = sum(not _per_class(analysis) for analysis in analyses)
     caveats = []
-    if pooled and not all(map(is_cubical, attrs)) and any(a.get("class_names") for a in attrs):
+    if pooled and not all(map(one_sample, attrs)) and any(a.get("class_names") for a in attrs):
         caveats.append("classes are pooled, so well separated classes are clusters by construction")
     if any(map(is_cubical, attrs)):
         caveats.append(

@@ -11,6 +11,11 @@ def is_cubical(attrs: Mapping[str, Any]) -> bool:
     return attrs.get("complex") == "cubical"
 
 
+def one_sample(attrs: Mapping[str, Any]) -> bool:
+    """Whether a replicate is a single sample, in which classes cannot form clusters."""
+    return is_cubical(attrs) or attrs.get("points_are") in ("positions", "channels")
+
+
 def design_text(attrs: Mapping[str, Any]) -> str:
     """Replicates of an analysis and what each of them is.
 

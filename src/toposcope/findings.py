@@ -13,6 +13,7 @@ from itertools import groupby, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from toposcope.nulls import parse_nulls
 from toposcope.results import OK, Analysis
 from toposcope.series import step_words
 from toposcope.stats import Contrast, Effect, effects
@@ -125,19 +126,26 @@ def _compare(
         before = replicate_values(a, layer_a, statistic, k)
         after = replicate_values(b, layer_b, statistic, k)
         if len(before) and len(before) == len(after):
-            yield Contrast(where, statistic, k, before, after, rho)
+            nulls = {}
+            for null in parse_nulls(str(b.attrs.get("null") or "none")):
+                there = replicate_values(a, layer_a, statistic, k, cloud=null)
+                here = replicate_values(b, layer_b, statistic, k, cloud=null)
+                if len(here) and len(here) == len(there):
+                    nulls[null] = (there, here)
+            yield Contrast(where, statistic, k, before, after, rho, nulls)
 
 
 def replicate_values(
-    analysis: Analysis, layer: str, statistic: str, homology_dimension: int | None
+    analysis: Analysis,
+    layer: str,
+    statistic: str,
+    homology_dimension: int | None,
+    *,
+    cloud: str = DATA_CLOUD,
 ) -> NDArray[np.float64]:
     """(R,) values of one statistic of one layer, by draw; empty when one of them is missing."""
     table = analysis.table
-    rows = (
-        (table["layer"] == layer)
-        & (table["statistic"] == statistic)
-        & (table["cloud"] == DATA_CLOUD)
-    )
+    rows = (table["layer"] == layer) & (table["statistic"] == statistic) & (table["cloud"] == cloud)
     degree = table["homology_dimension"]
     rows &= (
         degree.isna() if homology_dimension is None else degree.eq(homology_dimension).fillna(False)

@@ -6,6 +6,7 @@ import pytest
 import toposcope as ts
 from toposcope.findings import HEADLINE, checkpoints, contrasts, findings, replicate_values
 from toposcope.reporting.entry import in_training_order
+from toposcope.stats import Contrast, effects
 from toposcope.store import from_arrays, save_arrays
 
 RNG = np.random.default_rng(0)
@@ -65,3 +66,33 @@ def test_a_missing_replicate_takes_the_comparison_out(series):
     table.loc[one, "status"] = "failed"
     broken = type(series[0])(**{**vars(series[0]), "table": table})
     assert len(replicate_values(broken, "a", "two_nn", None)) == 0
+
+
+def test_a_change_that_a_null_shows_too_is_not_beyond_it():
+    before = np.array([1.0, 1.1, 0.9, 1.05])
+    contrast = Contrast(
+        "late against early",
+        "lifespan_sum",
+        0,
+        before,
+        2 * before,
+        nulls={"gaussian": (3 * before, 6 * before), "shuffled": (before, before)},
+    )
+    gaussian, shuffled = effects([contrast])[0].nulls
+    assert (gaussian.null, gaussian.change, gaussian.n) == ("gaussian", pytest.approx(1.0), 4)
+    assert gaussian.beyond == pytest.approx(0.0) and shuffled.beyond == pytest.approx(1.0)
+    assert shuffled.change == pytest.approx(0.0) and shuffled.low == pytest.approx(1.0)
+
+
+def test_findings_stand_beside_every_null():
+    rng = np.random.default_rng(0)
+    layers = {"a": rng.normal(size=(160, 3)), "b": rng.normal(size=(160, 6))}
+    found = ts.analyze(
+        ts.from_arrays(layers), points=40, replicates=4, null="gaussian,shuffled", jobs=0
+    )
+    sums = [one for one in findings([found]) if one.statistic == "lifespan_sum"]
+    top = next(one for one in sums if one.homology_dimension == 0)
+    assert [one.null for one in top.nulls] == ["gaussian", "shuffled"]
+    # Gaussian clouds: the dimension alone makes the sum grow, and both nulls share it.
+    assert top.change > 0.3 and all(one.change > 0.3 for one in top.nulls)
+    assert all(abs(one.beyond) < 0.15 and one.low < one.beyond < one.high for one in top.nulls)

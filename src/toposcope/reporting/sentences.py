@@ -16,7 +16,7 @@ from toposcope.reporting.null_words import null_sentences
 from toposcope.reporting.statistics import describe, phrase, unit_text
 from toposcope.reporting.units import is_cubical, one_sample
 from toposcope.results import Analysis
-from toposcope.stats import Effect, percent, proportion_interval
+from toposcope.stats import Beyond, Effect, percent, proportion_interval
 
 NULL_CLOUD = "gaussian"
 
@@ -74,9 +74,16 @@ def other_changes(effects: Sequence[Effect], *, count: int = 3) -> list[dict[str
             "change": signed(one.change),
             "interval": f"[{signed(one.low)}, {signed(one.high)}]",
             "n": str(one.n),
+            "beyond": "; ".join(map(_beyond, one.nulls)),
         }
         for one in effects[:count]
     ]
+
+
+def _beyond(one: Beyond) -> str:
+    """What of a change a null does not show: "gaussian −3 % [−8 %, +2 %]"."""
+    interval = f"[{signed(one.low)}, {signed(one.high)}]"
+    return f"{one.null.replace('_', ' ')}: {signed(one.beyond)} {interval}"
 
 
 def null_sentence(analyses: Sequence[Analysis], effects: Sequence[Effect]) -> str:

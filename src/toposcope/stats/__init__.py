@@ -7,7 +7,7 @@ and how each was calibrated.
 """
 
 from toposcope.stats.bootstrap import bootstrap_interval
-from toposcope.stats.contrasts import Contrast, Effect, effects, percent
+from toposcope.stats.contrasts import Beyond, Contrast, Effect, effects, percent
 from toposcope.stats.depth import ChangePoint, change_point
 from toposcope.stats.equivalence import Equivalence, margin_from, tost
 from toposcope.stats.families import benjamini_hochberg
@@ -28,6 +28,7 @@ from toposcope.stats.trends import Trend, trend
 from toposcope.stats.units import TARGETS, target_of
 
 __all__ = [
+    "Beyond",
     "TARGETS",
     "ChangePoint",
     "Contrast",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,8 @@ class Contrast:
         (R,) values on the same replicates, all positive for a relative change to be defined.
     overlap
         As in `mean_interval`.
+    nulls
+        Null model -> (before, after) of its clouds, paired with the same replicates.
     """
 
     where: str
@@ -33,6 +35,34 @@ class Contrast:
     before: NDArray[np.float64]
     after: NDArray[np.float64]
     overlap: float = 0.0
+    nulls: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = field(
+        default_factory=dict
+    )
+
+
+@dataclass(frozen=True)
+class Beyond:
+    """How far a change stands from the change that a null model shows too.
+
+    Parameters
+    ----------
+    null
+        Name of the null model.
+    change
+        Relative change of the null's own clouds.
+    beyond, low, high
+        (after / before) / (the same of the null) - 1 over paired replicates, and its interval,
+        corrected like the effect's. 0 when the null changes just as much.
+    n
+        Number of replicates.
+    """
+
+    null: str
+    change: float
+    beyond: float
+    low: float
+    high: float
+    n: int
 
 
 @dataclass(frozen=True)
@@ -53,6 +83,8 @@ class Effect:
         Number of replicates.
     text
         The effect as a sentence.
+    nulls
+        Its distance from each null model.
     """
 
     where: str
@@ -65,6 +97,7 @@ class Effect:
     level: float
     n: int
     text: str
+    nulls: tuple[Beyond, ...] = ()
 
 
 def effects(contrasts: Sequence[Contrast], *, level: float = 0.95) -> list[Effect]:
@@ -116,10 +149,30 @@ def effects(contrasts: Sequence[Contrast], *, level: float = 0.95) -> list[Effec
             level,
             log.n,
             f"{contrast.where}: {degree}{contrast.statistic} {shown}",
+            _beyond(contrast, ratio, level, len(contrasts)),
         )
         found.append(((sure, abs(log.value)), effect))
     found.sort(key=lambda pair: pair[0], reverse=True)
     return [effect for _, effect in found]
+
+
+def _beyond(
+    contrast: Contrast, ratio: NDArray[np.float64], level: float, looked_at: int
+) -> tuple[Beyond, ...]:
+    """The distance of a change from each null that has one, paired by replicate."""
+    found = []
+    for null, (before, after) in contrast.nulls.items():
+        both = np.concatenate([before, after])
+        if len(before) != len(ratio) or not (np.isfinite(both).all() and (both > 0).all()):
+            continue
+        own = np.log(after / before)
+        log = mean_interval(
+            ratio - own, level=level, overlap=contrast.overlap, comparisons=looked_at
+        )
+        with np.errstate(over="ignore"):
+            change, beyond, low, high = np.expm1([own.mean(), log.value, log.low, log.high])
+        found.append(Beyond(null, float(change), float(beyond), float(low), float(high), log.n))
+    return tuple(found)
 
 
 def percent(change: float) -> str:

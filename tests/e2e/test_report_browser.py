@@ -335,3 +335,20 @@ def hover_all(browser):
           }
         }"""
     )
+
+
+def test_training_has_a_panel_per_model_and_a_line_per_layer(browser, many):
+    look(browser, many)
+    lines = """return [...document.querySelectorAll('#figure-training .plot')].map(
+        (p) => [p.querySelectorAll('.scatterlayer .js-line').length, p.layout.xaxis.ticktext])"""
+    shown = browser.execute_script(lines)
+    layers = browser.execute_script("return toposcope.data.runs.map((run) => run.layers.length)")
+    assert [count for count, _ in shown] == [layers[0], layers[-1]]
+    # Steps 0, 40, 400 are too uneven for a linear axis.
+    assert shown[0][1] == ["0", "40", "400"]
+    clean(browser)
+
+
+def test_one_network_has_no_training(browser, one):
+    look(browser, one)
+    assert browser.execute_script("return document.getElementById('figure-training')") is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -28,6 +29,7 @@ SCRIPTS = (
     PLOTLY,
     "core.js",
     "depth.js",
+    "training.js",
     "layer.js",
     "network.js",
     "thresholds.js",
@@ -121,6 +123,7 @@ def context(
             for analysis, run in zip(analyses, payload["runs"], strict=True)
         ],
         "answer": sentences.answer(analyses, effects),
+        "has_training": _most_checkpoints(analyses) > 2,
         "trends": trends.table(found),
         "trends_told": trends.sentence(found),
         "changes": sentences.other_changes(effects),
@@ -170,6 +173,12 @@ def trust(analyses: Sequence[Analysis]) -> list[dict[str, Any]]:
         for analysis in analyses
         if len(analysis.validity)
     ]
+
+
+def _most_checkpoints(analyses: Sequence[Analysis]) -> int:
+    """Runs with a step of the model that has most of them."""
+    steps = Counter(str(a.attrs["model"]) for a in analyses if a.attrs.get("step") is not None)
+    return max(steps.values(), default=0)
 
 
 def _title_name(analysis: Analysis) -> str:

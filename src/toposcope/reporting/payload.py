@@ -127,6 +127,7 @@ def run_payload(
         "model": str(attrs.get("model") or analysis.name),
         "modelName": short_name(str(attrs.get("model") or analysis.name)),
         "step": attrs.get("step"),
+        "stepUnit": "epoch" if attrs.get("step_unit") == "epoch" else "training step",
         "layers": layers,
         "depth": [depths.get(one, (i + 1) / len(layers)) for i, one in enumerate(layers)],
         "labels": labels or [""],

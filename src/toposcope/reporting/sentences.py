@@ -83,7 +83,8 @@ def other_changes(effects: Sequence[Effect], *, count: int = 3) -> list[dict[str
 def _beyond(one: Beyond) -> str:
     """What of a change a null does not show: "gaussian −3 % [−8 %, +2 %]"."""
     interval = f"[{signed(one.low)}, {signed(one.high)}]"
-    return f"{one.null.replace('_', ' ')}: {signed(one.beyond)} {interval}"
+    text = f"{one.null.replace('_', ' ')}: {signed(one.beyond)} {interval}"
+    return text.replace(" %", "\u00a0%")
 
 
 def null_sentence(analyses: Sequence[Analysis], effects: Sequence[Effect]) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toposcope.nulls import NULLS, RANDOM_INIT, SHUFFLED
+from toposcope.nulls import NULLS, RANDOM_INIT, SHUFFLED, SHUFFLED_VOXELS
 from toposcope.results import OK, Analysis
 from toposcope.stats import benjamini_hochberg, difference_interval, permutation_test
 from toposcope.types import DATA_CLOUD
@@ -20,7 +20,7 @@ from toposcope.types import DATA_CLOUD
 if TYPE_CHECKING:
     import pandas as pd
 
-PAIRED_NULLS = (SHUFFLED, RANDOM_INIT)
+PAIRED_NULLS = (SHUFFLED, RANDOM_INIT, SHUFFLED_VOXELS)
 """Nulls made from the very draw they stand beside."""
 
 ABOVE, BELOW, UNDECIDED = "above", "below", "undecided"

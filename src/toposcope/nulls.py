@@ -22,6 +22,7 @@ GAUSSIAN, SHUFFLED, RANDOM_INIT, PERMUTED_LABELS = (
     "random_init",
     "permuted_labels",
 )
+SHUFFLED_VOXELS = "shuffled_voxels"
 NULLS: dict[str, str] = {
     GAUSSIAN: "Gaussian with the mean and Ledoit-Wolf covariance of the layer (of the class, for "
     "draws inside a class), same n; breaks everything else",
@@ -31,6 +32,8 @@ NULLS: dict[str, str] = {
     "architecture, breaks what was learned",
     PERMUTED_LABELS: "a group of as many samples with labels permuted among the classes' draws; "
     "keeps the layer, breaks the classes",
+    SHUFFLED_VOXELS: "the volume of the same image with its voxels in random order; keeps every "
+    "value, breaks their arrangement (for complex='cubical' only)",
 }
 """Names of the nulls, with what each keeps and breaks; clouds carry these names in tables."""
 

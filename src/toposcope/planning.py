@@ -18,7 +18,7 @@ from toposcope.filtrations import COMPLEXES, complex_spec
 from toposcope.homology.cost import estimate_cost
 from toposcope.homology.metrics import METRICS
 from toposcope.homology.vietoris_rips import check_arguments
-from toposcope.nulls import PERMUTED_LABELS, RANDOM_INIT, parse_nulls
+from toposcope.nulls import PERMUTED_LABELS, RANDOM_INIT, SHUFFLED_VOXELS, parse_nulls
 from toposcope.objects import content_hash
 from toposcope.pointclouds import CloudSet, clouds
 from toposcope.pointkinds import MASK, points_of, unfit
@@ -205,8 +205,13 @@ def _check(design: Design) -> dict[str, Any]:
         msg = f"{call}: homology_dimensions={dimensions} names a degree twice."
         raise UsageError(msg)
     nulls = parse_nulls(design.null or "none")
-    if design.volumes and nulls:
-        msg = f"{call}: null={design.null!r} is a cloud; complex='cubical' takes null='none'."
+    misplaced = [name for name in nulls if (name == SHUFFLED_VOXELS) != design.volumes]
+    if misplaced:
+        own = f"{SHUFFLED_VOXELS!r} or 'none'" if design.volumes else "the others"
+        msg = (
+            f"{call}: null={', '.join(misplaced)} does not go with complex={design.complex!r}, "
+            f"which takes {own}."
+        )
         raise UsageError(msg)
     if PERMUTED_LABELS in nulls and not design.per_class:
         msg = (

@@ -80,6 +80,10 @@ class Rows:
         self._place = place
         self.rows: list[dict[str, Any]] = []
 
+    def twin(self, **place: object) -> Rows:
+        """Empty rows of the same place but for what is given."""
+        return Rows(**{**self._place, **place})
+
     def value(
         self, statistic: str, value: float, *, homology_dimension: int | None = None, **more: object
     ) -> None:

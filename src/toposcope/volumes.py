@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from toposcope import homology, summaries
 from toposcope.errors import UsageError
+from toposcope.nulls import SHUFFLED_VOXELS, parse_nulls
 from toposcope.pointclouds import CloudSet, scale_rows
 from toposcope.results import Rows, put_part
 from toposcope.store import Run
@@ -154,8 +155,10 @@ def measure_volumes(payload: Payload) -> None:
         if payload["normalize"] == "rms":
             unit = layer_rms(payload["run"], layer, payload["input"], payload["seed"])
         _measure(rows, volumes, unit, payload)
+        if SHUFFLED_VOXELS in parse_nulls(payload["null"]):
+            rows += _shuffled(rows, volumes, unit, payload)
         if spec["diagrams"]:
-            for one, volume in zip(rows, volumes, strict=True):
+            for one, volume in zip(rows, volumes, strict=False):
                 _diagrams(one, volume, unit, payload)
     folder = Path(payload["folder"])
     part = folder / "parts" / f"{payload['key']}.parquet"
@@ -191,6 +194,15 @@ def _measure(rows: list[Rows], volumes: NDArray[Any], unit: float, payload: Payl
                 one.value(at("betti_per_voxel", threshold), count / voxels, homology_dimension=k)
             one.value(at("betti_total", threshold), counts.sum())
             one.value(at("total_per_voxel", threshold), counts.sum() / voxels)
+
+
+def _shuffled(rows: list[Rows], volumes: NDArray[Any], unit: float, payload: Payload) -> list[Rows]:
+    """The same numbers of the same voxels in random order, image by image."""
+    rng = np.random.default_rng(np.random.SeedSequence([int(payload["key"], 16)]))
+    flat = rng.permuted(volumes.reshape(len(volumes), -1), axis=1)
+    nulls = [one.twin(cloud=SHUFFLED_VOXELS) for one in rows]
+    _measure(nulls, flat.reshape(volumes.shape), unit, payload)
+    return nulls
 
 
 def _diagrams(rows: Rows, volume: NDArray[Any], unit: float, payload: Payload) -> None:
@@ -272,7 +284,7 @@ def predict_volumes(run: Run, todo: Sequence[Task], spec: Mapping[str, Any]) -> 
         images = len(task.payload["rows"])
         # Per voxel: 40 ns a threshold, at most 2 us for all of them; GUDHI takes 10 us for H1.
         per_voxel = min(40e-9 * count, 2e-6) + 12e-6 * diagrams
-        seconds += images * voxels * per_voxel
+        seconds += images * voxels * per_voxel * (1 + (spec["null"] != "none"))
         peak = max(peak, 12 * images * voxels + (400 if diagrams else 80) * voxels + (150 << 20))
     return seconds, peak
 

@@ -123,6 +123,27 @@ def test_diagrams_are_kept_when_asked_for(run):
     assert ts.analyze(run, **OPTIONS).diagrams.keys == ()
 
 
+def test_shuffled_voxels_keep_the_values_and_lose_the_arrangement():
+    ramp = np.broadcast_to(np.linspace(-1, 1, 8), (30, 4, 6, 8)) + RNG.normal(
+        0, 0.01, (30, 4, 6, 8)
+    )
+    white = RNG.normal(size=(30, 4, 6, 8))
+    found = ts.analyze(
+        ts.from_arrays({"ramp": ramp, "white": white}),
+        **{**OPTIONS, "replicates": 30},
+        null="shuffled_voxels",
+    )
+    null = found.intervals.query("cloud == 'shuffled_voxels' and statistic == 'betti_total@0'")
+    data = found.intervals.query("cloud == 'data' and statistic == 'betti_total@0'")
+    ramp_data, white_data = data["mean"]
+    ramp_null, white_null = null["mean"]
+    assert ramp_data == 1 and ramp_null > 10  # a half space is one component
+    assert white_null == pytest.approx(white_data, rel=0.15)  # noise has no arrangement to lose
+    norms = found.table.query("statistic == 'activation_norm' and layer == 'ramp'")
+    by_cloud = norms.pivot(index="replicate", columns="cloud", values="value")
+    assert np.allclose(by_cloud["data"], by_cloud["shuffled_voxels"])
+
+
 def test_same_digest_for_any_jobs_and_nothing_done_twice(run):
     ts.analyze(run, **OPTIONS)
     first = verify(run).digest
@@ -151,7 +172,8 @@ def test_the_command_line_that_does_it_again(run):
         ({"construction": "W"}, "'V'"),
         ({"metric": "cosine"}, "belongs to clouds"),
         ({"normalize": "zscore"}, "none, rms"),
-        ({"null": "gaussian"}, "null='none'"),
+        ({"null": "gaussian"}, "'shuffled_voxels' or 'none'"),
+        ({"complex": "rips", "thresholds": None, "null": "shuffled_voxels"}, "does not go with"),
         ({"quantile": 0.5}, "another complex"),
         ({"complex": "rips", "thresholds": (0.0,)}, "another complex"),
     ],

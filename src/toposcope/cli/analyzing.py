@@ -101,7 +101,7 @@ def parse_thresholds(
 @click.option(
     "--null",
     help="gaussian, shuffled, random_init, permuted_labels (several with commas), or none.  "
-    "[default: gaussian; cubical: none]",
+    "[default: gaussian; cubical: none, the other there is shuffled_voxels]",
 )
 @click.option("--max-edge-length", type=float, default=float("inf"), show_default=True)
 @click.option("--coeff", type=int, default=2, show_default=True, help="Prime field.")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from toposcope.findings import HEADLINE
 from toposcope.null_tests import ABOVE, BELOW, PAIRED_NULLS, against_nulls
-from toposcope.nulls import GAUSSIAN, PERMUTED_LABELS, RANDOM_INIT, SHUFFLED
+from toposcope.nulls import GAUSSIAN, PERMUTED_LABELS, RANDOM_INIT, SHUFFLED, SHUFFLED_VOXELS
 from toposcope.reporting.statistics import phrase
 from toposcope.results import Analysis
 from toposcope.stats import percent
@@ -19,6 +19,7 @@ WORDS = {
     GAUSSIAN: "a Gaussian cloud with the same n, dimension and covariance",
     SHUFFLED: "its own cloud with every feature shuffled by itself",
     RANDOM_INIT: "its random-init twin on the same samples",
+    SHUFFLED_VOXELS: "its own volumes with voxels in random order",
     PERMUTED_LABELS: "groups of as many samples with labels permuted",
 }
 

@@ -101,7 +101,7 @@ def null_sentence(analyses: Sequence[Analysis], effects: Sequence[Effect]) -> st
         return found
     if is_cubical(shown.attrs):
         return (
-            "No null stands beside Betti numbers of volumes: nothing here tells the network's "
+            "No null was drawn (--null shuffled_voxels), so nothing here tells the network's "
             "topology from that of any volume with the same values."
         )
     return "No null model was drawn, so nothing here tells shape from covariance alone."

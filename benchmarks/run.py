@@ -104,6 +104,7 @@ def main() -> None:
     pages.append(section("Capture", "benchmarks/bench_capture.py"))
     pages += engine(oracle)
     pages.append(section("Dimensions and landscapes", "-m", "benchmarks.bench_summaries"))
+    pages.append(section("Transfer scores", "-m", "benchmarks.bench_transfer"))
     pages.append(section("Similarity of all pairs of layers", "-m", "benchmarks.bench_similarity"))
     pages.append(section("Permutation tests", "-m", "benchmarks.bench_stats"))
     pages.append(section("Comparing runs", "-m", "benchmarks.bench_compare"))

@@ -59,6 +59,56 @@ def test_published_agreement_of_theta() -> None:
     assert "9 models" in found.text
 
 
+# CIFAR-10 in the table of thuml's Transfer-Learning-Library, examples/model_selection/README.md:
+# fine-tuned accuracy, H-score, LEEP, LogME and NCE of ten pre-trained networks.
+PUBLIC = {
+    "googlenet": (96.2, 5.911, -1.385, 0.293, -1.139),
+    "inception_v3": (97.5, 6.363, -1.259, 0.349, -1.060),
+    "resnet50": (96.8, 6.567, -1.010, 0.388, -1.007),
+    "resnet101": (97.7, 6.901, -0.829, 0.463, -0.838),
+    "resnet152": (97.9, 6.945, -0.838, 0.469, -0.851),
+    "densenet121": (97.2, 6.210, -1.035, 0.302, -1.006),
+    "densenet169": (97.4, 6.547, -0.934, 0.343, -0.946),
+    "densenet201": (97.4, 6.706, -0.888, 0.369, -0.866),
+    "mobilenet_v2": (95.7, 5.928, -1.100, 0.291, -1.089),
+    "mnasnet1_0": (96.8, 6.018, -1.066, 0.304, -1.086),
+}
+
+
+def test_agreements_of_a_public_table() -> None:
+    """The Pearson and weighted tau that the table prints beside its rows."""
+    rows = np.array(list(PUBLIC.values()))
+    printed = [(0.839, 0.800), (0.604, 0.638), (0.733, 0.785), (0.786, 0.714)]
+    for column, (pearson, tau) in enumerate(printed, start=1):
+        found = [
+            transfer.agreement(rows[:, column], rows[:, 0], statistic=name).value
+            for name in ("pearson", "weighted_tau")
+        ]
+        assert found == pytest.approx([pearson, tau], abs=0.0051)
+
+
+def test_theta_hangs_on_whose_accuracies_it_is_held_against() -> None:
+    """The seven networks both lists know: Kendall 0.71 with the authors' accuracies and 0.20 with
+    the public ones, where NCE reaches 0.88. The two lists agree with each other by 0.20."""
+    shared = [name for name in PUBLISHED["networks"] if name in PUBLIC]
+    nets = [PUBLISHED["networks"][name] for name in shared]
+    thetas = [transfer.theta(net["betti"]) for net in nets]
+    theirs = [net["accuracy"] for net in nets]
+    rows = np.array([PUBLIC[name] for name in shared])
+    # Of 21 pairs, 4, 16, 14 and 18 more agree than disagree; two networks tie at 97.4.
+    tied = np.sqrt(21 * 20)
+    own = transfer.agreement(thetas, theirs, higher_is_better=False)
+    public = transfer.agreement(thetas, rows[:, 0], higher_is_better=False)
+    assert (own.n, own.value, public.value) == pytest.approx((7, 15 / 21, 4 / tied))
+    others = [transfer.agreement(rows[:, c], rows[:, 0]).value for c in range(1, 5)]
+    assert others == pytest.approx(np.array([16, 16, 14, 18]) / tied)
+    assert transfer.agreement(theirs, rows[:, 0]).value == pytest.approx(4 / tied)
+    # Even so wide a gap is not beyond doubt with seven networks.
+    against = transfer.compare_scores(-np.array(thetas), rows[:, 4], rows[:, 0])
+    assert against.difference == pytest.approx(-14 / tied)
+    assert "cannot be told apart" in against.text
+
+
 def test_pvalue_is_exact_for_few_models() -> None:
     found = transfer.agreement(TRUTH, TRUTH, n_resamples=999)
     assert found.pvalue == 2 / 720

@@ -311,6 +311,19 @@ class TestProbes:
         expected = spearmanr(1 - np.corrcoef(Z)[upper], labels).statistic
         assert parc(F, y) == pytest.approx(expected)
 
+    @pytest.mark.parametrize("shape", [(40, 300), (300, 40)])
+    def test_parc_keeps_scikit_learns_signs(self, shape):
+        from scipy.stats import spearmanr
+        from sklearn.decomposition import PCA
+
+        F, y = blobs(n=shape[0], d=shape[1])
+        F = np.maximum(F, 0) * np.geomspace(1, 0.1, shape[1])
+        Z = PCA(32, svd_solver="full").fit_transform(F)
+        Z = Z / Z.std(axis=0)
+        upper = np.triu_indices(len(y), 1)
+        expected = spearmanr(1 - np.corrcoef(Z)[upper], y[upper[0]] != y[upper[1]]).statistic
+        assert parc(F, y) == pytest.approx(expected, abs=1e-6)
+
 
 FEATURE_SCORES = [name for name, score in SCORES.items() if score.needs == "features"]
 

@@ -52,7 +52,9 @@ class ScoreComparison:
     @property
     def text(self) -> str:
         """The comparison as a sentence."""
-        said = "can be told apart" if self.low > 0 or self.high < 0 else "cannot be told apart"
+        # Interval and test differ for few units; a verdict needs both.
+        apart = (self.low > 0 or self.high < 0) and self.pvalue <= 1 - self.level
+        said = "can be told apart" if apart else "cannot be told apart"
         return (
             f"{self.statistic} {self.a:+.2f} against {self.b:+.2f}: difference "
             f"{self.difference:+.2f} [{self.low:+.2f}, {self.high:+.2f}] over {self.n} "

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
 from toposcope.homology.neighbors import nearest
 from toposcope.transfer.checks import features_and_labels
+from toposcope.transfer.scatter import principal
 
 PARC_COMPONENTS, PARC_SAMPLES = 32, 500
 """Principal components and samples of PARC (Bolya et al. 2021)."""
@@ -108,7 +109,7 @@ def parc(F: ArrayLike, y: ArrayLike, *, seed: int = 0) -> float:
     Notes
     -----
     Correlations between samples change when a principal axis changes its sign, which is arbitrary:
-    the score is defined by the signs scikit-learn chooses (largest loading positive).
+    the score is defined by scikit-learn's choice (largest loading positive).
 
     Examples
     --------
@@ -122,7 +123,6 @@ def parc(F: ArrayLike, y: ArrayLike, *, seed: int = 0) -> float:
     Bolya, Mittapalli & Hoffman, Scalable diverse model selection, NeurIPS 2021.
     """
     from scipy.stats import rankdata
-    from sklearn.decomposition import PCA
 
     values, labels = features_and_labels(F, y, call="parc")
     if len(values) < 3:
@@ -132,7 +132,10 @@ def parc(F: ArrayLike, y: ArrayLike, *, seed: int = 0) -> float:
         rows = np.random.default_rng(seed).choice(len(values), PARC_SAMPLES, replace=False)
         values, labels = values[rows], labels[rows]
     keep = min(PARC_COMPONENTS, *values.shape)
-    reduced = PCA(keep, svd_solver="full").fit_transform(values)
+    reduced = principal(values, keep)
+    loadings = reduced.T @ values
+    largest = np.abs(loadings).argmax(axis=1)
+    reduced *= np.sign(loadings[np.arange(keep), largest])
     spread = reduced.std(axis=0)
     reduced = reduced[:, spread > 1e-9 * spread[0]]
     standard = (reduced - reduced.mean(axis=0)) / reduced.std(axis=0)

@@ -59,7 +59,8 @@
   t.listeners.push(() => {
     if (t.state.stat === null) { t.panels(figure, []); return; }
     const statistic = t.data.statistics[t.state.stat].title;
-    const title = t.state.dim === null ? statistic : `H${t.state.dim} ${statistic}`;
+    const lower = statistic.replace(/^[A-Z](?=[a-z])/, (c) => c.toLowerCase());
+    const title = t.state.dim === null ? statistic : `H${t.state.dim} ${lower}`;
     t.say(figure, ".plot-title", t.element("b", {}, title), " over training, as chosen in Figure 1.");
     const plots = t.panels(figure, models.map((runs) => [models.length > 1 ? runs[0].modelName : "", ""]));
     models.forEach((runs, i) => {

@@ -6,6 +6,7 @@ import pytest
 from toposcope.errors import SpecError, TooFewSamplesError, UsageError
 from toposcope.ranking.board import Entry, assemble
 from toposcope.ranking.judging import judge, read_accuracies, render_judgement
+from toposcope.ranking.targets import judge_targets, read_grid, render_targets
 
 TEXT = """model,seed,accuracy,accuracy_probe,mine,theta
 a,0,0.90,0.7,5,1
@@ -148,3 +149,48 @@ class TestBoard:
         found = judge(read_accuracies(file), table)
         assert found["left_out"] == [{"score": "leep", "reason": "no value for c"}]
         assert row(found, "knn")["value"] == 1.0
+
+
+class TestTargets:
+    def table(self, tmp_path, scores):
+        lines = ["target,model,accuracy," + ",".join(scores)]
+        rng = np.random.default_rng(0)
+        for t in range(6):
+            for m in range(5):
+                accuracy = 0.5 + m / 10 + rng.normal() / 50
+                values = [f(accuracy, t, m) for f in scores.values()]
+                lines.append(f"t{t},m{m},{accuracy}," + ",".join(map(str, values)))
+        path = tmp_path / "targets.csv"
+        path.write_text("\n".join(lines))
+        return path
+
+    def test_a_constant_list_that_is_right_cannot_be_beaten(self, tmp_path):
+        path = self.table(tmp_path, {"oracle": lambda a, t, m: a, "bad": lambda a, t, m: -a})
+        found = judge_targets(read_grid(path), lower_is_better=["bad"])
+        rows = {row["score"]: row for row in found["rows"]}
+        assert rows["oracle"]["value"] == rows["bad"]["value"] == 1.0
+        assert rows["constant list"]["value"] > 0.9
+        assert rows["oracle"]["pvalue"] > 0.05
+        assert "6 targets, 5 models" in render_targets(found)
+
+    def test_a_score_that_misses_values_is_said(self, tmp_path):
+        path = self.table(tmp_path, {"s": lambda a, t, m: "" if (t, m) == (2, 3) else a})
+        found = judge_targets(read_grid(path))
+        assert "1 of 30 values are missing" in found["rows"][0]["reason"]
+        assert "1 of 30" in render_targets(found)
+
+    def test_a_model_that_is_not_everywhere_is_left_out(self, tmp_path):
+        path = self.table(tmp_path, {"s": lambda a, t, m: a})
+        path.write_text(path.read_text() + "\nt0,extra,0.9,0.9")
+        assert read_grid(path).left_out == ("extra",)
+
+    def test_a_file_without_targets_is_none(self, file):
+        assert read_grid(file) is None
+
+    def test_one_target_is_refused(self, tmp_path):
+        path = tmp_path / "x.csv"
+        path.write_text(
+            "target,model,accuracy,s\n" + "\n".join(f"t,m{i},{i},{i}" for i in range(5))
+        )
+        with pytest.raises(TooFewSamplesError, match="1 targets"):
+            judge_targets(read_grid(path))

@@ -103,7 +103,7 @@ def rank(
     failures: list[dict[str, str]] = []
     with exits(ctx, resume=True):
         from toposcope.progress import bars
-        from toposcope.ranking import judging
+        from toposcope.ranking import judging, targets
         from toposcope.ranking import run as ranking
         from toposcope.ranking.board import render
 
@@ -122,7 +122,17 @@ def rank(
             value = {"board": ranking.plain(table), **table.attrs}
             lines = [f"FAILED {one['model']}: {one['reason']}" for one in failures]
             lines += [render(table), READING.format(**table.attrs)]
-        if evaluate is not None:
+        grid = _grid(evaluate, accuracy) if evaluate is not None and table is None else None
+        if grid is not None:
+            over = targets.judge_targets(
+                grid,
+                lower_is_better=lower_is_better,
+                level=options["level"],
+                seed=options["seed"],
+            )
+            value["evaluation"] = over
+            lines.append(targets.render_targets(over))
+        elif evaluate is not None:
             found = judging.judge(
                 judging.read_accuracies(evaluate, accuracy),
                 table,
@@ -141,6 +151,13 @@ def rank(
             click.echo(printable(f"failed: {one['model']}: {one['reason']}"), err=True)
     if failures:
         sys.exit(EXIT_FAILURES)
+
+
+def _grid(evaluate: Path, accuracy: tuple[str, ...]) -> Any:
+    """Several targets, when the file has a column `target`."""
+    from toposcope.ranking.targets import read_grid
+
+    return read_grid(evaluate, *accuracy[:1])
 
 
 def _check_combination(

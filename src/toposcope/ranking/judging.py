@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = NDArray[np.float64]
+ACCURACY = "accuracy"
 NOT_SCORES = ("model", "seed", "train", "test")
 CONSTANT = "source_accuracy"
 """The constant every score is compared with, where the board has it."""
@@ -68,15 +69,8 @@ def read_accuracies(path: Path | str, accuracy: Sequence[str] = ()) -> Accuracie
     import pandas as pd
 
     file = Path(path)
-    try:
-        table = pd.read_csv(file)
-    except (OSError, ValueError, pd.errors.ParserError) as error:
-        msg = f"evaluate: {file} is not a readable CSV: {error}."
-        raise SpecError(msg) from error
+    table = read_table(file)
     columns = [str(name) for name in table.columns]
-    if "model" not in columns:
-        msg = f"evaluate: {file} has no column 'model'; it has {', '.join(columns)}."
-        raise SpecError(msg)
     names = list(accuracy) or [
         name for name in columns if name == "accuracy" or name.startswith("accuracy_")
     ]
@@ -106,6 +100,21 @@ def read_accuracies(path: Path | str, accuracy: Sequence[str] = ()) -> Accuracie
         truths={name: _repeats(groups, models, name) for name in names},
         scores={name: np.array([groups[m][name].mean() for m in models]) for name in others},
     )
+
+
+def read_table(file: Path) -> pd.DataFrame:
+    """A CSV with a column `model`."""
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(file)
+    except (OSError, ValueError, pd.errors.ParserError) as error:
+        msg = f"evaluate: {file} is not a readable CSV: {error}."
+        raise SpecError(msg) from error
+    if "model" not in table.columns:
+        msg = f"evaluate: {file} has no column 'model'; it has {', '.join(map(str, table))}."
+        raise SpecError(msg)
+    return table
 
 
 def _repeats(groups: Mapping[Any, pd.DataFrame], models: Sequence[str], name: str) -> Array:

@@ -5,7 +5,7 @@ smaller without changing persistence. Both are given the points in the order of 
 makes them 1.1 to 3 times faster than in the order as given. The collapse is the faster one for H2
 when few edges are left, measured on every fourth point, and when no point lies in most lunes, as on
 manifolds and clusters: when left < 0.28 sqrt(missed + 0.01), all pairs and all triangles counted as
-1. That was fitted to 106 clouds of 36 kinds, n = 100 to 280; `benchmarks/bench_h2.py` has others.
+1. That was fitted to 106 clouds of 36 kinds, n = 100 to 280; `benchmarks/RESULTS.md` has others.
 From H3 on the collapse costs nothing beside the rest and pays (3 to 18 times) unless it
 removes next to nothing.
 

@@ -29,6 +29,7 @@ from toposcope.activations.feed import Feed, find_device, on_device, thumbnails_
 from toposcope.activations.hooks import Recorder, record
 from toposcope.activations.models import LoadedModel, load_model
 from toposcope.activations.plan import (
+    CHUNK_ROWS,
     LOGITS,
     PREDICTION,
     THUMBNAIL,
@@ -50,7 +51,8 @@ log = logging.getLogger("toposcope")
 WRITERS = 8
 """Threads that write shards; more do not help the disk."""
 CHUNKS_IN_FLIGHT = 2
-"""Chunks on their way to the disk: while the last flushes of one are awaited, the next streams."""
+"""Chunks of whole volumes on their way to the disk: while the last flushes of one are awaited, the
+next streams. Pooled layers do not keep a disk busy: one is enough, and memory stays flatter."""
 
 Chunk = dict[str, NDArray[Any]]
 """Rows of one chunk by address."""
@@ -277,7 +279,7 @@ def _fill(
     began = time.perf_counter()
     with (
         progress.task(f"capture {feed.loaded.name}", feed.n) as task,
-        _Writer(run, feed) as writer,
+        _Writer(run, feed, CHUNKS_IN_FLIGHT if plan.chunk_rows < CHUNK_ROWS else 1) as writer,
         record(feed.loaded.model, plan.addresses, _pool_of(feed, plan)) as recorder,
     ):
         for index, start, stop in run.chunks:
@@ -415,6 +417,7 @@ class _Writer:
 
     run: Run
     feed: Feed
+    in_flight: int = 1
     _pool: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(WRITERS, "toposcope")
     )
@@ -424,8 +427,8 @@ class _Writer:
         return self
 
     def submit(self, index: int, chunk: Chunk) -> None:
-        """Hand a chunk over, once fewer than `CHUNKS_IN_FLIGHT` are waiting for the disk."""
-        self._wait(CHUNKS_IN_FLIGHT - 1)
+        """Hand a chunk over, once fewer than `in_flight` are waiting for the disk."""
+        self._wait(self.in_flight - 1)
         self._pending.append(
             [self._pool.submit(self._write, layer, index, one) for layer, one in chunk.items()]
         )

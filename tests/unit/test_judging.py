@@ -139,16 +139,22 @@ class TestBoard:
         (contest,) = [c for c in found["contests"] if c["accuracy"] == "accuracy"]
         assert contest["difference"] == pytest.approx(0.0)
 
-    def test_a_score_without_all_models_is_left_out_with_the_reason(self, file):
+    def test_a_score_without_all_models_is_judged_on_its_own(self, file):
         table = board_of(
             {
                 "knn": {m: [0.5 + i / 10] for i, m in enumerate("edcba")},
-                "leep": {m: [] if m == "c" else [1.0] for m in "edcba"},
+                "leep": {m: [] if m == "c" else [0.5 + i / 10] for i, m in enumerate("edcba")},
+                "nce": {m: [1.0] if m in "ab" else [] for m in "edcba"},
             }
         )
         found = judge(read_accuracies(file), table)
-        assert found["left_out"] == [{"score": "leep", "reason": "no value for c"}]
-        assert row(found, "knn")["value"] == 1.0
+        assert {r["score"] for r in found["rows"]} == {"knn"}
+        (subset,) = found["subsets"]
+        assert subset["models"] == ["a", "b", "d", "e"]
+        assert {r["score"] for r in subset["rows"]} == {"knn", "leep"}
+        assert row(subset, "leep")["value"] == 1.0 and row(subset, "leep")["n"] == 4
+        assert found["left_out"] == [{"score": "nce", "reason": "values for 2 models only"}]
+        assert "4 models (a, b, d, e)" in render_judgement(found)
 
 
 class TestTargets:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 ACCURACY = "accuracy"
 NOT_SCORES = ("model", "seed", "train", "test")
+HONEST, CONSTANTS = ("linear_probe", "knn"), ("source_accuracy", "parameters")
 CONSTANT = "source_accuracy"
 """The constant every score is compared with, where the board has it."""
 
@@ -152,14 +153,52 @@ def judge(
     JSON-able: `rows` (evaluate_scores per accuracy column, with the column's name in `accuracy`),
     `contests` (each score against the constant list by source accuracy), `ceilings` (Kendall
     agreement a perfect score would reach, from repeated fine-tunes), `between` (Kendall agreement
-    of the accuracy columns with each other), `models`, `left_out`.
+    of the accuracy columns with each other), `models`; `subsets`, the same for scores with a value
+    for some models only, beside the plain baselines there; `left_out`, scores with values for fewer
+    than four.
 
     Raises
     ------
     TooFewSamplesError
         Fewer than four models have both accuracies and scores.
     """
-    models, scores, directions, left_out = _scores(accuracies, board, lower_is_better)
+    models, scores, directions, partial = _scores(accuracies, board, lower_is_better)
+    found = _judge(accuracies, models, scores, directions, level=level, seed=seed)
+    subsets = []
+    left_out = []
+    for some, names in partial.items():
+        if len(some) < FEWEST_MODELS:
+            reason = f"values for {len(some)} models only"
+            left_out += [{"score": name, "reason": reason} for name in names]
+            continue
+        # On other models it is another question: what it is compared with is judged there too.
+        beside = [n for n in (*HONEST, *CONSTANTS) if n in scores]
+        own = {name: _columns(board, name, some) for name in (*names, *beside)}
+        ways = {name: SCORES[name].higher_is_better for name in own}
+        subsets.append(
+            {"models": list(some)}
+            | _judge(accuracies, list(some), own, ways, level=level, seed=seed)
+        )
+    _adjust([row for part in (found, *subsets) for row in part["rows"]])
+    return {
+        **found,
+        "models": models,
+        "subsets": subsets,
+        "left_out": left_out,
+        "level": level,
+    }
+
+
+def _judge(
+    accuracies: Accuracies,
+    models: Sequence[str],
+    scores: Mapping[str, Array],
+    directions: Mapping[str, bool],
+    *,
+    level: float,
+    seed: int,
+) -> dict[str, Any]:
+    """Everything that is said of one set of models."""
     if len(models) < FEWEST_MODELS:
         msg = (
             f"evaluate: {len(models)} models have accuracies and scores; at least {FEWEST_MODELS} "
@@ -188,22 +227,28 @@ def judge(
                 {"accuracy": name, "value": found.value, "low": found.low, "high": found.high}
                 | {"repeats": len(values)}
             )
-    _adjust(rows)
     return {
         "rows": rows,
         "contests": contests,
         "ceilings": ceilings,
         "between": _between(accuracies, where),
-        "models": list(models),
-        "left_out": left_out,
-        "level": level,
     }
+
+
+def _columns(board: pd.DataFrame | None, score: str, models: Sequence[str]) -> Array:
+    """(R, M) draws of a score, or (M,) for constants."""
+    assert board is not None, "only boards have scores without a value for some models"
+    numbers = np.array([board.attrs["draws"][score][model] for model in models]).T
+    return numbers if len(numbers) > 1 else numbers[0]
 
 
 def _scores(
     accuracies: Accuracies, board: pd.DataFrame | None, lower_is_better: Sequence[str]
-) -> tuple[list[str], dict[str, Array], dict[str, bool], list[dict[str, str]]]:
-    """Models that can be judged, (M,) or (R, M) scores, directions, and what is left out."""
+) -> tuple[list[str], dict[str, Array], dict[str, bool], dict[tuple[str, ...], list[str]]]:
+    """Models to judge, scores that have a value for all of them, directions, and the other scores.
+
+    The others are grouped by the models they do have a value for.
+    """
     if board is None:
         unknown = [name for name in lower_is_better if name not in accuracies.scores]
         if unknown or not accuracies.scores:
@@ -211,22 +256,19 @@ def _scores(
             msg = f"evaluate: score columns are {known}; asked for {', '.join(unknown) or 'any'}."
             raise UsageError(msg)
         directions = {name: name not in lower_is_better for name in accuracies.scores}
-        return list(accuracies.models), dict(accuracies.scores), directions, []
-    draws = board.attrs["draws"]
-    models = [m for m in accuracies.models if m in board.attrs["candidates"]]
+        return list(accuracies.models), dict(accuracies.scores), directions, {}
     failed = {failure["model"] for failure in board.attrs["failures"]}
-    models = [model for model in models if model not in failed]
+    known_models = set(board.attrs["candidates"]) - failed
+    models = [model for model in accuracies.models if model in known_models]
     scores: dict[str, Array] = {}
-    left_out = []
-    for name in dict.fromkeys(board["score"]):
-        without = [model for model in models if not draws[name].get(model)]
-        if without:
-            # Another set of models would be another question: such a score is not judged.
-            left_out.append({"score": str(name), "reason": f"no value for {', '.join(without)}"})
-            continue
-        numbers = np.array([draws[name][model] for model in models]).T
-        scores[str(name)] = numbers if len(numbers) > 1 else numbers[0]
-    return models, scores, {name: SCORES[name].higher_is_better for name in scores}, left_out
+    partial: dict[tuple[str, ...], list[str]] = {}
+    for name in map(str, dict.fromkeys(board["score"])):
+        valued = tuple(model for model in models if board.attrs["draws"][name].get(model))
+        if len(valued) < len(models):
+            partial.setdefault(valued, []).append(name)
+        else:
+            scores[name] = _columns(board, name, models)
+    return models, scores, {name: SCORES[name].higher_is_better for name in scores}, partial
 
 
 def _contests(
@@ -298,10 +340,23 @@ def _plain(table: pd.DataFrame) -> list[dict[str, Any]]:
 def render_judgement(found: Mapping[str, Any], *, statistic: str = "kendall") -> str:
     """The judgement as text: scores by agreement, with intervals, p, q and regret."""
     lines = []
-    for name in dict.fromkeys(row["accuracy"] for row in found["rows"]):
-        rows = [r for r in found["rows"] if r["accuracy"] == name and r["statistic"] == statistic]
+    for part in (found, *found["subsets"]):
+        lines += _render_part(part, statistic)
+    lines += [f"not judged: {one['score']} ({one['reason']})" for one in found["left_out"]]
+    lines += [
+        f"the accuracies {one['a']} and {one['b']} agree by kendall {one['kendall']:+.2f}"
+        for one in found["between"]
+    ]
+    return "\n".join(lines)
+
+
+def _render_part(part: Mapping[str, Any], statistic: str) -> list[str]:
+    lines = []
+    for name in dict.fromkeys(row["accuracy"] for row in part["rows"]):
+        rows = [r for r in part["rows"] if r["accuracy"] == name and r["statistic"] == statistic]
         rows.sort(key=lambda row: -(row["value"] if row["status"] == "ok" else -2.0))
-        lines.append(f"{statistic} with {name}, {len(found['models'])} models:")
+        some = f" ({', '.join(part['models'])})" if "subsets" not in part else ""
+        lines.append(f"{statistic} with {name}, {len(part['models'])} models{some}:")
         width = max(len(row["score"]) for row in rows)
         for row in rows:
             if row["status"] != "ok":
@@ -316,12 +371,7 @@ def render_judgement(found: Mapping[str, Any], *, statistic: str = "kendall") ->
         lines += [
             f"  a perfect score would reach {one['value']:.2f} [{one['low']:.2f}, "
             f"{one['high']:.2f}], given the spread over {one['repeats']} fine-tunes"
-            for one in found["ceilings"]
+            for one in part["ceilings"]
             if one["accuracy"] == name
         ]
-    lines += [f"not judged: {one['score']} ({one['reason']})" for one in found["left_out"]]
-    lines += [
-        f"the accuracies {one['a']} and {one['b']} agree by kendall {one['kendall']:+.2f}"
-        for one in found["between"]
-    ]
-    return "\n".join(lines)
+    return lines

@@ -228,28 +228,30 @@ def sensitivity_tables(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def judgement(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Agreement of every score with the accuracies, a table per accuracy column."""
+    """Agreement of every score with the accuracies: a table per set of models and accuracy."""
     found = table.attrs.get("evaluation")
-    if not found:
-        return []
+    return [] if not found else [one for p in (found, *found["subsets"]) for one in _judged(p)]
+
+
+def _judged(part: Mapping[str, Any]) -> list[dict[str, Any]]:
     several = []
-    for name in dict.fromkeys(row["accuracy"] for row in found["rows"]):
+    for name in dict.fromkeys(row["accuracy"] for row in part["rows"]):
         rows = [
             row
-            for row in found["rows"]
+            for row in part["rows"]
             if row["accuracy"] == name and row["statistic"] == "kendall" and row["status"] == "ok"
         ]
         contests = {
             one["score"]: one
-            for one in found["contests"]
+            for one in part["contests"]
             if one["accuracy"] == name and not one["reason"]
         }
-        ceiling = next((one for one in found["ceilings"] if one["accuracy"] == name), None)
         several.append(
             {
                 "accuracy": name,
-                "models": len(found["models"]),
-                "ceiling": ceiling,
+                "models": len(part["models"]),
+                "subset": "" if "subsets" in part else _and(part["models"]),
+                "ceiling": next((c for c in part["ceilings"] if c["accuracy"] == name), None),
                 "rows": [
                     {
                         "score": row["score"],

@@ -33,6 +33,7 @@ def table():
         "candidates": ["a", "b", HOSTILE],
         "failures": [{"model": HOSTILE, "reason": "broke"}],
         "target": "npz:some/flowers.npz",
+        "target_name": "flowers",
         "sensitivity": [],
         "replicates": 8,
         "points": 100,

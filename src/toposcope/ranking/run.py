@@ -211,6 +211,7 @@ def _rank(
             for score, by_model in entries.items()
         },
         "failures": failures,
+        "target_name": Run.open(next(iter(captured.values())).features).spec["data_name"],
         "target": str(target) if isinstance(target, str) else type(target).__name__,
         "sensitivity": sensitivity(
             {

@@ -33,8 +33,6 @@ def measure_draw(payload: Mapping[str, Any]) -> None:
     folder = Path(payload["folder"])
     draw = _Draw(payload)
     found: dict[str, Any] = {"scores": {}, "betti": draw.betti}
-    if "tau" in payload["scores"]:
-        found["bars"] = draw.bars
     absent = {
         "model",
         *([] if payload["volumes"] else ["volumes"]),
@@ -45,6 +43,8 @@ def measure_draw(payload: Mapping[str, Any]) -> None:
             found["scores"][name] = one = _timed(lambda name=name: draw.score(name))  # type: ignore[misc]
             if SCORES[name].needs == "volumes" and one["status"] == "ok":
                 one["seconds"] += draw.betti_seconds
+    if "tau" in payload["scores"]:
+        found["bars"] = draw.bars
     put_json(folder / "scores" / f"{payload['key']}.json", found)
     Ledger(folder / "ledger").tick(payload["key"])
 

@@ -44,7 +44,7 @@ def write_board(table: pd.DataFrame, to: Path | str, *, title: str | None = None
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    target = short_target(table)
+    target = str(table.attrs.get("target_name") or "the target")
     text = environment.get_template("board.html").render(
         csp=content_security_policy([]),
         style=Markup(static("report.css")),
@@ -66,11 +66,6 @@ def write_board(table: pd.DataFrame, to: Path | str, *, title: str | None = None
     path = Path(to)
     put(path, text.encode("utf-8", "replace"))
     return path
-
-
-def short_target(table: pd.DataFrame) -> str:
-    """The target's name without kind, folders and ending."""
-    return Path(str(table.attrs.get("target") or "the target").rpartition(":")[2]).stem
 
 
 def answer(table: pd.DataFrame) -> list[str]:

@@ -30,6 +30,9 @@ HEADLINE: tuple[tuple[str, int | None], ...] = (
 )
 """Statistics that comparisons are made in: the papers' own, one per question."""
 
+VAGUE = ("model", "models", "final", "best", "last", "checkpoint", "checkpoints", "snapshot")
+"""Last folders of a path that say nothing about the model; the one above is shown too."""
+
 
 def findings(analyses: Sequence[Analysis]) -> list[Effect]:
     """Relative changes over training and over depth, largest first, with simultaneous intervals.
@@ -77,12 +80,18 @@ def checkpoints(analyses: Sequence[Analysis]) -> dict[str, list[Analysis]]:
 
 
 def short_name(model: str) -> str:
-    """What people call a model: the last part of its spec.
+    """What people call a model: the last part of its spec that says something.
 
-    >>> short_name("py:examples.cifar_resnet:resnet20")
-    'resnet20'
+    >>> short_name("py:examples.cifar_resnet:resnet20"), short_name("hf:nets/minilm/model")
+    ('resnet20', 'minilm/model')
     """
-    return model.rpartition(":")[2] or model
+    last = model.rpartition(":")[2] or model
+    parts = [part for part in last.split("/") if part not in ("", ".", "..")]
+    if not parts:
+        return last
+    stem = parts[-1].partition("@")[0].lower()
+    vague = stem in VAGUE or stem.isdigit() or stem.startswith("checkpoint-")
+    return "/".join(parts[-2:] if vague else parts[-1:])
 
 
 def _paired(a: Analysis, b: Analysis) -> bool:

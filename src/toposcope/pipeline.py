@@ -332,9 +332,13 @@ def _warnings(activations: ActivationSet, spec: Mapping[str, Any]) -> list[str]:
     one_sample = spec.get("points_are") in ("positions", "channels")
     if not spec["per_class"] and activations.labels is not None and not one_sample:
         k = len(np.unique(activations.labels))
+        classifier = activations.attrs.get("top1") is not None
         found.append(
             f"classes are pooled: the last layers of a classifier form about {k} clusters by "
             "construction"
+            if classifier
+            else f"classes are pooled: a layer that separates the {k} classes shows clusters for "
+            "that reason alone"
         )
     return found
 

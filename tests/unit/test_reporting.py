@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from toposcope.errors import UsageError
-from toposcope.reporting import build, payload, pictures, sentences
+from toposcope.reporting import build, entry, payload, pictures, sentences
 from toposcope.reporting.colors import run_styles
 from toposcope.stats import Effect
 
@@ -204,6 +204,22 @@ def test_checkpoints_share_hue_and_marker_and_darken_by_step():
     assert [int(s.light[1:3], 16) for s in styles[:3]] == sorted(
         (int(s.light[1:3], 16) for s in styles[:3]), reverse=True
     )
+
+
+def test_one_model_on_two_data_sets_is_told_apart_everywhere():
+    spec = {"model": "hf:/somewhere/minilm/model", "step": None}
+    sets = [
+        replace(a, name="minilm", attrs=a.attrs | spec | {"data": f"jsonl:/x/{d}", "data_name": d})
+        for a, d in ((analysis(points=20), "trec/train"), (analysis(points=20), "sst2/train"))
+    ]
+    told = entry.told_apart(sets)
+    assert [a.name for a in told] == ["minilm (trec/train)", "minilm (sst2/train)"]
+    first, second = (run["style"] for run in payload.report_payload(told)["runs"])
+    assert first["light"] != second["light"]
+    assert first["marker"] != second["marker"]
+    shown = build.identity(told[0], first)
+    assert (shown["model"], shown["data"]) == ("minilm/model", "trec/train")
+    assert dict(sentences.methods(told))["Model"] == [("", "hf:/somewhere/minilm/model")]
 
 
 def test_loops_beyond_the_picture_budget_keep_their_classes(one):

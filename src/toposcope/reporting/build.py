@@ -195,9 +195,11 @@ def identity(analysis: Analysis, style: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": analysis.name,
         "style": style,
-        "model": str(a.get("model") or ""),
+        "model": short_name(str(a.get("model") or "")),
+        "model_spec": str(a.get("model") or ""),
         "step": step_words(a).removeprefix("step "),
-        "data": str(a.get("data") or ""),
+        "data": str(a.get("data_name") or a.get("data") or ""),
+        "data_spec": str(a.get("data") or ""),
         "pool": sentences.pool_text(a.get("pool")),
         "layers": str(len(analysis.layers)),
         "n": sentences.count(a.get("n")),

@@ -54,25 +54,35 @@ def mix(color: str, paper: str, share: float) -> str:
 
 
 def run_styles(attrs: Sequence[dict[str, Any]]) -> list[Style]:
-    """Style of each run, from the `model` and `step` in its attrs.
+    """Style of each run, from the `model`, `data`, `name` and `step` in its attrs.
 
-    Runs that share a model and have steps form a sequence; a run without a step is a hue's full
-    color. More models than hues repeat hues with other markers.
+    Runs with steps that share model and data form a sequence; a run without a step has a hue of
+    its own, in full, unless model, data and name are another's too. More of them than hues repeat
+    hues with other markers.
 
     >>> a, b = run_styles([{"model": "net", "step": 0}, {"model": "net", "step": 9}])
     >>> (a.marker == b.marker, a.light, b.light)
     (True, '#8cc0dc', '#0072b2')
+    >>> a, b = run_styles([{"model": "net", "data": "trec"}, {"model": "net", "data": "sst2"}])
+    >>> a.light == b.light
+    False
     """
-    models = list(dict.fromkeys(str(one.get("model")) for one in attrs))
+    kinds = [_kind(one) for one in attrs]
+    known = list(dict.fromkeys(kinds))
     out = []
-    for one in attrs:
-        model = str(one.get("model"))
-        index = models.index(model)
+    for one, kind in zip(attrs, kinds, strict=True):
+        index = known.index(kind)
         light, dark = HUES[index % len(HUES)]
         marker = MARKERS[(index + index // len(HUES)) % len(MARKERS)]
-        share = _share(one, [a for a in attrs if str(a.get("model")) == model])
+        share = _share(one, [a for a, k in zip(attrs, kinds, strict=True) if k == kind])
         out.append(Style(mix(light, PAPER[0], share), mix(dark, PAPER[1], share), marker))
     return out
+
+
+def _kind(one: dict[str, Any]) -> tuple[str, ...]:
+    """What has one hue: a training on one data set, or a run that is no part of one."""
+    same = (str(one.get("model")), str(one.get("data")))
+    return same if one.get("step") is not None else (*same, str(one.get("name")))
 
 
 def _share(one: dict[str, Any], siblings: list[dict[str, Any]]) -> float:

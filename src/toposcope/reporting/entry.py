@@ -63,7 +63,7 @@ def report(
     if not analyses:
         msg = "report(): got no runs; pass at least one RUN folder or Analysis."
         raise UsageError(msg)
-    analyses = in_training_order(analyses)
+    analyses = told_apart(in_training_order(analyses))
     return write_report(analyses, findings(analyses), Path(to), title=title)
 
 
@@ -110,6 +110,35 @@ def in_training_order(analyses: Sequence[Analysis]) -> list[Analysis]:
         return models.index(str(analysis.attrs.get("model"))), -1 if step is None else float(step)
 
     return sorted(analyses, key=place)
+
+
+def told_apart(analyses: Sequence[Analysis]) -> list[Analysis]:
+    """Runs without steps that share a name, named after what differs: data, weights or folder."""
+    out = list(analyses)
+    groups: dict[str, list[int]] = {}
+    for place, one in enumerate(analyses):
+        if one.attrs.get("step") is None:
+            groups.setdefault(one.name, []).append(place)
+    for name, places in groups.items():
+        for differs in (_data_name, _weights_name, _folder_name):
+            words = [differs(analyses[place]) for place in places]
+            if len(places) > 1 and len({*words} - {""}) == len(places):
+                for place, word in zip(places, words, strict=True):
+                    out[place] = replace(analyses[place], name=f"{name} ({word})")
+                break
+    return out
+
+
+def _data_name(analysis: Analysis) -> str:
+    return str(analysis.attrs.get("data_name") or "")
+
+
+def _weights_name(analysis: Analysis) -> str:
+    return Path(str(analysis.attrs.get("weights") or "")).stem
+
+
+def _folder_name(analysis: Analysis) -> str:
+    return "" if analysis.run is None else analysis.run.name
 
 
 def as_analysis(item: object, analysis: str | None = None) -> Analysis:

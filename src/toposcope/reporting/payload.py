@@ -67,7 +67,7 @@ def report_payload(analyses: Sequence[Analysis]) -> dict[str, Any]:
     album = Album()
     plan = pairs_plan(analyses)
     curves = sum(key.cloud == DATA_CLOUD for a in analyses for key in a.diagrams.keys)
-    styles = run_styles([analysis.attrs for analysis in analyses])
+    styles = run_styles([analysis.attrs | {"name": analysis.name} for analysis in analyses])
     runs = [
         run_payload(analysis, plan, replicate_curves=curves <= CURVES_BUDGET)
         | {"style": asdict(style), "loops": loops_payload(analysis, index, album)}

@@ -200,6 +200,8 @@ def _method_terms(analysis: Analysis) -> dict[str, str]:
     kind = "overlapping draws, variance corrected" if a["overlapping"] else "disjoint draws"
     degrees = ", ".join(f"H{k}" for k in a.get("homology_dimensions", ()))
     terms = {
+        "Model": str(a.get("model") or ""),
+        "Data": str(a.get("data") or ""),
         "Samples (n)": count(a.get("n")),
         "Points per cloud": f"{a['points']:,}",
         "Replicates": f"{a['replicates']} ({kind})",
@@ -229,6 +231,7 @@ def _method_terms(analysis: Analysis) -> dict[str, str]:
     terms |= {
         f"{str(k)[:1].upper()}{str(k)[1:]}": str(v)
         for k, v in dict(a.get("conventions") or {}).items()
+        if not str(k).startswith("null ")  # told under "Null"
     }
     return {term: value for term, value in terms.items() if value}
 

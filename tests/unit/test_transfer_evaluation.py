@@ -294,3 +294,26 @@ def test_table_of_anybodys_scores() -> None:
 def test_bad_input(call, error, match: str) -> None:
     with pytest.raises(error, match=match):
         call()
+
+
+class TestPerfectOrders:
+    def test_bound_by_enumeration(self):
+        """In Mallows' model with 5 items, summed over all 120 orders."""
+        from itertools import combinations, permutations
+
+        from toposcope.transfer.evaluation import perfect_order_bound
+
+        orders = list(permutations(range(5)))
+        inversions = np.array(
+            [sum(o[i] > o[j] for i, j in combinations(range(5), 2)) for o in orders]
+        )
+        weights = np.exp(-0.9 * inversions)
+        level = 1 - 2 / weights.sum()
+        expected = (weights / weights.sum()) @ (1 - inversions / 5)
+        assert perfect_order_bound(5, level) == pytest.approx(expected, abs=1e-6)
+
+    def test_a_perfect_order_of_few_models_is_not_sure(self):
+        found = transfer.agreement(np.arange(4.0), np.arange(4.0))
+        assert found.value == found.high == 1.0
+        assert found.low < 0.0
+        assert transfer.agreement(-np.arange(4.0), np.arange(4.0)).high > 0.0

@@ -119,8 +119,9 @@ def agreement(
     0, 0.5 and 0.9 (300 simulations each): 0.92 to 0.99 for the three rank statistics (percentiles
     of the bootstrap), 0.93 to 0.99 for Pearson (bootstrap standard error and Student's t on
     Fisher's scale; its percentiles cover 0.85 to 0.92). Resamples in which one side is constant are
-    drawn again. The spread over draws is widened by sqrt(R / (R - 1)), which the bootstrap is
-    short of.
+    drawn again; after a perfect order, which every resample repeats, the end nearer to 0 is that of
+    `perfect_order_bound`. The spread over draws is widened by sqrt(R / (R - 1)), which the
+    bootstrap is short of.
 
     Examples
     --------
@@ -151,8 +152,56 @@ def agreement(
     rng = np.random.default_rng(seed)
     resampled = _resampled(draws, truth, function, over, n_resamples, rng)
     low, high = _ends(value, resampled, len(truth), level, fisher=statistic == "pearson")
+    if over != "data" and statistic != "pearson" and abs(value) > 1 - 1e-9:
+        # Every resample of a perfect order is perfect: the bootstrap alone would be sure of it.
+        least = perfect_order_bound(len(truth), level)
+        low, high = (min(low, least), high) if value > 0 else (low, max(high, -least))
     p = permutation_pvalue(mean, truth, function, n_resamples, rng)
     return Agreement(statistic, value, low, high, level, over, p, len(truth), len(draws))
+
+
+def perfect_order_bound(models: int, level: float = 0.95) -> float:
+    """Least Kendall agreement at which a perfectly ordered sample of models is not too surprising.
+
+    Parameters
+    ----------
+    models
+        Number of models that were ordered without a mistake.
+    level
+        The agreement returned is the one under which a perfect order has probability
+        (1 - level) / 2, in Mallows' model of rankings.
+
+    Returns
+    -------
+    Expected Kendall's tau of that model: the low end of an interval whose high end is 1.
+
+    Examples
+    --------
+    Four models say nothing: chance alone orders them perfectly once in 24 times.
+
+    >>> perfect_order_bound(4) < 0 < perfect_order_bound(6) < perfect_order_bound(12)
+    True
+
+    References
+    ----------
+    Mallows, Non-null ranking models, Biometrika 1957.
+    """
+    from scipy.optimize import brentq
+
+    ranks = np.arange(1, models + 1)
+
+    def log_probability(log_q: float) -> float:
+        """Of the perfect order: the product of (1 - q) / (1 - q^i)."""
+        return float(np.sum(np.log(np.expm1(log_q) / np.expm1(ranks * log_q))))
+
+    edge = 1e-9  # q = 1 is the uniform distribution, where the formula is 0 / 0
+    target = np.log((1 - level) / 2)
+    side = (-20.0, -edge) if log_probability(-edge) < target else (edge, 20.0)
+    log_q = float(brentq(lambda x: log_probability(x) - target, *side))
+    q = np.exp(log_q)
+    powers = np.exp(ranks * log_q)
+    inversions = models * q / (1 - q) - float(np.sum(ranks * powers / (1 - powers)))
+    return float(1 - 4 * inversions / (models * (models - 1)))
 
 
 def permutation_pvalue(

@@ -1,4 +1,4 @@
-"""What a RUN holds, how far it is, and what machine this is: for `info`, `status`, `doctor`."""
+"""What a RUN or a SERIES holds, how far it is, and what machine this is: for `info`, `status`, `doctor`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from toposcope.objects import read_json
+from toposcope.series import is_series, number, open_series
 from toposcope.store import SCHEMA_VERSION, Run
 
 PACKAGES = [
@@ -30,7 +31,9 @@ PACKAGES = [
 
 
 def describe(path: Path | str) -> dict[str, Any]:
-    """Model, data, layers, accuracy and analyses of a RUN."""
+    """Model, data, layers, accuracy and analyses of a RUN, or the checkpoints of a SERIES."""
+    if is_series(path):
+        return _describe_series(Path(path))
     run = Run.open(path)
     summary = run.summary or {}
     spec = run.spec
@@ -55,13 +58,39 @@ def describe(path: Path | str) -> dict[str, Any]:
     }
 
 
+def _describe_series(path: Path) -> dict[str, Any]:
+    series = open_series(path)
+    runs = [describe(run) for run in series.runs]
+    same = ("model", "data", "pool", "seed", "samples", "classes", "layers")
+    return {
+        "series": str(path),
+        **{key: runs[-1][key] for key in same if runs and key in runs[-1]},
+        "unit": series.unit,
+        "checkpoints": [
+            {
+                series.unit: number(member.step),
+                "run": member.run,
+                "weights": member.weights,
+                "top1": run["top1"],
+                "analyses": len(run["analyses"]),
+            }
+            for member, run in zip(series.members, runs, strict=True)
+        ],
+        "failures": list(series.failures),
+        "notes": [{"note": note} for note in series.notes],
+        "bytes": sum(run["bytes"] for run in runs),
+    }
+
+
 def _short(spec: dict[str, Any]) -> dict[str, Any]:
     keys = ("homology_dimensions", "points", "replicates", "normalize", "metric", "per_class")
     return {key: spec[key] for key in keys}
 
 
 def progress_of(path: Path | str) -> dict[str, Any]:
-    """How far capture and analyses of a RUN are, from what is on disk."""
+    """How far capture and analyses of a RUN are, or of each RUN of a SERIES, from the disk."""
+    if is_series(path):
+        return _progress_of_series(Path(path))
     run = Run.open(path)
     wanted = len(run.layers) * len(run.chunks)
     have = sum(run.has_chunk(layer, i) for layer in run.layers for i, _, _ in run.chunks)
@@ -80,6 +109,15 @@ def progress_of(path: Path | str) -> dict[str, Any]:
         )
     capture = "complete" if run.summary is not None else f"{have} of {wanted} shards"
     return {"run": str(run.path), "capture": capture, "analyses": analyses}
+
+
+def _progress_of_series(path: Path) -> dict[str, Any]:
+    series = open_series(path)
+    known = {member.run for member in series.members}
+    # A capture that was interrupted is on the disk and not in the record yet.
+    begun = [p.parent for p in sorted(path.glob("*/run.json")) if p.parent.name not in known]
+    runs = [{"member": run.name, **progress_of(run)} for run in (*series.runs, *begun)]
+    return {"series": str(path), "runs": runs, "failures": list(series.failures)}
 
 
 def environment() -> dict[str, Any]:

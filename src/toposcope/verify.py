@@ -1,4 +1,4 @@
-"""`verify`: re-hash everything a RUN holds, and one digest over all its values."""
+"""`verify`: re-hash everything a RUN or a SERIES holds, and one digest over all its values."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from toposcope.errors import StoreError
 from toposcope.objects import content_hash, read_json
 from toposcope.results import read_part
+from toposcope.series import is_series, number, open_series
 from toposcope.store import Run, twin_of
 
 
@@ -33,7 +34,12 @@ class Verification:
 
 
 def verify(path: Path | str) -> Verification:
-    """Check every shard, part and table of a RUN against its recorded hash."""
+    """Check every shard, part and table of a RUN, or of all RUNs of a SERIES, against its hash.
+
+    The digest of a SERIES is over the steps and the digests of its RUNs, in rising order of steps.
+    """
+    if is_series(path):
+        return _verify_series(Path(path))
     problems: list[str] = []
     values: list[object] = []
     run = Run.open(path)
@@ -50,6 +56,25 @@ def verify(path: Path | str) -> Verification:
             problems.append(str(error))
     digest = "" if problems else content_hash(json.dumps(values).encode())
     return Verification(digest, shards, len(folders), tuple(problems))
+
+
+def _verify_series(path: Path) -> Verification:
+    series = open_series(path)
+    shards = analyses = 0
+    digests, problems = [], []
+    for member, run in zip(series.members, series.runs, strict=True):
+        try:
+            found = verify(run)
+        except StoreError as error:
+            problems.append(f"{member.run}: {error}")
+            continue
+        shards, analyses = shards + found.shards, analyses + found.analyses
+        digests.append([number(member.step), found.digest])
+        problems += [f"{member.run}: {problem}" for problem in found.problems]
+    if not series.members:
+        problems.append(f"{path} holds no captured checkpoint")
+    digest = "" if problems else content_hash(json.dumps([series.unit, digests]).encode())
+    return Verification(digest, shards, analyses, tuple(problems))
 
 
 def _verify_capture(run: Run, problems: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""`demo` and `report`, and what reads a RUN: `verify`, `info`, `status`, `doctor`."""
+"""`demo` and `report`, and what reads a RUN or a SERIES: `verify`, `info`, `status`, `doctor`."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ def report(
         show({"report": str(path), "bytes": path.stat().st_size}, as_json, str(path))
 
 
-@command("toposcope verify runs/r20\ntoposcope verify runs/r20 --digest")
-@click.argument("run", type=click.Path(path_type=Path))
+@command("toposcope verify runs/r20\ntoposcope verify runs/vgg_series --digest")
+@click.argument("run", metavar="RUN|SERIES", type=click.Path(path_type=Path))
 @click.option("--digest", is_flag=True, help="Print the digest over all values only.")
 @json_option
 @click.pass_context
 def verify(ctx: click.Context, run: Path, digest: bool, as_json: bool) -> None:
-    """Check every byte of RUN against its recorded hash."""
+    """Check every byte of a RUN, or of all RUNs of a SERIES, against its recorded hash."""
     with exits(ctx):
         from dataclasses import asdict
 
@@ -84,12 +84,12 @@ def verify(ctx: click.Context, run: Path, digest: bool, as_json: bool) -> None:
         sys.exit(EXIT_ERROR)
 
 
-@command("toposcope info runs/r20")
-@click.argument("run", type=click.Path(path_type=Path))
+@command("toposcope info runs/r20\ntoposcope info runs/vgg_series")
+@click.argument("run", metavar="RUN|SERIES", type=click.Path(path_type=Path))
 @json_option
 @click.pass_context
 def info(ctx: click.Context, run: Path, as_json: bool) -> None:
-    """What RUN holds: model, data, layers, accuracy, analyses."""
+    """What a RUN holds: model, data, layers, accuracy, analyses; of a SERIES its checkpoints."""
     with exits(ctx):
         from toposcope.inspect_run import describe
 
@@ -97,22 +97,26 @@ def info(ctx: click.Context, run: Path, as_json: bool) -> None:
         show(found, as_json, outline(found))
 
 
-@command("toposcope status runs/r20")
-@click.argument("run", type=click.Path(path_type=Path))
+@command("toposcope status runs/r20\ntoposcope status runs/vgg_series")
+@click.argument("run", metavar="RUN|SERIES", type=click.Path(path_type=Path))
 @json_option
 @click.pass_context
 def status(ctx: click.Context, run: Path, as_json: bool) -> None:
-    """How far the work in RUN is, and what failed."""
+    """How far the work in a RUN is, or in each RUN of a SERIES, and what failed."""
     with exits(ctx):
         from toposcope.inspect_run import progress_of
 
         found = progress_of(run)
-        lines = [f"capture: {found['capture']}"]
-        lines += [
-            f"analysis {a['analysis']}: {a['done']} tasks done, {a['failed']} failed, "
-            + ("complete" if a["complete"] else "not complete")
-            for a in found["analyses"]
-        ]
+        lines = []
+        for one in found.get("runs", [found]):
+            member = f"{one['member']}: " if "member" in one else ""
+            lines.append(f"{member}capture: {one['capture']}")
+            lines += [
+                f"{member}analysis {a['analysis']}: {a['done']} tasks done, {a['failed']} failed, "
+                + ("complete" if a["complete"] else "not complete")
+                for a in one["analyses"]
+            ]
+        lines += [f"failed: {f['weights']}: {f['reason']}" for f in found.get("failures", [])]
         show(found, as_json, "\n".join(lines))
 
 

@@ -148,7 +148,8 @@ class Run:
             if (path / "series.json").exists():
                 msg = (
                     f"{path} is a SERIES of checkpoints, not a RUN. Open it with "
-                    "toposcope.open_series(), or name one of the RUN folders inside it."
+                    "toposcope.open_series(), measure it with toposcope.analyze_series(), or name "
+                    "one of the RUN folders inside it."
                 )
                 raise StoreError(msg)
             what = "no folder" if not path.exists() else "a folder without run.json"

@@ -216,7 +216,7 @@ def test_tied_parameters_may_be_stored_once(tmp_path):
 def test_analysis_has_the_step_as_a_column_and_report_reads_the_folder(tmp_path):
     folder = put(tmp_path / "ckpt", "epoch_0", "epoch_0.5", "epoch_2")
     ts.capture_series(net(), X, weights=folder, store=tmp_path / "s")
-    found = ts.analyze_series(tmp_path / "s", Design(points=20, replicates=3, null="none"), jobs=0)
+    found = ts.analyze_series(tmp_path / "s", points=20, replicates=3, null="none", jobs=0)
     assert found.steps == (0, 0.5, 2)
     assert list(found.table.columns[:2]) == ["step", "layer"]
     assert found.intervals.groupby("step").size().nunique() == 1
@@ -225,6 +225,10 @@ def test_analysis_has_the_step_as_a_column_and_report_reads_the_folder(tmp_path)
         tmp_path / "s" / "epoch_0.5", points=20, replicates=3, null="none", jobs=0
     ).table
     assert at.equals(alone)
+    design = Design(points=20, replicates=3, null="none")
+    assert ts.analyze_series(tmp_path / "s", design, jobs=0).table.equals(found.table)
+    with pytest.raises(UsageError, match="a design and points=30"):
+        ts.analyze_series(tmp_path / "s", design, points=30)
     page = ts.report(tmp_path / "s", to=tmp_path / "r.html").read_text()
     assert "epoch 2 against epoch 0" in page
 
@@ -235,6 +239,8 @@ def test_a_series_is_told_from_a_run(tmp_path):
     assert is_series(tmp_path / "s")
     with pytest.raises(StoreError, match="SERIES of checkpoints"):
         ts.open(tmp_path / "s")
+    with pytest.raises(StoreError, match=r"measure it with toposcope.analyze_series\(\)"):
+        ts.analyze(tmp_path / "s")
     with pytest.raises(StoreError, match="so it is not a SERIES"):
         ts.open_series(tmp_path / "s" / "step_0")
     with pytest.raises(UsageError, match="RUN of one network"):
@@ -295,6 +301,15 @@ def test_the_command_line_makes_and_shows_a_series(tmp_path, monkeypatch):
     )
     assert done.exit_code == 0, done.output
     assert "2 layers at 3 steps (0, 30, 240)" in done.stdout
+    told = {c: CliRunner().invoke(main, [c, "steps"]) for c in ("info", "status", "verify")}
+    assert "step 240, run step_240, weights final.safetensors" in told["info"].stdout
+    assert "step_30: analysis" in told["status"].stdout
+    assert "failed: epoch_2.safetensors" in told["status"].stdout
+    assert "and 3 analyses are as they were written\ndigest: " in told["verify"].stdout
+    shard = next((tmp_path / "steps" / "step_30").rglob("*.safetensors"))
+    shard.write_bytes(shard.read_bytes()[:-1] + b"\xff")
+    done = CliRunner().invoke(main, ["verify", "steps"])
+    assert (done.exit_code, done.stderr.startswith("step_30: ")) == (1, True)
     done = CliRunner().invoke(main, [*words, "--step", "3", "-o", "runs"])
     assert done.exit_code == 2
     assert "a series takes --steps" in done.stderr
@@ -305,3 +320,11 @@ def test_a_series_takes_what_a_capture_takes():
 
     one, all_of_them = (inspect.signature(f).parameters for f in (ts.capture, ts.capture_series))
     assert set(one) - set(all_of_them) == {"step", "step_unit", "twin"}
+
+
+def test_a_series_is_analyzed_with_the_keywords_of_one_run():
+    import inspect
+
+    one, all_of_them = (inspect.signature(f).parameters for f in (ts.analyze, ts.analyze_series))
+    assert list(one)[1:] == [name for name in all_of_them if name not in ("series", "design")]
+    assert all(one[name].default == all_of_them[name].default for name in list(one)[1:])

@@ -1,4 +1,4 @@
-"""What a RUN or a SERIES holds, how far it is, and what machine this is: for `info`, `status`, `doctor`."""
+"""What a RUN or a SERIES holds, how far it is, what machine this is: `info`, `status`, `doctor`."""
 
 from __future__ import annotations
 

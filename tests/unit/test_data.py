@@ -230,3 +230,19 @@ def test_strata_are_proportional_within_one(sizes, fraction, seed):
     assert len(set(drawn.indices)) == n
     counts = np.bincount(drawn.labels, minlength=len(sizes))
     assert np.all(np.abs(counts - n * np.array(sizes) / len(labels)) < 1)
+
+
+def test_files_that_are_called_alike_do_not_share_sample_ids(tmp_path):
+    ids = set()
+    for folder in ("mnist", "letters"):
+        (tmp_path / folder).mkdir()
+        np.savez(tmp_path / folder / "train_jpeg.npz", x=np.zeros((2, 3)))
+        np.save(tmp_path / folder / "data.npy", np.zeros((2, 3)))
+        (tmp_path / folder / "test.csv").write_text("a,b\n1,2\n3,4\n")
+        for spec in ("npz:{}/train_jpeg.npz", "npy:{}/data.npy", "csv:{}/test.csv#x=a+b"):
+            source = load_data(spec.format(tmp_path / folder))
+            assert source.split == {"npz": "train", "npy": "", "csv": "test"}[spec[:3]]
+            ids |= set(sample(source).ids.tolist())
+    assert len(ids) == 2 * 3 * 2
+    assert "mnist/train_jpeg:0" in ids
+    assert "letters/data:1" in ids

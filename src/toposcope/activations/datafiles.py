@@ -5,28 +5,57 @@ Files are untrusted: whatever is damaged becomes a `SpecError` that names the fi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from toposcope.errors import SpecError
 from toposcope.types import near_matches
 
-SPLITS = ("train", "training", "validation", "valid", "val", "dev", "test", "eval")
-"""Names of files that say which split they are and not of which data."""
+SPLITS = ("train", "training", "validation", "valid", "val", "dev", "test", "testing", "eval")
+"""Words of file names that say which split it is and not of which data."""
+VAGUE = frozenset(
+    (
+        *("array", "arrays", "data", "dataset", "features", "file", "files", "full", "image"),
+        *("images", "img", "imgs", "input", "inputs", "jpeg", "jpg", "lossless", "of", "part"),
+        *("png", "raw", "samples", "sentences", "small", "subset", "text", "texts", "x", "xy"),
+    )
+)
+"""Words of file names that fit any data."""
+DEEPEST = 3
+"""Folders in a name at most, the file counted."""
 
 
 def split_of(path: Path) -> tuple[str, str]:
-    """Name of the data in a file and of its split, "" when the file name tells none.
+    """Name of the data in a file or folder, and of its split, "" when its name tells none.
+
+    A name that fits any data (`train.npz`, `images_224_jpeg.npz`) is completed by that of its
+    folder, so that two data sets never share sample ids; every reader of files asks here.
 
     Examples
     --------
     >>> split_of(Path("data/trec/test.jsonl.gz")), split_of(Path("reviews.csv"))
     (('trec/test', 'test'), ('reviews', ''))
+    >>> split_of(Path("cifar10/data/train_4000.npz"))
+    ('cifar10/data/train_4000', 'train')
     """
-    stem = path.name.partition(".")[0]
-    if stem.lower() not in SPLITS:
-        return stem, ""
-    return f"{path.resolve().parent.name}/{stem}", stem
+    place = path.resolve()
+    parts = [place.name if place.is_dir() else place.name.partition(".")[0]]
+    splits = [word for word in _words(parts[0]) if word in SPLITS]
+    for folder in place.parents:
+        if len(parts) == DEEPEST or not folder.name or not _is_vague(parts[0]):
+            break
+        parts.insert(0, folder.name)
+    known = splits[0] if len(splits) == 1 and _is_vague(parts[-1]) else ""
+    return "/".join(parts), known
+
+
+def _words(name: str) -> list[str]:
+    return re.findall(r"[^\W\d_]+", name.lower())
+
+
+def _is_vague(name: str) -> bool:
+    return all(word in SPLITS or word in VAGUE for word in _words(name))
 
 
 def file_hash(path: Path) -> str:

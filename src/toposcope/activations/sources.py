@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.activations.data import DataSource, check_labels, kind_of
-from toposcope.activations.datafiles import damaged, file_hash, pick_key, split_spec
+from toposcope.activations.datafiles import damaged, file_hash, pick_key, split_of, split_spec
 from toposcope.activations.imports import resolve
 from toposcope.activations.sources_pictures import from_jpegs, stacker
 from toposcope.activations.sources_text import from_texts, is_texts
@@ -99,10 +99,11 @@ def from_npz(spec: str) -> DataSource:
     y = None if y_key is None else arrays[y_key]
     names = next((tuple(map(str, arrays[key])) for key in NAME_KEYS if key in arrays), ())
     content = file_hash(path)
+    name, split = split_of(path)
     if joined:
-        return from_jpegs(arrays, y, names, name=path.stem, spec=spec, content=content)
+        return from_jpegs(arrays, y, names, name=name, spec=spec, split=split, content=content)
     x = arrays[str(x_key)]
-    return from_array(x, y, name=path.stem, spec=spec, class_names=names, content=content)
+    return from_array(x, y, name=name, spec=spec, split=split, class_names=names, content=content)
 
 
 def from_npy(spec: str) -> DataSource:
@@ -115,7 +116,8 @@ def from_npy(spec: str) -> DataSource:
     if not isinstance(x, np.ndarray):
         msg = f"DATA {spec!r}: {path} holds several arrays; write npz:{path}."
         raise SpecError(msg)
-    return from_array(x, None, name=path.stem, spec=spec, content=file_hash(path))
+    name, split = split_of(path)
+    return from_array(x, None, name=name, spec=spec, split=split, content=file_hash(path))
 
 
 def from_sklearn(spec: str) -> DataSource:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.activations.data import DataSource, check_labels
-from toposcope.activations.datafiles import split_spec
+from toposcope.activations.datafiles import split_of, split_spec
 from toposcope.errors import SpecError
 from toposcope.objects import content_hash
 
@@ -41,8 +41,9 @@ def from_imagefolder(spec: str) -> DataSource:
     def one(index: int) -> NDArray[np.uint8]:
         return decode(files[index], str(files[index]), int(size) if size else None)
 
+    name, split = split_of(path)
     return DataSource(
-        name=path.resolve().name,
+        name=name,
         n=len(files),
         kind="image",
         read=stacker(one, spec),
@@ -50,6 +51,7 @@ def from_imagefolder(spec: str) -> DataSource:
         class_names=tuple(classes) if labels is not None else (),
         content="names and sizes:" + content_hash(listing.encode()),
         spec=spec,
+        split=split,
     )
 
 
@@ -61,6 +63,7 @@ def from_jpegs(
     name: str,
     spec: str,
     content: str,
+    split: str = "",
 ) -> DataSource:
     """A source over image files joined in `bytes`, file i from `offsets[i]` to `offsets[i + 1]`."""
     data, offsets = arrays["bytes"], arrays["offsets"]
@@ -89,6 +92,7 @@ def from_jpegs(
         class_names=class_names if labels is not None else (),
         content=content,
         spec=spec,
+        split=split,
     )
 
 

@@ -163,7 +163,7 @@ def test_non_finite_layers_are_named_and_others_are_measured(here):
 
 def test_ctrl_c_leaves_a_run_that_continues(here):
     assert cli(here, *CAPTURE).returncode == 0
-    words = [*ANALYZE, "--points", 100]
+    words = [*ANALYZE, "--points", 60, "--homology", "0,1,2"]  # slow enough to be interrupted
     process = subprocess.Popen(
         [sys.executable, "-m", "toposcope.cli", *map(str, words)],
         stderr=subprocess.PIPE,

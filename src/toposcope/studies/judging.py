@@ -63,6 +63,7 @@ def validity_verdicts(analysis: Analysis) -> list[Verdict]:
 
     Examples
     --------
+    >>> import numpy as np
     >>> from toposcope.pipeline import analyze
     >>> from toposcope.store import from_arrays
     >>> X = np.random.default_rng(0).normal(size=(200, 3))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 
 from toposcope.homology.betti import betti_numbers
 from toposcope.homology.cubical_persistence import cubical
 from toposcope.homology.geodesic import geodesic_distances
 from toposcope.homology.hubs import hubs_last
+from toposcope.homology.jit import cache_folder
 from toposcope.homology.landmarks import farthest_landmarks
 from toposcope.homology.landscapes import corners, difference_power, inner_product, top_levels
 from toposcope.homology.loops import longest_loops
@@ -28,12 +32,30 @@ from toposcope.homology.vietoris_rips import rips
 def warm_up() -> None:
     """Run every kernel of the package once, on tiny inputs of every type that it is called with.
 
-    The first call on a machine compiles for 10 to 20 seconds and fills the cache folder; later ones
-    load machine code in about a second. Call it in the driver before starting workers, or each of
-    them compiles the same kernels.
+    The first call on a machine compiles for 10 to 15 seconds, half of the kernels in a second
+    process, and fills the cache folder; later ones load machine code in half a second. Call it in
+    the driver before starting workers, or each of them compiles the same kernels.
     """
-    rng = np.random.default_rng(0)
-    _rips(rng)
+    helper = _compile_beside() if not any(cache_folder().rglob("*.nbi")) else None
+    _rips(np.random.default_rng(0))
+    if helper is not None:
+        helper.wait()
+    _others(np.random.default_rng(0))
+
+
+def _compile_beside() -> subprocess.Popen[bytes]:
+    """Compile what `_rips` does not need in a process of its own.
+
+    Numba compiles one kernel at a time per process. Should the helper fail, this process compiles
+    all of it itself: only time is lost.
+    """
+    code = f"import numpy, {__name__} as warm; warm._others(numpy.random.default_rng(0))"
+    return subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+
+def _others(rng: np.random.Generator) -> None:
     _volumes(rng)
     _diagrams(rng)
 

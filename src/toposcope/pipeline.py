@@ -321,6 +321,11 @@ def _warnings(activations: ActivationSet, spec: Mapping[str, Any]) -> list[str]:
     found = []
     for layer, count in (activations.attrs.get("nonfinite") or {}).items():
         found.append(f"layer {layer}: {count:,} values are not finite; it was not measured")
+    if activations.attrs.get("truncated"):
+        found.append(
+            f"{activations.attrs['truncated']:,} of {activations.n:,} texts have more than "
+            f"{activations.attrs['token_limit']:,} tokens and were cut"
+        )
     if spec["overlapping"]:
         found.append(
             "draws overlap: intervals are widened for it, and draws are no permutation units"

@@ -171,11 +171,13 @@ def test_nonfinite_values_are_counted_by_layer_and_the_others_go_on(tmp_path, ca
 
 
 def test_without_labels_or_logits_there_is_no_accuracy(tmp_path):
-    assert capture(cnn(), IMAGES).attrs["top1"] is None
+    plain = capture(cnn(), IMAGES).attrs
+    assert (plain["top1"], plain["top1_note"]) == (None, "the data has no labels")
     model = nn.Sequential(nn.Linear(4, 3), nn.ReLU())
     x = RNG.normal(size=(20, 4)).astype(np.float32)
     acts = capture(model, (x, np.arange(20) % 5), layers="0", store=tmp_path / "run")
     assert acts.attrs["top1"] is None
+    assert acts.attrs["top1_note"] == "labels reach 4 but the model gives 3 scores"
     assert "@prediction" not in Run.open(tmp_path / "run").layers
 
 

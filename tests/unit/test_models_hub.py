@@ -155,10 +155,12 @@ def test_max_tokens_cuts_and_says_so(tmp_path, caplog):
     texts = [*TEXTS, "who " * 40]
     acts = capture(f"hf:{tmp_path}", texts, pool="tokens", layers="embeddings", max_tokens=5)
     assert acts["embeddings"].shape == (5, 5, 8)
-    assert "a text of 41 tokens is cut to 5" in caplog.text
+    assert caplog.text.count("2 of 5 texts are longer than 5 tokens and were cut") == 1
+    assert (acts.attrs["truncated"], acts.attrs["token_limit"]) == (2, 5)
     whole = capture(f"hf:{tmp_path}", texts, pool="tokens", layers="embeddings")
     assert whole["embeddings"].shape == (5, 12, 8)
-    assert "a text of 41 tokens is cut to 12" in caplog.text
+    assert "1 of 5 texts are longer than 12 tokens" in caplog.text
+    assert capture(f"hf:{tmp_path}", TEXTS, layers="embeddings").attrs["truncated"] == 0
     with pytest.raises(UsageError, match="takes 1 to 12"):
         load_model(f"hf:{tmp_path}", max_tokens=13)
     with pytest.raises(UsageError, match="is for hf: models"):

@@ -47,3 +47,44 @@ def class_order(model: Sequence[str], data: Sequence[str]) -> NDArray[np.int64] 
         )
     labels = {name: label for label, name in enumerate(data)}
     return np.array([labels.get(name, -1) for name in model], dtype=np.int64)
+
+
+def accuracy_note(
+    data: Sequence[str] | None, scores: int | None, model: Sequence[str]
+) -> tuple[bool, str]:
+    """Whether an accuracy can be told, and why not or what to know of it.
+
+    Parameters
+    ----------
+    data
+        Names of the classes of the data; None without labels.
+    scores
+        Numbers that the model gives per sample; None when it gives no (n, classes) output.
+    model
+        Names of the classes of the model; empty where it names none.
+
+    Examples
+    --------
+    >>> accuracy_note([str(i) for i in range(150)], 10, ())
+    (False, 'labels reach 149 but the model gives 10 scores')
+    >>> accuracy_note(["cat", "dog"], 2, ["cat", "dog"])
+    (True, '')
+    >>> accuracy_note(["cat", "dog"], 3, ["red", "green", "blue"])
+    (False, "no class of the data, such as 'cat', is one of the model's, such as 'red'")
+    """
+    if data is None:
+        return False, "the data has no labels"
+    if scores is None or scores < 2:
+        return False, "the model gives no class scores"
+    numbered = tuple(data) == tuple(str(i) for i in range(len(data)))
+    if len(data) > scores:
+        many = f"labels reach {len(data) - 1}" if numbered else f"the data has {len(data)} classes"
+        return False, f"{many} but the model gives {scores} scores"
+    if numbered or not model or set(data) & set(model):
+        return True, ""
+    other = (
+        f"no class of the data, such as {data[0]!r}, is one of the model's, such as {model[0]!r}"
+    )
+    if len(data) != len(model):
+        return False, other
+    return True, f"{other}: classes are matched by position"

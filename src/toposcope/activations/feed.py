@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -117,6 +117,32 @@ class Feed:
             mask = mask_of(self.batch(start, min(start + self.batch_size, self.n))[1])
             found = max(found, 0 if mask is None else int(mask.sum(dim=1).max()))
         return found
+
+    def truncated(self, *, all_run: bool) -> tuple[int, int] | None:
+        """Number of texts that the tokenizer cut, and its limit; None where nobody counts.
+
+        Texts are tokenized again only where a batch was as long as the limit, or ran in an
+        earlier capture that this one continues (`all_run=False`).
+        """
+        tokenizer = self.loaded.preprocess
+        if not isinstance(tokenizer, CountsCut):
+            return None
+        if all_run and not tokenizer.filled:
+            return 0, tokenizer.limit
+        batches = (self.samples.indices[i : i + 1024] for i in range(0, self.n, 1024))
+        return sum(tokenizer.cut(self.source.batch(one)) for one in batches), tokenizer.limit
+
+
+@runtime_checkable
+class CountsCut(Protocol):
+    """A preprocessing of text that can tell how many texts it cuts."""
+
+    limit: int
+    filled: bool
+
+    def cut(self, batch: NDArray[Any]) -> int:
+        """Number of texts in a batch that are longer than the limit."""
+        ...
 
 
 def find_device(device: str) -> torch.device:

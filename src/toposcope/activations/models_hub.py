@@ -270,8 +270,8 @@ class TextPreprocess:
     """
 
     def __init__(self, tokenizer: Any, limit: int, where: str) -> None:
-        self._tokenizer, self._limit, self._where = tokenizer, limit, where
-        self._warned = False
+        self._tokenizer, self.limit, self._where = tokenizer, limit, where
+        self.filled = False  # whether a batch was as long as the limit, so that texts may be cut
 
     def __call__(self, batch: NDArray[Any]) -> dict[str, torch.Tensor]:
         """(n,) strings -> input_ids, attention_mask, … of shape (n, tokens)."""
@@ -283,18 +283,15 @@ class TextPreprocess:
             raise SpecError(msg)
         texts = [str(text) for text in batch]
         found = self._tokenizer(
-            texts, padding=True, truncation=True, max_length=self._limit, return_tensors="pt"
+            texts, padding=True, truncation=True, max_length=self.limit, return_tensors="pt"
         )
-        if not self._warned and found["input_ids"].shape[1] == self._limit:
-            whole = max(map(len, self._tokenizer(texts, truncation=False)["input_ids"]))
-            if whole > self._limit:
-                self._warned = True
-                log.warning(
-                    "a text of %d tokens is cut to %d, and so is every other one that is longer",
-                    whole,
-                    self._limit,
-                )
+        self.filled |= found["input_ids"].shape[1] == self.limit
         return dict(found)
+
+    def cut(self, batch: NDArray[Any]) -> int:
+        """Number of texts that have more tokens than the limit."""
+        whole = self._tokenizer([str(text) for text in batch], truncation=False, verbose=False)
+        return sum(len(ids) > self.limit for ids in whole["input_ids"])
 
 
 def _images(source: Mapping[str, Any], where: str) -> tuple[Preprocess, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from toposcope.activations.blocks import LayerInfo
-from toposcope.activations.classorder import class_order
+from toposcope.activations.classorder import accuracy_note, class_order
 from toposcope.activations.feed import Feed
 from toposcope.activations.hooks import undisturbed
 from toposcope.activations.inputs import Inputs, mask_of, told
@@ -23,8 +22,6 @@ from toposcope.activations.models import LoadedModel
 from toposcope.activations.pools import PoolPlan, TokenAxis, plan_pool
 from toposcope.activations.volumes import FIRST, channels_of
 from toposcope.errors import UsageError
-
-log = logging.getLogger("toposcope")
 
 CHUNK_ROWS = 8192
 """Most rows in a chunk: what a kill can cost, against what its many small files cost. Writers need
@@ -56,6 +53,8 @@ class Plan:
         Rows per chunk, a multiple of the batch size.
     class_order
         Label of the data for every logit, or None where positions are labels.
+    top1_note
+        Why there is no accuracy, or what to know of it; "" otherwise.
     """
 
     rows: list[LayerInfo]
@@ -63,6 +62,7 @@ class Plan:
     layers: dict[str, dict[str, Any]]
     chunk_rows: int
     class_order: NDArray[np.int64] | None = None
+    top1_note: str = ""
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -127,16 +127,15 @@ def make_plan(
         logits = logits_of(feed.forward(inputs))
     if keep_logits and logits is not None:
         entries[LOGITS] = {"shape": [logits.shape[1]], "dtype": "float32"}
-    if feed.samples.labels is not None:
-        classes = len(feed.samples.class_names)
-        if logits is not None and logits.shape[1] >= max(classes, 2):
-            entries[PREDICTION] = {"shape": [], "dtype": "int64"}
-        else:
-            log.info("no accuracy: the model's output is not (n, %d or more) logits", classes)
+    names = feed.samples.class_names if feed.samples.labels is not None else None
+    scores = None if logits is None else logits.shape[1]
+    scored, note = accuracy_note(names, scores, feed.loaded.classes)
+    if scored:
+        entries[PREDICTION] = {"shape": [], "dtype": "int64"}
     if pictures and feed.source.kind == "image" and feed.n <= THUMBNAIL_SAMPLES:
         entries[THUMBNAIL] = {"shape": list(_thumbnail_shape(raw.shape[1:])), "dtype": "uint8"}
     order = class_order(feed.loaded.classes, feed.samples.class_names)
-    return Plan(rows, pools, entries, chunk_rows(entries, feed.batch_size), order)
+    return Plan(rows, pools, entries, chunk_rows(entries, feed.batch_size), order, note)
 
 
 def _token_axis(feed: Feed, inputs: Inputs, pool: str) -> TokenAxis | None:

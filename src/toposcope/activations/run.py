@@ -142,8 +142,9 @@ def capture(
     Returns
     -------
     The activations, in network order. `attrs` holds the provenance, `top1` (fraction of samples
-    whose largest logit is their label; None without labels or logits), `nonfinite` (layer ->
-    number of values that are NaN or infinite) and `overhead` (seconds by part).
+    whose largest logit is their label; None where `top1_note` says why), `nonfinite` (layer ->
+    number of values that are NaN or infinite), `overhead` (seconds by part) and, for text,
+    `truncated` (number of texts longer than `token_limit`).
 
     Raises
     ------
@@ -263,7 +264,8 @@ def _on_disk(
             if PREDICTION in plan.layers:
                 # From the stored predictions: those of an interrupted run count too.
                 top1 = _accuracy(run.read(PREDICTION), feed.samples.labels)
-            run.finish(_summary(feed, top1, nonfinite))
+            whole = all(len(layers) == len(plan.layers) for layers in missing.values())
+            run.finish(_summary(feed, plan, top1, nonfinite, all_run=whole))
     return stores.open_run(path)
 
 
@@ -314,7 +316,7 @@ def _in_memory(feed: Feed, plan: Plan, spec: dict[str, Any], progress: Progress)
         sample_ids=feed.samples.ids,
         class_names=feed.samples.class_names,
     )
-    return replace(acts, attrs={**spec, **_summary(feed, top1, _nonfinite(plan, chunk))})
+    return replace(acts, attrs={**spec, **_summary(feed, plan, top1, _nonfinite(plan, chunk))})
 
 
 def _pool_of(feed: Feed, plan: Plan) -> Any:
@@ -396,15 +398,30 @@ def _accuracy(predictions: NDArray[Any], labels: NDArray[np.int64] | None) -> fl
     return None if labels is None else float(np.mean(predictions == labels))
 
 
-def _summary(feed: Feed, top1: float | None, nonfinite: dict[str, int]) -> dict[str, Any]:
+def _summary(
+    feed: Feed,
+    plan: Plan,
+    top1: float | None,
+    nonfinite: dict[str, int],
+    *,
+    all_run: bool = True,
+) -> dict[str, Any]:
+    """What `finish` seals; `all_run`: whether every batch ran now, none in a capture before."""
     for layer, count in nonfinite.items():
         log.warning("layer %r has %d values that are NaN or infinite; others go on", layer, count)
-    return {
+    summary = {
         "n": feed.n,
         "top1": top1,
+        "top1_note": plan.top1_note,
         "nonfinite": dict(nonfinite),
         "overhead": feed.clock.report(),
     }
+    cut = feed.truncated(all_run=all_run)
+    if cut is None:
+        return summary
+    if cut[0]:
+        log.warning("%d of %d texts are longer than %d tokens and were cut", cut[0], feed.n, cut[1])
+    return {**summary, "truncated": cut[0], "token_limit": cut[1]}
 
 
 @dataclass

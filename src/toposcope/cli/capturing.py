@@ -166,18 +166,21 @@ def capture(
         )
         top1 = acts.attrs.get("top1")
         bad = acts.attrs.get("nonfinite") or {}
+        note = acts.attrs.get("top1_note", "")
         value = {
             "run": str(run),
             "layers": list(acts.layers),
             "n": acts.n,
             "top1": top1,
+            "top1_note": note,
             "nonfinite": bad,
         }
-        accuracy = "no labels or no class scores"
+        accuracy = f"none, because {note}" if note else "none"
         if top1 is not None:
             found = proportion_interval(top1, acts.n)
             accuracy = (
                 f"{top1:.4f} (95 % interval {found.low:.4f} to {found.high:.4f}, n = {acts.n:,})"
+                + f"; {note}" * bool(note)
             )
         text = (
             f"captured {len(acts)} layers x {acts.n} samples into {run}\n"

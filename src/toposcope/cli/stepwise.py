@@ -54,10 +54,12 @@ def capture_checkpoints(
     )
     rows = [(series.unit, "weights", "top-1", "n")]
     top1 = {}
+    notes: dict[str, None] = {}
     for member, run in zip(series.members, series.runs, strict=True):
         summary = Run.open(run).summary or {}
         share = summary.get("top1")
         top1[number(member.step)] = share
+        notes[str(summary.get("top1_note") or "")] = None
         shown = "-" if share is None else f"{share:.4f}"
         rows.append((number(member.step), member.weights, shown, f"{summary['n']:,}"))
     value = {
@@ -73,6 +75,8 @@ def capture_checkpoints(
         f"next: toposcope analyze {shlex.quote(str(store))}"
     )
     show(value, as_json, text)
+    for note in filter(None, notes):
+        click.echo(printable(f"top-1: {note}"), err=True)
     for note in series.notes:
         click.echo(printable(f"note: {note}"), err=True)
     for failure in series.failures:

@@ -152,38 +152,60 @@ def analyze(
         points_are=points_are,
         samples=samples,
     )
+    return analyze_design(activations, design, level=level, jobs=jobs, progress=progress)
+
+
+def analyze_design(
+    activations: ActivationSet | Path | str,
+    design: Design,
+    *,
+    level: float = 0.95,
+    current: bool = True,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+) -> Analysis:
+    """As `analyze`, with its arguments in one object.
+
+    Parameters
+    ----------
+    activations, level, jobs, progress
+        As in `analyze`.
+    design
+        What to measure.
+    current
+        Whether it becomes the analysis that `report` shows from now on; if not, it does so only
+        where the RUN has none yet.
+    """
     if not 0.0 < level < 1.0:
         msg = f"analyze(level={level}): needed is a coverage between 0 and 1, e.g. 0.95."
         raise UsageError(msg)
     with ExitStack() as stack:
         if isinstance(activations, ActivationSet) and activations.run is None:
             # Arrays in memory take the path of captured ones: through a RUN, here a fleeting one.
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="toposcope-")))
-            save_arrays(activations, folder)
-            found = _analyze_run(folder, design, level, jobs, progress)
+            path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="toposcope-")))
+            save_arrays(activations, path)
+            found = analyze_design(path, design, level=level, jobs=jobs, progress=progress)
             return replace(found, run=None, activations=activations)
-        path = activations.run if isinstance(activations, ActivationSet) else Path(activations)
-        assert path is not None
-        return _analyze_run(path, design, level, jobs, progress)
-
-
-def _analyze_run(
-    path: Path,
-    design: Design,
-    level: float,
-    jobs: int | None,
-    progress: Progress | None,
-) -> Analysis:
-    plan = plan_analysis(path, design)
-    refuse_what_cannot_fit(plan, default_jobs() if jobs is None else jobs)
-    run_plan(plan, level=level, jobs=jobs, progress=progress)
-    return load_analysis(path, plan.folder.name)
+        run = activations.run if isinstance(activations, ActivationSet) else Path(activations)
+        assert run is not None
+        plan = plan_analysis(run, design)
+        refuse_what_cannot_fit(plan, default_jobs() if jobs is None else jobs)
+        run_plan(plan, level=level, current=current, jobs=jobs, progress=progress)
+        return load_analysis(run, plan.folder.name)
 
 
 def run_plan(
-    plan: Plan, *, level: float = 0.95, jobs: int | None = None, progress: Progress | None = None
+    plan: Plan,
+    *,
+    level: float = 0.95,
+    current: bool = True,
+    jobs: int | None = None,
+    progress: Progress | None = None,
 ) -> None:
-    """Do the tasks of a plan that are not done, compact the results, make them the current ones."""
+    """Do the tasks of a plan that are not done, compact the results, make them the current ones.
+
+    With current=False they become so only where the RUN has no results yet.
+    """
     ledger = Ledger(plan.folder / "ledger")
     with lock_folder(plan.run):
         put_json(plan.folder / "spec.json", {**plan.spec, "level": level, "versions": versions()})
@@ -215,7 +237,9 @@ def run_plan(
             raise StoreError(msg)
         results.compact(plan.folder, parts)
         put_json(plan.folder / "failures.json", failures)
-        put_json(plan.run / "results" / "current.json", {"analysis": plan.folder.name})
+        pointer = plan.run / "results" / "current.json"
+        if current or not pointer.exists():
+            put_json(pointer, {"analysis": plan.folder.name})
 
 
 def load_analysis(path: Path | str, analysis: str | None = None) -> Analysis:

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 import toposcope as ts
 from toposcope.cli import main
 from toposcope.errors import UsageError
+from toposcope.pipeline import load_analysis
 from toposcope.store import save_arrays
 
 N, LAYERS = 320, 5
@@ -204,8 +205,19 @@ def test_jobs_do_not_change_numbers(runs):
     assert one.layers.equals(two.layers)
 
 
+def test_a_design_tried_in_a_comparison_does_not_replace_the_analysis_of_a_run(tmp_path):
+    pair = [save_arrays(network(seed), tmp_path / str(seed)) for seed in (1, 2)]
+    for path in pair:
+        ts.analyze(path, **SMALL, homology_dimensions=(0,), null=None)
+    options = {"measures": ["wasserstein"], "test": "none", "jobs": 0}
+    tried = ts.compare(*pair, points=20, replicates=2, **options)
+    assert tried.layers["n"].eq(2).all()
+    assert load_analysis(pair[0]).attrs["points"] == 40
+    assert ts.compare(*pair, **options).layers["n"].eq(8).all()
+
+
 def test_the_command_line_refuses_with_code_2(runs, tmp_path):
-    for words in ([runs[0]], [*runs, "--measures", "nothing"]):
+    for words in ([runs[0]], [*runs, "--measures", "nothing"], [*runs, "-o", runs[0]]):
         found = CliRunner().invoke(main, ["compare", *words])
         assert found.exit_code == 2
         assert found.stderr.startswith("toposcope: ")

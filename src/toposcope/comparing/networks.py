@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.errors import StoreError, UsageError
-from toposcope.pipeline import analyze, load_analysis
+from toposcope.pipeline import analyze_design, load_analysis
 from toposcope.planning import DEFAULTS, Design
 from toposcope.pointclouds import clouds
 from toposcope.progress import Progress
@@ -120,7 +120,10 @@ def gather(
         if diagrams and analysis is not None and not (fits or asked or equalize):
             _refuse(name, analysis, design)
         if diagrams and not fits:
-            analysis = analyze(activations, **design, jobs=jobs, progress=progress)
+            # A design tried in a comparison does not replace what the RUN's report shows.
+            analysis = analyze_design(
+                activations, Design(**design), current=False, jobs=jobs, progress=progress
+            )
         out.append(_network(name, activations, analysis if diagrams else None, design))
     if diagrams:
         _check_agreement(out)

@@ -33,6 +33,9 @@ def put(path: Path, *parts: Any) -> None:
     parts
         Its content: bytes and other buffers, written one after the other without being joined.
     """
+    if path.is_dir():
+        msg = f"{path} is a folder; name a file to write."
+        raise IsADirectoryError(msg)
     path.parent.mkdir(parents=True, exist_ok=True)
     # Not tempfile: its files can be read by their owner only, and the rename would keep that.
     temporary = path.parent / f".tmp-{os.getpid()}-{secrets.token_hex(6)}"

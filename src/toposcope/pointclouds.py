@@ -123,9 +123,7 @@ def draw_rows(
     if needed > n:
         msg = (
             f"clouds(): {replicates} disjoint draws of {points} points need "
-            f"{needed} samples; there are {n}. Pass points={max(n // replicates, 1)} or "
-            f"replicates={n // points}"
-            + (", or overlapping=True (--overlapping)." if n >= points else ".")
+            f"{needed} samples; there are {n}. Pass {_what_fits(n, points, replicates)}."
         )
         raise TooFewSamplesError(msg)
     rng = np.random.default_rng(seed)
@@ -136,6 +134,16 @@ def draw_rows(
         spread = _stratified_order(n, labels, rng)
         order = [spread[r * points : (r + 1) * points] for r in range(replicates)]
     return [np.sort(rows) for rows in order]
+
+
+def _what_fits(n: int, points: int, replicates: int) -> str:
+    """Designs that n samples are enough for, in words."""
+    ways = []
+    if n >= replicates:
+        ways.append(f"points={n // replicates}")
+    if n >= points:
+        ways += [f"replicates={n // points}", "overlapping=True (--overlapping)"]
+    return ", or ".join(ways) or f"points={n} and replicates=1"
 
 
 def _stratified_order(

@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 
 from toposcope.errors import DamagedError, SchemaVersionError, StoreError, UsageError
+from toposcope.folders import MARKS, SERIES, refuse_other_kind
 from toposcope.objects import put_json, read_json
 from toposcope.store import Run, open_run
 from toposcope.types import ActivationSet
 
 SCHEMA_VERSION = 1
-FILE = "series.json"
+FILE = MARKS[SERIES]
 
 
 @dataclass(frozen=True)
@@ -178,11 +179,9 @@ def begin_series(path: Path, unit: str) -> Series:
     Raises
     ------
     UsageError
-        When the folder is a RUN, or counts its steps in another unit.
+        When the folder is a RUN or anything else, or counts its steps in another unit.
     """
-    if (path / "run.json").exists():
-        msg = f"{path} is a RUN of one network; a series needs a folder of its own. Pass another."
-        raise UsageError(msg)
+    refuse_other_kind(path, SERIES, "a training")
     path.mkdir(parents=True, exist_ok=True)
     if not is_series(path):
         return Series(path, unit=unit)

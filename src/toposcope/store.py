@@ -25,6 +25,7 @@ from toposcope.errors import (
     StoreError,
     UsageError,
 )
+from toposcope.folders import RUN, refuse_other_kind, what_is_no_run
 from toposcope.objects import (
     STORED_TYPES,
     content_hash,
@@ -118,6 +119,7 @@ class Run:
     ) -> Self:
         """Create a RUN, or resume one that was begun with the same parameters."""
         path = Path(path)
+        refuse_other_kind(path, RUN, "capture()")
         path.mkdir(parents=True, exist_ok=True)
         lock = lock_folder(path)
         plan = {
@@ -145,19 +147,7 @@ class Run:
         """Open a RUN for reading."""
         path = Path(path)
         if not (path / "run.json").exists():
-            if (path / "series.json").exists():
-                msg = (
-                    f"{path} is a SERIES of checkpoints, not a RUN. Open it with "
-                    "toposcope.open_series(), measure it with toposcope.analyze_series(), or name "
-                    "one of the RUN folders inside it."
-                )
-                raise StoreError(msg)
-            what = "no folder" if not path.exists() else "a folder without run.json"
-            msg = (
-                f"{path} is {what}, so it is not a RUN. Make one with "
-                f"'toposcope capture MODEL DATA -o {path}' or ts.capture(..., store=...)."
-            )
-            raise StoreError(msg)
+            raise StoreError(what_is_no_run(path))
         plan = read_json(path / "run.json")
         _check_schema(path, plan)
         samples = _read_samples(path / "samples.parquet", plan["spec"].get("class_names", []))

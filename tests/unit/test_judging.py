@@ -96,7 +96,7 @@ class TestOwnTable:
 
     def test_without_scores_there_is_nothing_to_judge(self, tmp_path):
         (tmp_path / "x.csv").write_text("model,accuracy\na,1\nb,2\nc,3\nd,4\n")
-        with pytest.raises(UsageError, match="score columns are none"):
+        with pytest.raises(UsageError, match=r"no score columns .* --board FOLDER"):
             judge(read_accuracies(tmp_path / "x.csv"))
 
     def test_text(self, file):
@@ -138,6 +138,11 @@ class TestBoard:
         assert row(found, "theta")["draws"] == 2
         (contest,) = [c for c in found["contests"] if c["accuracy"] == "accuracy"]
         assert contest["difference"] == pytest.approx(0.0)
+
+    def test_names_that_are_not_on_the_board(self, file):
+        table = board_of({"knn": {"ResNet": [0.5], "ViT": [0.6]}})
+        with pytest.raises(UsageError, match=r"none of the models a, .* it has ResNet, ViT"):
+            judge(read_accuracies(file), table)
 
     def test_a_score_without_all_models_is_judged_on_its_own(self, file):
         table = board_of(

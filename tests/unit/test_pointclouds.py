@@ -36,10 +36,10 @@ def test_draws_keep_class_proportions():
 
 
 def test_too_few_samples_says_what_would_fit():
-    with pytest.raises(
-        TooFewSamplesError, match=r"need 1000 samples.*100.*points=12.*replicates=0"
-    ):
+    with pytest.raises(TooFewSamplesError, match=r"need 1000 samples.*100\. Pass points=12\.$"):
         draw_rows(100, points=125, replicates=8, seed=0)
+    with pytest.raises(TooFewSamplesError, match=r"Pass points=5 and replicates=1\.$"):
+        draw_rows(5, points=125, replicates=8, seed=0)
     with pytest.raises(TooFewSamplesError, match="overlapping=True"):
         draw_rows(100, points=50, replicates=8, seed=0)
     assert len(draw_rows(100, points=50, replicates=8, seed=0, overlapping=True)) == 8

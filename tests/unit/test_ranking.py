@@ -195,6 +195,11 @@ class TestRefusals:
         with pytest.raises((TooFewSamplesError, UsageError), match="1797"):
             rank(candidates()[:1], "sklearn:digits", points=500, store=tmp_path, jobs=0)
 
+    def test_a_target_that_no_candidate_can_read_is_said_once(self, tmp_path):
+        with pytest.raises(UsageError) as caught:
+            rank(candidates()[:2], "npz:nowhere.npz", store=tmp_path, points=20, jobs=0)
+        assert str(caught.value).count("there is no nowhere.npz") == 1
+
     def test_all_candidates_fail(self, tmp_path):
         with pytest.raises(UsageError, match="no candidate could be captured"):
             rank(candidates()[2:], "sklearn:digits", store=tmp_path, points=20, jobs=0)

@@ -237,13 +237,13 @@ def test_a_series_is_told_from_a_run(tmp_path):
     folder = put(tmp_path / "ckpt", "step_0", "step_20")
     ts.capture_series(net(), X, weights=folder, store=tmp_path / "s")
     assert is_series(tmp_path / "s")
-    with pytest.raises(StoreError, match="SERIES of checkpoints"):
+    with pytest.raises(StoreError, match="is a SERIES folder, not a RUN"):
         ts.open(tmp_path / "s")
-    with pytest.raises(StoreError, match=r"measure it with toposcope.analyze_series\(\)"):
+    with pytest.raises(StoreError, match=r"analyze_series\(\) measures it"):
         ts.analyze(tmp_path / "s")
     with pytest.raises(StoreError, match="so it is not a SERIES"):
         ts.open_series(tmp_path / "s" / "step_0")
-    with pytest.raises(UsageError, match="RUN of one network"):
+    with pytest.raises(UsageError, match="is a RUN already"):
         ts.capture_series(net(), X, weights=folder, store=tmp_path / "s" / "step_0")
     with pytest.raises(UsageError, match="has no step 7; it has 0, 20"):
         ts.open_series(tmp_path / "s").at(7)

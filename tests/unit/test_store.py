@@ -99,8 +99,35 @@ def test_another_schema_version_is_refused(run):
 
 
 def test_a_folder_that_is_no_run_says_how_to_make_one(tmp_path):
-    with pytest.raises(StoreError, match="toposcope capture"):
+    with pytest.raises(StoreError, match=r"a folder without run.json.*toposcope capture"):
         open_run(tmp_path)
+    (tmp_path / "notes.txt").write_text("")
+    with pytest.raises(StoreError, match="is no folder"):
+        open_run(tmp_path / "notes.txt")
+
+
+@pytest.mark.parametrize(
+    ("mark", "kind", "type_next"),
+    [
+        ("series.json", "SERIES", "toposcope info"),
+        ("comparison.json", "comparison", "toposcope report"),
+        ("board.json", "ranking", "toposcope report"),
+    ],
+)
+def test_a_folder_of_another_kind_is_neither_read_nor_written_as_a_run(
+    tmp_path, mark, kind, type_next
+):
+    (tmp_path / mark).write_text("{}")
+    with pytest.raises(StoreError, match=f"is a {kind} folder, not a RUN. Type {type_next}"):
+        open_run(tmp_path)
+    with pytest.raises(UsageError, match=f"is a {kind} already"):
+        begin(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [mark]
+
+
+def test_a_file_is_not_put_in_place_of_a_folder(tmp_path):
+    with pytest.raises(IsADirectoryError, match="is a folder; name a file"):
+        put(tmp_path, b"x")
 
 
 @pytest.mark.parametrize("offset", [0, 9, 40, -1])

@@ -104,6 +104,9 @@ def test_bad_designs_are_refused_with_what_would_fit(run, tmp_path):
         validity(run, points=200)
     with pytest.raises(TooFewSamplesError, match="4 draws or more of 64 points"):
         validity(run, points=100, replicates=1)
+    few = save_arrays(ts.from_arrays({"block": np.eye(60)}), tmp_path / "few")
+    with pytest.raises(TooFewSamplesError, match=r"Capture 256 samples or more\.$"):
+        validity(few)
     with pytest.raises(UsageError, match="needed is a RUN folder"):
         validity(ts.from_arrays(LAYERS))
     with pytest.raises(StoreError):

@@ -40,6 +40,9 @@ def parse_thresholds(
             return tuple(float(part) for part in value.split(","))
         start, stop, step = (float(part) for part in value.split(":"))
         count = math.ceil((stop - start) / step - 1e-9)
+        if count < 1:
+            msg = f"{value!r} holds no threshold: a range goes up from its start, as 0:2:0.25"
+            raise click.BadParameter(msg)
         return tuple(round(start + i * step, 12) for i in range(count))
     except (ValueError, ZeroDivisionError, OverflowError):
         msg = f"{value!r} is no list like 0,0.5,1 and no range like 0:2:0.25"

@@ -105,7 +105,7 @@ def rank(
         from toposcope.progress import bars
         from toposcope.ranking import judging, targets
         from toposcope.ranking import run as ranking
-        from toposcope.ranking.board import render
+        from toposcope.ranking.board import plain, render
 
         _check_combination(models, target, evaluate, board)
         table, value, lines = None, {}, []
@@ -119,7 +119,7 @@ def rank(
             table = ranking.load_board(board)
         if table is not None:
             failures = table.attrs["failures"]
-            value = {"board": ranking.plain(table), **table.attrs}
+            value = {"board": plain(table), **table.attrs}
             lines = [f"FAILED {one['model']}: {one['reason']}" for one in failures]
             lines += [render(table), READING.format(**table.attrs)]
         grid = _grid(evaluate, accuracy) if evaluate is not None and table is None else None

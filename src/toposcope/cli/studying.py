@@ -16,8 +16,6 @@ from toposcope.cli.common import (
     show,
 )
 
-STUDIES = {"validity": "can the numbers of an analysis be trusted? every check in full"}
-
 
 class Studies(click.Group):
     """A group that lists its studies when asked for an unknown one."""
@@ -29,6 +27,8 @@ class Studies(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the study, or say which there are."""
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            from toposcope.studies import STUDIES
+
             known = "\n".join(f"  {name}: {what}" for name, what in STUDIES.items())
             msg = f"there is no study {printable(args[0])!r}; known are:\n{known}"
             raise click.UsageError(msg, ctx)

@@ -29,6 +29,7 @@ from toposcope.comparing.tables import (
 )
 from toposcope.comparing.verdicts import measured
 from toposcope.errors import UsageError
+from toposcope.folders import COMPARISON, refuse_other_kind
 from toposcope.objects import lock_folder, put_json
 from toposcope.pipeline import versions
 from toposcope.progress import Progress
@@ -128,6 +129,7 @@ def compare(
         if folder is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="toposcope-"))
         folder = Path(folder)
+        refuse_other_kind(folder, COMPARISON, "compare()")
         folder.mkdir(parents=True, exist_ok=True)
         stack.enter_context(lock_folder(folder))
         networks = gather(

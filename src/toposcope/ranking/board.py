@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -206,3 +206,16 @@ def _order(rows: pd.DataFrame) -> str:
     if without:
         told += f"{'; ' if told else ''}no value: {', '.join(without)}"
     return told
+
+
+def plain(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as JSON has them: None for what is missing.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> plain(pd.DataFrame({"score": ["knn"], "low": [float("nan")]}))
+    [{'score': 'knn', 'low': None}]
+    """
+    rows = table.astype(object).where(table.notna(), None).to_dict(orient="records")
+    return [{str(key): value for key, value in row.items()} for row in rows]

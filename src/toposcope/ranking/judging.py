@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.errors import SpecError, TooFewSamplesError, ToposcopeError, UsageError
+from toposcope.ranking.board import plain
 from toposcope.transfer import compare_scores, evaluate_scores, noise_ceiling
 from toposcope.transfer.evaluation import FEWEST_MODELS
 from toposcope.transfer.scores import SCORES
@@ -219,7 +220,7 @@ def _judge(
                 level=level,
                 seed=seed,
             )
-            rows += [{"accuracy": name, **row} for row in _plain(table)]
+            rows += [{"accuracy": name, **row} for row in plain(table)]
         contests += _contests(name, scores, directions, truth, level=level, seed=seed)
         if len(values) > 1 and np.isfinite(values).all():
             found = noise_ceiling(values, level=level, seed=seed)
@@ -253,13 +254,25 @@ def _scores(
         unknown = [name for name in lower_is_better if name not in accuracies.scores]
         if unknown or not accuracies.scores:
             known = ", ".join(accuracies.scores) or "none"
-            msg = f"evaluate: score columns are {known}; asked for {', '.join(unknown) or 'any'}."
+            msg = (
+                f"evaluate: --lower-is-better names {', '.join(unknown)}; "
+                f"score columns are {known}."
+                if unknown
+                else "evaluate: the file has no score columns beside its accuracies; add them, or "
+                "pass --board FOLDER of a ranking (toposcope rank MODELS.toml --target DATA)."
+            )
             raise UsageError(msg)
         directions = {name: name not in lower_is_better for name in accuracies.scores}
         return list(accuracies.models), dict(accuracies.scores), directions, {}
     failed = {failure["model"] for failure in board.attrs["failures"]}
     known_models = set(board.attrs["candidates"]) - failed
     models = [model for model in accuracies.models if model in known_models]
+    if not models:
+        msg = (
+            f"evaluate: none of the models {', '.join(accuracies.models)} is on the board; it has "
+            f"{', '.join(sorted(known_models))}. The column 'model' holds the names of MODELS.toml."
+        )
+        raise UsageError(msg)
     scores: dict[str, Array] = {}
     partial: dict[tuple[str, ...], list[str]] = {}
     for name in map(str, dict.fromkeys(board["score"])):
@@ -330,11 +343,6 @@ def _adjust(rows: list[dict[str, Any]]) -> None:
     adjusted = benjamini_hochberg(np.array([row["pvalue"] for row in tested], dtype=float))
     for row, q in zip(tested, adjusted, strict=True):
         row["qvalue"] = float(q)
-
-
-def _plain(table: pd.DataFrame) -> list[dict[str, Any]]:
-    rows = table.astype(object).where(table.notna(), None).to_dict(orient="records")
-    return [{str(key): value for key, value in row.items()} for row in rows]
 
 
 def render_judgement(found: Mapping[str, Any], *, statistic: str = "kendall") -> str:

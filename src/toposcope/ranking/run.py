@@ -19,6 +19,7 @@ import numpy as np
 
 from toposcope.activations.candidates import Candidate, as_candidates, read_candidates
 from toposcope.errors import ToposcopeError, UsageError
+from toposcope.folders import RANKING, refuse_other_kind
 from toposcope.objects import put_json, read_json
 from toposcope.planning import SCIENCE, code_hash
 from toposcope.pointclouds import draw_rows
@@ -129,10 +130,11 @@ def rank(
         raise UsageError(msg)
     election = Election(names, n, points, replicates, images, threshold, seed)
     folder = Path(tempfile.mkdtemp(prefix="toposcope-rank-")) if store is None else Path(store)
+    refuse_other_kind(folder, RANKING, "rank()")
     try:
         table = _rank(candidates, target, election, folder, level, device, jobs, progress)
         table.attrs["command"] = command
-        put_json(folder / BOARD, {"rows": plain(table), "attrs": table.attrs})
+        put_json(folder / BOARD, {"rows": boards.plain(table), "attrs": table.attrs})
         return table
     finally:
         if store is None:
@@ -181,8 +183,7 @@ def _rank(
         except Exception as error:  # a candidate's own code may raise anything; the others go on
             failures.append({"model": one.name, "reason": f"{type(error).__name__}: {error}"})
     if not captured:
-        reasons = "; ".join(f"{f['model']}: {f['reason']}" for f in failures)
-        msg = f"rank(): no candidate could be captured. {reasons}"
+        msg = f"rank(): no candidate could be captured. {_reasons(failures)}"
         raise UsageError(msg)
     tasks = _tasks(captured, election, folder)
     ledger = Ledger(folder / "ledger")
@@ -225,6 +226,14 @@ def _rank(
         "level": level,
     }
     return table
+
+
+def _reasons(failures: Sequence[Mapping[str, str]]) -> str:
+    """Every reason once, with the candidates it stopped: a bad target stops all for one reason."""
+    models: dict[str, list[str]] = {}
+    for failure in failures:
+        models.setdefault(failure["reason"], []).append(failure["model"])
+    return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in models.items())
 
 
 def _any(scores: Sequence[str], needs: str) -> bool:
@@ -329,12 +338,6 @@ def _entry(
         points=size,
         seconds=float(np.mean([part["seconds"] for part in parts])),
     )
-
-
-def plain(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as JSON has them: None for what is missing."""
-    rows = table.astype(object).where(table.notna(), None).to_dict(orient="records")
-    return [{str(key): value for key, value in row.items()} for row in rows]
 
 
 def load_board(folder: Path | str) -> pd.DataFrame:

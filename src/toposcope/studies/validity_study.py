@@ -30,7 +30,7 @@ from toposcope.types import ActivationSet
 if TYPE_CHECKING:
     import pandas as pd
 
-FEWEST_DRAWS = 4
+FEWEST_POINTS, FEWEST_DRAWS = 64, 4
 """Draws of the largest clouds: an interval over fewer is too wide to decide anything."""
 SIZES = (50, 100, 200, 300, 500, 750, 1000, 1500, 2000)
 
@@ -105,11 +105,11 @@ def validity(
     if activations.run is None:
         msg = "validity(): needed is a RUN folder; capture with store=, or save_arrays(acts, path)."
         raise UsageError(msg)
+    names = check_names(checks)
     source = Run.open(activations.run)
     spec = _spec(activations, points, replicates, homology_dimensions)
     root = Path(out) if out is not None else source.path / "studies" / "validity"
     folder = root / task_key(spec)[:12]
-    names = check_names(checks)
     tasks = _tasks(source, activations, spec, folder, names)
     ledger = Ledger(folder / "ledger")
     folder.mkdir(parents=True, exist_ok=True)
@@ -149,12 +149,17 @@ def _spec(
     points = int(points or last.get("points") or Design.points)
     replicates = int(replicates or last.get("replicates") or 8)
     n = activations.n
-    if points * replicates > n or points < 64 or replicates < FEWEST_DRAWS:
-        fits = max(n // FEWEST_DRAWS, 0)
+    if points * replicates > n or points < FEWEST_POINTS or replicates < FEWEST_DRAWS:
+        fits = n // FEWEST_DRAWS
+        advice = (
+            f"Pass replicates={FEWEST_DRAWS} and points={fits} or less, or capture more samples"
+            if fits >= FEWEST_POINTS
+            else f"Capture {FEWEST_DRAWS * FEWEST_POINTS} samples or more"
+        )
         msg = (
             f"validity(): {replicates} disjoint draws of {points} points out of {n} samples; "
-            f"needed are {FEWEST_DRAWS} draws or more of 64 points or more that do not overlap. "
-            f"Pass replicates={FEWEST_DRAWS} and points={fits} or less, or capture more samples."
+            f"needed are {FEWEST_DRAWS} draws or more of {FEWEST_POINTS} points or more that do "
+            f"not overlap. {advice}."
         )
         raise TooFewSamplesError(msg)
     large = max(replicates // 2, FEWEST_DRAWS)

@@ -153,13 +153,10 @@ def replicate_values(
     cloud: str = DATA_CLOUD,
 ) -> NDArray[np.float64]:
     """(R,) values of one statistic of one layer, by draw; empty when one of them is missing."""
-    table = analysis.table
-    rows = (table["layer"] == layer) & (table["statistic"] == statistic) & (table["cloud"] == cloud)
-    degree = table["homology_dimension"]
-    rows &= (
-        degree.isna() if homology_dimension is None else degree.eq(homology_dimension).fillna(False)
-    )
-    chosen = table[rows].sort_values(["label", "replicate"])
+    rows = analysis.rows.get((layer, statistic, cloud, homology_dimension))
+    if rows is None:
+        return np.empty(0)
+    chosen = analysis.table.iloc[rows].sort_values(["label", "replicate"])
     if not (chosen["status"] == OK).all():
         return np.empty(0)
     return np.asarray(chosen["value"], dtype=np.float64)

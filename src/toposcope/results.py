@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.errors import DamagedError, StoreError
+from toposcope.grouping import rows_by
 from toposcope.objects import content_hash, put, put_json, read_json
 from toposcope.stats import mean_interval
 from toposcope.types import DATA_CLOUD, ActivationSet, DiagramKey, DiagramSet, _html_table
@@ -285,7 +287,12 @@ class Analysis:
     @property
     def layers(self) -> tuple[str, ...]:
         """Layers in network order."""
-        return tuple(dict.fromkeys(self.table["layer"]))
+        return tuple(self.table["layer"].unique())
+
+    @cached_property
+    def rows(self) -> dict[tuple[Any, ...], NDArray[np.intp]]:
+        """Positions in `table` by (layer, statistic, cloud, homology_dimension or None)."""
+        return rows_by(self.table, ("layer", "statistic", "cloud", "homology_dimension"))
 
     def thumbnails(self, rows: Sequence[int]) -> NDArray[np.uint8] | None:
         """(m, h, w[, 3]) small pictures of some samples; None when the data are no images."""
@@ -413,32 +420,24 @@ def intervals(table: pd.DataFrame, *, level: float = 0.95, overlap: float = 0.0)
     import pandas as pd
 
     out = []
-    for key, group in table.groupby(KEY_COLUMNS, sort=False, dropna=False):
-        good = group[group["status"] == OK]
+    values, statuses = table["value"].to_numpy(float), table["status"].to_numpy(object)
+    reasons, fine = table["reason"].to_numpy(object), statuses == OK
+    for key, rows in rows_by(table, KEY_COLUMNS).items():
+        good, bad = rows[fine[rows]], rows[~fine[rows]]
         row = dict(zip(KEY_COLUMNS, key, strict=True)) | {"level": level, "replicates": len(good)}
         row["method"] = "t, overlapping draws" if overlap else "t, disjoint draws"
         if len(good):
-            found = mean_interval(good["value"].to_numpy(float), level=level, overlap=overlap)
+            found = mean_interval(values[good], level=level, overlap=overlap)
             row |= {"mean": found.value, "low": found.low, "high": found.high}
         else:
             row |= {"mean": np.nan, "low": np.nan, "high": np.nan}
-        bad = group[group["status"] != OK]
-        row["status"] = bad["status"].iloc[0] if len(bad) else OK
-        row["reason"] = bad["reason"].iloc[0] if len(bad) else ""
+        row["status"] = statuses[bad[0]] if len(bad) else OK
+        row["reason"] = reasons[bad[0]] if len(bad) else ""
         if len(good) == 1 and not len(bad):
             row |= {"status": "one_replicate", "reason": "one replicate has no spread"}
         out.append(row)
-    columns = [
-        *KEY_COLUMNS,
-        "mean",
-        "low",
-        "high",
-        "level",
-        "replicates",
-        "method",
-        "status",
-        "reason",
-    ]
+    ends = ("mean", "low", "high", "level", "replicates", "method", "status", "reason")
+    columns = [*KEY_COLUMNS, *ends]
     result = pd.DataFrame(out, columns=columns)
     result["homology_dimension"] = result["homology_dimension"].astype("Int64")
     return result

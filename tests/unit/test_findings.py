@@ -1,5 +1,7 @@
 """What stands out is found by the design of the runs, and corrected for all that was looked at."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -64,7 +66,7 @@ def test_a_missing_replicate_takes_the_comparison_out(series):
     assert one.sum() == 2  # data and null
     assert len(replicate_values(series[0], "a", "two_nn", None)) == 4
     table.loc[one, "status"] = "failed"
-    broken = type(series[0])(**{**vars(series[0]), "table": table})
+    broken = replace(series[0], table=table)
     assert len(replicate_values(broken, "a", "two_nn", None)) == 0
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.errors import UsageError
+from toposcope.grouping import rows_by
 from toposcope.results import OK
 from toposcope.stats import Interval, mean_interval
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = NDArray[np.float64]
+KEYS = ("check", "condition", "statistic", "homology_dimension", "status")
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,22 @@ class Observations:
     overlap: float = 0.0
     normalize: str = "mean_distance"
 
+    @cached_property
+    def _rows(self) -> dict[tuple[Any, ...], NDArray[np.intp]]:
+        return rows_by(self.frame, KEYS)
+
+    @cached_property
+    def _layers(self) -> tuple[str, ...]:
+        return tuple(self.frame["layer"].unique())
+
+    @cached_property
+    def _columns(self) -> dict[str, NDArray[Any]]:
+        """Columns as numbers; a layer is its place in network order."""
+        place = {layer: i for i, layer in enumerate(self._layers)}
+        layer = np.array([place[one] for one in self.frame["layer"]], dtype=np.intp)
+        rest = {k: self.frame[k].to_numpy(np.float64) for k in ("replicate", "value", "depth")}
+        return {"layer": layer, **rest}
+
     def of(self, check: str) -> pd.DataFrame:
         """Rows of one check that have a value."""
         frame = self.frame
@@ -75,20 +94,21 @@ class Observations:
         self, check: str, condition: str, statistic: str, homology_dimension: int | None = 0
     ) -> Curves:
         """One number of every layer and draw; classes of a draw are averaged."""
-        rows = self.of(check)
-        k = rows["homology_dimension"]
-        same = k.isna() if homology_dimension is None else k.eq(homology_dimension).fillna(False)
-        rows = rows[(rows["condition"] == condition) & (rows["statistic"] == statistic) & same]
-        if not len(rows):
+        found = self._rows.get((check, condition, statistic, homology_dimension, OK))
+        if found is None:
             return Curves((), np.empty(0), np.empty((0, 0)))
-        order = list(dict.fromkeys(self.frame["layer"]))
-        table = rows.pivot_table(index="replicate", columns="layer", values="value")
-        table = table[[layer for layer in order if layer in table.columns]].dropna(axis=0)
-        depth = rows.groupby("layer")["depth"].first()
+        columns, layer = np.unique(self._columns["layer"][found], return_inverse=True)
+        draws, draw = np.unique(self._columns["replicate"][found], return_inverse=True)
+        total, count = np.zeros((2, len(draws), len(columns)))
+        np.add.at(total, (draw, layer), self._columns["value"][found])
+        np.add.at(count, (draw, layer), 1)
+        whole = (count > 0).all(axis=1)
+        depth = np.empty(len(columns))
+        depth[layer] = self._columns["depth"][found]
         return Curves(
-            tuple(map(str, table.columns)),
-            np.array([float(depth[layer]) for layer in table.columns]),
-            table.to_numpy(dtype=np.float64),
+            tuple(str(self._layers[code]) for code in columns),
+            depth,
+            total[whole] / count[whole],
         )
 
     def interval(self, values: Array, *, comparisons: int = 1) -> Interval:

@@ -105,7 +105,7 @@ def rank(
         from toposcope.progress import bars
         from toposcope.ranking import judging, targets
         from toposcope.ranking import run as ranking
-        from toposcope.ranking.board import plain, render
+        from toposcope.ranking.board import plain, render, render_missing
 
         _check_combination(models, target, evaluate, board)
         table, value, lines = None, {}, []
@@ -121,7 +121,9 @@ def rank(
             failures = table.attrs["failures"]
             value = {"board": plain(table), **table.attrs}
             lines = [f"FAILED {one['model']}: {one['reason']}" for one in failures]
-            lines += [render(table), READING.format(**table.attrs)]
+            known = table[~table["model"].isin([one["model"] for one in failures])]
+            why = render_missing(known)
+            lines += [render(table), *([why] if why else []), READING.format(**table.attrs)]
         grid = _grid(evaluate, accuracy) if evaluate is not None and table is None else None
         if grid is not None:
             over = targets.judge_targets(

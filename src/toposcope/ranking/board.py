@@ -208,6 +208,25 @@ def _order(rows: pd.DataFrame) -> str:
     return told
 
 
+def render_missing(table: pd.DataFrame) -> str:
+    """Why scores have no value: a line per reason, with the scores and candidates it stopped.
+
+    Examples
+    --------
+    >>> a = Entry(np.empty(0), status="too_few", reason="60 samples; 100 are needed.")
+    >>> print(render_missing(assemble({"nleep": {"a": a}}, {"nleep": (True, True, "")})))
+    no value: nleep of a: 60 samples; 100 are needed.
+    """
+    stopped: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
+    for row in table[table["status"] != OK].itertuples():
+        scores, models = stopped.setdefault(row.reason, ({}, {}))
+        scores[row.score] = models[row.model] = None
+    return "\n".join(
+        f"no value: {', '.join(scores)} of {', '.join(models)}: {reason}"
+        for reason, (scores, models) in stopped.items()
+    )
+
+
 def plain(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as JSON has them: None for what is missing.
 

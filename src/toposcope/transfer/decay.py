@@ -63,7 +63,8 @@ def theta(
     Notes
     -----
     The channel axis is a third spatial axis here: reordering channels, which does not change what a
-    network computes, changes the score. docs/transfer.md says how much the other choices matter.
+    network computes, changes the score. docs/results/transfer.md says how much the
+    other choices matter.
 
     Examples
     --------

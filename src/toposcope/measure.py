@@ -35,11 +35,11 @@ from toposcope.pointclouds import (
     estimate_normalizer,
     scale_rows,
 )
-from toposcope.pointkinds import MASK, read_points, ruler_points, unfit
+from toposcope.pointkinds import read_points, ruler_points, unfit
 from toposcope.results import OK, Rows, put_part
 from toposcope.store import Run, twin_of
 from toposcope.tasks import Ledger
-from toposcope.types import DATA_CLOUD
+from toposcope.types import DATA_CLOUD, MASK
 
 CONTROLS = ("activation_norm", "scale", "effective_rank", "participation_ratio")
 DIMENSIONS = ("ph_dimension", "ph_dimension_r2", "two_nn")

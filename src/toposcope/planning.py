@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from toposcope.errors import UsageError
+from toposcope.errors import TooFewSamplesError, UsageError
 from toposcope.filtrations import COMPLEXES, complex_spec
 from toposcope.homology.cost import estimate_cost
 from toposcope.homology.metrics import METRICS
@@ -21,9 +21,10 @@ from toposcope.homology.vietoris_rips import check_arguments
 from toposcope.nulls import PERMUTED_LABELS, RANDOM_INIT, SHUFFLED_VOXELS, parse_nulls
 from toposcope.objects import content_hash
 from toposcope.pointclouds import CloudSet, clouds
-from toposcope.pointkinds import MASK, points_of, unfit
+from toposcope.pointkinds import points_of, unfit
 from toposcope.store import Run, open_run, twin_of
 from toposcope.tasks import Ledger, Task, task_key
+from toposcope.types import MASK
 from toposcope.volumes import predict_volumes, volume_tasks
 
 SCIENCE = (
@@ -171,7 +172,7 @@ def plan_analysis(run_path: Path | str, design: Design) -> Plan:
         samples=design.samples,
     )
     if not design.volumes:
-        _refuse_unfit(run, design.points_are)
+        _refuse_unfit(run, cloud_set)
     degrees = [int(k) for k in design.homology_dimensions]
     if design.volumes and not filtration["diagrams"]:
         # All degrees together cost what one costs: the Euler number gives the middle one.
@@ -239,8 +240,9 @@ def _check(design: Design) -> dict[str, Any]:
     return complex_spec(design.complex, given, metric=design.metric)
 
 
-def _refuse_unfit(run: Run, points_are: str) -> None:
-    """Refuse a kind of points that no layer has; single layers without it get a status."""
+def _refuse_unfit(run: Run, cloud_set: CloudSet) -> None:
+    """Refuse points that no layer has, by kind or number; single layers get a status instead."""
+    points_are = cloud_set.points_are
     masked = MASK in run.layers
     shapes = {layer: tuple(run.layers[layer]["shape"]) for layer in run.addresses}
     reasons = [unfit(shape, points_are, masked=masked) for shape in shapes.values()]
@@ -248,6 +250,23 @@ def _refuse_unfit(run: Run, points_are: str) -> None:
         layer = next(iter(shapes))
         msg = f"analyze(points_are={points_are!r}): every layer is unfit; {layer!r} {reasons[0]}."
         raise UsageError(msg)
+    if points_are == "samples":
+        return
+    each = cloud_set.samples or 1
+    sizes = {
+        layer: each * points_of(np.empty((1, *shape), np.bool_), points_are).shape[1]
+        for (layer, shape), reason in zip(shapes.items(), reasons, strict=True)
+        if not reason
+    }
+    largest = max(sizes, key=lambda layer: sizes[layer])
+    if sizes[largest] < cloud_set.points:
+        msg = (
+            f"analyze(points_are={points_are!r}, points={cloud_set.points}): no layer has so many; "
+            f"{largest!r} has the most, {sizes[largest]} in the {each} sample(s) of a draw, and "
+            f"the smallest layer {min(sizes.values())}. Pass points={min(sizes.values())} "
+            "(--points) to measure all."
+        )
+        raise TooFewSamplesError(msg)
 
 
 def _tasks(run: Run, cloud_set: CloudSet, spec: Mapping[str, Any], folder: Path) -> list[Task]:

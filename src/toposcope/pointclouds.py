@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
-from toposcope.pointkinds import MASK, MOST_SAMPLES, read_points, refuse_kind, ruler_points
-from toposcope.types import ActivationSet
+from toposcope.pointkinds import MOST_SAMPLES, read_points, refuse_kind, ruler_points
+from toposcope.types import MASK, ActivationSet
 
 NORMALIZATIONS: dict[str, str] = {
     "mean_distance": "divide by the mean off-diagonal distance of the layer",

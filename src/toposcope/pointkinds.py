@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.errors import TooFewSamplesError, UsageError
+from toposcope.types import MASK
 
 POINT_KINDS: dict[str, str] = {
     "samples": "one point per sample of a draw",
@@ -21,8 +22,6 @@ POINT_KINDS: dict[str, str] = {
     "channels": "one point per channel of one sample",
     "tokens": "all tokens (or positions) of a draw of samples",
 }
-MASK = "@mask"
-"""Pseudo-layer (n, tokens) of 1 for real tokens, in that order, and 0 for pads."""
 RULER_SAMPLES = 64
 """Samples whose points a layer's scale is estimated on."""
 MOST_SAMPLES = 64

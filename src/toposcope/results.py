@@ -20,7 +20,14 @@ from toposcope.errors import DamagedError, StoreError
 from toposcope.grouping import rows_by
 from toposcope.objects import content_hash, put, put_json, read_json
 from toposcope.stats import mean_interval
-from toposcope.types import DATA_CLOUD, ActivationSet, DiagramKey, DiagramSet, _html_table
+from toposcope.types import (
+    DATA_CLOUD,
+    THUMBNAIL,
+    ActivationSet,
+    DiagramKey,
+    DiagramSet,
+    _html_table,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -301,9 +308,9 @@ class Analysis:
         from toposcope.store import Run
 
         run = Run.open(self.run)
-        if "@thumbnail" not in run.layers:
+        if THUMBNAIL not in run.layers:
             return None
-        return run.read("@thumbnail", np.asarray(rows, dtype=np.intp)).astype(np.uint8)
+        return run.read(THUMBNAIL, np.asarray(rows, dtype=np.intp)).astype(np.uint8)
 
     def texts(self, rows: Sequence[int]) -> list[str] | None:
         """Beginnings of some samples; None when the data are no texts."""

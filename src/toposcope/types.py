@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 DATA_CLOUD = "data"
 """Value of `cloud` for diagrams of the network's own activations (others name a null model)."""
 
+PREDICTION, THUMBNAIL, MASK, LOGITS = "@prediction", "@thumbnail", "@mask", "@logits"
+"""Pseudo-layers of a RUN: predicted class; small picture; (n, tokens) of 1 for real tokens, which
+come first, and 0 for pads; class scores."""
+
 
 def near_matches(name: str, known: Sequence[str]) -> str:
     """Sentence that lists what the user may have meant."""

@@ -140,3 +140,13 @@ def test_an_analysis_of_tokens_leaves_pads_out(tmp_path):
 def test_a_kind_that_no_layer_has_is_refused(tmp_path):
     with pytest.raises(UsageError, match="every layer is unfit; 'a' holds"):
         ts.analyze(ts.from_arrays({"a": TOKENS[:, 0]}), points_are="positions", points=3, jobs=0)
+
+
+def test_points_that_no_layer_has_are_refused_with_the_number_that_fits(tmp_path):
+    layers = {"wide": np.ones((6, 2, 4, 4)), "narrow": np.ones((6, 8, 2, 2))}
+    path = save_arrays(ts.from_arrays(layers), tmp_path / "maps")
+    says = r"'wide' has the most, 16 in the 1 sample.* the smallest layer 4\. Pass points=4 "
+    with pytest.raises(TooFewSamplesError, match=says):
+        ts.analyze(path, points_are="positions", points=17, replicates=6, jobs=0)
+    with pytest.raises(TooFewSamplesError, match="48 in the 3 sample"):
+        ts.analyze(path, points_are="tokens", points=49, samples=3, replicates=2, jobs=0)

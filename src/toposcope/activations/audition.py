@@ -18,11 +18,11 @@ from torch import nn
 from toposcope.activations.candidates import Candidate
 from toposcope.activations.data import load_data
 from toposcope.activations.models import LoadedModel, load_model
-from toposcope.activations.plan import LOGITS
 from toposcope.activations.run import capture
 from toposcope.errors import LayerNotFoundError, UsageError
 from toposcope.progress import Progress
 from toposcope.store import Run
+from toposcope.types import LOGITS
 
 EVAL, BATCH = "eval", "batch"
 """Modes of batch norm: stored statistics, or those of each image, as the authors of theta ran."""

@@ -22,6 +22,7 @@ from toposcope.activations.models import LoadedModel
 from toposcope.activations.pools import PoolPlan, TokenAxis, plan_pool
 from toposcope.activations.volumes import FIRST, channels_of
 from toposcope.errors import UsageError
+from toposcope.types import LOGITS, MASK, PREDICTION, THUMBNAIL
 
 CHUNK_ROWS = 8192
 """Most rows in a chunk: what a kill can cost, against what its many small files cost. Writers need
@@ -33,8 +34,6 @@ BATCH_BYTES = 1 << 30
 PROBE_ROWS = 3
 THUMBNAIL_SIDE = 48
 THUMBNAIL_SAMPLES = 20_000
-PREDICTION, THUMBNAIL = "@prediction", "@thumbnail"
-TOKEN_MASK, LOGITS = "@mask", "@logits"
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ def make_plan(
         address: {"shape": list(plan.shape), "dtype": dtype} for address, plan in pools.items()
     }
     if tokens is not None and pool == "tokens":
-        entries[TOKEN_MASK] = {"shape": [tokens.longest], "dtype": "uint8"}
+        entries[MASK] = {"shape": [tokens.longest], "dtype": "uint8"}
     with undisturbed(model):
         logits = logits_of(feed.forward(inputs))
     if keep_logits and logits is not None:

@@ -30,10 +30,6 @@ from toposcope.activations.hooks import Recorder, record
 from toposcope.activations.models import LoadedModel, load_model
 from toposcope.activations.plan import (
     CHUNK_ROWS,
-    LOGITS,
-    PREDICTION,
-    THUMBNAIL,
-    TOKEN_MASK,
     Plan,
     logits_of,
     make_plan,
@@ -44,7 +40,7 @@ from toposcope.activations.twins import random_twin
 from toposcope.errors import UsageError
 from toposcope.progress import Progress, Task, ensure
 from toposcope.store import Run
-from toposcope.types import ActivationSet
+from toposcope.types import LOGITS, MASK, PREDICTION, THUMBNAIL, ActivationSet
 
 log = logging.getLogger("toposcope")
 
@@ -311,7 +307,7 @@ def _in_memory(feed: Feed, plan: Plan, spec: dict[str, Any], progress: Progress)
     if PREDICTION in chunk:
         top1 = _accuracy(chunk[PREDICTION], feed.samples.labels)
     acts = stores.from_arrays(
-        {layer: chunk[layer] for layer in (*plan.addresses, TOKEN_MASK) if layer in chunk},
+        {layer: chunk[layer] for layer in (*plan.addresses, MASK) if layer in chunk},
         labels=feed.samples.labels,
         sample_ids=feed.samples.ids,
         class_names=feed.samples.class_names,
@@ -356,10 +352,10 @@ def _compute(
                 chunk[PREDICTION][rows] = found if order is None else order[found]
             if LOGITS in chunk:
                 chunk[LOGITS][rows] = logits.float().cpu().numpy()
-        if TOKEN_MASK in chunk:
+        if MASK in chunk:
             assert feed.mask is not None, "the probe gave a mask"
-            length = chunk[TOKEN_MASK].shape[1]
-            chunk[TOKEN_MASK][rows] = real_first(feed.mask, length=length).cpu().numpy()
+            length = chunk[MASK].shape[1]
+            chunk[MASK][rows] = real_first(feed.mask, length=length).cpu().numpy()
         shape = plan.thumbnail_shape()
         if shape is not None:
             chunk[THUMBNAIL][rows] = thumbnails_of(raw, shape)

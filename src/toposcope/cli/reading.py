@@ -19,7 +19,7 @@ from toposcope.cli.common import (
 )
 
 
-@command("toposcope demo\ntoposcope demo --out /tmp/demo")
+@command("toposcope demo\ntoposcope demo --out digits")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True)
 @click.option("--jobs", type=click.IntRange(min=1), help="Worker processes; default: one per CPU.")
 @click.option("--seed", type=int, default=0, show_default=True)

@@ -22,10 +22,10 @@ from toposcope.summaries import lifespan_sum
 from toposcope.tasks import Ledger
 from toposcope.transfer.decay import lifetime_score, theta
 from toposcope.transfer.scores import SCORES
+from toposcope.types import LOGITS
 
 Array = NDArray[np.float64]
 EVAL = "eval"
-LOGITS = "@logits"
 
 
 def measure_draw(payload: Mapping[str, Any]) -> None:

@@ -288,6 +288,7 @@ def _identity(network: Network) -> dict[str, Any]:
         "name": network.name,
         "model": str(attrs.get("model") or ""),
         "data": str(attrs.get("data") or ""),
+        "data_name": str(attrs.get("data_name") or ""),
         "pool": _words(attrs.get("pool")),
         "step": attrs.get("step"),
         "top1": attrs.get("top1"),

@@ -14,6 +14,7 @@ from toposcope.comparing.maps import layer_map
 from toposcope.comparing.noun import Comparison
 from toposcope.comparing.sentences import measure_name, onset_known
 from toposcope.errors import UsageError
+from toposcope.findings import short_name
 from toposcope.objects import put
 from toposcope.reporting.build import PLOTLY, page, static
 from toposcope.reporting.colors import run_styles
@@ -94,6 +95,8 @@ def comparison_context(
         "lead": min(LEAD, len(found.summary) - 1),
         "networks": [
             one | {"style": net["style"], "n": count(one["n"]), "pool": one["pool"],
+                   "model_name": short_name(one["model"]),
+                   "data_name": one.get("data_name") or one["data"],
                    "top1": "" if one.get("top1") is None else f"{one['top1']:.4g}"}
             for one, net in zip(attrs["networks"], data["networks"], strict=True)
         ],

@@ -143,6 +143,13 @@ def test_one_replicate_gives_values_and_says_why_nothing_more():
     assert found.layers["pvalue"].isna().all()
 
 
+def test_too_few_draws_to_show_anything_are_said_to_be_too_few():
+    found = ts.compare(network(1), network(2), points=40, replicates=4, measures=["wasserstein"])
+    assert found.layers["pvalue"].min() >= 1 / 8
+    assert "cannot be shown with 4 draws: no p-value is below 0.12" in found.summary[0]
+    assert "layers differ" not in found.summary[0].replace("Whether layers differ", "")
+
+
 def test_empty_diagrams_have_a_status():
     line = {f"layer{k}": np.arange(N, dtype=float)[:, None] for k in range(2)}
     a, b = (ts.from_arrays(line, name=name) for name in "ab")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import comb
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -112,11 +113,18 @@ def _differences(good: pd.DataFrame, found: Comparison, model: Any) -> str:
         size += f", {model.share:.2g} times the step between neighboring layers"
     if not good["qvalue"].notna().any():
         return f"{size}. Nothing was tested."
+    draws = int(good["n"].min())
+    smallest = 1 / arrangements(draws, paired=bool(good["paired"].all()))
+    if smallest > alpha:
+        return (
+            f"{size}. Whether layers differ cannot be shown with {draws} draws: no p-value is "
+            f"below {smallest:.2g}. Pass replicates=8 (--replicates 8)."
+        )
     differ = good[good["qvalue"] <= alpha]
     alike = good[~(good["qvalue"] <= alpha)]
-    text = f"{len(differ)} of {len(good)} layers differ (q ≤ {alpha:.2g}); {size}."
-    if 0 < len(differ) < len(good) and len(differ) <= len(alike):
-        text = f"{text} These are {_listed(differ)}."
+    few = 0 < len(differ) < len(good) and len(differ) <= len(alike)
+    named = f": {_listed(differ)}" if few else ""
+    text = f"{len(differ)} of {len(good)} layers differ (q ≤ {alpha:.2g}){named}; {size}."
     if _sure(model, found):
         sooner = (differ["depth_a"] < model.change_depth).any()
         start = "Most of the difference lies" if sooner else "They differ"
@@ -131,6 +139,15 @@ def _differences(good: pd.DataFrame, found: Comparison, model: Any) -> str:
         )
         text = f"{text} {_listed(alike)} cannot be told apart{also}."
     return text
+
+
+def arrangements(draws: int, *, paired: bool) -> int:
+    """How many arrangements of draws a test between two layers has that give different statistics.
+
+    >>> arrangements(8, paired=True), arrangements(8, paired=False)
+    (128, 6435)
+    """
+    return 2 ** (draws - 1) if paired else comb(2 * draws, draws) // 2
 
 
 def _similarities(good: pd.DataFrame, found: Comparison, model: Any) -> str:

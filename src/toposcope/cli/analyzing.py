@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +18,12 @@ from toposcope.cli.common import (
     outline,
     show,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REASONS = 4
+"""Reasons for missing numbers that are listed."""
 
 
 def parse_dimensions(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
@@ -155,15 +161,35 @@ def analyze(
             "table": str(folder / "table.parquet"),
             "failures": found.failures,
         }
-        missing = found.table[found.table["status"] != "ok"]
         text = (
             f"measured {len(found.layers)} layers, {len(found.table):,} numbers: {value['table']}\n"
-            f"not computed: {len(missing):,} (see the status column); "
-            f"failed tasks: {len(found.failures)}\n"
+            f"{not_computed(found.table)}failed tasks: {len(found.failures)}\n"
             f"next: toposcope report {shlex.quote(str(run))} -o report.html"
         )
         show(value, as_json, text)
     exit_with_failures(found.failures)
+
+
+def not_computed(table: pd.DataFrame) -> str:
+    """Lines on how many numbers have no value, and the most frequent reasons; empty if all have.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> told = pd.DataFrame({"status": ["ok", "too_few"], "reason": ["", "16 are needed."]})
+    >>> print(not_computed(told), end="")
+    not computed: 1 of 2 (see the columns status and reason)
+      1: 16 are needed.
+    """
+    missing = table[table["status"] != "ok"]
+    if missing.empty:
+        return ""
+    counts = missing["reason"].value_counts()
+    lines = [f"  {count:,}: {reason}" for reason, count in counts.head(REASONS).items()]
+    if len(counts) > REASONS:
+        lines.append(f"  {int(counts[REASONS:].sum()):,}: {len(counts) - REASONS} other reasons")
+    head = f"not computed: {len(missing):,} of {len(table):,} (see the columns status and reason)"
+    return "\n".join([head, *lines, ""])
 
 
 def _analyze_series(
@@ -203,7 +229,7 @@ def _analyze_series(
     text = (
         f"measured {len(found.layers)} layers at {len(found.steps)} {series.unit}s ({steps}): "
         f"{len(found.table):,} numbers\n"
-        f"failed tasks: {len(found.failures)}\n"
+        f"{not_computed(found.table)}failed tasks: {len(found.failures)}\n"
         f"next: toposcope report {shlex.quote(str(path))} -o report.html"
     )
     show(value, as_json, text)

@@ -99,7 +99,11 @@ def betti_curve(
 
 
 def n_pairs(pairs: ArrayLike) -> int:
-    """Number of pairs, essential ones included."""
+    """Number of pairs, essential ones included.
+
+    >>> n_pairs([[0.0, 1.0], [0.0, np.inf]])
+    2
+    """
     return len(_check(pairs, "n_pairs()"))
 
 
@@ -316,6 +320,18 @@ def summarize(dgms: DiagramSet) -> pd.DataFrame:
     Columns layer, depth, label, cloud, replicate, homology_dimension (Int64), statistic, value,
     status ("ok", or "undefined" with a value of nan), reason, points. Statistics as in
     `diagram_statistics`.
+
+    Examples
+    --------
+    The four corners of a square of side 1 are joined by three edges of length 1:
+
+    >>> import toposcope as ts
+    >>> corners = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    >>> acts = ts.from_arrays({"layer": corners})
+    >>> cloud = ts.clouds(acts, points=4, replicates=1, normalize="none")
+    >>> table = ts.summarize(ts.rips(cloud, homology_dimensions=(0,)))
+    >>> table.set_index("statistic")["value"]["lifespan_sum"].item()
+    3.0
     """
     import pandas as pd
 

@@ -176,7 +176,11 @@ def _beyond(
 
 
 def percent(change: float) -> str:
-    """A relative change as people write it: -35 %, +0.4 %, x12 for more than tenfold."""
+    """A relative change as people write it: -35 %, +0.4 %, x12 for more than tenfold.
+
+    >>> percent(-0.35), percent(0.004), percent(11.0)
+    ('-35 %', '+0.4 %', 'x12')
+    """
     if np.isinf(change):
         return "∞"
     if change >= 9.0:

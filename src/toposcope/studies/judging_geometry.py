@@ -112,8 +112,9 @@ def _direction(found: Interval) -> str:
 def concentration(observations: Observations) -> Verdict:
     """Are distances so much alike that the filtration only sees dimension?"""
     rule = (
-        "Coefficient of variation of the distances (for a round Gaussian 1 / sqrt(2 d)). Circles "
-        f"in noise were always seen above {CLEAR_CV:g}, never below {BLIND_CV:g} (simulations). "
+        "Coefficient of variation of the distances (for a round Gaussian 1 / sqrt(2 d)). In "
+        f"12 simulations each of circles in noise in 10 to 300 dimensions (n = 300), all were seen "
+        f"above {CLEAR_CV:g} and none below {BLIND_CV:g}; between, it depends on the dimension. "
         f"Holds: above {CLEAR_CV:g} at nine of ten layers; fails: below {BLIND_CV:g} at any layer."
     )
     data = observations.curves("concentration", "data", "distance_cv", None)

@@ -47,7 +47,7 @@ def table():
 
 def test_the_answer_names_the_best_by_the_plainest_score(table):
     first, votes, constants, _ = answer(table)
-    assert first.startswith("a is the best candidate by linear_probe")
+    assert first.startswith("a comes first by linear_probe")
     assert "8 disjoint draws of 100 samples" in first
     assert "Every other candidate can be told apart" in first
     assert "logme (b)" in votes

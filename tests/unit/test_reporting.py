@@ -13,6 +13,7 @@ from toposcope.errors import UsageError
 from toposcope.reporting import build, entry, payload, pictures, sentences
 from toposcope.reporting.colors import run_styles
 from toposcope.stats import Effect
+from toposcope.stats.contrasts import Beyond
 
 from .report_fixture import LAYERS, analysis, checkpoints, depth_effects, per_class
 
@@ -147,6 +148,14 @@ def test_answer_admits_that_nothing_is_sure():
 
 def test_growth_beyond_tenfold_reads_as_a_factor():
     assert "grows 12-fold (" in sentences.change_sentence([effect(11.0, 10.0, 13.0)])
+
+
+def test_a_change_that_a_null_shows_too_is_said_in_the_same_breath():
+    same = Beyond("gaussian", -0.3, -0.02, -0.09, 0.06, 8)
+    more = Beyond("random_init", 0.0, -0.33, -0.4, -0.2, 8)
+    told = sentences.change_sentence([replace(effect(), nulls=(same, more))])
+    assert "told from the change of the gaussian null: what is kept there may be all" in told
+    assert "null" not in sentences.change_sentence([replace(effect(), nulls=(more,))])
 
 
 def test_null_sentence_counts_layers(one):

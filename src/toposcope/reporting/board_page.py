@@ -82,7 +82,7 @@ def answer(table: pd.DataFrame) -> list[str]:
             else "Every other candidate can be told apart from it."
         )
         found.append(
-            f"{first['model']} is the best candidate by {honest}, the plainest use of the labels: "
+            f"{first['model']} comes first by {honest}, the plainest use of the labels: "
             f"{first['value']:.3f} [{first['low']:.3f}, {first['high']:.3f}] over "
             f"{first['replicates']} disjoint draws of {first['points']} samples. {told}"
         )

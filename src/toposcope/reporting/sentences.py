@@ -50,8 +50,17 @@ def change_sentence(effects: Sequence[Effect]) -> str:
     by = size if top.change >= 9 else f"by {size}"
     return (
         f"The clearest of {others}: the {what} {verb} {by} ({interval}, corrected for all of them; "
-        f"{top.n} replicates) in {where}."
+        f"{top.n} replicates) in {where}.{_shown_by_nulls(top)}"
     )
+
+
+def _shown_by_nulls(one: Effect) -> str:
+    """That a null changes alike, which a reader of the first sentence alone has to know."""
+    alike = [found.null.replace("_", " ") for found in one.nulls if found.low <= 0 <= found.high]
+    if not alike:
+        return ""
+    which = f"the {alike[0]} null" if len(alike) == 1 else f"the nulls {' and '.join(alike)}"
+    return f" It cannot be told from the change of {which}: what is kept there may be all of it."
 
 
 def signed(change: float) -> str:

@@ -59,7 +59,7 @@ def main() -> None:
         np.save(path, np.stack(clouds))
         places = [(path, k) for k in range(len(clouds))]
         list(pool.map(stored, places))  # processes start, kernels load
-        processes = wall(lambda: list(pool.map(stored, places, chunksize=4)), args.repeats)
+        processes = wall(lambda: list(pool.map(stored, places, chunksize=8)), args.repeats)
     pool.shutdown(wait=True)
     with ThreadPoolExecutor(2) as workers:
         threads = wall(lambda: list(workers.map(diagrams, clouds)), args.repeats)

@@ -225,8 +225,8 @@ def _basis(found: Comparison) -> str:
         else "nothing was tested"
     )
     return (
-        f"All this is about {attrs['target']}: {attrs['replicates']} {how} draws of "
-        f"{attrs['points']} samples; {tested}."
+        f"All this is about {attrs['target']}: {attrs['replicates']} {how} "
+        f"draw{'' if attrs['replicates'] == 1 else 's'} of {attrs['points']} samples; {tested}."
     )
 
 

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.nulls import parse_nulls
-from toposcope.results import OK, Analysis
+from toposcope.parts import OK
+from toposcope.results import Analysis
 from toposcope.series import step_words
 from toposcope.stats import Contrast, Effect, effects
 from toposcope.types import DATA_CLOUD

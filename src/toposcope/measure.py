@@ -28,6 +28,7 @@ from toposcope.nulls import (
     parse_nulls,
     shuffled,
 )
+from toposcope.parts import OK, Rows, put_part
 from toposcope.pointclouds import (
     SCALE_SAMPLES,
     Normalizer,
@@ -36,7 +37,6 @@ from toposcope.pointclouds import (
     scale_rows,
 )
 from toposcope.pointkinds import read_points, ruler_points, unfit
-from toposcope.results import OK, Rows, put_part
 from toposcope.store import Run, twin_of
 from toposcope.tasks import Ledger
 from toposcope.types import DATA_CLOUD, MASK

@@ -18,8 +18,9 @@ from typing import IO, TYPE_CHECKING, Any, Self
 
 from toposcope.errors import UsageError
 from toposcope.objects import lock_folder, put_json
+from toposcope.parts import OK
 from toposcope.pipeline import analyze
-from toposcope.results import OK, Analysis
+from toposcope.results import Analysis
 from toposcope.series import (
     Member,
     Series,

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toposcope.nulls import NULLS, RANDOM_INIT, SHUFFLED, SHUFFLED_VOXELS
-from toposcope.results import OK, Analysis
+from toposcope.parts import OK
+from toposcope.results import Analysis
 from toposcope.stats import benjamini_hochberg, difference_interval, permutation_test
 from toposcope.types import DATA_CLOUD
 

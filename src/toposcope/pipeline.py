@@ -23,6 +23,7 @@ from toposcope.filtrations import describe_complex
 from toposcope.measure import measure
 from toposcope.nulls import NULLS, parse_nulls
 from toposcope.objects import lock_folder, put_json, read_json
+from toposcope.parts import compact
 from toposcope.planning import Design, Plan, plan_analysis, refuse_what_cannot_fit
 from toposcope.pointkinds import POINT_KINDS, RULER_SAMPLES
 from toposcope.progress import Progress
@@ -235,7 +236,7 @@ def run_plan(
             reasons = sorted({failure["reason"] for failure in failures})
             msg = f"analyze(): all {len(plan.tasks)} tasks failed: {'; '.join(reasons)[:500]}"
             raise StoreError(msg)
-        results.compact(plan.folder, parts)
+        compact(plan.folder, parts)
         put_json(plan.folder / "failures.json", failures)
         pointer = plan.run / "results" / "current.json"
         if current or not pointer.exists():

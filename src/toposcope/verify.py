@@ -8,7 +8,7 @@ from pathlib import Path
 
 from toposcope.errors import StoreError
 from toposcope.objects import content_hash, read_json
-from toposcope.results import read_part
+from toposcope.parts import read_part
 from toposcope.series import is_series, number, open_series
 from toposcope.store import Run, twin_of
 

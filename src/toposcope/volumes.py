@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from toposcope import homology, summaries
 from toposcope.errors import UsageError
 from toposcope.nulls import SHUFFLED_VOXELS, parse_nulls
+from toposcope.parts import Rows, put_part
 from toposcope.pointclouds import CloudSet, scale_rows
-from toposcope.results import Rows, put_part
 from toposcope.store import Run
 from toposcope.tasks import Ledger, Task, task_key
 from toposcope.types import DATA_CLOUD

@@ -24,7 +24,7 @@ from toposcope.comparing.verdicts import (
     measured,
     steps,
 )
-from toposcope.results import OK
+from toposcope.parts import OK
 from toposcope.similarity import MEASURES
 from toposcope.stats import benjamini_hochberg, change_point, mean_interval
 from toposcope.types import DATA_CLOUD

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from toposcope import panels
 from toposcope.findings import short_name
+from toposcope.parts import OK
 from toposcope.reporting.colors import run_styles
 from toposcope.reporting.pictures import Album, loops_payload
 from toposcope.reporting.statistics import STATISTICS, describe, filtration_unit
 from toposcope.reporting.units import design_text, is_cubical
-from toposcope.results import OK, Analysis
+from toposcope.results import Analysis
 from toposcope.types import DATA_CLOUD
 from toposcope.volumes import split_statistic
 

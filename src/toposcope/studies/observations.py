@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from toposcope.errors import UsageError
 from toposcope.grouping import rows_by
-from toposcope.results import OK
+from toposcope.parts import OK
 from toposcope.stats import Interval, mean_interval
 
 if TYPE_CHECKING:

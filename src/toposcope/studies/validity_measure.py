@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from toposcope import checks, dimension, distances, homology
 from toposcope.checks import Measured
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
+from toposcope.parts import OK, Rows, put_part
 from toposcope.pointclouds import (
     NORMALIZATIONS,
     check_finite,
@@ -25,7 +26,6 @@ from toposcope.pointclouds import (
     flat,
     scale_rows,
 )
-from toposcope.results import OK, Rows, put_part
 from toposcope.store import Run
 from toposcope.tasks import Ledger
 from toposcope.types import DATA_CLOUD

@@ -16,6 +16,7 @@ from toposcope import homology, results
 from toposcope.checks import check_names
 from toposcope.errors import StoreError, TooFewSamplesError, UsageError
 from toposcope.objects import content_hash, lock_folder, put_json, read_json
+from toposcope.parts import VALIDITY_COLUMNS, put_table, read_part
 from toposcope.planning import Design, code_hash
 from toposcope.progress import Progress
 from toposcope.store import Run, open_run
@@ -242,7 +243,7 @@ def _collect(
 
     entries = [(task, ledger.entry(task.key) or {}) for task in tasks]
     parts = [
-        results.read_part(folder / "parts" / f"{task.key}.parquet", entry["part"])
+        read_part(folder / "parts" / f"{task.key}.parquet", entry["part"])
         for task, entry in entries
         if entry.get("status") == "done"
     ]
@@ -255,8 +256,8 @@ def _collect(
         reasons = sorted({str(failure["reason"]) for failure in failures})
         msg = f"validity(): all {len(tasks)} tasks failed: {'; '.join(reasons)[:500]}"
         raise StoreError(msg)
-    table = pa.concat_tables(parts).select(results.VALIDITY_COLUMNS)
-    results.put_table(folder / "measurements.parquet", table)
+    table = pa.concat_tables(parts).select(VALIDITY_COLUMNS)
+    put_table(folder / "measurements.parquet", table)
     frame = results.frame(table)
     observations = Observations(frame, level=level, normalize=str(spec["normalize"]))
     verdicts = judge(observations, checks=names)

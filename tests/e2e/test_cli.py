@@ -171,6 +171,8 @@ def test_ctrl_c_leaves_a_run_that_continues(here):
         text=True,
         cwd=here,
         start_new_session=True,
+        # A shell's background jobs are born deaf to Ctrl-C, and the test may be one of them.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:

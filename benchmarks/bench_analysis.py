@@ -27,9 +27,10 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np
 
 from benchmarks.peers import PARTS, measure_with_peers
-from toposcope.nulls import gaussian_twin
-from toposcope.pointclouds import clouds, scale_rows
-from toposcope.store import open_run
+from toposcope.pointclouds.cloudset import clouds
+from toposcope.pointclouds.draws import scale_rows
+from toposcope.pointclouds.nulls import gaussian_twin
+from toposcope.store.runs import open_run
 
 LEVELS, RESOLUTION = 5, 100
 
@@ -116,7 +117,9 @@ def tree_memory(root: int) -> float:
 
 def our_parts(run: Path, points: int, replicates: int) -> tuple[dict[str, float], dict]:
     """CPU seconds of our own kernels part by part, one process, kernels compiled."""
-    from toposcope import dimension, homology, summaries
+    from toposcope import homology
+    from toposcope.diagrams import summaries
+    from toposcope.dimension import intrinsic
 
     homology.warm_up()
     cpu: dict[str, float] = defaultdict(float)
@@ -143,11 +146,11 @@ def our_parts(run: Path, points: int, replicates: int) -> tuple[dict[str, float]
         for pairs in finite:
             summaries.landscape(pairs, LEVELS, grid)
         lap("landscapes")
-        ph, _ = dimension.ph_dimension_from_distances(distances, seed=0)
+        ph, _ = intrinsic.ph_dimension_from_distances(distances, seed=0)
         lap("ph_dimension")
-        nn = dimension.two_nn(cloud).value
+        nn = intrinsic.two_nn(cloud).value
         lap("two_nn")
-        rank = dimension.effective_rank(cloud)
+        rank = intrinsic.effective_rank(cloud)
         lap("effective rank")
         numbers[f"{layer}/{replicate}/{kind}"] = {
             **{

@@ -57,20 +57,20 @@ def images(n: int) -> np.ndarray:
 
 def blocks(loaded: Any, source: Any) -> list[str]:
     """Layers that the preset takes."""
-    from toposcope.activations.describe import describe_layers
+    from toposcope.activations.layer_table import describe_layers
 
     return [row.address for row in describe_layers(loaded, source) if row.selected]
 
 
 def load(spec: str) -> Any:
-    from toposcope.activations.models import load_model
+    from toposcope.activations.models.load import load_model
 
     sys.path.insert(0, str(ROOT))
     return load_model(spec)
 
 
 def convolutional(title: str, spec: str, n: int) -> Case:
-    from toposcope.activations.data import load_data
+    from toposcope.activations.data.load import load_data
 
     loaded, source = load(spec), load_data(images(n))
     return Case(title, loaded, source, blocks(loaded, source), "gap", lambda x, m: x.mean((2, 3)))
@@ -81,7 +81,7 @@ def minilm(n: int) -> Case | None:
     if found is None or found.origin is None:
         return None
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
-    from toposcope.activations.data import load_data
+    from toposcope.activations.data.load import load_data
 
     words = ["what", "how", "far", "county", "city", "river", "of", "the"]
     rng = np.random.default_rng(0)
@@ -103,8 +103,8 @@ def feed_of(case: Case) -> Any:
     """What gives all contestants the same batches."""
     import torch
 
-    from toposcope.activations.data import sample
-    from toposcope.activations.feed import Feed
+    from toposcope.activations.batches import Feed
+    from toposcope.activations.data.sample import sample
 
     drawn = sample(case.source, None, None, seed=0)
     return Feed(case.loaded, case.source, drawn, BATCH, torch.device("cpu"))
@@ -144,7 +144,7 @@ def bare(case: Case) -> None:
 
 
 def ours(case: Case) -> None:
-    from toposcope.activations.run import capture
+    from toposcope.activations.capture import capture
 
     with tempfile.TemporaryDirectory() as folder:
         acts = capture(
@@ -243,12 +243,12 @@ def peak(n: int) -> float:
 
 
 def run_peak(n: int) -> None:
-    from toposcope.activations.data import load_data
+    from toposcope.activations.data.load import load_data
 
     source = load_data(images(HELD))
     loaded = load("py:examples.cifar_resnet:resnet56")
     with tempfile.TemporaryDirectory() as folder:
-        from toposcope.activations.run import capture
+        from toposcope.activations.capture import capture
 
         if n:
             capture(loaded, source, pool="gap", n=n, batch_size=BATCH, store=Path(folder) / "run")

@@ -17,7 +17,7 @@ from collections.abc import Callable
 import numpy as np
 
 from toposcope import homology
-from toposcope.distances import bottleneck, wasserstein
+from toposcope.diagrams.distances import bottleneck, wasserstein
 
 LAYERS, REPLICATES = 40, 10
 BLOCK = 20

@@ -67,8 +67,8 @@ def volumes(pack: Path | None) -> Iterator[tuple[str, np.ndarray]]:
 
 def feature_volumes(pack: Path) -> Iterator[tuple[str, np.ndarray]]:
     """Outputs (channels, h, w) of two stages for one CIFAR-10 image."""
-    from toposcope.activations.data import load_data
-    from toposcope.activations.run import capture
+    from toposcope.activations.capture import capture
+    from toposcope.activations.data.load import load_data
 
     source = load_data(f"npz:{pack}/data/cifar10/train_lossless_4000.npz")
     images = source.batch(np.arange(1))

@@ -40,7 +40,7 @@ def captured(folder: Path, x: np.ndarray) -> tuple[float, float]:
     import torch
     from torch import nn
 
-    from toposcope.activations.run import capture
+    from toposcope.activations.capture import capture
 
     class Pass(nn.Module):
         def __init__(self) -> None:
@@ -58,7 +58,8 @@ def captured(folder: Path, x: np.ndarray) -> tuple[float, float]:
 
 def random_rows(folder: Path, rounds: int) -> tuple[float, list[float]]:
     """Seconds of the first read of random rows, and of later ones."""
-    from toposcope.store import Run, from_arrays, save_arrays
+    from toposcope.store.arrays import from_arrays, save_arrays
+    from toposcope.store.runs import Run
 
     rng = np.random.default_rng(0)
     values = rng.normal(size=(ROWS, 64)).astype(np.float32)

@@ -18,8 +18,9 @@ from gudhi.representations.vector_methods import Landscape
 from persim.landscapes import PersLandscapeExact
 from ripser import ripser
 
-from toposcope import homology, summaries
-from toposcope.dimension import ph_dimension_from_distances
+from toposcope import homology
+from toposcope.diagrams import summaries
+from toposcope.dimension.intrinsic import ph_dimension_from_distances
 
 BIRDAL = range(200, 1000, 50)
 REPEATS = 10

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmarks import layers
-from toposcope import datasets
+from toposcope.pointclouds import datasets
 
 Cloud = np.ndarray
 

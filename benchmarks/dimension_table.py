@@ -12,8 +12,8 @@ import numpy as np
 import skdim
 
 from toposcope import homology
-from toposcope.calibration import cube_ruler
-from toposcope.dimension import mle, ph_dimension, ph_dimension_from_distances, two_nn
+from toposcope.dimension.calibration import cube_ruler
+from toposcope.dimension.intrinsic import mle, ph_dimension, ph_dimension_from_distances, two_nn
 
 POINTS, DRAWS = 1000, 20
 
@@ -25,7 +25,7 @@ the standard deviation between draws in brackets. Bias is the mean divided by th
 minus one. `covers` says how many of the {DRAWS} jackknife intervals of `ph_dimension` hold the true
 dimension: they are intervals for what the estimator converges to at this n, so where it is biased
 they must miss the truth, and the column says how often. `by cube ruler` is the estimate translated
-into the dimension of the uniform cube that reads the same at this n (`toposcope.calibration`).
+into the dimension of the uniform cube that reads the same at this n (`dimension.calibration`).
 
 | manifold | true d | PH-dimension | bias | covers | by cube ruler | bias | TwoNN | bias \
 | MLE, k = 20 | bias |

@@ -18,11 +18,11 @@ from matplotlib.patches import Polygon
 
 from benchmarks.clouds import KINDS
 from toposcope.homology import distances
-from toposcope.homology.births import last_birth
-from toposcope.homology.growth import h1_diagram
-from toposcope.homology.lunes import central_first
-from toposcope.homology.ranks import enclosing_radius
 from toposcope.homology.spanning import tree_lengths
+from toposcope.homology.vietoris_rips.births import last_birth
+from toposcope.homology.vietoris_rips.growth import h1_diagram
+from toposcope.homology.vietoris_rips.lunes import central_first
+from toposcope.homology.vietoris_rips.ranks import enclosing_radius
 
 BLUE, ORANGE, GRAY, GREEN = "#2b6cb0", "#dd6b20", "#a0aec0", "#2f855a"
 LABELS = {

@@ -11,9 +11,9 @@ import click
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from toposcope.comparison.layer_map_ import layer_map
 
 import toposcope as ts
-from toposcope.comparing.maps import layer_map
 
 PAIRS = {
     "fine-tuned-jpeg": "fine-tuned to JPEG",

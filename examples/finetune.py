@@ -24,10 +24,13 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from toposcope.activations.candidates import Candidate, read_candidates
-from toposcope.activations.data import DataSource, load_data, sample
-from toposcope.activations.models import LoadedModel, load_model
-from toposcope.activations.pools import plan_pool
+from toposcope.activations.data.load import load_data
+from toposcope.activations.data.sample import sample
+from toposcope.activations.data.source import DataSource
+from toposcope.activations.models.candidates import Candidate, read_candidates
+from toposcope.activations.models.load import load_model
+from toposcope.activations.models.model import LoadedModel
+from toposcope.activations.pools.plan import plan_pool
 
 RATE = 5e-4
 COLUMNS = ("model", "seed", "train", "test", "accuracy", "accuracy_probe")

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import toposcope as ts
+from toposcope.analysis.plan import Design, plan_analysis, refuse_what_cannot_fit
 from toposcope.errors import StoreError, TooFewSamplesError, UsageError
-from toposcope.planning import Design, plan_analysis, refuse_what_cannot_fit
-from toposcope.store import save_arrays
-from toposcope.verify import verify
+from toposcope.store.arrays import save_arrays
+from toposcope.store.verify import verify
 
 RNG = np.random.default_rng(0)
 ANGLE = RNG.uniform(0, 2 * np.pi, 240)

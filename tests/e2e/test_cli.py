@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from toposcope.verify import verify
+from toposcope.store.verify import verify
 
 NETS = """
 import torch
@@ -154,7 +154,7 @@ def test_non_finite_layers_are_named_and_others_are_measured(here):
     found = cli(here, *ANALYZE, "--json")
     assert found.returncode == 0, found.stderr
 
-    from toposcope.pipeline import load_analysis
+    from toposcope.analysis.run import load_analysis
 
     table = load_analysis(here / "run").table
     status = table.groupby("layer")["status"].agg(lambda s: set(s))

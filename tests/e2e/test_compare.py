@@ -7,10 +7,10 @@ import pytest
 from click.testing import CliRunner
 
 import toposcope as ts
+from toposcope.analysis.run import load_analysis
 from toposcope.cli import main
 from toposcope.errors import UsageError
-from toposcope.pipeline import load_analysis
-from toposcope.store import save_arrays
+from toposcope.store.arrays import save_arrays
 
 N, LAYERS = 320, 5
 SMALL = {"points": 40, "replicates": 8, "jobs": 0}

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 import toposcope as ts
+from toposcope.analysis.plan import Design, plan_analysis
+from toposcope.analysis.run import analyze_command
 from toposcope.cli.analyzing import analyze as command
 from toposcope.errors import UsageError
-from toposcope.pipeline import analyze_command
-from toposcope.planning import Design, plan_analysis
-from toposcope.store import save_arrays
-from toposcope.verify import verify
+from toposcope.store.arrays import save_arrays
+from toposcope.store.verify import verify
 
 RNG = np.random.default_rng(0)
 DEEP = RNG.normal(size=(40, 4, 6, 5)).astype(np.float32)

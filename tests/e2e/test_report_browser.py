@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import toposcope as ts
-from toposcope.reporting.build import write_report
+from toposcope.reporting.report_page import write_report
 
-from ..unit.report_fixture import (  # noqa: TID252 - the tests are no installed package
+from ..unit.reporting.report_fixture import (  # noqa: TID252 - the tests are no installed package
     LAYERS,
     analysis,
     checkpoints,

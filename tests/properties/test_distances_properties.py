@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toposcope import distances
+from toposcope.diagrams import distances
 from toposcope.testing import diagrams
 
 QUICK = settings(max_examples=40, deadline=None, derandomize=True)

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from toposcope import vectorize
+from toposcope.diagrams import vectorize
 from toposcope.homology import (
     distances,
     farthest_landmarks,

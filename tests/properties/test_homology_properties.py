@@ -8,7 +8,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toposcope import homology, summaries
+from toposcope import homology
+from toposcope.diagrams import summaries
 from toposcope.homology import distances, rips, rips_from_distances
 from toposcope.testing import assert_diagrams_close, clouds, diagrams
 

@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import ortho_group
 
-from toposcope.similarity import MEASURES, TRANSFORMATIONS
+from toposcope.similarity.measures import MEASURES, TRANSFORMATIONS
 
 QUICK = settings(max_examples=15, deadline=None, derandomize=True)
 

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from toposcope.activations.heads import SIGN, Heads, find_heads, head_address
+from toposcope.activations.attention_heads import SIGN, Heads, find_heads, head_address
 from toposcope.errors import LayerNotFoundError, UsageError
 from toposcope.types import near_matches
 

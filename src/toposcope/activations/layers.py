@@ -18,9 +18,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from toposcope.activations import inputs as fed
-from toposcope.activations.blocks import LayerInfo, find_blocks
-from toposcope.activations.heads import SIGN, Heads, find_heads, head_address
+from toposcope.activations.attention_heads import SIGN, Heads, find_heads, head_address
 from toposcope.activations.hooks import address_of, refuse_wrapped, tensor_of, undisturbed
+from toposcope.activations.repeated_blocks import LayerInfo, find_blocks
 from toposcope.errors import LayerNotFoundError, UsageError
 from toposcope.types import near_matches
 

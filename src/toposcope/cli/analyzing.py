@@ -132,7 +132,7 @@ def analyze(
 ) -> None:
     """Measure topology and geometry of every layer of RUN, or of every checkpoint of a SERIES."""
     with exits(ctx, resume=True):
-        from toposcope.series import is_series
+        from toposcope.store.series import is_series
 
         if is_series(run):
             failures = _analyze_series(
@@ -140,9 +140,10 @@ def analyze(
             )
             exit_with_failures(failures)
             return
-        from toposcope import pipeline, planning
-        from toposcope.progress import bars
-        from toposcope.tasks import default_jobs
+        from toposcope.analysis import plan as planning
+        from toposcope.analysis import run as pipeline
+        from toposcope.execution.progress import bars
+        from toposcope.execution.tasks import default_jobs
 
         if dry_run:
             plan = planning.plan_analysis(run, planning.Design(**options))
@@ -202,11 +203,11 @@ def _analyze_series(
     as_json: bool,
 ) -> list[dict[str, Any]]:
     """Analyze every checkpoint and show what there is; returns the failed tasks."""
-    from toposcope import planning
-    from toposcope.progress import bars
-    from toposcope.series import number, open_series
-    from toposcope.tasks import default_jobs
-    from toposcope.trajectory import analyze_series
+    from toposcope.analysis import plan as planning
+    from toposcope.analysis.trajectory import analyze_series
+    from toposcope.execution.progress import bars
+    from toposcope.execution.tasks import default_jobs
+    from toposcope.store.series import number, open_series
 
     series = open_series(path)
     design = planning.Design(**options)

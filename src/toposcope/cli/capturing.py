@@ -41,7 +41,7 @@ def layers(
     with exits(ctx):
         from dataclasses import asdict
 
-        from toposcope.activations.describe import describe_layers
+        from toposcope.activations.layer_table import describe_layers
 
         table = describe_layers(model, data, layers=layers, weights=weights)
         show({"layers": [asdict(row) for row in table]}, as_json, _layer_table(table))
@@ -141,9 +141,9 @@ def capture(
     """Run MODEL over DATA and keep the activations of its layers in a RUN folder."""
     with exits(ctx, resume=True):
         from toposcope.activations.allocator import keep_freed_memory
-        from toposcope.activations.checkpoints import is_single, weights_file
-        from toposcope.activations.run import capture as do_capture
-        from toposcope.progress import bars
+        from toposcope.activations.capture import capture as do_capture
+        from toposcope.activations.models.checkpoints import is_single, weights_file
+        from toposcope.execution.progress import bars
         from toposcope.stats import proportion_interval
 
         keep_freed_memory()

@@ -102,10 +102,10 @@ def rank(
     """Score pre-trained models for a target data set, with intervals, ties and constants."""
     failures: list[dict[str, str]] = []
     with exits(ctx, resume=True):
-        from toposcope.progress import bars
-        from toposcope.ranking import judging, targets
-        from toposcope.ranking import run as ranking
-        from toposcope.ranking.board import plain, render, render_missing
+        from toposcope.execution.progress import bars
+        from toposcope.transfer.ranking import accuracies, targets
+        from toposcope.transfer.ranking import run as ranking
+        from toposcope.transfer.ranking.board import plain, render, render_missing
 
         _check_combination(models, target, evaluate, board)
         table, value, lines = None, {}, []
@@ -135,15 +135,15 @@ def rank(
             value["evaluation"] = over
             lines.append(targets.render_targets(over))
         elif evaluate is not None:
-            found = judging.judge(
-                judging.read_accuracies(evaluate, accuracy),
+            found = accuracies.judge(
+                accuracies.read_accuracies(evaluate, accuracy),
                 table,
                 lower_is_better=lower_is_better,
                 level=options["level"],
                 seed=options["seed"],
             )
             value["evaluation"] = found
-            lines.append(judging.render_judgement(found))
+            lines.append(accuracies.render_judgement(found))
             if board is not None:
                 ranking.put_judgement(board, found)
         if board is not None:
@@ -157,7 +157,7 @@ def rank(
 
 def _grid(evaluate: Path, accuracy: tuple[str, ...]) -> Any:
     """Several targets, when the file has a column `target`."""
-    from toposcope.ranking.targets import read_grid
+    from toposcope.transfer.ranking.targets import read_grid
 
     return read_grid(evaluate, *accuracy[:1])
 

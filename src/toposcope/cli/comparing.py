@@ -84,9 +84,9 @@ def compare(
 ) -> None:
     """Compare two or more RUNs, layer by layer, with intervals and corrected tests."""
     with exits(ctx, resume=out is not None):
-        from toposcope.comparing.run import compare as run_comparison
+        from toposcope.comparison.run import compare as run_comparison
         from toposcope.errors import UsageError
-        from toposcope.progress import bars
+        from toposcope.execution.progress import bars
 
         if len(runs) < 2:
             msg = f"compare takes two RUNs or more; got {len(runs)}: toposcope compare RUN RUN"
@@ -95,7 +95,7 @@ def compare(
         found = run_comparison(first, second, *others, store=out, progress=bars(), **options)
         header = ("measure", "H", "networks", "mean [interval]", "gap [interval]", "steps", "n")
         if report is not None:
-            from toposcope.reporting.comparing import write_comparison
+            from toposcope.reporting.comparison_page import write_comparison
 
             write_comparison(found, report)
         value = {

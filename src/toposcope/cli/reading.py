@@ -29,8 +29,8 @@ def demo(ctx: click.Context, out: Path, jobs: int | None, seed: int, as_json: bo
     """Train two small nets on real digits, look inside them, write OUT/report.html."""
     with exits(ctx, resume=True):
         from toposcope.activations.allocator import keep_freed_memory
-        from toposcope.demo import run_demo
-        from toposcope.progress import bars
+        from toposcope.cli.demo import run_demo
+        from toposcope.execution.progress import bars
 
         keep_freed_memory()
         found = run_demo(out, jobs=jobs, seed=seed, progress=bars())
@@ -72,7 +72,7 @@ def verify(ctx: click.Context, run: Path, digest: bool, as_json: bool) -> None:
     with exits(ctx):
         from dataclasses import asdict
 
-        from toposcope.verify import verify as check
+        from toposcope.store.verify import verify as check
 
         found = check(run)
         text = f"{found.shards} shards and {found.analyses} analyses are as they were written"
@@ -91,7 +91,7 @@ def verify(ctx: click.Context, run: Path, digest: bool, as_json: bool) -> None:
 def info(ctx: click.Context, run: Path, as_json: bool) -> None:
     """What a RUN holds: model, data, layers, accuracy, analyses; of a SERIES its checkpoints."""
     with exits(ctx):
-        from toposcope.inspect_run import describe
+        from toposcope.cli.inspecting import describe
 
         found = describe(run)
         show(found, as_json, outline(found))
@@ -104,7 +104,7 @@ def info(ctx: click.Context, run: Path, as_json: bool) -> None:
 def status(ctx: click.Context, run: Path, as_json: bool) -> None:
     """How far the work in a RUN is, or in each RUN of a SERIES, and what failed."""
     with exits(ctx):
-        from toposcope.inspect_run import progress_of
+        from toposcope.cli.inspecting import progress_of
 
         found = progress_of(run)
         lines = []
@@ -126,7 +126,7 @@ def status(ctx: click.Context, run: Path, as_json: bool) -> None:
 def doctor(ctx: click.Context, as_json: bool) -> None:
     """Versions, cores, memory, disk, kernel cache: what to send with a bug report."""
     with exits(ctx):
-        from toposcope.inspect_run import environment
+        from toposcope.cli.inspecting import environment
 
         found = environment()
         show(found, as_json, key_values(found))

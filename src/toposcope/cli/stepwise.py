@@ -29,10 +29,10 @@ def capture_checkpoints(
     weights: tuple[str, ...], store: Path, as_json: bool, options: dict[str, Any]
 ) -> int:
     """Capture a series and show it; returns the exit code."""
-    from toposcope.activations.stepwise import capture_series
-    from toposcope.progress import bars
-    from toposcope.series import number
-    from toposcope.store import Run
+    from toposcope.activations.checkpoint_series import capture_series
+    from toposcope.execution.progress import bars
+    from toposcope.store.runs import Run
+    from toposcope.store.series import number
 
     if options.pop("twin", False):
         msg = (

@@ -69,7 +69,7 @@ def validity(
 ) -> None:
     """Can the analysis of RUN be trusted? Sample size, outliers, scale, concentration, metric."""
     with exits(ctx, resume=True):
-        from toposcope.progress import bars
+        from toposcope.execution.progress import bars
         from toposcope.studies import plain_text
         from toposcope.studies import validity as do_study
 

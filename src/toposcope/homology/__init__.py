@@ -4,18 +4,26 @@
 `warm_up` compiles everything ahead of time.
 """
 
-from toposcope.homology.betti import betti_curves, betti_numbers, betti_numbers_batch
-from toposcope.homology.cost import estimate_cost
-from toposcope.homology.cubical_persistence import cubical
-from toposcope.homology.geodesic import geodesic_distances
+from toposcope.homology.cubical_complex.betti import (
+    betti_curves,
+    betti_numbers,
+    betti_numbers_batch,
+)
+from toposcope.homology.cubical_complex.persistence import cubical
 from toposcope.homology.jit import kernel_hash
-from toposcope.homology.landmarks import Landmarks, farthest_landmarks, random_landmarks
-from toposcope.homology.local import local_distances
-from toposcope.homology.loops import Loop, longest_loops
 from toposcope.homology.metrics import distances
-from toposcope.homology.nested import nested_h0, nested_tree_sums
-from toposcope.homology.sparse import SparseRips, sparse_rips
-from toposcope.homology.vietoris_rips import rips, rips_from_distances
+from toposcope.homology.vietoris_rips.cost import estimate_cost
+from toposcope.homology.vietoris_rips.geodesic import geodesic_distances
+from toposcope.homology.vietoris_rips.landmarks import (
+    Landmarks,
+    farthest_landmarks,
+    random_landmarks,
+)
+from toposcope.homology.vietoris_rips.local import local_distances
+from toposcope.homology.vietoris_rips.loops import Loop, longest_loops
+from toposcope.homology.vietoris_rips.nested import nested_h0, nested_tree_sums
+from toposcope.homology.vietoris_rips.persistence import rips, rips_from_distances
+from toposcope.homology.vietoris_rips.sparse import SparseRips, sparse_rips
 from toposcope.homology.warm import warm_up
 
 __all__ = [

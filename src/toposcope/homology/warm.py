@@ -7,14 +7,15 @@ import sys
 
 import numpy as np
 
-from toposcope.homology.betti import betti_numbers
-from toposcope.homology.cubical_persistence import cubical
-from toposcope.homology.geodesic import geodesic_distances
-from toposcope.homology.hubs import hubs_last
+from toposcope.homology.cubical_complex.betti import betti_numbers
+from toposcope.homology.cubical_complex.persistence import cubical
 from toposcope.homology.jit import cache_folder
-from toposcope.homology.landmarks import farthest_landmarks
-from toposcope.homology.landscapes import corners, difference_power, inner_product, top_levels
-from toposcope.homology.loops import longest_loops
+from toposcope.homology.landscape_kernels import (
+    corners,
+    difference_power,
+    inner_product,
+    top_levels,
+)
 from toposcope.homology.matching import (
     line_bottleneck,
     line_transport,
@@ -23,10 +24,14 @@ from toposcope.homology.matching import (
 )
 from toposcope.homology.metrics import distances
 from toposcope.homology.neighbors import nearest
-from toposcope.homology.nested import nested_tree_sums
 from toposcope.homology.spanning import tiled_tree
-from toposcope.homology.sparse import sparse_rips
-from toposcope.homology.vietoris_rips import rips
+from toposcope.homology.vietoris_rips.geodesic import geodesic_distances
+from toposcope.homology.vietoris_rips.hubs import hubs_last
+from toposcope.homology.vietoris_rips.landmarks import farthest_landmarks
+from toposcope.homology.vietoris_rips.loops import longest_loops
+from toposcope.homology.vietoris_rips.nested import nested_tree_sums
+from toposcope.homology.vietoris_rips.persistence import rips
+from toposcope.homology.vietoris_rips.sparse import sparse_rips
 
 
 def warm_up() -> None:

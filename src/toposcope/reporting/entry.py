@@ -7,17 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toposcope.comparing.noun import Comparison, is_comparison
+from toposcope.analysis.result import Analysis, analysis_of_diagrams
+from toposcope.analysis.run import load_analysis
+from toposcope.analysis.trajectory import Trajectory, load_trajectory
+from toposcope.comparison.result import Comparison, is_comparison
 from toposcope.errors import UsageError
-from toposcope.findings import findings
-from toposcope.pipeline import load_analysis
-from toposcope.ranking.run import BOARD, load_board
-from toposcope.reporting.board_page import write_board
-from toposcope.reporting.build import write_report
-from toposcope.reporting.comparing import write_comparison
-from toposcope.results import Analysis, analysis_of_diagrams
-from toposcope.series import is_series
-from toposcope.trajectory import Trajectory, load_trajectory
+from toposcope.findings.changes import findings
+from toposcope.reporting.comparison_page import write_comparison
+from toposcope.reporting.ranking_page import write_board
+from toposcope.reporting.report_page import write_report
+from toposcope.store.series import is_series
+from toposcope.transfer.ranking.run import BOARD, load_board
 from toposcope.types import ActivationSet, DiagramSet
 
 if TYPE_CHECKING:

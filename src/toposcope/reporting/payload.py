@@ -12,16 +12,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from toposcope import panels
-from toposcope.findings import short_name
-from toposcope.parts import OK
+from toposcope.analysis.result import Analysis
+from toposcope.analysis.volume_task import split_statistic
+from toposcope.diagrams import curves as panels
+from toposcope.findings.changes import short_name
 from toposcope.reporting.colors import run_styles
 from toposcope.reporting.pictures import Album, loops_payload
-from toposcope.reporting.statistics import STATISTICS, describe, filtration_unit
-from toposcope.reporting.units import design_text, is_cubical
-from toposcope.results import Analysis
+from toposcope.store.tables import OK
 from toposcope.types import DATA_CLOUD
-from toposcope.volumes import split_statistic
+from toposcope.words.designs import design_text, is_cubical
+from toposcope.words.statistics import STATISTICS, describe, filtration_unit
 
 NULL_CLOUD = "gaussian"
 PAIRS_BUDGET = 200_000

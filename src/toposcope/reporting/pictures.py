@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope.results import Analysis
+from toposcope.analysis.result import Analysis
 
 BUDGET = 1_200_000
 """Characters of pictures in one report; loops beyond it are listed by class names."""

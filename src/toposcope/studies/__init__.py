@@ -1,9 +1,9 @@
 """Studies: one file each, with a hypothesis, a measurement and a verdict in words."""
 
-from toposcope.results import Analysis
-from toposcope.studies.judging import validity_verdicts
+from toposcope.analysis.result import Analysis
+from toposcope.findings.validity.judge import validity_verdicts
+from toposcope.findings.validity.verdict import VERDICTS, Number, Verdict, plain_text
 from toposcope.studies.validity_study import ValidityStudy, stored_verdicts, validity
-from toposcope.studies.verdicts import VERDICTS, Number, Verdict, plain_text
 
 __all__ = [
     "STUDIES",

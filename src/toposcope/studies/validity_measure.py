@@ -14,20 +14,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope import checks, dimension, distances, homology
-from toposcope.checks import Measured
+from toposcope import homology
+from toposcope.analysis import validity_checks
+from toposcope.analysis.validity_checks import Measured
+from toposcope.diagrams import distances
+from toposcope.dimension import intrinsic
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
-from toposcope.parts import OK, Rows, put_part
-from toposcope.pointclouds import (
-    NORMALIZATIONS,
-    check_finite,
-    draw_rows,
-    estimate_normalizer,
-    flat,
-    scale_rows,
-)
-from toposcope.store import Run
-from toposcope.tasks import Ledger
+from toposcope.execution.tasks import Ledger
+from toposcope.pointclouds.draws import draw_rows, scale_rows
+from toposcope.pointclouds.normalize import NORMALIZATIONS, check_finite, estimate_normalizer, flat
+from toposcope.store.runs import Run
+from toposcope.store.tables import OK, Rows, put_part
 from toposcope.types import DATA_CLOUD
 
 Array = NDArray[np.float64]
@@ -120,11 +117,13 @@ def sample_size(raw: LayerRows, payload: Payload) -> Found:
     rng = np.random.default_rng([payload["seed"], 1])
     for r, rows in enumerate(_draws(raw, payload, largest, payload["large_replicates"])):
         D = homology.distances(ruler(raw[rows]), metric=payload["metric"])
-        slope = 1.0 - 1.0 / dimension.ph_dimension_from_distances(D, seed=payload["seed"])[0]
+        slope = 1.0 - 1.0 / intrinsic.ph_dimension_from_distances(D, seed=payload["seed"])[0]
         order = rng.permutation(len(D))
         for m in payload["sizes"]:
             part = np.ix_(order[:m], order[:m])
-            for k, found in checks.statistics_of(np.ascontiguousarray(D[part]), degrees).items():
+            for k, found in validity_checks.statistics_of(
+                np.ascontiguousarray(D[part]), degrees
+            ).items():
                 if k == 0:
                     found["lifespan_sum_normalized"] = found["lifespan_sum"] / m**slope
                 for name, value in found.items():
@@ -166,7 +165,7 @@ def outliers(raw: LayerRows, payload: Payload) -> Found:
     clouds = [ruler(raw[rows]) for rows in draws]
     for r, cloud in enumerate(clouds):
         D = homology.distances(cloud, metric=payload["metric"])
-        whole = checks.statistics_of(D, degrees)
+        whole = validity_checks.statistics_of(D, degrees)
         yield from _numbers(r, "all", whole, len(D))
         for way, mask in _ways(D, cloud, payload["seed"]).items():
             if way == "lof":
@@ -193,20 +192,20 @@ def _numbers(r: int, condition: str, found: Mapping[int, Mapping[str, float]], n
 
 
 def _without(D: Array, kept: NDArray[np.intp], degrees: list[int]) -> dict[int, dict[str, float]]:
-    return checks.statistics_of(np.ascontiguousarray(D[np.ix_(kept, kept)]), degrees)
+    return validity_checks.statistics_of(np.ascontiguousarray(D[np.ix_(kept, kept)]), degrees)
 
 
 def _ways(D: Array, cloud: Array, seed: int) -> dict[str, NDArray[np.bool_]]:
     """Masks of outliers by several definitions."""
     from sklearn.ensemble import IsolationForest
 
-    found = {"lof": checks.outliers(D)}
+    found = {"lof": validity_checks.outliers(D)}
     for share in SHARES:
-        found[f"lof {100 * share:g} %"] = checks.outliers(D, share=share)
+        found[f"lof {100 * share:g} %"] = validity_checks.outliers(D, share=share)
     far = np.linalg.norm(cloud - cloud.mean(axis=0), axis=1)
     forest = IsolationForest(n_estimators=100, random_state=seed).fit(cloud)
-    found["centroid 5 %"] = checks.largest(far, round(0.05 * len(D)))
-    found["isolation forest 5 %"] = checks.largest(
+    found["centroid 5 %"] = validity_checks.largest(far, round(0.05 * len(D)))
+    found["isolation forest 5 %"] = validity_checks.largest(
         -forest.score_samples(cloud), round(0.05 * len(D))
     )
     return found
@@ -217,7 +216,7 @@ def _moved_diagrams(clouds: list[Array], payload: Payload, rng: np.random.Genera
     for r, (a, b) in enumerate(zip(clouds[::2], clouds[1::2], strict=False)):
         ratios: dict[tuple[str, str, int], list[float]] = {}
         for one, other in ((a, b), (b, a)):
-            mask = checks.outliers(homology.distances(one, metric=payload["metric"]))
+            mask = validity_checks.outliers(homology.distances(one, metric=payload["metric"]))
             count = len(one) - int(mask.sum())
             thinned = [np.sort(rng.permutation(len(one))[:count]) for _ in range(2)]
             clean = _diagrams(one[~mask], payload)
@@ -243,7 +242,7 @@ def normalization(raw: LayerRows, payload: Payload) -> Found:
         ruler = _ruler(raw, payload, method)
         for r, rows in enumerate(draws):
             D = homology.distances(ruler(raw[rows]))
-            for k, found in checks.statistics_of(D, payload["degrees"]).items():
+            for k, found in validity_checks.statistics_of(D, payload["degrees"]).items():
                 for name, value in found.items():
                     yield r, Measured("normalization", method, name, k, value, len(rows))
 
@@ -254,15 +253,15 @@ def concentration(raw: LayerRows, payload: Payload) -> Found:
     for r, rows in enumerate(_draws(raw, payload, payload["points"], payload["replicates"])):
         cloud = ruler(raw[rows])
         D = homology.distances(cloud, metric=payload["metric"])
-        ratio = dimension.participation_ratio(cloud)
-        for one in checks.check_concentration(D, participation_ratio=ratio):
+        ratio = intrinsic.participation_ratio(cloud)
+        for one in validity_checks.check_concentration(D, participation_ratio=ratio):
             yield r, one
 
 
 def metric(raw: LayerRows, payload: Payload) -> Found:
     """Euclidean, cosine and kNN-geodesic distances on all points of every draw."""
     for r, rows in enumerate(_draws(raw, payload, payload["points"], payload["replicates"])):
-        for one in checks.check_metric(raw[rows], degrees=payload["degrees"]):
+        for one in validity_checks.check_metric(raw[rows], degrees=payload["degrees"]):
             yield r, one
 
 

@@ -12,20 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toposcope import homology, results
-from toposcope.checks import check_names
+from toposcope import homology
+from toposcope.analysis import result
+from toposcope.analysis.plan import Design, code_hash
+from toposcope.analysis.validity_checks import check_names
 from toposcope.errors import StoreError, TooFewSamplesError, UsageError
-from toposcope.objects import content_hash, lock_folder, put_json, read_json
-from toposcope.parts import VALIDITY_COLUMNS, put_table, read_part
-from toposcope.planning import Design, code_hash
-from toposcope.progress import Progress
-from toposcope.store import Run, open_run
+from toposcope.execution.progress import Progress
+from toposcope.execution.tasks import Ledger, Task, run_tasks, task_key
+from toposcope.findings.validity.judge import judge
+from toposcope.findings.validity.observations import Observations
+from toposcope.findings.validity.verdict import Verdict
+from toposcope.store.objects import content_hash, lock_folder, put_json, read_json
+from toposcope.store.runs import Run, open_run
+from toposcope.store.tables import VALIDITY_COLUMNS, put_table, read_part
 from toposcope.studies import validity_measure
-from toposcope.studies.judging import judge
-from toposcope.studies.observations import Observations
 from toposcope.studies.validity_measure import measure_check
-from toposcope.studies.verdicts import Verdict
-from toposcope.tasks import Ledger, Task, run_tasks, task_key
 from toposcope.types import ActivationSet
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ def _spec(
 def _last_analysis(run: Path) -> dict[str, Any]:
     """Spec of the analysis that `report` would show; empty when there is none."""
     try:
-        folder = results.current_folder(run)
+        folder = result.current_folder(run)
     except StoreError:
         return {}
     return {**read_json(folder / "spec.json"), "analysis": folder.name}
@@ -258,7 +259,7 @@ def _collect(
         raise StoreError(msg)
     table = pa.concat_tables(parts).select(VALIDITY_COLUMNS)
     put_table(folder / "measurements.parquet", table)
-    frame = results.frame(table)
+    frame = result.frame(table)
     observations = Observations(frame, level=level, normalize=str(spec["normalize"]))
     verdicts = judge(observations, checks=names)
     return ValidityStudy(tuple(verdicts), frame, failures, folder, spec)

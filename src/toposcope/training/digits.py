@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
-from toposcope import objects
-from toposcope.activations.sources import digits_arrays
+from toposcope.activations.data.arrays import digits_arrays
 from toposcope.errors import UsageError
-from toposcope.progress import Progress, ensure
+from toposcope.execution.progress import Progress, ensure
+from toposcope.store import objects
 from toposcope.training.networks import SmallCNN, SmallViT
 
 TRAIN = 597

@@ -4,22 +4,22 @@ Plain-array functions: features F (n, D), labels y (n,), source probabilities P 
 numbers (blocks, dims). `SCORES` names every score with its direction, needs and cost.
 """
 
-from toposcope.transfer.choices import (
+from toposcope.transfer.evaluation.correlations import CORRELATIONS
+from toposcope.transfer.evaluation.paired_scores import ScoreComparison, compare_scores
+from toposcope.transfer.evaluation.rank_agreement import Agreement, agreement
+from toposcope.transfer.evaluation.selection import (
     chance_regret,
     constant_ranking,
     evaluate_scores,
     noise_ceiling,
     regret,
 )
-from toposcope.transfer.contests import ScoreComparison, compare_scores
-from toposcope.transfer.correlations import CORRELATIONS
-from toposcope.transfer.decay import decay_polynomial, lifetime_score, theta
-from toposcope.transfer.evaluation import Agreement, agreement
-from toposcope.transfer.evidence import logme
-from toposcope.transfer.heads import leep, nce, nleep
-from toposcope.transfer.probes import knn, linear_probe, parc
-from toposcope.transfer.scatter import gbc, h_score, sfda, transrate
-from toposcope.transfer.scores import SCORES, Score
+from toposcope.transfer.scores.betti_decay import decay_polynomial, lifetime_score, theta
+from toposcope.transfer.scores.class_scatter import gbc, h_score, sfda, transrate
+from toposcope.transfer.scores.log_evidence import logme
+from toposcope.transfer.scores.probes import knn, linear_probe, parc
+from toposcope.transfer.scores.registry import SCORES, Score
+from toposcope.transfer.scores.source_heads import leep, nce, nleep
 
 __all__ = [
     "CORRELATIONS",

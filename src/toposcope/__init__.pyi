@@ -1,0 +1,44 @@
+"""Every public name of toposcope, once: type checkers read this list, and so does __init__.py."""
+
+from toposcope import diagrams as diagrams
+from toposcope import dimension as dimension
+from toposcope import errors as errors
+from toposcope import findings as findings
+from toposcope import homology as homology
+from toposcope import pointclouds as pointclouds
+from toposcope import similarity as similarity
+from toposcope import stats as stats
+from toposcope import store as store
+from toposcope import studies as studies
+from toposcope import transfer as transfer
+from toposcope.activations.capture import capture as capture
+from toposcope.activations.checkpoint_series import capture_series as capture_series
+from toposcope.analysis.result import Analysis as Analysis
+from toposcope.analysis.run import analyze as analyze
+from toposcope.analysis.trajectory import analyze_series as analyze_series
+from toposcope.comparison.result import Comparison as Comparison
+from toposcope.comparison.run import compare as compare
+from toposcope.diagrams import distances as distances
+from toposcope.diagrams import estimators as estimators
+from toposcope.diagrams import landscapes as landscapes
+from toposcope.diagrams import summaries as summaries
+from toposcope.diagrams import vectorize as vectorize
+from toposcope.diagrams.of_clouds import rips as rips
+from toposcope.diagrams.summaries import summarize as summarize
+from toposcope.dimension import calibration as calibration
+from toposcope.pointclouds import datasets as datasets
+from toposcope.pointclouds import nulls as nulls
+from toposcope.pointclouds.cloudset import CloudSet as CloudSet
+from toposcope.pointclouds.cloudset import clouds as clouds
+from toposcope.reporting import plots as plots
+from toposcope.reporting.entry import report as report
+from toposcope.store.arrays import from_arrays as from_arrays
+from toposcope.store.runs import open_run as open_run
+from toposcope.store.series import open_series as open_series
+from toposcope.training.monitor import Monitor as Monitor
+from toposcope.transfer.ranking.run import rank as rank
+from toposcope.types import ActivationSet as ActivationSet
+from toposcope.types import DiagramSet as DiagramSet
+
+open = open_run
+__version__: str

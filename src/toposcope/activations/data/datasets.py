@@ -1,0 +1,196 @@
+"""Data that is a Hugging Face dataset: from the hub or its cache, or a folder saved to disk."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toposcope.activations.data.files import pick_key, split_of
+from toposcope.activations.data.pictures import stacker
+from toposcope.activations.data.source import DataSource, check_labels, kind_of
+from toposcope.activations.data.text import LABEL_KEYS, TEXT_KEYS, classes_of, from_texts
+from toposcope.errors import MissingExtraError, SpecError
+from toposcope.store.objects import content_hash
+
+OPTIONS = ("split", "x", "y", "config", "revision")
+X_COLUMNS = (*TEXT_KEYS, "image", "img", "pixel_values", "x")
+SAVED = ("state.json", "dataset_dict.json")
+"""What `save_to_disk` leaves in a folder: one of these says that it did."""
+PROBED = 32
+
+
+def from_hub(spec: str) -> DataSource:
+    """`hf:DATASET[#split=NAME,x=COLUMN,y=COLUMN,config=NAME,revision=COMMIT]`."""
+    body = spec.partition(":")[2]
+    where, _, tail = body.partition("#")
+    options: dict[str, str] = {}
+    for part in filter(None, tail.split(",")):
+        key, equals, value = part.partition("=")
+        if not equals or key not in OPTIONS:
+            accepted = ", ".join(f"{option}=…" for option in OPTIONS)
+            msg = f"DATA {spec!r}: option {part!r} cannot be understood; accepted: {accepted}."
+            raise SpecError(msg)
+        options[key] = value
+    found = _load(where, options, spec)
+    folder = Path(where).expanduser()
+    name, split = split_of(folder) if folder.exists() else (where, "")
+    if isinstance(found, Mapping):
+        found, split = _one_split(found, options.get("split"), spec)
+        name = f"{name}/{split}"
+    elif options.get("split"):
+        split = options["split"]
+        if str(found.split) != split:
+            msg = f"DATA {spec!r}: the folder holds one split, {found.split}. Leave split= out."
+            raise SpecError(msg)
+        name = f"{name}/{split}"
+    return from_dataset(found, options, name=name, spec=spec, split=split)
+
+
+def _load(where: str, options: Mapping[str, str], spec: str) -> Any:
+    try:
+        import datasets
+    except ImportError as error:
+        msg = f"DATA {spec!r} needs the datasets package: pip install 'toposcope[hf]'"
+        raise MissingExtraError(msg) from error
+    folder = Path(where).expanduser()
+    quiet = datasets.utils.logging.is_progress_bar_enabled()
+    datasets.disable_progress_bars()
+    try:
+        if any((folder / name).is_file() for name in SAVED):
+            return datasets.load_from_disk(str(folder))
+        return datasets.load_dataset(
+            str(folder) if folder.exists() else where,
+            options.get("config"),
+            split=options.get("split"),
+            revision=options.get("revision"),
+        )
+    except Exception as error:  # every builder raises its own kinds
+        reason = " ".join(str(error).split()) or type(error).__name__
+        msg = (
+            f"DATA {spec!r}: the dataset cannot be loaded: {type(error).__name__}: {reason[:400]}. "
+            "Give the id of a dataset on the hub (or in the local cache when offline), or a folder "
+            "written by save_to_disk."
+        )
+        raise SpecError(msg) from error
+    finally:
+        if quiet:
+            datasets.enable_progress_bars()
+
+
+def _one_split(found: Mapping[str, Any], asked: str | None, spec: str) -> tuple[Any, str]:
+    if asked is None and len(found) == 1:
+        asked = next(iter(found))
+    if asked is None or asked not in found:
+        have = ", ".join(f"{name} ({len(rows):,})" for name, rows in found.items())
+        start = spec.partition("#")[0]
+        msg = f"DATA {spec!r}: the dataset has the splits {have}. Name one: {start}#split=NAME."
+        raise SpecError(msg)
+    return found[asked], asked
+
+
+def from_dataset(
+    dataset: Any, options: Mapping[str, str], *, name: str, spec: str, split: str = ""
+) -> DataSource:
+    """A source over a `datasets.Dataset`, rows read when they are needed.
+
+    Parameters
+    ----------
+    dataset
+        A `datasets.Dataset` (one split).
+    options
+        `x` and `y`: names of columns. Without them the usual names are looked for; `y=` (nothing)
+        leaves the labels out.
+    name, spec, split
+        As in `DataSource`.
+    """
+    columns = list(dataset.column_names)
+    n = len(dataset)
+    if not n:
+        msg = f"DATA {spec!r}: the dataset has no rows."
+        raise SpecError(msg)
+    x_key = pick_key(columns, options, "x", X_COLUMNS, spec, needed=True, what="column")
+    y_key = None
+    if options.get("y") != "":
+        y_key = pick_key(columns, options, "y", LABEL_KEYS, spec, needed=False, what="column")
+    assert x_key is not None
+    labels, class_names = _labels(dataset, y_key, spec)
+    columns_used = (x_key,) if y_key is None else (x_key, y_key)
+    first = dataset[0][x_key]
+    if isinstance(first, str):
+        texts = from_texts(
+            dataset.select_columns([x_key])[:][x_key],
+            labels,
+            name=name,
+            spec=spec,
+            class_names=class_names,
+            split=split,
+            columns=columns_used,
+        )
+        return replace(texts, revision=_revision(dataset))
+    held = dataset.select_columns([x_key])
+
+    def one(index: int) -> NDArray[Any]:
+        return _numbers(held[index][x_key], f"DATA {spec!r}: row {index}, column {x_key!r}")
+
+    few = np.unique(np.linspace(0, n - 1, PROBED).astype(int))
+    parts = [one(int(index)).tobytes() for index in few]
+    parts.append(b"" if labels is None else labels.tobytes())
+    return DataSource(
+        name=name,
+        n=n,
+        kind=kind_of(one(0).dtype, one(0).shape),
+        read=stacker(one, spec),
+        labels=labels,
+        class_names=class_names,
+        content=f"{len(few)} of {n} items:{content_hash(b''.join(parts))}",
+        spec=spec,
+        split=split,
+        columns=columns_used,
+        revision=_revision(dataset),
+    )
+
+
+def _labels(
+    dataset: Any, y_key: str | None, spec: str
+) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
+    if y_key is None:
+        return None, ()
+    names = tuple(map(str, getattr(dataset.features[y_key], "names", None) or ()))
+    values = list(dataset.select_columns([y_key])[:][y_key])
+    if any(value is None for value in values):
+        msg = f"DATA {spec!r}: column {y_key!r} has rows without a label. Leave it out with y=."
+        raise SpecError(msg)
+    y = classes_of(values, f"DATA {spec!r}")
+    if y.dtype.kind == "i" and len(y) and (y < 0).all():
+        msg = (
+            f"DATA {spec!r}: every label is {int(y[0])}: this split has none. Leave them out with "
+            "y= (nothing behind the sign)."
+        )
+        raise SpecError(msg)
+    return check_labels(y, len(y), names, where=f"DATA {spec!r}")
+
+
+def _numbers(value: Any, where: str) -> NDArray[Any]:
+    """A picture or nested list of numbers as an array; pictures in RGB."""
+    if hasattr(value, "convert"):
+        value = value.convert("RGB")
+    values = np.asarray(value)
+    if values.dtype.kind not in "fiub":
+        msg = f"{where} holds {type(value).__name__}; needed is text, a picture or numbers."
+        raise SpecError(msg)
+    return values.astype(np.float32) if values.dtype.kind == "f" else values
+
+
+def _revision(dataset: Any) -> str:
+    """Commit of a dataset from the hub, which its cache files carry in their path; else ""."""
+    for entry in getattr(dataset, "cache_files", ()):
+        found = re.search(r"[/\\]([0-9a-f]{40})[/\\]", str(entry.get("filename", "")))
+        if found:
+            return found.group(1)
+    return ""

@@ -1,0 +1,1 @@
+"""`analyze`: from a RUN to the numbers of every layer."""

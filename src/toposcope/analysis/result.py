@@ -1,0 +1,281 @@
+"""The `Analysis` noun: what `analyze` returns and `report` takes, read back from its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toposcope.errors import StoreError
+from toposcope.stats import mean_interval
+from toposcope.store.objects import read_json
+from toposcope.store.tables import KEY_COLUMNS, OK, VALIDITY_COLUMNS, part_schema, read_part
+from toposcope.store.tidy import rows_by
+from toposcope.types import (
+    DATA_CLOUD,
+    THUMBNAIL,
+    ActivationSet,
+    DiagramKey,
+    DiagramSet,
+    _html_table,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """What `analyze` returns and `report` takes: one network, measured layer by layer.
+
+    Parameters
+    ----------
+    name
+        Shown as the name of the run.
+    table
+        Tidy numbers, one row per (layer, draw, statistic); see docs/architecture.md.
+    intervals
+        Means over replicates with intervals of stated coverage.
+    diagrams
+        All persistence diagrams.
+    loops
+        Samples on the longest H1 loops of each layer.
+    failures
+        Tasks that could not be done: {"task", "layer", "replicate", "reason", "traceback"}.
+    attrs
+        Parameters, conventions, versions, commands, top1.
+    activations
+        The activations behind it, or None.
+    run
+        The RUN folder, or None.
+    validity
+        Clouds measured again under other conditions (`validity_checks`), one row per number;
+        what follows from them: `toposcope.studies.validity_verdicts`.
+    """
+
+    name: str
+    table: pd.DataFrame = field(repr=False)
+    intervals: pd.DataFrame = field(repr=False)
+    diagrams: DiagramSet
+    loops: pd.DataFrame = field(repr=False)
+    failures: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    attrs: dict[str, Any] = field(default_factory=dict, repr=False)
+    activations: ActivationSet | None = field(default=None, repr=False)
+    run: Path | None = None
+    validity: pd.DataFrame = field(default_factory=lambda: empty_validity(), repr=False)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Layers in network order."""
+        return tuple(self.table["layer"].unique())
+
+    @cached_property
+    def rows(self) -> dict[tuple[Any, ...], NDArray[np.intp]]:
+        """Positions in `table` by (layer, statistic, cloud, homology_dimension or None)."""
+        return rows_by(self.table, ("layer", "statistic", "cloud", "homology_dimension"))
+
+    def thumbnails(self, rows: Sequence[int]) -> NDArray[np.uint8] | None:
+        """(m, h, w[, 3]) small pictures of some samples; None when the data are no images."""
+        if self.run is None:
+            return None
+        from toposcope.store.runs import Run
+
+        run = Run.open(self.run)
+        if THUMBNAIL not in run.layers:
+            return None
+        return run.read(THUMBNAIL, np.asarray(rows, dtype=np.intp)).astype(np.uint8)
+
+    def texts(self, rows: Sequence[int]) -> list[str] | None:
+        """Beginnings of some samples; None when the data are no texts."""
+        if self.run is None:
+            return None
+        from toposcope.store.runs import Run
+
+        return Run.open(self.run).texts(rows)
+
+    @classmethod
+    def load(cls, folder: Path, **context: Any) -> Self:
+        """Read the compacted tables of a finished analysis, verified against their hashes."""
+        done = read_json(folder / "done.json")
+        tables = {
+            name: read_part(folder / f"{name}.parquet", expected)
+            for name, expected in done["files"].items()
+        }
+        table = frame(tables["table"])
+        attrs = context["attrs"]
+        overlap = attrs["points"] / attrs["n"] if attrs["overlapping"] else 0.0
+        return cls(
+            table=table,
+            intervals=intervals(table, level=attrs["level"], overlap=overlap),
+            diagrams=_diagrams(tables["diagrams"], attrs),
+            loops=_loops(tables["loops"]),
+            validity=frame(tables["validity"]) if "validity" in tables else empty_validity(),
+            **context,
+        )
+
+    def _repr_html_(self) -> str:
+        shown = self.intervals
+        keep = (shown["cloud"] == DATA_CLOUD) & (shown["status"] == OK)
+        rows = [
+            (
+                r.layer,
+                r.statistic,
+                r.homology_dimension,
+                f"{r.mean:.4g} [{r.low:.4g}, {r.high:.4g}]",
+            )
+            for r in shown[keep].itertuples()
+        ]
+        return _html_table(
+            f"Analysis {self.name!r}: {len(self.layers)} layers",
+            ("layer", "statistic", "H", "mean [interval]"),
+            rows,
+        )
+
+
+def empty_validity() -> pd.DataFrame:
+    """The table of validity checks of an analysis that made none."""
+    return frame(part_schema().empty_table().select(VALIDITY_COLUMNS))
+
+
+def analysis_of_diagrams(diagrams: DiagramSet, *, level: float = 0.95) -> Analysis:
+    """An `Analysis` of diagrams computed by hand: their statistics, without loops or dimensions."""
+    from toposcope.diagrams.summaries import summarize
+
+    attrs = {
+        "n": None,
+        "step": None,
+        "top1": None,
+        "overlapping": False,
+        "level": level,
+        "null": "none",
+        "warnings": [],
+        "commands": [],
+        "versions": {},
+        "conventions": {},
+        "class_names": [],
+        "replicates": len(diagrams.replicates),
+        "points": max((key.points for key in diagrams.keys), default=0),
+        **diagrams.attrs,
+    }
+    table = summarize(diagrams)
+    overlap = attrs["points"] / attrs["n"] if attrs["overlapping"] else 0.0
+    return Analysis(
+        name=str(attrs.get("name") or attrs.get("model") or "diagrams"),
+        table=table,
+        intervals=intervals(table, level=level, overlap=overlap),
+        diagrams=diagrams,
+        loops=_loops(part_schema().empty_table()),
+        attrs=attrs,
+    )
+
+
+def frame(table: pa.Table) -> pd.DataFrame:
+    """Arrow table as a DataFrame with a nullable integer `homology_dimension`."""
+    import pandas as pd
+
+    out = table.to_pandas()
+    degree = table["homology_dimension"].to_pylist()
+    out["homology_dimension"] = pd.array(degree, dtype="Int64")
+    return out
+
+
+def intervals(table: pd.DataFrame, *, level: float = 0.95, overlap: float = 0.0) -> pd.DataFrame:
+    """Mean over replicates with a t-interval, for every statistic of a tidy table.
+
+    Parameters
+    ----------
+    table
+        Tidy numbers, as from `summarize` or `Analysis.table`.
+    level
+        Coverage of each interval.
+    overlap
+        points / n when draws overlap, else 0; see `stats.mean_interval`.
+
+    Returns
+    -------
+    One row per (layer, label, cloud, homology_dimension, statistic) with `mean`, `low`, `high`,
+    `level`, `replicates`, `method`, `status`, `reason`. Where some replicates have no value the
+    status says so and the interval is over those that have one.
+    """
+    import pandas as pd
+
+    out = []
+    values, statuses = table["value"].to_numpy(float), table["status"].to_numpy(object)
+    reasons, fine = table["reason"].to_numpy(object), statuses == OK
+    for key, rows in rows_by(table, KEY_COLUMNS).items():
+        good, bad = rows[fine[rows]], rows[~fine[rows]]
+        row = dict(zip(KEY_COLUMNS, key, strict=True)) | {"level": level, "replicates": len(good)}
+        row["method"] = "t, overlapping draws" if overlap else "t, disjoint draws"
+        if len(good):
+            found = mean_interval(values[good], level=level, overlap=overlap)
+            row |= {"mean": found.value, "low": found.low, "high": found.high}
+        else:
+            row |= {"mean": np.nan, "low": np.nan, "high": np.nan}
+        row["status"] = statuses[bad[0]] if len(bad) else OK
+        row["reason"] = reasons[bad[0]] if len(bad) else ""
+        if len(good) == 1 and not len(bad):
+            row |= {"status": "one_replicate", "reason": "one replicate has no spread"}
+        out.append(row)
+    ends = ("mean", "low", "high", "level", "replicates", "method", "status", "reason")
+    columns = [*KEY_COLUMNS, *ends]
+    result = pd.DataFrame(out, columns=columns)
+    result["homology_dimension"] = result["homology_dimension"].astype("Int64")
+    return result
+
+
+def _diagrams(table: pa.Table, attrs: Mapping[str, Any]) -> DiagramSet:
+    keys, pairs = [], []
+    births, deaths = table["births"].combine_chunks(), table["deaths"].combine_chunks()
+    columns = {
+        name: table[name].to_pylist()
+        for name in (
+            "layer",
+            "depth",
+            "replicate",
+            "homology_dimension",
+            "label",
+            "cloud",
+            "points",
+        )
+    }
+    for i in range(len(table)):
+        keys.append(DiagramKey(**{name: values[i] for name, values in columns.items()}))
+        pairs.append(
+            np.column_stack(
+                [
+                    births[i].values.to_numpy(zero_copy_only=False),
+                    deaths[i].values.to_numpy(zero_copy_only=False),
+                ]
+            ).reshape(-1, 2)
+        )
+    return DiagramSet(tuple(keys), tuple(pairs), attrs)
+
+
+def _loops(table: pa.Table) -> pd.DataFrame:
+    out = table.select(["layer", "depth", "label", "replicate", "samples"]).to_pandas()
+    out["birth"] = [values[0] for values in table["births"].to_pylist()]
+    out["death"] = [values[0] for values in table["deaths"].to_pylist()]
+    return out
+
+
+def current_folder(run: Path, analysis: str | None = None) -> Path:
+    """Folder of the analysis to show: the one named, or the last one finished."""
+    results = run / "results"
+    if analysis is None:
+        pointer = results / "current.json"
+        if not pointer.exists():
+            msg = f"{run} has no finished analysis. Run 'toposcope analyze {run}' first."
+            raise StoreError(msg)
+        analysis = read_json(pointer)["analysis"]
+    folder = results / str(analysis)
+    if not (folder / "done.json").exists():
+        known = sorted(p.parent.name for p in results.glob("*/done.json"))
+        msg = f"{run} has no finished analysis {analysis!r}; finished are: {known or 'none'}."
+        raise StoreError(msg)
+    return folder

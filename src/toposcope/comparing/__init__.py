@@ -1,1 +1,0 @@
-"""Two or more networks, layer against layer: distances, similarities, tests, words."""

@@ -1,0 +1,1 @@
+"""Two networks or more, layer against layer: distances, similarities and their tests."""

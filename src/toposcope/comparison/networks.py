@@ -1,0 +1,347 @@
+"""What a comparison compares: networks with one design, and how their draws belong together.
+
+Diagrams of different n, scale or filtration say nothing about each other, so a difference in design
+is refused with what to type, or removed by a new analysis when the caller asks to equalize.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toposcope.analysis.plan import DEFAULTS, Design
+from toposcope.analysis.result import Analysis
+from toposcope.analysis.run import analyze_design, load_analysis
+from toposcope.errors import StoreError, UsageError
+from toposcope.execution.progress import Progress
+from toposcope.pointclouds.cloudset import clouds
+from toposcope.store.arrays import save_arrays
+from toposcope.store.runs import open_run
+from toposcope.types import ActivationSet
+
+PAIRED, INDEPENDENT = "paired", "independent"
+
+_SHARED = (
+    "points",
+    "replicates",
+    "normalize",
+    "complex",
+    "metric",
+    "filtration",
+    "max_edge_length",
+    "coeff",
+    "per_class",
+    "code",
+)
+"""Entries of an analysis that must agree before any diagram of it is compared."""
+
+Item = ActivationSet | Analysis | Path | str
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """One side of a comparison.
+
+    Parameters
+    ----------
+    name
+        Unique among the networks compared.
+    activations
+        Its layers, in network order.
+    analysis
+        Its diagrams; None when only paired measures were asked for.
+    draws
+        Row numbers in `activations` of each replicate.
+    attrs
+        Model, data, step, pool.
+    """
+
+    name: str
+    activations: ActivationSet
+    analysis: Analysis | None
+    draws: tuple[NDArray[np.intp], ...] = field(repr=False)
+    attrs: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Layers in network order."""
+        return self.activations.layers
+
+    def ids(self, replicate: int) -> NDArray[np.str_]:
+        """Sample ids of one draw."""
+        return self.activations.sample_ids[self.draws[replicate]]
+
+
+def gather(
+    items: Sequence[Item],
+    options: Mapping[str, Any],
+    *,
+    diagrams: bool,
+    equalize: bool,
+    store: Path,
+    jobs: int | None,
+    progress: Progress | None,
+) -> list[Network]:
+    """Networks with one design, analyzed where that is needed.
+
+    Parameters
+    ----------
+    items
+        Activation sets, RUN folders or analyses.
+    options
+        Entries of `Design` that the caller named; the others follow what is there.
+    diagrams
+        Whether diagrams are needed.
+    equalize
+        Analyze anew, on shared samples and with one design, what does not agree.
+    store
+        Folder for activations that live in memory or are cut down to shared samples.
+    jobs, progress
+        As in `analyze`.
+    """
+    found = [_opened(item) for item in items]
+    sets = [activations for activations, _ in found]
+    analyses = [analysis for _, analysis in found]
+    if equalize:
+        sets, changed = _on_shared_samples(sets, store)
+        analyses = [None if c else a for a, c in zip(analyses, changed, strict=True)]
+    names = _names(sets, [a for _, a in found])
+    design = _design(analyses, options)
+    out = []
+    for item, name, activations, analysis in zip(items, names, sets, analyses, strict=True):
+        other = _differences(analysis.attrs, design) if analysis is not None else {}
+        fits = analysis is not None and not other
+        # A RUN is analyzed as the caller says; a finished Analysis is what it is.
+        asked = not isinstance(item, Analysis) and other.keys() <= options.keys()
+        if diagrams and analysis is not None and not (fits or asked or equalize):
+            _refuse(name, analysis, design)
+        if diagrams and not fits:
+            # A design tried in a comparison does not replace what the RUN's report shows.
+            analysis = analyze_design(
+                activations, Design(**design), current=False, jobs=jobs, progress=progress
+            )
+        out.append(_network(name, activations, analysis if diagrams else None, design))
+    if diagrams:
+        _check_agreement(out)
+    return out
+
+
+def relation(a: Network, b: Network) -> str:
+    """Whether two networks saw the same draws or disjoint ones; what lies between is refused.
+
+    Raises
+    ------
+    UsageError
+        The draws share some samples, or hold the same ones in another arrangement: then they are
+        neither pairs nor independent units, and no permutation of them is fair.
+    """
+    if len(a.draws) != len(b.draws):
+        msg = (
+            f"compare(): {a.name!r} has {len(a.draws)} draws and {b.name!r} {len(b.draws)}. Pass "
+            "the same replicates= (--replicates) for both."
+        )
+        raise UsageError(msg)
+    draws = range(len(a.draws))
+    if all(np.array_equal(a.ids(r), b.ids(r)) for r in draws):
+        return PAIRED
+    left, right = (np.concatenate([net.ids(r) for r in draws]) for net in (a, b))
+    drawn = len(np.intersect1d(left, right))
+    if drawn == 0:
+        return INDEPENDENT
+    shared = len(np.intersect1d(a.activations.sample_ids, b.activations.sample_ids))
+    msg = (
+        f"compare(): {a.name!r} ({a.activations.n:,} samples) and {b.name!r} "
+        f"({b.activations.n:,}) share {shared:,} samples, and their draws share {drawn:,} without "
+        "being the same draws, so they are neither pairs nor independent. Capture both on the "
+        "same samples and analyze them with the same seed, or pass equalize=True (--equalize) to "
+        "compare on the shared samples alone."
+    )
+    raise UsageError(msg)
+
+
+def _opened(item: Item) -> tuple[ActivationSet, Analysis | None]:
+    if isinstance(item, Analysis):
+        if item.activations is None:
+            msg = (
+                f"compare(): analysis {item.name!r} does not know its activations; pass one from "
+                "ts.analyze(), or its RUN folder."
+            )
+            raise UsageError(msg)
+        if item.attrs["complex"] == "cubical":
+            msg = (
+                f"compare(): {item.name!r} holds Betti numbers of image volumes, which have no "
+                "diagrams of clouds; pass its RUN folder to have clouds analyzed."
+            )
+            raise UsageError(msg)
+        return item.activations, item
+    if isinstance(item, (str, Path)):
+        item = open_run(item)
+    if not isinstance(item, ActivationSet):
+        msg = (
+            f"compare(): cannot compare a {type(item).__name__}; pass RUN folders, ActivationSets "
+            "or the Analysis that toposcope.analyze() returns."
+        )
+        raise UsageError(msg)
+    if item.run is None or not (item.run / "results" / "current.json").exists():
+        return item, None
+    found = load_analysis(item.run)
+    # Betti numbers of volumes have no draws of samples to compare.
+    return item, None if found.attrs["complex"] == "cubical" else found
+
+
+def _design(analyses: Sequence[Analysis | None], options: Mapping[str, Any]) -> dict[str, Any]:
+    """What the caller named, else what the first analysis had, else the defaults."""
+    first = next((a.attrs for a in analyses if a is not None), None)
+    design = asdict(Design()) | DEFAULTS[False]
+    if first is not None:
+        known = {f.name for f in fields(Design)} & first.keys()
+        design |= {name: first[name] for name in known}
+        design |= dict(first.get("filtration", {}))
+    return design | dict(options)
+
+
+def _differences(attrs: Mapping[str, Any], design: Mapping[str, Any]) -> dict[str, str]:
+    """Entries of an analysis that the design asks otherwise, in words."""
+    out = {}
+    for name in ("points", "replicates", "normalize", "complex", "metric", "seed"):
+        if attrs.get(name) != design[name]:
+            out[name] = f"{name}: {attrs.get(name)!r} instead of {design[name]!r}"
+    missing = set(design["homology_dimensions"]) - set(attrs["homology_dimensions"])
+    if missing:
+        out["homology_dimensions"] = f"homology dimensions {sorted(missing)} are missing"
+    return out
+
+
+def _refuse(name: str, analysis: Analysis, design: Mapping[str, Any]) -> None:
+    words = "; ".join(_differences(analysis.attrs, design).values())
+    degrees = ",".join(str(k) for k in design["homology_dimensions"])
+    msg = (
+        f"compare(): the analysis of {name!r} does not fit ({words}); diagrams are compared with "
+        "equal n, scale and filtration only. Type 'toposcope analyze "
+        f"{analysis.run or 'RUN'} --complex {design['complex']} --homology {degrees} "
+        f"--points {design['points']} --replicates {design['replicates']} "
+        f"--normalize {design['normalize']} --metric {design['metric']} --seed {design['seed']}', "
+        "or pass equalize=True (--equalize) to have it analyzed so."
+    )
+    raise UsageError(msg)
+
+
+def _network(
+    name: str, activations: ActivationSet, analysis: Analysis | None, design: Mapping[str, Any]
+) -> Network:
+    if design["per_class"] or design["overlapping"]:
+        kind = "per class" if design["per_class"] else "with overlapping draws"
+        msg = (
+            f"compare(): {name!r} was analyzed {kind}; the unit of a comparison is a disjoint draw "
+            f"of pooled samples. Analyze it without --"
+            f"{'per-class' if design['per_class'] else 'overlapping'} first."
+        )
+        raise UsageError(msg)
+    plan = clouds(
+        activations,
+        points=design["points"],
+        replicates=design["replicates"],
+        normalize=design["normalize"],
+        seed=design["seed"],
+    )
+    return Network(
+        name, activations, analysis, tuple(d.rows for d in plan.draws), activations.attrs
+    )
+
+
+def _check_agreement(networks: Sequence[Network]) -> None:
+    first = networks[0]
+    assert first.analysis is not None
+    for other in networks[1:]:
+        assert other.analysis is not None
+        for name in _SHARED:
+            mine, theirs = first.analysis.attrs.get(name), other.analysis.attrs.get(name)
+            if mine != theirs:
+                what = "versions of the code" if name == "code" else name
+                msg = (
+                    f"compare(): {first.name!r} and {other.name!r} were analyzed with different "
+                    f"{what} ({mine!r} and {theirs!r}). Analyze both again with one command line, "
+                    "or pass equalize=True (--equalize)."
+                )
+                raise UsageError(msg)
+
+
+def _on_shared_samples(
+    sets: Sequence[ActivationSet], store: Path
+) -> tuple[list[ActivationSet], list[bool]]:
+    """Sets cut down to the samples all of them hold, in the order of the first.
+
+    Sets without any common sample stay as they are: they are independent, which is fine.
+    """
+    shared = sets[0].sample_ids
+    for other in sets[1:]:
+        shared = shared[np.isin(shared, other.sample_ids)]
+    if not len(shared):
+        return list(sets), [False] * len(sets)
+    out, changed = [], []
+    for index, one in enumerate(sets):
+        if np.array_equal(one.sample_ids, shared):
+            out.append(one)
+            changed.append(False)
+            continue
+        position = {name: row for row, name in enumerate(one.sample_ids.tolist())}
+        rows = np.array([position[name] for name in shared.tolist()], dtype=np.intp)
+        cut = _rows_of(one, rows)
+        folder = store / "shared" / f"{index}"
+        if not (folder / "capture.json").exists():
+            save_arrays(cut, folder)
+        out.append(open_run(folder))
+        changed.append(True)
+    return out, changed
+
+
+def _rows_of(one: ActivationSet, rows: NDArray[np.intp]) -> ActivationSet:
+    def read(layer: str, chosen: NDArray[np.intp] | None) -> NDArray[Any]:
+        return one.read(layer, rows if chosen is None else rows[chosen])
+
+    return replace(
+        one,
+        sample_ids=one.sample_ids[rows],
+        read=read,
+        labels=None if one.labels is None else one.labels[rows],
+        run=None,
+        attrs={**one.attrs, "n": len(rows)},
+    )
+
+
+def _names(sets: Sequence[ActivationSet], analyses: Sequence[Analysis | None]) -> list[str]:
+    """One name each: the model's, with the folder of the RUN where models share one."""
+    plain = [
+        str(s.attrs.get("name") or s.attrs.get("model") or (a.name if a else "network"))
+        for s, a in zip(sets, analyses, strict=True)
+    ]
+    plain = [name.rpartition(":")[2] or name for name in plain]
+    folders = [s.run.name if s.run is not None else "" for s in sets]
+    if len(set(plain)) < len(plain):
+        plain = [
+            folder if folder and plain.count(name) > 1 else name
+            for name, folder in zip(plain, folders, strict=True)
+        ]
+    seen: dict[str, int] = {}
+    out = []
+    for name in plain:
+        seen[name] = seen.get(name, 0) + 1
+        out.append(name if plain.count(name) == 1 else f"{name} ({seen[name]})")
+    return out
+
+
+def memory_run(network: Network, store: Path, index: int) -> Path:
+    """RUN folder of a network's activations; those in memory are written to the store."""
+    if network.activations.run is not None:
+        return network.activations.run
+    folder = store / "memory" / str(index)
+    try:
+        return save_arrays(network.activations, folder)
+    except StoreError as error:
+        error.add_note(f"compare(): {store} belongs to another comparison; choose another folder")
+        raise

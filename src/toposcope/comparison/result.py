@@ -1,0 +1,202 @@
+"""`Comparison`: what `compare` returns, on disk and in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toposcope.errors import DamagedError, StoreError, UsageError
+from toposcope.store.objects import content_hash, put, put_json, read_json
+from toposcope.types import _html_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[np.float64]
+
+TABLES = ("layers", "models")
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Two or more networks, layer against layer.
+
+    Parameters
+    ----------
+    networks
+        Names, in the order given.
+    layers
+        One row per matched pair of layers, measure and degree: `value` with its interval, `noise`,
+        `effect`, `gap` beyond noise with its interval, `step` (mean gap between neighboring
+        layers), `share` = gap / step, `pvalue`, `qvalue`, `equivalent`, `detectable`, `paired`,
+        `n` units, `null` hypothesis, `status`, `reason`; see docs/comparing.md.
+    models
+        One row per pair of networks, measure and degree: means over the matched layers, and the
+        depth from which they differ.
+    summary
+        The result in sentences.
+    matrices
+        (measure, degree or None) -> (L, L) values between all layers of all networks.
+    gaps
+        The same with the noise of draws taken out; see `layers`.
+    places
+        (network, layer, depth) of the rows of every matrix.
+    failures
+        Tasks that could not be done: {"task", "reason", "traceback"}.
+    attrs
+        Parameters, target of inference, family of tests, versions, commands.
+    folder
+        Where it is stored, or None.
+    """
+
+    networks: tuple[str, ...]
+    layers: pd.DataFrame = field(repr=False)
+    models: pd.DataFrame = field(repr=False)
+    summary: tuple[str, ...] = field(repr=False)
+    matrices: Mapping[tuple[str, int | None], Array] = field(repr=False)
+    gaps: Mapping[tuple[str, int | None], Array] = field(repr=False)
+    places: tuple[tuple[str, str, float], ...] = field(repr=False)
+    failures: Sequence[dict[str, Any]] = field(default_factory=list, repr=False)
+    attrs: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    folder: Path | None = None
+
+    def matrix(
+        self, measure: str, homology_dimension: int | None = None, *, gap: bool = False
+    ) -> pd.DataFrame:
+        """All layers of all networks against each other, (network, layer) on both axes.
+
+        With `gap` the noise of draws is taken out. Without it, values between diagrams are mean
+        distances between different draws, and the diagonal is what other draws of one layer alone
+        produce.
+        """
+        import pandas as pd
+
+        key = (measure, homology_dimension)
+        if key not in self.matrices:
+            known = ", ".join(
+                f"matrix({m!r}" + (")" if k is None else f", {k})") for m, k in self.matrices
+            )
+            msg = f"matrix({measure!r}, {homology_dimension}) was not measured; there are {known}."
+            raise UsageError(msg)
+        axis = pd.MultiIndex.from_tuples([p[:2] for p in self.places], names=["network", "layer"])
+        return pd.DataFrame((self.gaps if gap else self.matrices)[key], index=axis, columns=axis)
+
+    def save(self, folder: Path) -> None:
+        """Put all tables into a folder; the tick comes last."""
+        hashes = {}
+        for name in TABLES:
+            data = _parquet(getattr(self, name))
+            put(folder / f"{name}.parquet", data)
+            hashes[name] = content_hash(data)
+        rest = {
+            "networks": list(self.networks),
+            "summary": list(self.summary),
+            "places": [list(place) for place in self.places],
+            "failures": [dict(failure) for failure in self.failures],
+            "attrs": dict(self.attrs),
+            "matrices": [
+                {
+                    "measure": measure,
+                    "homology_dimension": degree,
+                    "values": _lists(values),
+                    "gaps": _lists(self.gaps[measure, degree]),
+                }
+                for (measure, degree), values in self.matrices.items()
+            ],
+        }
+        put_json(folder / "comparison.json", rest)
+        put_json(folder / "done.json", {"files": hashes})
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Self:
+        """Read a comparison that was stored with `store=` or `-o`."""
+        import pandas as pd
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        folder = Path(folder)
+        if not is_comparison(folder):
+            msg = (
+                f"{folder} holds no finished comparison. Make one with 'toposcope compare RUN RUN "
+                f"-o {folder}'."
+            )
+            raise StoreError(msg)
+        rest, tables = read_json(folder / "comparison.json"), {}
+        for name, expected in read_json(folder / "done.json")["files"].items():
+            data = (folder / f"{name}.parquet").read_bytes()
+            if content_hash(data) != expected:
+                msg = f"{folder / name}.parquet does not match its recorded hash. Compare again."
+                raise DamagedError(msg)
+            tables[name] = pq.read_table(pa.BufferReader(data)).to_pandas(
+                types_mapper={pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}.get
+            )
+        for table in tables.values():
+            table["paired"] = table["paired"].astype(bool)
+            table["n"] = table["n"].astype(int)
+        return cls(
+            networks=tuple(rest["networks"]),
+            layers=tables["layers"],
+            models=tables["models"],
+            summary=tuple(rest["summary"]),
+            matrices=_arrays(rest["matrices"], "values"),
+            gaps=_arrays(rest["matrices"], "gaps"),
+            places=tuple((n, layer, depth) for n, layer, depth in rest["places"]),
+            failures=rest["failures"],
+            attrs=rest["attrs"],
+            folder=folder,
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"Comparison({' / '.join(self.networks)}: {len(self.layers)} rows, "
+            f"{', '.join(dict.fromkeys(m for m, _ in self.matrices))})"
+        )
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                f"{r.network_a} {r.layer_a}",
+                f"{r.network_b} {r.layer_b}",
+                r.measure
+                if r.homology_dimension is None
+                else f"{r.measure} {r.homology_dimension}",
+                f"{r.value:.4g} [{r.low:.4g}, {r.high:.4g}]",
+                f"{r.noise:.4g}",
+                f"{r.qvalue:.3g}",
+                r.status,
+            )
+            for r in self.layers.itertuples()
+        ]
+        header = ("layer of a", "layer of b", "measure", "value [interval]", "noise", "q", "status")
+        return _html_table(repr(self), header, rows)
+
+
+def is_comparison(folder: Path | str) -> bool:
+    """Whether a folder holds a finished comparison."""
+    folder = Path(folder)
+    return (folder / "comparison.json").exists() and (folder / "done.json").exists()
+
+
+def _lists(values: Array) -> list[list[float | None]]:
+    return [[float(v) if np.isfinite(v) else None for v in row] for row in values]
+
+
+def _arrays(stored: Sequence[Mapping[str, Any]], name: str) -> dict[tuple[str, int | None], Array]:
+    return {
+        (one["measure"], one["homology_dimension"]): np.array(one[name], dtype=np.float64)
+        for one in stored
+    }
+
+
+def _parquet(table: pd.DataFrame) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pandas(table, preserve_index=False), sink, compression="zstd")
+    return bytes(sink.getvalue().to_pybytes())

@@ -1,0 +1,374 @@
+"""`compare`: gather networks, measure layer against layer, test, put it into words."""
+
+from __future__ import annotations
+
+import shlex
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from toposcope import homology
+from toposcope.analysis.run import versions
+from toposcope.comparison.layer_pairs import DIAGRAM_MEASURES, comparison_hash, measure_block
+from toposcope.comparison.networks import PAIRED, Item, Network, gather, relation
+from toposcope.comparison.plan import depths, plan_tasks
+from toposcope.comparison.result import Comparison
+from toposcope.comparison.tables import (
+    compare_layers,
+    corrected,
+    layer_frame,
+    matrix_values,
+    model_frame,
+)
+from toposcope.comparison.values import read_evidence
+from toposcope.comparison.verdicts import measured
+from toposcope.errors import UsageError
+from toposcope.execution.progress import Progress
+from toposcope.execution.tasks import Ledger, Task, run_tasks
+from toposcope.similarity.measures import MEASURES
+from toposcope.store.folders import COMPARISON, refuse_other_kind
+from toposcope.store.objects import lock_folder, put_json
+from toposcope.types import near_matches
+from toposcope.words.comparison import summarize_comparison
+
+TESTS = ("permutation", "none")
+TARGET = "these networks over data: the unit is a disjoint draw of samples, not a training"
+
+
+def compare(
+    a: Item,
+    b: Item,
+    *others: Item,
+    measures: Sequence[str] = ("wasserstein", "cka"),
+    test: str = "permutation",
+    homology_dimensions: Sequence[int] | None = None,
+    points: int | None = None,
+    replicates: int | None = None,
+    normalize: str | None = None,
+    level: float = 0.95,
+    margin: float = 0.5,
+    n_resamples: int = 9999,
+    equalize: bool = False,
+    jobs: int | None = None,
+    seed: int = 0,
+    store: Path | str | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Compare two or more networks, layer against layer, with tests over disjoint draws.
+
+    Parameters
+    ----------
+    a, b, others
+        RUN folders, `ActivationSet` or `Analysis`. RUNs that are not analyzed yet are.
+    measures
+        Between diagrams: "wasserstein", "bottleneck", "sliced_wasserstein", "landscape",
+        "betti_curve"; between paired activations: any name in `toposcope.similarity.MEASURES`.
+    test
+        "permutation" or "none".
+    homology_dimensions, points, replicates, normalize
+        Design of the analysis, as in `analyze`; None takes the design of the first network that
+        is analyzed, else the defaults of `analyze` (degrees 0 and 1).
+    level
+        Coverage of the intervals; sentences speak of q-values below 1 - level.
+    margin
+        Gap below which layers count as equivalent, as a share of the mean gap between neighboring
+        layers. Choose it before you look.
+    n_resamples
+        Random arrangements of a test where all of them are too many to enumerate.
+    equalize
+        Analyze anew, on the samples all networks share and with one design, what does not agree.
+        Without it other samples, n, scales or filtrations are refused.
+    jobs
+        Worker processes; None for one per CPU; 0 for none. The numbers do not depend on it.
+    seed
+        Of the permutations, and of the draws of networks that are analyzed here.
+    store
+        Folder of this comparison: kept there, a killed one continues. None keeps nothing.
+    progress
+        See `toposcope.execution.progress`.
+
+    Returns
+    -------
+    A `Comparison`. Pairs without a value have a status and a reason in its tables.
+
+    Raises
+    ------
+    UsageError
+        For designs that differ, samples that are neither the same nor disjoint, and paired
+        measures of unpaired networks, with the count of shared samples.
+
+    Examples
+    --------
+    A layer and the same layer turned around are equal for every measure:
+
+    >>> import numpy as np
+    >>> import toposcope as ts
+    >>> X = np.random.default_rng(0).normal(size=(120, 4))
+    >>> left, right = ts.from_arrays({"block": X}), ts.from_arrays({"block": X[:, ::-1]})
+    >>> found = compare(left, right, points=30, replicates=4, jobs=0)
+    >>> abs(found.layers.set_index("measure").loc["cka", "value"] - 1) < 1e-9
+    np.True_
+    """
+    items = [a, b, *others]
+    diagram, paired = _split(measures, test, level, margin)
+    asked = {
+        "homology_dimensions": homology_dimensions,
+        "points": points,
+        "replicates": replicates,
+        "normalize": normalize,
+    }
+    options: dict[str, Any] = {k: v for k, v in asked.items() if v is not None}
+    with ExitStack() as stack:
+        folder = store
+        if folder is None:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="toposcope-"))
+        folder = Path(folder)
+        refuse_other_kind(folder, COMPARISON, "compare()")
+        folder.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(lock_folder(folder))
+        networks = gather(
+            items,
+            options,
+            diagrams=bool(diagram),
+            equalize=equalize,
+            store=folder,
+            jobs=jobs,
+            progress=progress,
+        )
+        _refuse_unpaired(networks, paired)
+        degrees = _degrees(networks, homology_dimensions)
+        tasks, met = plan_tasks(
+            networks,
+            measures=diagram,
+            paired_measures=paired,
+            homology_dimensions=degrees,
+            folder=folder,
+        )
+        if diagram:
+            homology.warm_up()
+        ledger = Ledger(folder / "ledger")
+        run_tasks(
+            measure_block, tasks, ledger=ledger, jobs=jobs, progress=progress, title="compare"
+        )
+        evidence = read_evidence(tasks, met, folder, len(networks[0].draws))
+        layers, models = compare_layers(
+            networks,
+            evidence,
+            measures=[*diagram, *paired],
+            homology_dimensions=degrees,
+            test=test,
+            n_resamples=n_resamples,
+            margin=margin,
+            level=level,
+            seed=seed,
+        )
+        family = corrected(layers, models)
+        names = [network.name for network in networks]
+        attrs = {
+            **_design(networks[0]),
+            "measures": [*diagram, *paired],
+            "homology_dimensions": list(degrees),
+            "test": test,
+            "n_resamples": n_resamples,
+            "level": level,
+            "margin": margin,
+            "seed": seed,
+            "target": TARGET,
+            "unit": "draw",
+            "family": family,
+            "paired": {
+                f"{x.name} / {y.name}": relation(x, y)
+                for k, x in enumerate(networks)
+                for y in networks[k + 1 :]
+            },
+            "equalized": equalize,
+            "code": comparison_hash(),
+            "networks": [_identity(network) for network in networks],
+            "warnings": _warnings(networks, equalize),
+            "versions": versions(),
+            "commands": _commands(networks, measures, test, options, level, margin, seed, store),
+        }
+        between = {
+            key: matrix_values(networks, evidence, *key)
+            for key in measured([*diagram, *paired], degrees)
+        }
+        found = Comparison(
+            networks=tuple(names),
+            layers=layer_frame(layers),
+            models=model_frame(models),
+            summary=(),
+            matrices={key: values for key, (values, _) in between.items()},
+            gaps={key: gaps for key, (_, gaps) in between.items()},
+            places=tuple(
+                (net.name, layer, float(depth))
+                for net in networks
+                for layer, depth in zip(net.layers, depths(net), strict=True)
+            ),
+            failures=_failures(tasks, ledger),
+            attrs=attrs,
+            folder=None if store is None else folder,
+        )
+        found = replace(found, summary=tuple(summarize_comparison(found)))
+        if store is not None:
+            put_json(folder / "spec.json", attrs)
+            found.save(folder)
+        return found
+
+
+def _split(
+    measures: Sequence[str], test: str, level: float, margin: float
+) -> tuple[list[str], list[str]]:
+    """Measures between diagrams, and between paired activations."""
+    if isinstance(measures, str):
+        measures = [measures]
+    known = [*DIAGRAM_MEASURES, *MEASURES]
+    for name in measures:
+        if name not in known:
+            msg = f"compare(): measure {name!r} is unknown. {near_matches(str(name), known)}"
+            raise UsageError(msg)
+    if not measures or len(set(measures)) < len(measures):
+        msg = f"compare(): measures={list(measures)!r}; needed are one or more different names."
+        raise UsageError(msg)
+    if test not in TESTS:
+        msg = f"compare(): test={test!r} is unknown; choose 'permutation' or 'none'."
+        raise UsageError(msg)
+    if not (0.5 < level < 1 and margin > 0):
+        msg = (
+            f"compare(): level={level!r} must lie between 0.5 and 1, and margin={margin!r} (a "
+            "share of the distance between neighboring layers) above 0."
+        )
+        raise UsageError(msg)
+    diagram = [name for name in measures if name in DIAGRAM_MEASURES]
+    return diagram, [name for name in measures if name not in DIAGRAM_MEASURES]
+
+
+def _refuse_unpaired(networks: Sequence[Network], paired: Sequence[str]) -> None:
+    for first, second in combinations(networks, 2):
+        if relation(first, second) != PAIRED and paired:
+            shared = np.intersect1d(first.activations.sample_ids, second.activations.sample_ids)
+            msg = (
+                f"compare(): {', '.join(paired)} pair the activations of one sample in both "
+                f"networks; {first.name!r} and {second.name!r} share {len(shared):,} of "
+                f"{first.activations.n:,} and {second.activations.n:,} samples, and none that "
+                "both draw. Capture both on the same data, or pass measures=('wasserstein',) "
+                "(--measures wasserstein)."
+            )
+            raise UsageError(msg)
+
+
+def _degrees(networks: Sequence[Network], asked: Sequence[int] | None) -> list[int]:
+    analysis = networks[0].analysis
+    if analysis is None:
+        return []
+    return [int(k) for k in (asked or analysis.attrs["homology_dimensions"])]
+
+
+def _design(network: Network) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "points": len(network.draws[0]),
+        "replicates": len(network.draws),
+        "conventions": {},
+    }
+    if network.analysis is not None:
+        names = ("normalize", "complex", "filtration", "metric", "max_edge_length", "coeff")
+        found |= {name: network.analysis.attrs.get(name) for name in names}
+        found["conventions"] = dict(network.analysis.attrs.get("conventions") or {})
+    return found
+
+
+def _identity(network: Network) -> dict[str, Any]:
+    attrs = network.attrs
+    return {
+        "name": network.name,
+        "model": str(attrs.get("model") or ""),
+        "data": str(attrs.get("data") or ""),
+        "data_name": str(attrs.get("data_name") or ""),
+        "pool": _words(attrs.get("pool")),
+        "step": attrs.get("step"),
+        "top1": attrs.get("top1"),
+        "n": network.activations.n,
+        "layers": len(network.layers),
+        "run": None if network.activations.run is None else str(network.activations.run),
+        "command": str(attrs.get("command") or ""),
+    }
+
+
+def _warnings(networks: Sequence[Network], equalized: bool) -> list[str]:
+    out = []
+    if equalized:
+        counts = ", ".join(f"{net.activations.n:,} in {net.name}" for net in networks)
+        out.append(f"equalized: one design, on the samples that all networks share ({counts})")
+    for name in ("pool", "data"):
+        values = {_words(net.attrs.get(name)) for net in networks}
+        if len(values) > 1:
+            out.append(
+                f"the networks differ in {name} as well: {' against '.join(sorted(values))}"[:400]
+            )
+    analyses = [net.analysis for net in networks if net.analysis is not None]
+    out += [
+        f"{first.name} and {second.name} saw other samples, and their scales come from samples "
+        "beyond the draws: p-values are too small. Capture points x replicates samples (-n), or "
+        "draw all of them"
+        for first, second in combinations(networks, 2)
+        if relation(first, second) != PAIRED and _loose_scale(first, second)
+    ]
+    inherited = (str(w) for one in analyses for w in one.attrs.get("warnings") or ())
+    return [*out, *dict.fromkeys(inherited)]
+
+
+def _loose_scale(*networks: Network) -> bool:
+    """Whether the scale of a layer errs independently of its draws, and not much less than they."""
+    drawn = [sum(len(rows) for rows in net.draws) for net in networks]
+    return any(
+        count > 1000 and net.activations.n > 1.5 * count
+        for net, count in zip(networks, drawn, strict=True)
+        if net.analysis is not None and net.analysis.attrs["normalize"] != "none"
+    )
+
+
+def _words(value: Any) -> str:
+    """A pool or a data set in words; pools may be given per layer."""
+    kinds = value.values() if isinstance(value, Mapping) else [value or "as given"]
+    return ", ".join(sorted({str(kind) for kind in kinds}))
+
+
+def _commands(
+    networks: Sequence[Network],
+    measures: Sequence[str],
+    test: str,
+    options: Mapping[str, Any],
+    level: float,
+    margin: float,
+    seed: int,
+    store: Path | str | None,
+) -> list[str]:
+    runs = [str(net.activations.run) for net in networks if net.activations.run is not None]
+    if len(runs) < len(networks):
+        return []
+    words = ["toposcope", "compare", *runs, "--measures", ",".join(measures), "--test", test]
+    for name, value in options.items():
+        flag = "--homology" if name == "homology_dimensions" else f"--{name}"
+        text = ",".join(map(str, value)) if name == "homology_dimensions" else str(value)
+        words += [flag, text]
+    words += ["--level", str(level), "--margin", str(margin), "--seed", str(seed)]
+    words += ["-o", str(store)] if store is not None else []
+    captured = [str(net.attrs["command"]) for net in networks if net.attrs.get("command")]
+    return [*dict.fromkeys(captured), shlex.join(words)]
+
+
+def _failures(tasks: Sequence[Task], ledger: Ledger) -> list[dict[str, Any]]:
+    out = []
+    for task in tasks:
+        entry = ledger.entry(task.key)
+        if entry is None or entry["status"] == "failed":
+            entry = entry or {"reason": "it was not run", "traceback": ""}
+            out.append(
+                {"task": task.title, "reason": entry["reason"], "traceback": entry["traceback"]}
+            )
+    return out

@@ -1,0 +1,295 @@
+"""From the numbers of a comparison to its table of layers: value, noise, test, equivalence.
+
+One row is one pair of layers under one measure. `gap` is what the layers differ by: for diagrams
+their distance with the noise of draws taken out (`gaps`), for similarities the distance from the
+value of equal layers. `step` is the mean gap between neighboring layers inside the two networks; a
+gap is judged equivalent when it is surely below `margin` steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toposcope.comparison.gaps import cross_units, gap_test, signed_root, squared_gap_units
+from toposcope.comparison.layer_pairs import DIAGRAM_MEASURES
+from toposcope.comparison.networks import Network
+from toposcope.comparison.values import Evidence, Layer
+from toposcope.similarity.measures import MEASURES
+from toposcope.stats import mean_interval, minimum_detectable, permutation_test, tost
+
+Array = NDArray[np.float64]
+
+Why = tuple[str, str] | None
+"""Status and reason of a layer without diagrams."""
+
+FEWEST_DRAWS = 3
+"""Below this leaving one draw out leaves no pair, and there is no interval."""
+
+SAME_DISTRIBUTION = "both layers give diagrams of one distribution"
+UNRELATED = "the layers are unrelated: any sample may be paired with any other"
+
+LAYER_COLUMNS = (
+    "network_a",
+    "layer_a",
+    "depth_a",
+    "network_b",
+    "layer_b",
+    "depth_b",
+    "measure",
+    "homology_dimension",
+    "value",
+    "low",
+    "high",
+    "noise",
+    "effect",
+    "gap",
+    "gap_low",
+    "gap_high",
+    "step",
+    "share",
+    "pvalue",
+    "qvalue",
+    "equivalent",
+    "detectable",
+    "paired",
+    "n",
+    "null",
+    "status",
+    "reason",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """What one pair of layers shows under one measure.
+
+    Parameters
+    ----------
+    units
+        (R,) gap of each draw, squared if `squared` (jackknife pseudo-values for diagrams).
+    value, noise
+        (R,) the same for the value, and the noise or floor it is read against.
+    effect
+        Gap over noise for diagrams; for similarities the place between unrelated (0) and equal (1).
+    pvalue
+        NaN where no test was possible.
+    status, reason
+        "ok", or why there is less than that.
+    """
+
+    units: Array
+    value: Array
+    noise: float
+    effect: float
+    pvalue: float
+    status: str
+    reason: str
+    squared: bool = False
+
+    @property
+    def gap(self) -> float:
+        """Mean gap over draws, squared if `squared`."""
+        known = self.units[np.isfinite(self.units)]
+        return float(known.mean()) if len(known) else float("nan")
+
+    def length(self, gap: float) -> float:
+        """A gap of `units` as a distance."""
+        return signed_root(gap) if self.squared else gap
+
+    def gap_of(self, length: float) -> float:
+        """A distance as a gap of `units`."""
+        return length**2 if self.squared else length
+
+
+def judge(
+    evidence: Evidence,
+    a: Layer,
+    b: Layer,
+    measure: str,
+    degree: int | None,
+    *,
+    paired: bool,
+    test: str,
+    n_resamples: int,
+    seed: int,
+    why: Why = None,
+) -> Judgement:
+    """Compare two layers under one measure; `why` says why a layer has no diagrams."""
+    if measure in DIAGRAM_MEASURES:
+        assert degree is not None
+        return _judge_diagrams(
+            evidence, a, b, measure, degree, paired, test != "none", n_resamples, seed, why
+        )
+    return _judge_similarity(evidence, a, b, measure, test != "none", n_resamples, seed, why)
+
+
+def _judge_diagrams(
+    evidence: Evidence,
+    a: Layer,
+    b: Layer,
+    measure: str,
+    degree: int,
+    paired: bool,
+    test: bool,
+    n_resamples: int,
+    seed: int,
+    why: Why,
+) -> Judgement:
+    matrices = [evidence.between(x, y, measure, degree) for x, y in ((a, a), (b, b), (a, b))]
+    if evidence.replicates == 1 and matrices[2] is not None:
+        matrices[:2] = [np.zeros((1, 1))] * 2  # one draw meets no other one inside its layer
+    if any(matrix is None for matrix in matrices):
+        return _nothing(*(why or ("failed", "there are no diagrams to compare")))
+    aa, bb, ab = (m for m in matrices if m is not None)
+    units = _complete(aa, bb, ab)
+    note = "" if len(units) == evidence.replicates else _dropped(units, evidence.replicates)
+    if not len(units):
+        return _nothing(*(why or ("failed", "no draw has diagrams of both layers")))
+    aa, bb, ab = (m[np.ix_(units, units)] for m in (aa, bb, ab))
+    everything = np.concatenate([aa.ravel(), bb.ravel(), ab.ravel()])
+    if np.isinf(everything).any():
+        reason = "different numbers of essential classes are infinitely far apart"
+        return _nothing("infinite", reason)
+    if len(units) == 1:
+        reason = "one draw has no spread: pass replicates=8 (--replicates 8)"
+        value = np.array([ab[0, 0]])
+        nan = np.array([np.nan])
+        return Judgement(nan, value, np.nan, np.nan, np.nan, "one_replicate", reason, True)
+    off = ~np.eye(len(units), dtype=bool)
+    noise = float((aa[off].mean() + bb[off].mean()) / 2)
+    if not everything.any():
+        reason = f"no draw of either layer has a class in H{degree}, or all diagrams are equal"
+        zero = np.zeros(len(units))
+        return Judgement(zero, zero, 0.0, np.nan, np.nan, "empty", reason, True)
+    if len(units) < FEWEST_DRAWS:
+        squares = [float((m[off] ** 2).mean()) for m in (ab, aa, bb)]
+        gap = np.full(len(units), squares[0] - (squares[1] + squares[2]) / 2)
+        value = np.full(len(units), float(ab[off].mean()))
+        effect = _ratio(signed_root(float(gap[0])), noise)
+        reason = f"{len(units)} draws are too few for an interval or a test"
+        return Judgement(gap, value, noise, effect, np.nan, "few_replicates", reason, True)
+    gap = squared_gap_units(aa, bb, ab)
+    pvalue = np.nan
+    if test:
+        pvalue = gap_test(aa, bb, ab, paired=paired, n_resamples=n_resamples, seed=seed)
+    effect = _ratio(signed_root(float(gap.mean())), noise)
+    return Judgement(gap, cross_units(ab), noise, effect, pvalue, "ok", note, True)
+
+
+def _judge_similarity(
+    evidence: Evidence,
+    a: Layer,
+    b: Layer,
+    measure: str,
+    test: bool,
+    n_resamples: int,
+    seed: int,
+    why: Why,
+) -> Judgement:
+    same, floor = evidence.paired(a, b, measure)
+    units = np.flatnonzero(np.isfinite(same))
+    if not len(units):
+        refused = evidence.reasons.get((a, b, measure))
+        return _nothing(*(why or ("undefined", refused or "it was not measured")))
+    note = "" if len(units) == evidence.replicates else _dropped(units, evidence.replicates)
+    value, ideal = same[units], MEASURES[measure].at_identity
+    gap = np.abs(ideal - value)
+    base = floor[units]
+    noise = float(base.mean()) if np.isfinite(base).all() else np.nan
+    effect = _ratio(float(value.mean()) - noise, ideal - noise)
+    if len(units) == 1:
+        reason = "one draw has no spread: pass replicates=8 (--replicates 8)"
+        return Judgement(gap, value, noise, effect, np.nan, "one_replicate", reason)
+    pvalue = np.nan
+    if test and np.isfinite(base).all() and len(units) >= FEWEST_DRAWS:
+        found = permutation_test(value, base, paired=True, n_resamples=n_resamples, seed=seed)
+        pvalue = float(found.pvalue)
+    return Judgement(gap, value, noise, effect, pvalue, "ok", note)
+
+
+def layer_row(
+    found: Judgement, *, step: float, margin: float, level: float, where: Mapping[str, Any]
+) -> dict[str, Any]:
+    """One row of the table of layers, without its q-value."""
+    row = dict(where) | {"n": len(found.value), "noise": found.noise, "effect": found.effect}
+    row |= {"status": found.status, "reason": found.reason, "pvalue": found.pvalue, "step": step}
+    row["value"], row["low"], row["high"] = _interval(found.value, level, found.status)
+    ends = _interval(found.units, level, found.status)
+    row["gap"], row["gap_low"], row["gap_high"] = (found.length(end) for end in ends)
+    row["share"] = _ratio(row["gap"], step)
+    row["equivalent"], row["detectable"] = None, np.nan
+    if found.status == "ok" and len(found.units) >= FEWEST_DRAWS:
+        spread = float(found.units.std(ddof=1))
+        seen = minimum_detectable(len(found.units), spread, paired=True, level=level)
+        row["detectable"] = found.length(seen)
+        if np.isfinite(step) and step > 0:
+            inner = tost(found.units, found.gap_of(margin * step), level=level)
+            # By the interval, not the verdict: draws that agree exactly have one without width.
+            row["equivalent"] = bool(-inner.margin < inner.low and inner.high < inner.margin)
+    return row
+
+
+def steps(
+    evidence: Evidence, networks: Sequence[Network], measure: str, degree: int | None
+) -> list[float]:
+    """Mean gap between neighboring layers inside each network (root mean square for diagrams).
+
+    NaN for a network of one layer, and where neighbors cannot be told apart.
+    """
+    out = []
+    for i, net in enumerate(networks):
+        pairs = [((i, p), (i, p + 1)) for p in range(len(net.layers) - 1)]
+        found = [
+            judge(evidence, a, b, measure, degree, paired=True, test="none", n_resamples=1, seed=0)
+            for a, b in pairs
+        ]
+        known = [one for one in found if np.isfinite(one.gap)]
+        mean = float(np.mean([one.gap for one in known])) if known else np.nan
+        out.append(known[0].length(mean) if mean > 0 else float("nan"))
+    return out
+
+
+def measured(measures: Sequence[str], degrees: Sequence[int]) -> Iterator[tuple[str, int | None]]:
+    """(measure, degree) of every column of results; similarities have no degree."""
+    for measure in measures:
+        for degree in degrees if measure in DIAGRAM_MEASURES else (None,):
+            yield measure, degree
+
+
+def _interval(values: Array, level: float, status: str) -> tuple[float, float, float]:
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return np.nan, np.nan, np.nan
+    if len(known) < FEWEST_DRAWS or status == "few_replicates":
+        return float(known.mean()), np.nan, np.nan
+    found = mean_interval(known, level=level)
+    return found.value, found.low, found.high
+
+
+def _complete(*matrices: Array) -> NDArray[np.intp]:
+    """Draws measured in all matrices: those whose row holds a number."""
+    units = np.arange(len(matrices[0]))
+    for matrix in matrices:
+        off = ~np.isnan(matrix)
+        np.fill_diagonal(off, matrix.shape[0] == 1 and not np.isnan(matrix[0, 0]))
+        units = np.intersect1d(units, np.flatnonzero(off.any(axis=1)))
+    return units
+
+
+def _nothing(status: str, reason: str) -> Judgement:
+    nan = np.empty(0)
+    return Judgement(nan, nan, np.nan, np.nan, np.nan, status, reason)
+
+
+def _dropped(units: NDArray[np.intp], count: int) -> str:
+    lost = sorted(set(range(count)) - set(units.tolist()))
+    return f"draws {', '.join(map(str, lost))} have no value in one of the layers and are left out"
+
+
+def _ratio(value: float, scale: float) -> float:
+    return float(value / scale) if np.isfinite(scale) and scale != 0 else float("nan")

@@ -1,0 +1,163 @@
+"""The table of validity measurements as arrays: (replicates, layers) of one number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toposcope.errors import UsageError
+from toposcope.stats import Interval, mean_interval
+from toposcope.store.tables import OK
+from toposcope.store.tidy import rows_by
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[np.float64]
+KEYS = ("check", "condition", "statistic", "homology_dimension", "status")
+
+
+@dataclass(frozen=True)
+class Curves:
+    """One number of every layer in every draw.
+
+    Parameters
+    ----------
+    layers
+        In network order; those without a value in any draw are left out.
+    depth
+        (L,) relative depth.
+    values
+        (R, L); draws with a gap are left out.
+    """
+
+    layers: tuple[str, ...]
+    depth: Array
+    values: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Observations:
+    """Validity measurements of one network, with what intervals need to know.
+
+    Parameters
+    ----------
+    frame
+        As `Analysis.validity`.
+    level
+        Coverage of each interval.
+    overlap
+        points / n when draws overlap, else 0.
+    normalize
+        The normalization of the analysis that is checked.
+    """
+
+    frame: pd.DataFrame
+    level: float = 0.95
+    overlap: float = 0.0
+    normalize: str = "mean_distance"
+
+    @cached_property
+    def _rows(self) -> dict[tuple[Any, ...], NDArray[np.intp]]:
+        return rows_by(self.frame, KEYS)
+
+    @cached_property
+    def _layers(self) -> tuple[str, ...]:
+        return tuple(self.frame["layer"].unique())
+
+    @cached_property
+    def _columns(self) -> dict[str, NDArray[Any]]:
+        """Columns as numbers; a layer is its place in network order."""
+        place = {layer: i for i, layer in enumerate(self._layers)}
+        layer = np.array([place[one] for one in self.frame["layer"]], dtype=np.intp)
+        rest = {k: self.frame[k].to_numpy(np.float64) for k in ("replicate", "value", "depth")}
+        return {"layer": layer, **rest}
+
+    def of(self, check: str) -> pd.DataFrame:
+        """Rows of one check that have a value."""
+        frame = self.frame
+        return frame[(frame["check"] == check) & (frame["status"] == OK)]
+
+    def conditions(self, check: str) -> list[str]:
+        """Conditions of a check, in the order in which they were measured."""
+        return list(dict.fromkeys(self.of(check)["condition"]))
+
+    def degrees(self, check: str) -> list[int]:
+        """Degrees of homology a check has numbers of."""
+        return sorted(int(k) for k in self.of(check)["homology_dimension"].dropna().unique())
+
+    def curves(
+        self, check: str, condition: str, statistic: str, homology_dimension: int | None = 0
+    ) -> Curves:
+        """One number of every layer and draw; classes of a draw are averaged."""
+        found = self._rows.get((check, condition, statistic, homology_dimension, OK))
+        if found is None:
+            return Curves((), np.empty(0), np.empty((0, 0)))
+        columns, layer = np.unique(self._columns["layer"][found], return_inverse=True)
+        draws, draw = np.unique(self._columns["replicate"][found], return_inverse=True)
+        total, count = np.zeros((2, len(draws), len(columns)))
+        np.add.at(total, (draw, layer), self._columns["value"][found])
+        np.add.at(count, (draw, layer), 1)
+        whole = (count > 0).all(axis=1)
+        depth = np.empty(len(columns))
+        depth[layer] = self._columns["depth"][found]
+        return Curves(
+            tuple(str(self._layers[code]) for code in columns),
+            depth,
+            total[whole] / count[whole],
+        )
+
+    def interval(self, values: Array, *, comparisons: int = 1) -> Interval:
+        """t-interval over draws; without ends for one draw."""
+        return mean_interval(
+            values, level=self.level, overlap=self.overlap, comparisons=comparisons
+        )
+
+    def reasons(self, check: str) -> list[str]:
+        """Why a check has no numbers at some layers, each reason once with its layers."""
+        rows = self.frame[(self.frame["check"] == check) & (self.frame["status"] != OK)]
+        found = rows.groupby("reason", sort=False)["layer"].unique()
+        return [f"{names(list(layers))}: {reason}" for reason, layers in found.items()]
+
+
+def paired(*curves: Curves) -> list[Curves]:
+    """The same curves with the layers and numbers of draws that all of them have."""
+    if not all(len(one.layers) for one in curves):
+        return [Curves((), np.empty(0), np.empty((0, 0)))] * len(curves)
+    if len({len(one.values) for one in curves}) > 1:
+        msg = "paired(): conditions were measured on different numbers of draws."
+        raise UsageError(msg)
+    shared = [layer for layer in curves[0].layers if all(layer in one.layers for one in curves)]
+    out = []
+    for one in curves:
+        columns = [one.layers.index(layer) for layer in shared]
+        out.append(Curves(tuple(shared), one.depth[columns], one.values[:, columns]))
+    return out
+
+
+def rank_correlation(a: Array, b: Array) -> float:
+    """Spearman's rho of two vectors; NaN when one of them is constant.
+
+    >>> round(rank_correlation(np.array([1.0, 2, 3]), np.array([3.0, 9, 5])), 3)
+    0.5
+    """
+    from scipy.stats import rankdata
+
+    x, y = rankdata(a), rankdata(b)
+    if x.std() == 0 or y.std() == 0:
+        return float("nan")
+    return float(np.corrcoef(x, y)[0, 1])
+
+
+def names(layers: list[str], *, shown: int = 3) -> str:
+    """A few names and how many more.
+
+    >>> names(["a", "b", "c", "d"])
+    'a, b, c and 1 more'
+    """
+    rest = len(layers) - shown
+    return ", ".join(layers[:shown]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,1 @@
+"""Cubical complexes of images and volumes: Betti numbers at thresholds, and pairs."""

@@ -1,0 +1,1 @@
+"""Vietoris-Rips filtrations of points: pairs, loops, landmarks, and the distances they grow by."""

@@ -1,0 +1,120 @@
+"""TODO."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toposcope.errors import TooFewSamplesError, UsageError
+
+SCALE_SAMPLES = 2000
+"""Rows a scale is estimated on: 2 million distances, sampling error below 1 %."""
+
+Seed = int | np.random.Generator
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Rows of one replicate, of one class or of all.
+
+    Parameters
+    ----------
+    replicate
+        Number of the draw.
+    label
+        Class name, or "" for pooled classes.
+    rows
+        (points,) row numbers in the `ActivationSet`.
+    """
+
+    replicate: int
+    label: str
+    rows: NDArray[np.intp] = field(repr=False)
+
+
+def draw_rows(
+    n: int,
+    *,
+    points: int,
+    replicates: int,
+    seed: Seed,
+    labels: NDArray[np.int64] | None = None,
+    overlapping: bool = False,
+) -> list[NDArray[np.intp]]:
+    """Draws of `points` rows out of n: disjoint unless `overlapping`, stratified by label.
+
+    Parameters
+    ----------
+    n
+        Number of samples.
+    points, replicates
+        Size and number of draws; points x replicates <= n unless overlapping.
+    seed
+        Seed of the shuffle.
+    labels
+        (n,) classes; each draw then has the class proportions of the whole, up to one sample.
+    overlapping
+        Each draw is taken from all n samples.
+
+    Returns
+    -------
+    One sorted (points,) index array per replicate.
+
+    Examples
+    --------
+    >>> draws = draw_rows(10, points=3, replicates=3, seed=0)
+    >>> len(set(np.concatenate(draws).tolist()))
+    9
+    """
+    needed = points if overlapping else points * replicates
+    if points < 1 or replicates < 1:
+        msg = f"clouds(): points={points}, replicates={replicates}; both must be 1 or more."
+        raise UsageError(msg)
+    if needed > n:
+        msg = (
+            f"clouds(): {replicates} disjoint draws of {points} points need "
+            f"{needed} samples; there are {n}. Pass {_what_fits(n, points, replicates)}."
+        )
+        raise TooFewSamplesError(msg)
+    rng = np.random.default_rng(seed)
+    if overlapping:
+        order = [_stratified_order(n, labels, rng)[:points] for _ in range(replicates)]
+    else:
+        # Any stretch of a stratified order has nearly the class proportions of the whole.
+        spread = _stratified_order(n, labels, rng)
+        order = [spread[r * points : (r + 1) * points] for r in range(replicates)]
+    return [np.sort(rows) for rows in order]
+
+
+def _what_fits(n: int, points: int, replicates: int) -> str:
+    """Designs that n samples are enough for, in words."""
+    ways = []
+    if n >= replicates:
+        ways.append(f"points={n // replicates}")
+    if n >= points:
+        ways += [f"replicates={n // points}", "overlapping=True (--overlapping)"]
+    return ", or ".join(ways) or f"points={n} and replicates=1"
+
+
+def _stratified_order(
+    n: int, labels: NDArray[np.int64] | None, rng: np.random.Generator
+) -> NDArray[np.intp]:
+    """A random order in which every stretch has nearly the class proportions of the whole."""
+    shuffled = rng.permutation(n)
+    if labels is None:
+        return shuffled
+    position = np.empty(n)
+    for label in np.unique(labels):
+        members = shuffled[labels[shuffled] == label]
+        # The j-th of m members belongs at (j + u) / m of the way.
+        position[members] = (np.arange(len(members)) + rng.random()) / len(members)
+    return np.argsort(position, kind="stable")
+
+
+def scale_rows(n: int, *, seed: Seed) -> NDArray[np.intp]:
+    """The rows a scale is estimated on: all of n, or `SCALE_SAMPLES` of them, sorted."""
+    if n <= SCALE_SAMPLES:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(seed).choice(n, SCALE_SAMPLES, replace=False))

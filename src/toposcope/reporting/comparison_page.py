@@ -1,0 +1,269 @@
+"""The page of a comparison: its text, and what the browser draws."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from toposcope.comparison.layer_embedding import layer_map
+from toposcope.comparison.layer_pairs import DIAGRAM_MEASURES
+from toposcope.comparison.result import Comparison
+from toposcope.errors import UsageError
+from toposcope.findings.changes import short_name
+from toposcope.reporting.colors import run_styles
+from toposcope.reporting.payload import compact
+from toposcope.reporting.report_page import PLOTLY, page, static
+from toposcope.similarity.measures import MEASURES
+from toposcope.store.objects import put
+from toposcope.words.analysis import count
+from toposcope.words.comparison import measure_name, onset_known
+
+SCRIPTS = (PLOTLY, "core.js", "comparison.js")
+EQUIVALENCE: dict[bool | None, str] = {True: "yes", False: "not shown"}
+LEAD = 4
+"""Sentences at the top; the others unfold."""
+ROWS_SHOWN = 2_000
+"""Rows of the table of layers in the page; all of them are in layers.parquet."""
+
+
+TERMS = {
+    "Value": "diagrams: mean distance between different draws; similarity: mean over draws",
+    "Noise": "diagrams: mean distance between draws of one layer; similarity: what unrelated "
+    "samples give",
+    "Gap": "diagrams: root of the mean squared distance between layers less that between draws of "
+    "one layer, negative when it is smaller; similarity: distance from the value of equal layers",
+    "Step": "gap between neighboring layers inside the two networks (root mean square; mean for "
+    "similarities)",
+    "Test of diagrams": "permutation test of the squared gap: both layers of a draw are swapped "
+    "where the networks saw the same samples, else all draws are shuffled",
+    "Test of similarity": "sign flips over draws of value less noise: a small p says related",
+    "Onset": "depth of the step that describes the gaps best, and every depth that cannot be told "
+    "to be worse",
+    "Layers": "by name where both networks have the same, else by relative depth",
+}
+
+
+def write_comparison(found: Comparison, to: Path | str, *, title: str | None = None) -> Path:
+    """Write the page of a comparison; returns its path."""
+    path = Path(to)
+    put(path, render_comparison(found, title=title).encode("utf-8", "replace"))
+    return path
+
+
+def render_comparison(found: Comparison, *, title: str | None = None) -> str:
+    """The page as HTML text."""
+    data = comparison_payload(found)
+    return page(
+        "comparison.html",
+        scripts=[static(name) for name in SCRIPTS],
+        payload=data,
+        **comparison_context(found, data, title),
+    )
+
+
+def comparison_payload(found: Comparison) -> dict[str, Any]:
+    """Everything the browser draws."""
+    styles = run_styles([{"model": name} for name in found.networks])
+    keys = list(found.matrices)
+    return {
+        "networks": [
+            {"name": name, "style": vars(style)}
+            for name, style in zip(found.networks, styles, strict=True)
+        ],
+        "places": [
+            [found.networks.index(network), layer, compact(depth)]
+            for network, layer, depth in found.places
+        ],
+        "level": found.attrs["level"],
+        "measures": [_measure(found, *key) for key in keys],
+        "pairs": _pairs(found, keys),
+    }
+
+
+def comparison_context(
+    found: Comparison, data: Mapping[str, Any], title: str | None
+) -> dict[str, Any]:
+    """Everything the template shows as text; autoescaped there."""
+    attrs, rows = found.attrs, found.layers.head(ROWS_SHOWN).to_dict("records")
+    return {
+        "title": title or f"How alike are {_listed(found.networks)}?",
+        "summary": found.summary,
+        "lead": min(LEAD, len(found.summary) - 1),
+        "networks": [
+            one | {"style": net["style"], "n": count(one["n"]), "pool": one["pool"],
+                   "model_name": short_name(one["model"]),
+                   "data_name": one.get("data_name") or one["data"],
+                   "top1": "" if one.get("top1") is None else f"{one['top1']:.4g}"}
+            for one, net in zip(attrs["networks"], data["networks"], strict=True)
+        ],
+        "models": [
+            _model_row(row, attrs, _depths(found, row["network_a"]))
+            for row in found.models.to_dict("records")
+        ],
+        "rows": [_layer_row(row, attrs) for row in rows],
+        "left_out": max(0, len(found.layers) - ROWS_SHOWN),
+        "several": len(found.networks) > 2,
+        "attrs": attrs,
+        "alpha": f"{1 - attrs['level']:.2g}",
+        "percent": f"{100 * attrs['level']:g} %",
+        "terms": _terms(found),
+        "failures": found.failures,
+        "warnings": attrs.get("warnings") or [],
+        "versions": sorted((attrs.get("versions") or {}).items()),
+        "commands": "\n".join(attrs.get("commands") or []),
+    }  # fmt: skip
+
+
+def _measure(found: Comparison, measure: str, degree: int | None) -> dict[str, Any]:
+    """One measure: matrix, map, and how to read them."""
+    declared = MEASURES.get(measure)
+    values, gaps = found.matrices[measure, degree], found.gaps[measure, degree]
+    out: dict[str, Any] = {
+        "name": measure_name(measure, degree),
+        "similar": bool(declared and declared.larger_is_more_similar),
+        "diagrams": measure in DIAGRAM_MEASURES,
+        "values": compact(values, 3),
+        "gaps": compact(gaps, 3),
+        "map": None,
+        "why": "",
+    }
+    try:
+        placed = layer_map(gaps)
+    except UsageError:
+        out["why"] = "some pairs of layers have no value"
+        return out
+    out["map"] = {"x": compact(placed.points[:, 0]), "y": compact(placed.points[:, 1]),
+                  "stress": compact(placed.stress, 2)}  # fmt: skip
+    return out
+
+
+def _pairs(found: Comparison, keys: list[tuple[str, int | None]]) -> list[dict[str, Any]]:
+    """One entry per pair of networks and measure: the curves over depth."""
+    out = []
+    numbers = ("depth_a", "value", "low", "high", "noise", "gap", "gap_low", "gap_high", "qvalue")
+    for model in found.models.to_dict("records"):
+        key = (str(model["measure"]), _degree(model["homology_dimension"]))
+        rows = [row for row in found.layers.to_dict("records") if _same_pair(row, model)]
+        out.append(
+            {
+                "a": found.networks.index(model["network_a"]),
+                "b": found.networks.index(model["network_b"]),
+                "measure": keys.index(key),
+                "layers": [[row["layer_a"], row["layer_b"]] for row in rows],
+                "why": [row["reason"] if row["status"] != "ok" else "" for row in rows],
+                **{name: compact([_float(row[name]) for row in rows]) for name in numbers},
+                "step": compact(_float(model["step"])),
+                "change": _onset(found, model),
+                "n": int(model["n"]),
+            }
+        )
+    return out
+
+
+def _onset(found: Comparison, model: Mapping[str, Any]) -> list[Any] | None:
+    onset = [_float(model[f"change_{name}"]) for name in ("depth", "low", "high", "qvalue")]
+    depths = _depths(found, str(model["network_a"]))
+    known = onset_known(*onset, level=found.attrs["level"], depths=depths)
+    return list(compact(onset[:3])) if known else None
+
+
+def _depths(found: Comparison, network: str) -> list[float]:
+    return [depth for name, _, depth in found.places if name == network]
+
+
+def _same_pair(row: Mapping[str, Any], model: Mapping[str, Any]) -> bool:
+    same = all(row[k] == model[k] for k in ("network_a", "network_b", "measure"))
+    return same and _degree(row["homology_dimension"]) == _degree(model["homology_dimension"])
+
+
+def _model_row(
+    row: Mapping[str, Any], attrs: Mapping[str, Any], depths: list[float]
+) -> dict[str, Any]:
+    onset = [_float(row[f"change_{name}"]) for name in ("depth", "low", "high", "qvalue")]
+    sure = onset_known(*onset, level=attrs["level"], depths=depths)
+    return {
+        "networks": f"{row['network_a']} / {row['network_b']}",
+        "measure": measure_name(row["measure"], _degree(row["homology_dimension"])),
+        "value": _with_interval(row["value"], row["low"], row["high"]),
+        "gap": _with_interval(row["gap"], row["gap_low"], row["gap_high"]),
+        "share": _number(row["share"], 2) if _float(row["gap_low"]) > 0 else "–",
+        "onset": _with_interval(row["change_depth"], row["change_low"], row["change_high"], 2)
+        if sure
+        else "–",
+        "n": str(row["n"]),
+        "reason": row["reason"] if row["status"] != "ok" else "",
+    }
+
+
+def _layer_row(row: Mapping[str, Any], attrs: Mapping[str, Any]) -> dict[str, Any]:
+    equivalent = None if pd.isna(row["equivalent"]) else bool(row["equivalent"])
+    return {
+        "networks": f"{row['network_a']} / {row['network_b']}",
+        "layer_a": row["layer_a"],
+        "layer_b": row["layer_b"],
+        "same": row["layer_a"] == row["layer_b"],
+        "measure": measure_name(row["measure"], _degree(row["homology_dimension"])),
+        "value": _with_interval(row["value"], row["low"], row["high"]),
+        "noise": _number(row["noise"], 3),
+        "gap": _with_interval(row["gap"], row["gap_low"], row["gap_high"]),
+        "pvalue": _number(row["pvalue"], 2),
+        "qvalue": _number(row["qvalue"], 2),
+        "differs": bool(row["qvalue"] <= 1 - attrs["level"]),
+        "equivalent": EQUIVALENCE.get(equivalent, "–"),
+        "n": str(row["n"]),
+        "status": row["status"],
+        "reason": row["reason"],
+    }  # fmt: skip
+
+
+def _terms(found: Comparison) -> list[tuple[str, str]]:
+    """How the numbers were made, term by term."""
+    attrs = found.attrs
+    said = {
+        "Unit": f"a disjoint draw of {attrs['points']} samples, {attrs['replicates']} of them",
+        "Draws of the networks": "; ".join(f"{k}: {v}" for k, v in attrs["paired"].items()),
+        **TERMS,
+        "Correction": f"Benjamini-Hochberg over all {attrs['family']} tests of this page",
+        "Equivalence": f"two one-sided tests of the gap against {attrs['margin']:g} times the "
+        "step, chosen beforehand",
+    }
+    design = {name: attrs.get(name) for name in ("complex", "metric", "normalize", "coeff")}
+    said |= {name.capitalize(): str(value) for name, value in design.items() if value is not None}
+    return [*said.items(), *((k.capitalize(), str(v)) for k, v in attrs["conventions"].items())]
+
+
+def _with_interval(value: Any, low: Any, high: Any, digits: int = 3) -> str:
+    if not math.isfinite(_float(value)):
+        return "–"
+    if not math.isfinite(_float(low)):
+        return _number(value, digits)
+    return f"{_number(value, digits)} [{_number(low, digits)}, {_number(high, digits)}]"
+
+
+def _number(value: Any, digits: int) -> str:
+    number = _float(value)
+    if not math.isfinite(number):
+        return "–"
+    return f"{number:.{digits}g}".replace("-", "−")
+
+
+def _float(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan
+
+
+def _degree(value: Any) -> int | None:
+    number = _float(value)
+    return None if math.isnan(number) else int(number)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    if len(names) <= 2:
+        return " and ".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,346 @@
+"""The figures of the report as matplotlib axes, for papers.
+
+Every function draws into `ax` and returns it; without `ax` a new pyplot figure is made. Nothing is
+saved, shown or styled beyond the axes: rcParams stay the caller's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toposcope.analysis.result import Analysis
+from toposcope.diagrams import curves as panels
+from toposcope.diagrams.summaries import finite
+from toposcope.errors import UsageError
+from toposcope.types import DATA_CLOUD, DiagramSet, near_matches
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+COLORS = ("#0072b2", "#d55e00", "#00805f", "#a8518a", "#b07d00", "#4b5563")
+"""Okabe-Ito hues, darkened to a contrast of 3:1 or more on white."""
+NULL_COLOR = "#8a929c"
+NULL_CLOUD = "gaussian"
+COLORMAP = "cividis"
+
+Array = NDArray[np.float64]
+
+
+def _axes(ax: Axes | None) -> Axes:
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    made: Axes = plt.figure(layout="constrained").add_subplot()
+    return made
+
+
+def plot_depth(
+    analyses: Analysis | Sequence[Analysis] | pd.DataFrame,
+    statistic: str,
+    homology_dimension: int | None = None,
+    *,
+    label: str = "",
+    null: bool = True,
+    ax: Axes | None = None,
+) -> Axes:
+    """A statistic over relative depth: means, t-intervals as bands, the Gaussian null in gray.
+
+    Parameters
+    ----------
+    analyses
+        One analysis, several, or an `Analysis.intervals` table.
+    statistic
+        Name of a statistic, as in the table.
+    homology_dimension
+        Degree k of H_k; None for statistics of a cloud.
+    label
+        Class name, or "" for pooled classes.
+    null
+        Whether to draw the Gaussian null of the last analysis.
+    ax
+        Axes to draw into.
+
+    Returns
+    -------
+    The axes.
+
+    Raises
+    ------
+    UsageError
+        No analysis holds that statistic.
+    """
+    series = _interval_tables(analyses)
+    ax = _axes(ax)
+    drawn = 0
+    for i, (name, frame) in enumerate(series):
+        data = _select(frame, statistic, homology_dimension, label, DATA_CLOUD)
+        drawn += len(data)
+        _line_and_band(ax, data, COLORS[i % len(COLORS)], name, "o-")
+    if not drawn:
+        known = sorted({str(name) for _, frame in series for name in frame["statistic"]})
+        msg = (
+            f"plot_depth(): no values of statistic={statistic!r}, "
+            f"homology_dimension={homology_dimension}, label={label!r}. "
+            f"{near_matches(statistic, known)} Known are: {', '.join(known)}."
+        )
+        raise UsageError(msg)
+    if null and series:
+        twin = _select(series[-1][1], statistic, homology_dimension, label, NULL_CLOUD)
+        if len(twin):
+            _line_and_band(ax, twin, NULL_COLOR, "Gaussian null", ":")
+    degree = "" if homology_dimension is None else f"H{homology_dimension} "
+    ax.set_xlabel("relative depth")
+    ax.set_ylabel(degree + statistic.replace("_", " "))
+    if len(ax.lines) > 1:
+        ax.legend(frameon=False)
+    return ax
+
+
+def _interval_tables(
+    analyses: Analysis | Sequence[Analysis] | pd.DataFrame,
+) -> list[tuple[str, pd.DataFrame]]:
+    if isinstance(analyses, Analysis):
+        return [(analyses.name, analyses.intervals)]
+    if hasattr(analyses, "columns"):
+        return [("data", analyses)]
+    return [(one.name, one.intervals) for one in analyses]
+
+
+def _select(
+    frame: pd.DataFrame, statistic: str, k: int | None, label: str, cloud: str
+) -> pd.DataFrame:
+    degree = frame["homology_dimension"]
+    same = degree.isna() if k is None else degree.eq(k).fillna(False).astype(bool)
+    rows = (frame["statistic"] == statistic) & (frame["label"] == label) & same
+    return frame[rows & (frame["cloud"] == cloud)].sort_values("depth", kind="stable")
+
+
+def _line_and_band(ax: Axes, data: pd.DataFrame, color: str, name: str, style: str) -> None:
+    depth = data["depth"].to_numpy(float)
+    mean, low, high = (data[column].to_numpy(float) for column in ("mean", "low", "high"))
+    # NaN breaks line and band: a layer without a value is a gap, not a bridge.
+    ax.fill_between(depth, low, high, color=color, alpha=0.2, linewidth=0)
+    ax.plot(depth, mean, style, color=color, label=_literal(name), markersize=4)
+
+
+def _literal(name: str) -> str:
+    """A name as matplotlib text: no mathematics, and no label hidden by a leading underscore."""
+    text = name.replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text
+
+
+def plot_diagram(pairs: Array, ax: Axes | None = None, *, color: str = COLORS[0]) -> Axes:
+    """Persistence diagram: births against deaths, the diagonal, essential classes on a line at ∞.
+
+    Parameters
+    ----------
+    pairs
+        (m, 2) births and deaths in filtration units.
+    ax
+        Axes to draw into.
+    color
+        Color of the points.
+    """
+    ax = _axes(ax)
+    pairs = np.asarray(pairs, dtype=np.float64).reshape(-1, 2)
+    kept = finite(pairs)
+    end = _end(pairs)
+    ax.plot([0, end], [0, end], color=NULL_COLOR, linewidth=0.8)
+    ax.scatter(kept[:, 0], kept[:, 1], s=16, color=color, alpha=0.6, edgecolor=color)
+    essential = pairs[~np.isfinite(pairs[:, 1]), 0]
+    if len(essential):
+        ax.axhline(1.07 * end, color=NULL_COLOR, linewidth=0.8, linestyle=":")
+        ax.scatter(essential, np.full(len(essential), 1.07 * end), s=16, color=color, marker="^")
+        ax.annotate("∞", (end, 1.07 * end), va="bottom", ha="right", color=NULL_COLOR)
+    ax.set(xlabel="birth", ylabel="death", aspect="equal")
+    return ax
+
+
+def _end(pairs: Array) -> float:
+    """Last finite filtration value of a diagram, 1 when there is none."""
+    values = pairs[np.isfinite(pairs)]
+    last = float(values.max(initial=0.0))
+    return last if last > 0 else 1.0
+
+
+def plot_barcode(
+    pairs: Array, ax: Axes | None = None, *, longest: int = 60, color: str = COLORS[0]
+) -> Axes:
+    """Barcode: the longest bars, ordered by birth; essential ones end in an arrow head.
+
+    Parameters
+    ----------
+    pairs
+        (m, 2) births and deaths in filtration units.
+    ax
+        Axes to draw into.
+    longest
+        Bars to draw; the title says when there are more.
+    color
+        Color of the bars.
+    """
+    ax = _axes(ax)
+    pairs = np.asarray(pairs, dtype=np.float64).reshape(-1, 2)
+    kept = pairs[np.argsort(pairs[:, 0] - pairs[:, 1], kind="stable")[:longest]]
+    kept = kept[np.lexsort((kept[:, 1], kept[:, 0]))]
+    end = 1.07 * _end(pairs)
+    essential = np.flatnonzero(~np.isfinite(kept[:, 1]))
+    ax.hlines(np.arange(len(kept)), kept[:, 0], np.minimum(kept[:, 1], end), color=color)
+    ax.plot(np.full(len(essential), end), essential, ">", color=color, markersize=5)
+    if len(kept) < len(pairs):
+        ax.set_title(f"{len(kept)} longest of {len(pairs):,} bars", fontsize="medium")
+    ax.set(xlabel="filtration value", ylabel="bars by birth", yticks=[])
+    return ax
+
+
+def plot_betti_curve(
+    pairs_list: Array | Sequence[Array],
+    ax: Axes | None = None,
+    *,
+    grid: Array | None = None,
+    color: str = COLORS[0],
+) -> Axes:
+    """Betti curves of one or several diagrams; of several, each is thin and their mean bold.
+
+    Parameters
+    ----------
+    pairs_list
+        (m, 2) pairs of one diagram, or one such array per replicate.
+    ax
+        Axes to draw into.
+    grid
+        Filtration values; by default from 0 to past the last death.
+    color
+        Color of the curves.
+    """
+    ax = _axes(ax)
+    group = _group(pairs_list)
+    grid = panels.common_grid(group) if grid is None else np.asarray(grid, dtype=np.float64)
+    curves = panels.betti_curves(group, grid)
+    if len(curves) > 1:
+        ax.plot(grid, curves.T, color=color, alpha=0.3, linewidth=0.8, drawstyle="steps-post")
+    ax.plot(grid, curves.mean(axis=0), color=color, linewidth=2, drawstyle="steps-post")
+    ax.set(xlabel="filtration value", ylabel="Betti number")
+    ax.set_ylim(bottom=0)
+    return ax
+
+
+def _group(pairs_list: Array | Sequence[Array]) -> list[Array]:
+    if isinstance(pairs_list, np.ndarray) and pairs_list.ndim == 2:
+        return [pairs_list.astype(np.float64)]
+    return [np.asarray(pairs, dtype=np.float64).reshape(-1, 2) for pairs in pairs_list]
+
+
+def plot_landscape(
+    pairs_list: Array | Sequence[Array],
+    ax: Axes | None = None,
+    *,
+    levels: int = 3,
+    grid: Array | None = None,
+    color: str = COLORS[0],
+) -> Axes:
+    """First landscape levels of a diagram, or their mean over several.
+
+    Parameters
+    ----------
+    pairs_list
+        (m, 2) pairs of one diagram, or one such array per replicate.
+    ax
+        Axes to draw into.
+    levels
+        Number of levels, from the first on; later ones are paler.
+    grid
+        Filtration values; by default from 0 to past the last death.
+    color
+        Color of the first level.
+    """
+    ax = _axes(ax)
+    group = _group(pairs_list)
+    grid = panels.common_grid(group) if grid is None else np.asarray(grid, dtype=np.float64)
+    mean = panels.landscapes(group, levels, grid).mean(axis=0)
+    for level, values in enumerate(mean):
+        ax.plot(grid, values, color=color, alpha=max(0.25, 1 - 0.35 * level), label=f"{level + 1}")
+    ax.set(xlabel="filtration value", ylabel="landscape λ")
+    ax.set_ylim(bottom=0)
+    if levels > 1:
+        ax.legend(title="level", frameon=False)
+    return ax
+
+
+def plot_landscape_panel(
+    diagrams: DiagramSet,
+    homology_dimension: int,
+    *,
+    level: int = 1,
+    label: str = "",
+    ax: Axes | None = None,
+) -> Axes:
+    """The whole network in one picture: layers down, filtration right, mean landscape as color.
+
+    Parameters
+    ----------
+    diagrams
+        Diagrams of all layers and replicates.
+    homology_dimension, level, label
+        As in `panels.landscape_panel`.
+    ax
+        Axes to draw into.
+    """
+    ax = _axes(ax)
+    grid, layers, panel = panels.landscape_panel(
+        diagrams, homology_dimension, level=level, label=label
+    )
+    extent = (grid[0], grid[-1], len(layers) - 0.5, -0.5)
+    image = ax.imshow(
+        panel, aspect="auto", extent=extent, cmap=COLORMAP, vmin=0, interpolation="nearest"
+    )
+    ax.set_yticks(range(len(layers)), [_literal(layer) for layer in layers])
+    ax.set_xlabel(f"filtration value (H{homology_dimension})")
+    _colorbar(ax, image, f"landscape level {level}")
+    return ax
+
+
+def plot_layer_distances(
+    diagrams: DiagramSet,
+    homology_dimension: int,
+    *,
+    label: str = "",
+    seed: int = 0,
+    ax: Axes | None = None,
+) -> Axes:
+    """L2 distances between mean landscapes of layers; the title states the noise floor.
+
+    Parameters
+    ----------
+    diagrams
+        Diagrams of all layers and replicates.
+    homology_dimension, label, seed
+        As in `panels.layer_distances`.
+    ax
+        Axes to draw into.
+    """
+    ax = _axes(ax)
+    found = panels.layer_distances(diagrams, homology_dimension, label=label, seed=seed)
+    image = ax.imshow(found.matrix, cmap=COLORMAP, vmin=0, interpolation="nearest")
+    names = [_literal(layer) for layer in found.layers]
+    ax.set_yticks(range(len(names)), names)
+    ax.set_xticks(range(len(names)), names, rotation=45, ha="right")
+    floor = f"{found.floor:.2g}" if np.isfinite(found.floor) else "unknown: one replicate"
+    ax.set_title(
+        f"H{homology_dimension}, {found.replicates} replicates, noise floor {floor}",
+        fontsize="medium",
+    )
+    _colorbar(ax, image, "L2 distance of mean landscapes")
+    return ax
+
+
+def _colorbar(ax: Axes, image: Any, title: str) -> None:
+    figure = ax.get_figure()
+    if figure is not None:
+        figure.colorbar(image, ax=ax, label=title)

@@ -1,0 +1,297 @@
+"""The ranking page: the board of `toposcope.rank` as one HTML file without scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toposcope.reporting.colors import run_styles
+from toposcope.reporting.report_page import content_security_policy, static
+from toposcope.store.objects import put
+from toposcope.transfer.scores.registry import SCORES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HONEST = ("linear_probe", "knn")
+"""Baselines that look at the target's labels in the plainest way; the answer starts with them."""
+CONSTANTS = ("source_accuracy", "parameters")
+TOPOLOGICAL = tuple(name for name, one in SCORES.items() if one.needs in ("volumes", "clouds"))
+
+
+def write_board(table: pd.DataFrame, to: Path | str, *, title: str | None = None) -> Path:
+    """Write the page of a board; returns its path.
+
+    Parameters
+    ----------
+    table
+        What `toposcope.rank` returned or `load_board` read.
+    to
+        File to write.
+    title
+        Heading; by default made from the target's name.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=PackageLoader("toposcope", "reporting/templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    target = str(table.attrs.get("target_name") or "the target")
+    text = environment.get_template("board.html").render(
+        csp=content_security_policy([]),
+        style=Markup(static("report.css")),
+        title=title or f"Which model to fine-tune for {target}",
+        target=target,
+        answer=answer(table),
+        failures=table.attrs.get("failures") or [],
+        candidates=candidates(table),
+        panels=panels(table),
+        ranks=rank_rows(table),
+        scores=list(dict.fromkeys(table["score"])),
+        sensitivity=sensitivity_tables(table),
+        judgement=judgement(table),
+        design=design(table),
+        command=str(table.attrs.get("command") or ""),
+        meanings=[(name, SCORES[name].about) for name in dict.fromkeys(table["score"])],
+        missing=missing(table),
+    )
+    path = Path(to)
+    put(path, text.encode("utf-8", "replace"))
+    return path
+
+
+def answer(table: pd.DataFrame) -> list[str]:
+    """What to do, in sentences a reader understands without the tables."""
+    found = []
+    honest = next((name for name in HONEST if _first(table, name) is not None), None)
+    if honest is not None:
+        first = _first(table, honest)
+        assert first is not None
+        tied = list(first["tied_with"])
+        told = (
+            f"It cannot be told apart from {_and(tied)}."
+            if tied
+            else "Every other candidate can be told apart from it."
+        )
+        found.append(
+            f"{first['model']} comes first by {honest}, the plainest use of the labels: "
+            f"{first['value']:.3f} [{first['low']:.3f}, {first['high']:.3f}] over "
+            f"{first['replicates']} disjoint draws of {first['points']} samples. {told}"
+        )
+    found += [_vote(table, honest)] if honest is not None else []
+    constants = [row for name in CONSTANTS if (row := _first(table, name)) is not None]
+    if constants:
+        words = _and([f"{row['score']} would choose {row['model']}" for row in constants])
+        found.append(
+            f"What costs nothing: {words}. A score that knows the target should do better."
+        )
+    found.append(
+        "Scores estimate how well frozen features fit; only fine-tuning shows what fine-tuning "
+        "gives. `toposcope rank --evaluate accuracies.csv` says how far each score can be trusted."
+    )
+    return found
+
+
+def _vote(table: pd.DataFrame, honest: str) -> str:
+    best = _first(table, honest)
+    assert best is not None
+    names = [n for n in dict.fromkeys(table["score"]) if n not in (*CONSTANTS, honest)]
+    firsts = {name: row for name in names if (row := _first(table, name)) is not None}
+    agree = [n for n, row in firsts.items() if row["model"] == best["model"]]
+    other = [f"{n} ({row['model']})" for n, row in firsts.items() if row["model"] != best["model"]]
+    text = f"{len(agree)} of {len(firsts)} other scores put {best['model']} first"
+    return f"{text}; not so {_and(other)}." if other else f"{text}."
+
+
+def _first(table: pd.DataFrame, score: str) -> Any:
+    rows = table[(table["score"] == score) & (table["rank"] == 1)]
+    return None if rows.empty else rows.iloc[0]
+
+
+def _and(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def candidates(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Names with the color each candidate keeps on the page."""
+    names = list(dict.fromkeys(table["model"]))
+    order = [str(name) for name in table.attrs.get("candidates") or []]
+    names.sort(key=lambda name: order.index(name) if name in order else len(order))
+    styles = run_styles([{"model": name} for name in names])
+    return [
+        {
+            "name": name,
+            "light": style.light,
+            "dark": style.dark,
+        }
+        for name, style in zip(names, styles, strict=True)
+    ]
+
+
+def panels(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """One strip chart per score: where each candidate stands, in percent of the width."""
+    colors = {one["name"]: one for one in candidates(table)}
+    found = []
+    for score in dict.fromkeys(table["score"]):
+        rows = table[(table["score"] == score) & (table["status"] == "ok")]
+        if rows.empty:
+            continue
+        low = rows["low"].fillna(rows["value"]).min()
+        high = rows["high"].fillna(rows["value"]).max()
+        width = (high - low) or abs(high) or 1.0
+        declared = SCORES[score]
+        found.append(
+            {
+                "score": score,
+                "about": declared.about,
+                "direction": "higher is better" if declared.higher_is_better else "lower is better",
+                "seconds": _seconds(rows["seconds"]),
+                "topological": score in TOPOLOGICAL,
+                "rows": [
+                    {
+                        **colors[row["model"]],
+                        "rank": int(row["rank"]),
+                        "value": f"{row['value']:.4g}",
+                        "at": 100 * (row["value"] - low) / width,
+                        "from": _percent(row["low"], low, width),
+                        "to": _percent(row["high"], low, width),
+                        "tied": _and(list(row["tied_with"])) if len(row["tied_with"]) else "",
+                    }
+                    for _, row in rows.iterrows()
+                ],
+            }
+        )
+    return found
+
+
+def _percent(value: float, low: float, width: float) -> float | None:
+    return None if np.isnan(value) else 100 * (value - low) / width
+
+
+def _seconds(values: pd.Series) -> str:
+    mean = values.mean()
+    return "" if np.isnan(mean) else f"{mean:.2g} s of processor per draw"
+
+
+def rank_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Candidates against scores: the rank each score gives, and whether it is shared."""
+    wide = {(row["model"], row["score"]): row for _, row in table.iterrows()}
+    scores = list(dict.fromkeys(table["score"]))
+    most = len(dict.fromkeys(table["model"]))
+    rows = []
+    for one in candidates(table):
+        cells = []
+        for score in scores:
+            row = wide[one["name"], score]
+            if row["status"] != "ok":
+                cells.append({"text": "–", "share": 0.0, "why": str(row["reason"])})
+                continue
+            rank = int(row["rank"])
+            share = 1.0 - (rank - 1) / max(most - 1, 1)
+            cells.append({"text": str(rank), "share": round(100 * share), "why": ""})
+        rows.append({**one, "cells": cells})
+    return rows
+
+
+def sensitivity_tables(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """For each topological score, ranks under each choice, candidates in columns."""
+    records = table.attrs.get("sensitivity") or []
+    found = []
+    for score in dict.fromkeys(record["score"] for record in records):
+        own = [record for record in records if record["score"] == score]
+        valued = {record["model"] for record in own if record["value"] is not None}
+        models = [name for name in dict.fromkeys(r["model"] for r in own) if name in valued]
+        rows: dict[tuple[str, str], dict[str, str]] = {}
+        for record in own:
+            cell = "–" if record["value"] is None else f"{record['rank']}  ({record['value']:.3g})"
+            rows.setdefault((record["knob"], record["choice"]), {})[record["model"]] = cell
+        if models:
+            body = [
+                {"knob": knob, "choice": choice, "cells": [cells[model] for model in models]}
+                for (knob, choice), cells in rows.items()
+            ]
+            found.append({"score": score, "models": models, "rows": body})
+    return found
+
+
+def judgement(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Agreement of every score with the accuracies: a table per set of models and accuracy."""
+    found = table.attrs.get("evaluation")
+    return [] if not found else [one for p in (found, *found["subsets"]) for one in _judged(p)]
+
+
+def _judged(part: Mapping[str, Any]) -> list[dict[str, Any]]:
+    several = []
+    for name in dict.fromkeys(row["accuracy"] for row in part["rows"]):
+        rows = [
+            row
+            for row in part["rows"]
+            if row["accuracy"] == name and row["statistic"] == "kendall" and row["status"] == "ok"
+        ]
+        contests = {
+            one["score"]: one
+            for one in part["contests"]
+            if one["accuracy"] == name and not one["reason"]
+        }
+        several.append(
+            {
+                "accuracy": name,
+                "models": len(part["models"]),
+                "subset": "" if "subsets" in part else _and(part["models"]),
+                "ceiling": next((c for c in part["ceilings"] if c["accuracy"] == name), None),
+                "rows": [
+                    {
+                        "score": row["score"],
+                        "value": f"{row['value']:+.2f}",
+                        "interval": f"{row['low']:+.2f} to {row['high']:+.2f}",
+                        "p": f"{row['pvalue']:.2g}",
+                        "q": f"{row['qvalue']:.2g}",
+                        "regret": f"{row['regret']:.3g}",
+                        "chance": f"{row['chance_regret']:.3g}",
+                        "contest": _contest(contests.get(row["score"])),
+                    }
+                    for row in sorted(rows, key=lambda row: -row["value"])
+                ],
+            }
+        )
+    return several
+
+
+def _contest(one: Mapping[str, Any] | None) -> str:
+    if one is None:
+        return ""
+    return f"{one['difference']:+.2f} [{one['low']:+.2f}, {one['high']:+.2f}]"
+
+
+def missing(table: pd.DataFrame) -> list[dict[str, str]]:
+    """What has no value and why, one line per candidate and reason."""
+    rows = table[table["status"] != "ok"]
+    found = []
+    for (model, reason), group in rows.groupby(["model", "reason"], sort=False):
+        found.append({"model": model, "scores": ", ".join(group["score"]), "reason": reason})
+    return found
+
+
+def design(table: pd.DataFrame) -> list[tuple[str, str]]:
+    """How it was measured, as terms and values."""
+    a = table.attrs
+    return [
+        ("Target", str(a.get("target"))),
+        ("Draws", f"{a.get('replicates')} disjoint draws of {a.get('points')} samples, stratified"),
+        ("Images for theta", f"{a.get('images')} over all draws, threshold {a.get('threshold'):g}"),
+        ("Intervals", f"Student t over draws, {100 * float(a.get('level', 0.95)):g} %"),
+        (
+            "Told apart",
+            "paired differences over draws, Bonferroni over all pairs of candidates of a score",
+        ),
+        ("Unit", "disjoint draws: how far a score would move on other samples of the target"),
+        ("Seed", str(a.get("seed"))),
+    ]

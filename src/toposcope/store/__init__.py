@@ -1,0 +1,16 @@
+"""RUN folders and everything else on disk: placed whole, hashed, read strictly."""
+
+from toposcope.store.arrays import from_arrays, save_arrays
+from toposcope.store.runs import Run, Samples, open_run, twin_of
+from toposcope.store.series import Series, open_series
+
+__all__ = [
+    "Run",
+    "Samples",
+    "Series",
+    "from_arrays",
+    "open_run",
+    "open_series",
+    "save_arrays",
+    "twin_of",
+]

@@ -1,0 +1,118 @@
+"""TODO."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toposcope.errors import (
+    UsageError,
+)
+from toposcope.store.objects import (
+    STORED_TYPES,
+)
+from toposcope.store.runs import CHUNK_BYTES, Run, Samples
+from toposcope.types import ActivationSet
+
+
+def from_arrays(
+    layers: Mapping[str, NDArray[Any]],
+    *,
+    labels: NDArray[Any] | None = None,
+    sample_ids: NDArray[Any] | None = None,
+    class_names: tuple[str, ...] = (),
+    name: str = "arrays",
+) -> ActivationSet:
+    """Activations of any framework, from arrays in memory.
+
+    Parameters
+    ----------
+    layers
+        Layer name -> (n, ...) array, in network order; every layer has the same n. "@mask" is no
+        layer: (n, tokens), 1 for real tokens and 0 for pads of layers (n, tokens, width).
+    labels
+        (n,) integer classes, or None.
+    sample_ids
+        (n,) unique ids; default "0", "1", …: equal positions are then the same sample.
+    class_names
+        Names of the classes, position = label.
+    name
+        Shown in tables and reports.
+
+    Returns
+    -------
+    An `ActivationSet` in memory.
+
+    Examples
+    --------
+    >>> acts = from_arrays({"first": np.zeros((5, 3)), "second": np.ones((5, 2))})
+    >>> acts.n, acts.layers, acts.depth("first")
+    (5, ('first', 'second'), 0.5)
+    """
+    arrays = {str(key): np.asarray(value) for key, value in layers.items()}
+    sizes = {key: value.shape[:1] for key, value in arrays.items()}
+    if (
+        not arrays
+        or any(value.ndim < 2 for value in arrays.values())
+        or len(set(sizes.values())) > 1
+    ):
+        shapes = {key: value.shape for key, value in arrays.items()}
+        msg = (
+            f"from_arrays(): got {shapes or 'no layers'}; needed is at least one layer, each "
+            "(n, d) or (n, ...) with one row per sample and the same n."
+        )
+        raise UsageError(msg)
+    n = next(iter(arrays.values())).shape[0]
+    ids = np.arange(n).astype(str) if sample_ids is None else np.asarray(sample_ids).astype(str)
+    classes = None if labels is None else np.asarray(labels)
+    if len(ids) != n or len(np.unique(ids)) != n or (classes is not None and classes.shape != (n,)):
+        msg = (
+            f"from_arrays(): {n} samples need {n} unique sample_ids and, if given, labels of shape "
+            f"({n},); got {len(np.unique(ids))} unique ids and labels of shape "
+            f"{None if classes is None else classes.shape}."
+        )
+        raise UsageError(msg)
+    if classes is not None and not np.issubdtype(classes.dtype, np.integer):
+        names = tuple(str(c) for c in np.unique(classes))
+        class_names, classes = class_names or names, np.unique(classes, return_inverse=True)[1]
+
+    def read(layer: str, rows: NDArray[np.intp] | None) -> NDArray[Any]:
+        return arrays[layer] if rows is None else arrays[layer][rows]
+
+    return ActivationSet(
+        layers=tuple(name for name in arrays if not name.startswith("@")),
+        sample_ids=ids,
+        read=read,
+        labels=None if classes is None else classes.astype(np.int64),
+        class_names=class_names,
+        attrs={"model": name, "data": "arrays in memory", "n": n},
+        pseudo=tuple(name for name in arrays if name.startswith("@")),
+    )
+
+
+def save_arrays(activations: ActivationSet, path: Path | str) -> Path:
+    """Write activations held in memory as a RUN; returns its folder."""
+    arrays = {layer: np.asarray(activations.rows(layer)) for layer in activations.layers}
+    arrays |= {name: np.asarray(activations.read(name, None)) for name in activations.pseudo}
+    arrays = {k: v if v.dtype in STORED_TYPES else v.astype(np.float64) for k, v in arrays.items()}
+    row_bytes = sum(v[:1].nbytes for v in arrays.values())
+    samples = Samples(
+        activations.sample_ids,
+        np.arange(activations.n),
+        activations.labels,
+        activations.class_names,
+    )
+    plan = {k: {"shape": list(v.shape[1:]), "dtype": v.dtype.name} for k, v in arrays.items()}
+    spec = {**activations.attrs, "class_names": list(activations.class_names)}
+    rows = max(1, min(activations.n, CHUNK_BYTES // max(row_bytes, 1)))
+    with Run.begin(path, spec=spec, samples=samples, layers=plan, chunk_rows=rows) as run:
+        for layer, values in arrays.items():
+            for index, start, stop in run.chunks:
+                if not run.has_chunk(layer, index):
+                    run.write_chunk(layer, index, values[start:stop])
+        run.finish({"n": activations.n, "top1": None})
+    return run.path

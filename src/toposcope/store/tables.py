@@ -1,0 +1,239 @@
+"""Parts of an analysis on disk: one Parquet file per task, and the tables they are compacted into.
+
+Every task puts one part: long tidy rows, in which a diagram is a row with the lists `births` and
+`deaths` and a loop a row with the list `samples`. When all tasks are ticked off, the parts are
+compacted into tables in canonical order; compaction is pure and can be done again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toposcope.errors import DamagedError
+from toposcope.store.objects import content_hash, put, put_json
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+KEY_COLUMNS = ["layer", "depth", "label", "cloud", "homology_dimension", "statistic"]
+TABLE_COLUMNS = [
+    *KEY_COLUMNS[:4],
+    "replicate",
+    *KEY_COLUMNS[4:],
+    "value",
+    "status",
+    "reason",
+    "points",
+]
+VALIDITY_COLUMNS = [
+    "layer",
+    "depth",
+    "label",
+    "replicate",
+    "check",
+    "condition",
+    *TABLE_COLUMNS[5:],
+]
+DIAGRAM, LOOP = "diagram", "loop"
+OK = "ok"
+
+
+def part_schema() -> pa.Schema:
+    """Columns of a part: the tidy row, and what diagrams, loops and checks need beyond it."""
+    import pyarrow as pa
+
+    numbers = pa.list_(pa.float64())
+    return pa.schema(
+        [
+            ("layer", pa.string()),
+            ("depth", pa.float64()),
+            ("label", pa.string()),
+            ("cloud", pa.string()),
+            ("replicate", pa.int64()),
+            ("homology_dimension", pa.int64()),
+            ("statistic", pa.string()),
+            ("value", pa.float64()),
+            ("status", pa.string()),
+            ("reason", pa.string()),
+            ("points", pa.int64()),
+            ("check", pa.string()),
+            ("condition", pa.string()),
+            ("births", numbers),
+            ("deaths", numbers),
+            ("samples", pa.list_(pa.int64())),
+        ]
+    )
+
+
+class Rows:
+    """Collects the rows of one task; every row shares the place given here."""
+
+    def __init__(self, **place: object) -> None:
+        self._place = place
+        self.rows: list[dict[str, Any]] = []
+
+    def twin(self, **place: object) -> Rows:
+        """Empty rows of the same place but for what is given."""
+        return Rows(**{**self._place, **place})
+
+    def value(
+        self, statistic: str, value: float, *, homology_dimension: int | None = None, **more: object
+    ) -> None:
+        """Add one number; a non-finite one is recorded as undefined."""
+        row: dict[str, Any] = {
+            **self._place,
+            "statistic": statistic,
+            "homology_dimension": homology_dimension,
+            "value": float(value),
+            "status": OK,
+            "reason": "",
+            **more,
+        }
+        if row["status"] == OK and not np.isfinite(row["value"]):
+            row |= {"value": None, "status": "undefined", "reason": "the diagram has no pairs"}
+        self.rows.append(row)
+
+    def found(self, statistic: str) -> float | None:
+        """A number of a cloud that is there already; None where it could not be computed."""
+        values = (row["value"] for row in self.rows if row["statistic"] == statistic)
+        return next((value for value in values if value is not None), None)
+
+    def missing(
+        self,
+        statistic: str,
+        status: str,
+        reason: str,
+        *,
+        homology_dimension: int | None = None,
+        **more: object,
+    ) -> None:
+        """Add a number that could not be computed, and why."""
+        self.rows.append(
+            {
+                **self._place,
+                "statistic": statistic,
+                "homology_dimension": homology_dimension,
+                "value": None,
+                "status": status,
+                "reason": reason,
+                **more,
+            }
+        )
+
+    def diagram(self, pairs: NDArray[np.float64], homology_dimension: int, **more: object) -> None:
+        """Add one diagram."""
+        self.rows.append(
+            {
+                **self._place,
+                "statistic": DIAGRAM,
+                "homology_dimension": homology_dimension,
+                "value": None,
+                "status": OK,
+                "reason": "",
+                "births": pairs[:, 0],
+                "deaths": pairs[:, 1],
+                **more,
+            }
+        )
+
+    def loop(self, birth: float, death: float, samples: Sequence[int]) -> None:
+        """Add the samples on one H1 loop."""
+        self.rows.append(
+            {
+                **self._place,
+                "statistic": LOOP,
+                "homology_dimension": 1,
+                "value": None,
+                "status": OK,
+                "reason": "",
+                "births": [birth],
+                "deaths": [death],
+                "samples": list(samples),
+            }
+        )
+
+
+def put_part(path: Path, rows: Iterable[Mapping[str, Any]]) -> str:
+    """Put the rows of one task as a Parquet file; returns the hash of its bytes."""
+    import pyarrow as pa
+
+    table = pa.Table.from_pylist(list(rows), schema=part_schema())
+    data = _parquet_bytes(table)
+    put(path, data)
+    return content_hash(data)
+
+
+def put_table(path: Path, table: pa.Table) -> None:
+    """Put a whole table as a Parquet file."""
+    put(path, _parquet_bytes(table.combine_chunks()))
+
+
+def _parquet_bytes(table: pa.Table) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    return bytes(sink.getvalue().to_pybytes())
+
+
+def read_part(path: Path, expected: str | None = None) -> pa.Table:
+    """Read a part; with the hash its tick recorded, damage is found before any number is used."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        data = path.read_bytes()
+        if expected is not None and content_hash(data) != expected:
+            msg = f"{path} does not match its recorded hash. Delete it and its tick, analyze again."
+            raise DamagedError(msg)
+        return pq.read_table(pa.BufferReader(data))
+    except (OSError, pa.ArrowInvalid) as error:
+        msg = f"{path} cannot be read ({error}). Delete it and its tick, then analyze again."
+        raise DamagedError(msg) from error
+
+
+def compact(folder: Path, parts: Sequence[tuple[Path, str]]) -> str:
+    """Write the tables of an analysis from its parts, in the order given; returns their digest.
+
+    The digest covers every value and nothing else, so it is the same after a kill and a resume.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    tables = [read_part(path, expected) for path, expected in parts]
+    whole = pa.concat_tables(tables) if tables else part_schema().empty_table()
+    kind = whole["statistic"]
+    is_diagram, is_loop = pc.equal(kind, DIAGRAM), pc.equal(kind, LOOP)
+    is_check = pc.is_valid(whole["check"])
+    numbers = whole.filter(pc.invert(pc.or_(pc.or_(is_diagram, is_loop), is_check)))
+    shapes = whole.drop_columns(["value", "check", "condition"])
+    outputs = {
+        "table": numbers.select(TABLE_COLUMNS),
+        "diagrams": shapes.filter(is_diagram).drop_columns(["samples"]),
+        "loops": shapes.filter(is_loop).drop_columns(["status", "reason"]),
+        "validity": whole.filter(is_check).select(VALIDITY_COLUMNS),
+    }
+    hashes = {}
+    for name, table in outputs.items():
+        data = _parquet_bytes(table.combine_chunks())
+        put(folder / f"{name}.parquet", data)
+        hashes[name] = content_hash(data)
+    digest = content_hash(repr([_value_hash(table) for table in outputs.values()]).encode())
+    put_json(folder / "done.json", {"digest": digest, "files": hashes})
+    return digest
+
+
+def _value_hash(table: pa.Table) -> str:
+    """Hash of the values of a table, independent of the Parquet writer."""
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table.combine_chunks(), max_chunksize=max(len(table), 1))
+    return content_hash(sink.getvalue())

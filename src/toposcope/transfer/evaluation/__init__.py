@@ -1,0 +1,1 @@
+"""How far a ranking of models agrees with the accuracies they reached."""

@@ -1,0 +1,196 @@
+"""Is one score better than another? Paired differences of agreement over models or targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from toposcope.errors import UsageError
+from toposcope.stats import mean_interval, permutation_test
+from toposcope.transfer.evaluation.correlations import Array, Correlation
+from toposcope.transfer.evaluation.rank_agreement import (
+    check_numbers,
+    checked,
+    distinct_models,
+    named,
+)
+
+
+@dataclass(frozen=True)
+class ScoreComparison:
+    """Two scores against the same accuracies.
+
+    Parameters
+    ----------
+    statistic
+        Correlation compared.
+    a, b
+        Agreement of each, the mean over targets.
+    difference, low, high, level
+        a - b and its interval, over models (one target) or over targets (several).
+    pvalue
+        Two-sided; never 0.
+    unit
+        "model" or "target": what was resampled and swapped.
+    n
+        Number of units.
+    """
+
+    statistic: str
+    a: float
+    b: float
+    difference: float
+    low: float
+    high: float
+    level: float
+    pvalue: float
+    unit: str
+    n: int
+
+    @property
+    def text(self) -> str:
+        """The comparison as a sentence."""
+        # Interval and test differ for few units; a verdict needs both.
+        apart = (self.low > 0 or self.high < 0) and self.pvalue <= 1 - self.level
+        said = "can be told apart" if apart else "cannot be told apart"
+        return (
+            f"{self.statistic} {self.a:+.2f} against {self.b:+.2f}: difference "
+            f"{self.difference:+.2f} [{self.low:+.2f}, {self.high:+.2f}] over {self.n} "
+            f"{self.unit}s, p = {self.pvalue:.2g}; they {said}"
+        )
+
+
+def compare_scores(
+    a: ArrayLike,
+    b: ArrayLike,
+    accuracies: ArrayLike,
+    *,
+    statistic: str = "kendall",
+    level: float = 0.95,
+    n_resamples: int = 2000,
+    seed: int | np.random.Generator = 0,
+) -> ScoreComparison:
+    """Is one score better than another on the same models?
+
+    Parameters
+    ----------
+    a, b
+        (M,) scores of M models on one target, or (T, M) on T targets. Larger must recommend: pass
+        -theta.
+    accuracies
+        Accuracies of the same shape.
+    statistic, level, n_resamples, seed
+        As in `agreement`.
+
+    Returns
+    -------
+    The difference of the agreements. One target: the interval is over models (bootstrap), and the
+    p-value comes from swapping the two scores' ranks, model by model. Several: the unit is the
+    target (Student's t and sign flips over the differences), as the models are the same throughout.
+
+    Raises
+    ------
+    UsageError, TooFewSamplesError, DegenerateCloudError
+        As `agreement`.
+
+    Examples
+    --------
+    >>> truth = [70.0, 75.0, 80.0, 85.0, 90.0]
+    >>> found = compare_scores([1, 2, 3, 4, 5], [5, 1, 4, 2, 3], truth)
+    >>> round(found.a, 3), round(found.b, 3), found.unit
+    (1.0, -0.2, 'model')
+    """
+    call = "compare_scores()"
+    function = named(statistic, call)
+    check_numbers(level, n_resamples, call)
+    x, y, z = (np.asarray(v, dtype=np.float64) for v in (a, b, accuracies))
+    if not x.shape == y.shape == z.shape or x.ndim not in (1, 2):
+        msg = (
+            f"{call}: scores and accuracies need one shape, (models,) or (targets, models); got "
+            f"{x.shape}, {y.shape} and {z.shape}."
+        )
+        raise UsageError(msg)
+    if x.ndim == 2 and len(x) > 1:
+        return _over_targets(x, y, z, function, statistic, level, n_resamples, seed, call)
+    x, truth = checked(np.atleast_2d(x)[0], np.atleast_2d(z)[0], call)
+    y, truth = checked(np.atleast_2d(y)[0], truth, call)
+    rng = np.random.default_rng(seed)
+    pairs = np.concatenate([x, y])
+    first, second = (float(function(row, truth)) for row in pairs)
+
+    def gap(rows: Array, target: Array) -> Array:
+        return function(rows[..., 0, :], target) - function(rows[..., 1, :], target)
+
+    chosen = distinct_models(len(truth), n_resamples, pairs, truth, rng)
+    stack = np.moveaxis(pairs[:, chosen], 0, 1)
+    low, high = np.quantile(gap(stack, truth[chosen]), [0.5 - level / 2, 0.5 + level / 2])
+    p = _swap_pvalue(pairs, truth, gap, n_resamples, rng)
+    return ScoreComparison(
+        statistic,
+        first,
+        second,
+        first - second,
+        float(low),
+        float(high),
+        level,
+        p,
+        "model",
+        len(truth),
+    )
+
+
+def _over_targets(
+    x: Array,
+    y: Array,
+    z: Array,
+    function: Correlation,
+    statistic: str,
+    level: float,
+    n_resamples: int,
+    seed: int | np.random.Generator,
+    call: str,
+) -> ScoreComparison:
+    found = []
+    for scores in (x, y):
+        rows = [checked(s, t, call) for s, t in zip(scores, z, strict=True)]
+        found.append(np.array([float(function(s[0], t)) for s, t in rows]))
+    a, b = found
+    interval = mean_interval(a - b, level=level)
+    test = permutation_test(a, b, paired=True, n_resamples=max(n_resamples, 99), seed=seed)
+    return ScoreComparison(
+        statistic,
+        float(a.mean()),
+        float(b.mean()),
+        interval.value,
+        interval.low,
+        interval.high,
+        level,
+        test.pvalue,
+        "target",
+        len(a),
+    )
+
+
+def _swap_pvalue(
+    pairs: Array, truth: Array, gap: Correlation, n_resamples: int, rng: np.random.Generator
+) -> float:
+    """Share of swaps of the two scores' ranks, model by model, with as large a difference."""
+    from scipy.stats import rankdata
+
+    ranks = rankdata(pairs, axis=1)
+    m = len(truth)
+    exact = 2**m <= n_resamples
+    bits = (
+        (np.arange(2**m)[:, None] >> np.arange(m)) & 1
+        if exact
+        else rng.integers(0, 2, size=(n_resamples, m))
+    ).astype(bool)
+    swapped = np.stack(
+        [np.where(bits, ranks[1], ranks[0]), np.where(bits, ranks[0], ranks[1])], axis=1
+    )
+    null = np.abs(np.nan_to_num(gap(swapped, np.broadcast_to(truth, bits.shape))))
+    observed = abs(float(gap(ranks, truth)))
+    extreme = int((null >= observed - 1e-12).sum())
+    return extreme / len(null) if exact else (extreme + 1) / (len(null) + 1)

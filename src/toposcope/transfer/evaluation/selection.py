@@ -1,0 +1,283 @@
+"""What trusting a score costs, and what it should be held against.
+
+Regret and top-k speak about the choice itself, in points of accuracy. A constant list learned from
+other targets is the score to beat: it has never seen the target. The noise ceiling is the agreement
+that a perfect score would reach with accuracies measured once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from toposcope.errors import DegenerateCloudError, ToposcopeError, UsageError
+from toposcope.stats import Interval, benjamini_hochberg
+from toposcope.transfer.evaluation.correlations import CORRELATIONS
+from toposcope.transfer.evaluation.rank_agreement import agreement, checked, named
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[np.float64]
+
+
+def regret(
+    scores: ArrayLike, accuracies: ArrayLike, *, k: int = 1, higher_is_better: bool = True
+) -> float:
+    """Accuracy lost by fine-tuning only the k models that a score recommends.
+
+    Parameters
+    ----------
+    scores, accuracies
+        (M,) one per model.
+    k
+        How many are tried; the best of them is kept.
+    higher_is_better
+        Direction of the score.
+
+    Returns
+    -------
+    Accuracy of the best model less that of the best one tried, in the units of the accuracies; 0
+    when the best is among the k. Among models tied at the edge the least accurate are tried.
+
+    Examples
+    --------
+    The score recommends the second best first, and the best next:
+
+    >>> regret([3.0, 2.0, 1.0, 0.0], [90.0, 93.0, 80.0, 70.0])
+    3.0
+    >>> regret([3.0, 2.0, 1.0, 0.0], [90.0, 93.0, 80.0, 70.0], k=2)
+    0.0
+    """
+    rows, truth = checked(scores, accuracies, "regret()")
+    if not 1 <= k <= len(truth):
+        msg = f"regret(): k must be between 1 and the {len(truth)} models; got {k!r}."
+        raise UsageError(msg)
+    values = rows.mean(axis=0) * (1.0 if higher_is_better else -1.0)
+    tried = np.lexsort((truth, -values))[:k]
+    return float(truth.max() - truth[tried].max())
+
+
+def chance_regret(accuracies: ArrayLike, *, k: int = 1) -> float:
+    """Expected regret of trying k models at random: what `regret` is compared with.
+
+    Examples
+    --------
+    >>> chance_regret([90.0, 93.0, 80.0, 70.0])
+    9.75
+    """
+    from math import comb
+
+    truth = np.sort(np.asarray(accuracies, dtype=np.float64))
+    if truth.ndim != 1 or not 1 <= k <= len(truth) or not np.isfinite(truth).all():
+        msg = f"chance_regret(): finite (M,) accuracies and k in 1..M are needed; got {k=}."
+        raise UsageError(msg)
+    # The i-th smallest is the best of k in C(i, k - 1) of C(M, k) choices.
+    ways = np.array([comb(i, k - 1) for i in range(len(truth))], dtype=np.float64)
+    return float(truth[-1] - ways @ truth / comb(len(truth), k))
+
+
+def constant_ranking(accuracies: ArrayLike) -> Array:
+    """For each target, a list of the models learned from the other targets alone.
+
+    Parameters
+    ----------
+    accuracies
+        (T, M) accuracies of M models on T targets, two or more.
+
+    Returns
+    -------
+    (T, M) scores, larger recommended: row t is the mean rank of each model (1 the worst) on all
+    targets but t. A transfer score that does not agree better than this needs no target data.
+
+    Examples
+    --------
+    >>> constant_ranking([[1.0, 2.0, 3.0], [1.0, 3.0, 2.0], [3.0, 2.0, 1.0]])[0]
+    array([2. , 2.5, 1.5])
+
+    References
+    ----------
+    Agostinelli et al., How stable are transferability metrics evaluations?, ECCV 2022.
+    """
+    from scipy.stats import rankdata
+
+    table = np.asarray(accuracies, dtype=np.float64)
+    if table.ndim != 2 or len(table) < 2 or table.shape[1] < 2:
+        msg = (
+            f"constant_ranking(): (targets, models) accuracies of two targets or more are needed; "
+            f"got shape {table.shape}."
+        )
+        raise UsageError(msg)
+    if not np.isfinite(table).all():
+        bad = int((~np.isfinite(table)).sum())
+        msg = (
+            f"constant_ranking(): {bad} of {table.size} accuracies are not finite. Leave out the "
+            "models or targets they belong to."
+        )
+        raise DegenerateCloudError(msg)
+    ranks = rankdata(table, axis=1)
+    means: Array = (ranks.sum(axis=0) - ranks) / (len(table) - 1)
+    return means
+
+
+def noise_ceiling(
+    accuracies: ArrayLike,
+    *,
+    statistic: str = "kendall",
+    sd: float | None = None,
+    level: float = 0.95,
+    n_resamples: int = 2000,
+    seed: int | np.random.Generator = 0,
+) -> Interval:
+    """Agreement that a perfect score reaches with accuracies as noisy as these.
+
+    Parameters
+    ----------
+    accuracies
+        (S, M) accuracies of S repeated fine-tunes, whose pooled spread is the noise of one; or (M,)
+        with `sd`.
+    statistic
+        As in `agreement`.
+    sd
+        Standard deviation of one measured accuracy, when it is known instead.
+    level, n_resamples, seed
+        Range and number of simulated measurements.
+
+    Returns
+    -------
+    Mean agreement between the mean accuracies, taken for the truth, and one noisy measurement of
+    them, with the range that `level` of the simulated measurements lie in. Slightly high, the more
+    so for few repeats: the mean accuracies hold noise too, which spreads them wider than the truth.
+    A score above the range is luck.
+
+    Examples
+    --------
+    Differences ten times the noise leave a ranking nearly as it is:
+
+    >>> found = noise_ceiling([80.0, 81.0, 82.0, 83.0, 84.0], sd=0.1)
+    >>> found.value > 0.99
+    True
+    """
+    call = "noise_ceiling()"
+    function = named(statistic, call)
+    table = np.asarray(accuracies, dtype=np.float64)
+    if (table.ndim == 2) == (sd is not None) or table.ndim not in (1, 2):
+        msg = (
+            f"{call}: pass (repeats, models) accuracies, or (models,) and sd=; got shape "
+            f"{table.shape} and sd={sd!r}."
+        )
+        raise UsageError(msg)
+    if table.ndim == 2:
+        if len(table) < 2:
+            msg = f"{call}: one repeat shows no noise; two or more are needed, or sd=."
+            raise UsageError(msg)
+        sd = float(np.sqrt(table.var(axis=0, ddof=1).mean()))
+    if sd is None or not np.isfinite(sd) or sd < 0:
+        msg = f"{call}: sd must be finite and not negative; got {sd!r}."
+        raise UsageError(msg)
+    truth = np.atleast_2d(table).mean(axis=0)
+    checked(truth, truth, call)
+    noise = np.random.default_rng(seed).normal(size=(n_resamples, len(truth)))
+    found = function(np.broadcast_to(truth, noise.shape), truth + sd * noise)
+    low, high = np.quantile(found, [0.5 - level / 2, 0.5 + level / 2])
+    return Interval(float(found.mean()), float(low), float(high), level, len(truth), "network")
+
+
+def evaluate_scores(
+    scores: Mapping[str, ArrayLike],
+    accuracies: ArrayLike,
+    *,
+    higher_is_better: Mapping[str, bool] | None = None,
+    statistics: tuple[str, ...] = tuple(CORRELATIONS),
+    over: str = "models",
+    top: int = 3,
+    level: float = 0.95,
+    n_resamples: int = 2000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Every score against the same accuracies: anybody's table of scores, not only ours.
+
+    Parameters
+    ----------
+    scores
+        Name -> (M,) or (R, M) scores, in the order of the accuracies.
+    accuracies
+        (M,) accuracies after fine-tuning.
+    higher_is_better
+        Name -> direction; names left out count as True.
+    statistics
+        Correlations, from `CORRELATIONS`.
+    over, level, n_resamples, seed
+        As in `agreement`.
+    top
+        k of the top-k regret.
+
+    Returns
+    -------
+    One row per score and statistic: score, statistic, value, low, high, level, over, pvalue,
+    qvalue (Benjamini-Hochberg over the whole table), n, draws, regret, regret_top (best of `top`),
+    chance_regret, status ("ok", or "failed" with the reason), reason. A score that cannot be
+    evaluated has a row that says why; the others go on.
+
+    Examples
+    --------
+    >>> table = evaluate_scores(
+    ...     {"good": [1, 2, 3, 4, 5], "flat": [1, 1, 1, 1, 1]},
+    ...     [70, 75, 80, 85, 90],
+    ...     statistics=("kendall",),
+    ... )
+    >>> table[["score", "value", "regret", "status"]].values.tolist()
+    [['good', 1.0, 0.0, 'ok'], ['flat', nan, nan, 'failed']]
+    """
+    import pandas as pd
+
+    directions = dict(higher_is_better or {})
+    unknown = set(directions) - set(scores)
+    if unknown:
+        msg = f"evaluate_scores(): directions of unknown scores {sorted(unknown)} were given."
+        raise UsageError(msg)
+    rows = []
+    for name, values in scores.items():
+        up = directions.get(name, True)
+        for statistic in statistics:
+            row: dict[str, object] = {
+                "score": name,
+                "statistic": statistic,
+                "status": "ok",
+                "reason": "",
+            }
+            try:
+                found = agreement(
+                    values,
+                    accuracies,
+                    statistic=statistic,
+                    higher_is_better=up,
+                    over=over,
+                    level=level,
+                    n_resamples=n_resamples,
+                    seed=seed,
+                )
+                tried = min(top, found.n)
+                row |= {
+                    "value": found.value,
+                    "low": found.low,
+                    "high": found.high,
+                    "pvalue": found.pvalue,
+                    "n": found.n,
+                    "draws": found.draws,
+                    "regret": regret(values, accuracies, higher_is_better=up),
+                    "regret_top": regret(values, accuracies, k=tried, higher_is_better=up),
+                    "chance_regret": chance_regret(accuracies),
+                }
+            except ToposcopeError as error:
+                row |= {"status": "failed", "reason": str(error)}
+            rows.append(row | {"level": level, "over": over})
+    names = "score statistic value low high level over pvalue qvalue n draws regret regret_top"
+    table = pd.DataFrame(rows, columns=[*names.split(), "chance_regret", "status", "reason"])
+    ok = table["status"] == "ok"
+    if ok.any():
+        table.loc[ok, "qvalue"] = benjamini_hochberg(table.loc[ok, "pvalue"].to_numpy(float))
+    return table

@@ -1,0 +1,1 @@
+"""Sentences about results: pure functions of numbers that were computed elsewhere."""

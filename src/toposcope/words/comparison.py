@@ -1,0 +1,237 @@
+"""A comparison in sentences: what differs, from where on, what cannot be told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import comb
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toposcope.comparison.layer_pairs import DIAGRAM_MEASURES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from toposcope.comparison.result import Comparison
+
+SHOWN = 4
+"""Names listed in one sentence."""
+
+NAMES = {
+    "wasserstein": "Wasserstein distance",
+    "bottleneck": "bottleneck distance",
+    "sliced_wasserstein": "sliced Wasserstein distance",
+    "landscape": "landscape distance",
+    "betti_curve": "Betti-curve distance",
+    "cka": "CKA",
+    "cka_debiased": "debiased CKA",
+    "cka_rbf": "RBF CKA",
+    "cca": "CCA",
+    "procrustes": "Procrustes distance",
+    "angular": "angular distance",
+    "rsa": "RSA",
+    "rsa_correlation": "RSA (correlation distances)",
+    "mutual_knn": "mutual kNN",
+    "rtd": "RTD",
+    "rtd_lite": "RTD-Lite",
+}
+
+
+def measure_name(measure: str, degree: Any) -> str:
+    """A measure as people write it.
+
+    >>> measure_name("wasserstein", 1)
+    'Wasserstein distance in H1'
+    """
+    name = NAMES.get(measure, measure)
+    return name if str(degree) in ("None", "nan", "<NA>") else f"{name} in H{int(degree)}"
+
+
+def summarize_comparison(found: Comparison) -> list[str]:
+    """Sentences: who is near whom, one per pair of networks and measure, and how sure they are."""
+    several = len(found.networks) > 2
+    pairs = [" ".join(_pair_sentences(found, row)) for row in found.models.itertuples()]
+    return [*(_ranking(found) if several else []), *pairs, _basis(found)]
+
+
+def _ranking(found: Comparison) -> Iterator[str]:
+    """Nearest and farthest pair of networks under each measure."""
+    for _, rows in found.models.groupby(
+        ["measure", "homology_dimension"], dropna=False, sort=False
+    ):
+        rows = rows[rows["gap"].notna()]
+        if len(rows) < 2:
+            continue
+        near, far = rows.loc[rows["gap"].idxmin()], rows.loc[rows["gap"].idxmax()]
+        name = measure_name(str(near["measure"]), near["homology_dimension"])
+        yield (
+            f"By {name}, {near['network_a']} and {near['network_b']} are nearest (gap "
+            f"{_apart(near)}), {far['network_a']} and {far['network_b']} farthest ({_apart(far)})."
+        )
+
+
+def _pair_sentences(found: Comparison, model: Any) -> Iterator[str]:
+    import pandas as pd
+
+    degree = None if pd.isna(model.homology_dimension) else int(model.homology_dimension)
+    rows = found.layers
+    rows = rows[
+        (rows["network_a"] == model.network_a)
+        & (rows["network_b"] == model.network_b)
+        & (rows["measure"] == model.measure)
+    ]
+    if degree is not None:
+        rows = rows[rows["homology_dimension"] == degree]
+    who = f"{model.network_a} and {model.network_b}, {measure_name(model.measure, degree)}"
+    if model.status != "ok":
+        yield f"{who}: no value over all layers, since {model.reason}."
+        return
+    good = rows[rows["status"] == "ok"]
+    if model.measure in DIAGRAM_MEASURES:
+        yield f"{who}: {_differences(good, found, model)}"
+    else:
+        yield f"{who}: {_similarities(good, found, model)}"
+    equal = _equivalence(good, float(found.attrs["margin"]))
+    if equal:
+        yield equal
+    bad = rows[rows["status"] != "ok"]
+    if len(bad):
+        yield (
+            f"{_listed(bad)} {'has' if len(bad) == 1 else 'have'} no value or no test "
+            f"({'; '.join(dict.fromkeys(bad['reason']))[:200]})."
+        )
+
+
+def _differences(good: pd.DataFrame, found: Comparison, model: Any) -> str:
+    alpha = 1 - float(found.attrs["level"])
+    size = (
+        f"with the noise of draws taken out they are {_apart(model)} apart (root mean square over "
+        f"{len(good)} layers; other draws of one layer are {good['noise'].mean():.3g} apart)"
+    )
+    if np.isfinite(model.share) and model.gap_low > 0:
+        size += f", {model.share:.2g} times the step between neighboring layers"
+    if not good["qvalue"].notna().any():
+        return f"{size}. Nothing was tested."
+    draws = int(good["n"].min())
+    smallest = 1 / arrangements(draws, paired=bool(good["paired"].all()))
+    if smallest > alpha:
+        return (
+            f"{size}. Whether layers differ cannot be shown with {draws} draws: no p-value is "
+            f"below {smallest:.2g}. Pass replicates=8 (--replicates 8)."
+        )
+    differ = good[good["qvalue"] <= alpha]
+    alike = good[~(good["qvalue"] <= alpha)]
+    few = 0 < len(differ) < len(good) and len(differ) <= len(alike)
+    named = f": {_listed(differ)}" if few else ""
+    text = f"{len(differ)} of {len(good)} layers differ (q ≤ {alpha:.2g}){named}; {size}."
+    if _sure(model, found):
+        sooner = (differ["depth_a"] < model.change_depth).any()
+        start = "Most of the difference lies" if sooner else "They differ"
+        text = f"{text} {start} from {_depth(model, good)} on."
+    if len(alike):
+        seen = alike["detectable"].median()
+        also = (
+            f"; with {int(alike['n'].min())} draws a gap of {seen:.2g} would have been seen 8 "
+            "times in 10"
+            if np.isfinite(seen)
+            else ""
+        )
+        text = f"{text} {_listed(alike)} cannot be told apart{also}."
+    return text
+
+
+def arrangements(draws: int, *, paired: bool) -> int:
+    """How many arrangements of draws a test between two layers has that give different statistics.
+
+    >>> arrangements(8, paired=True), arrangements(8, paired=False)
+    (128, 6435)
+    """
+    return 2 ** (draws - 1) if paired else comb(2 * draws, draws) // 2
+
+
+def _similarities(good: pd.DataFrame, found: Comparison, model: Any) -> str:
+    lowest = good.loc[good["effect"].idxmin()] if good["effect"].notna().any() else None
+    text = f"mean {model.value:.3g} [{model.low:.3g}, {model.high:.3g}] over {len(good)} layers"
+    if good["noise"].notna().any():
+        text += f"; unrelated samples give {good['noise'].mean():.2g}"
+    if lowest is not None:
+        text += (
+            f". Least alike is {lowest['layer_a']} ({lowest['value']:.3g} "
+            f"[{lowest['low']:.3g}, {lowest['high']:.3g}])"
+        )
+    if _sure(model, found) and model.change_depth > good["depth_a"].min():
+        text += f". They grow apart from {_depth(model, good)} on"
+    return f"{text}."
+
+
+def _apart(model: Any) -> str:
+    if model.gap_low > 0:
+        return f"{model.gap:.3g} [{model.gap_low:.3g}, {model.gap_high:.3g}]"
+    return f"at most {max(model.gap_high, 0.0):.3g}"
+
+
+def _depth(model: Any, good: pd.DataFrame) -> str:
+    place = f"depth {model.change_depth:.2f} [{model.change_low:.2f}, {model.change_high:.2f}]"
+    return f"the first layer, {place}," if model.change_depth == good["depth_a"].min() else place
+
+
+def _sure(model: Any, found: Comparison) -> bool:
+    """Whether there is an onset that survives the correction and that is somewhere."""
+    depths = [depth for name, _, depth in found.places if name == model.network_a]
+    return onset_known(
+        model.change_depth,
+        model.change_low,
+        model.change_high,
+        model.change_qvalue,
+        level=float(found.attrs["level"]),
+        depths=depths,
+    )
+
+
+def onset_known(
+    depth: float, low: float, high: float, q: float, *, level: float, depths: list[float]
+) -> bool:
+    """Whether an onset says where; an interval over the whole network does not.
+
+    >>> onset_known(0.5, 0.25, 1.0, 0.01, level=0.95, depths=[0.25, 0.5, 0.75, 1.0])
+    False
+    """
+    everywhere = low <= min(depths) and high >= max(depths)
+    return bool(np.isfinite(depth) and q <= 1 - level and not everywhere)
+
+
+def _equivalence(good: pd.DataFrame, margin: float) -> str:
+    judged = good[good["equivalent"].notna()]
+    if not len(judged):
+        return ""
+    shown = judged[judged["equivalent"].astype(bool)]
+    where = f"within {margin:g} of the step between neighboring layers"
+    if not len(shown):
+        return f"Equivalence {where} is shown for no layer."
+    if len(shown) == len(judged):
+        return f"Equivalence {where} is shown for all of them."
+    many = f"{len(shown)} of {len(judged)} layers"
+    return f"Equivalence {where} is shown for {many}: {_listed(shown)}."
+
+
+def _basis(found: Comparison) -> str:
+    attrs = found.attrs
+    kinds = sorted(set(attrs["paired"].values()))
+    how = " and ".join(kinds)
+    tested = (
+        f"{attrs['family']} permutation tests are corrected together (Benjamini-Hochberg)"
+        if attrs["family"]
+        else "nothing was tested"
+    )
+    return (
+        f"All this is about {attrs['target']}: {attrs['replicates']} {how} "
+        f"draw{'' if attrs['replicates'] == 1 else 's'} of {attrs['points']} samples; {tested}."
+    )
+
+
+def _listed(rows: pd.DataFrame) -> str:
+    names = [str(name) for name in rows["layer_a"]]
+    if len(names) <= SHOWN:
+        return ", ".join(names)
+    return f"{', '.join(names[:2])} … {names[-1]}"

@@ -1,0 +1,95 @@
+"""Findings against null models: the right test for each null, corrected, calibrated."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from toposcope.findings.null_tests import against_nulls
+
+LAYERS, DRAWS = 6, 8
+
+
+def measured(null, shift, rng, *, draws=DRAWS, draw_effect=0.0, **attrs):
+    """An analysis of one statistic: layers that differ from the null by `shift`."""
+    rows = []
+    common = draw_effect * rng.normal(size=(LAYERS, draws))
+    for cloud, size in (("data", shift), (null, np.zeros(LAYERS))):
+        values = size[:, None] + common + rng.normal(size=(LAYERS, draws))
+        rows += [
+            {
+                "layer": f"l{i}",
+                "depth": (i + 1) / LAYERS,
+                "label": "",
+                "cloud": cloud,
+                "replicate": r,
+                "homology_dimension": 0,
+                "statistic": "lifespan_sum",
+                "value": values[i, r],
+                "status": "ok",
+                "reason": "",
+            }
+            for i in range(LAYERS)
+            for r in range(draws)
+        ]
+    table = pd.DataFrame(rows).astype({"homology_dimension": "Int64"})
+    return SimpleNamespace(table=table, attrs={"level": 0.95, "overlapping": False} | attrs)
+
+
+def test_layers_beyond_the_gaussian_are_named_with_their_side():
+    shift = np.array([0.0, 0.0, 4.0, 4.0, -4.0, -4.0])
+    found = against_nulls(measured("gaussian", shift, np.random.default_rng(0)))
+    assert list(found["verdict"]) == ["undecided"] * 2 + ["above"] * 2 + ["below"] * 2
+    assert (found["qvalue"] >= found["pvalue"]).all() and (found["pvalue"] > 0).all()
+    assert ((found["low"] <= found["difference"]) & (found["difference"] <= found["high"])).all()
+
+
+def test_a_null_of_the_same_draws_is_tested_in_pairs():
+    """Draws differ by ten times what the null differs by: only pairs see it."""
+    shift = np.full(LAYERS, 2.0)
+    both = {
+        null: against_nulls(measured(null, shift, np.random.default_rng(1), draw_effect=20.0))
+        for null in ("random_init", "gaussian")
+    }
+    assert both["random_init"]["paired"].all() and not both["gaussian"]["paired"].any()
+    assert (both["random_init"]["verdict"] == "above").all()
+    assert (both["gaussian"]["verdict"] == "undecided").all()
+    assert (both["random_init"]["high"] < 6).all() and (both["gaussian"]["high"] > 10).all()
+
+
+@pytest.mark.parametrize("null", ["gaussian", "shuffled"])
+def test_nothing_is_named_where_nothing_differs(null):
+    rng = np.random.default_rng(2)
+    named = []
+    for _ in range(60):
+        found = against_nulls(measured(null, np.zeros(LAYERS), rng), n_resamples=499)
+        named.append((found["verdict"] != "undecided").any())
+    assert np.mean(named) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 60)
+
+
+def test_overlapping_draws_are_judged_by_their_intervals():
+    shift = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 9.0])
+    plain = measured("gaussian", shift, np.random.default_rng(3))
+    lapped = measured(
+        "gaussian", shift, np.random.default_rng(3), overlapping=True, points=60, n=100
+    )
+    found = against_nulls(lapped)
+    assert found["pvalue"].isna().all()
+    assert list(found["verdict"]) == ["undecided"] * 5 + ["above"]
+    width = (found["high"] - found["low"]) / (
+        against_nulls(plain)["high"] - against_nulls(plain)["low"]
+    )
+    assert (width > 3).all()  # rho = 0.6 and six comparisons
+
+
+def test_what_cannot_be_tested_says_why():
+    one = against_nulls(measured("gaussian", np.zeros(LAYERS), np.random.default_rng(4), draws=1))
+    assert set(one["status"]) == {"one_replicate"} and one["pvalue"].isna().all()
+    flat = measured("gaussian", np.zeros(LAYERS), np.random.default_rng(5))
+    flat.table["value"] = 59.0
+    assert set(against_nulls(flat)["status"]) == {"constant"}
+    gone = measured("gaussian", np.zeros(LAYERS), np.random.default_rng(6))
+    gone.table.loc[gone.table["cloud"] == "data", "status"] = "undefined"
+    assert set(against_nulls(gone)["status"]) == {"no_value"}
+    assert not len(against_nulls(gone, statistics=[("two_nn", None)]))

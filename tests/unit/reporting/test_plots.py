@@ -1,0 +1,106 @@
+"""Figures for papers: what is drawn where, on the Agg backend."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from toposcope.errors import UsageError
+from toposcope.reporting import plots
+
+from .report_fixture import LAYERS, analysis
+
+PAIRS = np.array([[0.0, 1.0], [0.2, 0.9], [0.0, np.inf]])
+
+
+@pytest.fixture(scope="module")
+def one():
+    return analysis(points=30)
+
+
+@pytest.fixture
+def ax():
+    return Figure().add_subplot()
+
+
+def test_depth_draws_means_band_and_null(one, ax):
+    assert plots.plot_depth(one, "lifespan_sum", 0, ax=ax) is ax
+    data, null = ax.lines
+    frame = one.intervals
+    rows = (frame["statistic"] == "lifespan_sum") & (frame["homology_dimension"] == 0)
+    expected = frame[rows & (frame["cloud"] == "data")]
+    np.testing.assert_allclose(data.get_ydata(), expected["mean"])
+    np.testing.assert_allclose(data.get_xdata(), expected["depth"])
+    assert len(ax.collections) == 2
+    assert null.get_label() == "Gaussian null"
+    assert ax.get_ylabel() == "H0 lifespan sum"
+
+
+def test_depth_takes_an_interval_table_and_several_runs(one, ax):
+    plots.plot_depth(one.intervals, "two_nn", null=False, ax=ax)
+    assert len(ax.lines) == 1
+    several = plots.plot_depth([one, one], "two_nn", ax=Figure().add_subplot())
+    assert len(several.lines) == 3
+
+
+def test_depth_leaves_a_gap_where_a_value_is_missing(one, ax):
+    frame = one.intervals.copy()
+    frame.loc[frame["layer"] == LAYERS[2], ["mean", "low", "high"]] = np.nan
+    plots.plot_depth(frame, "lifespan_sum", 1, null=False, ax=ax)
+    assert np.isnan(ax.lines[0].get_ydata()[2])
+
+
+def test_depth_names_near_statistics(one, ax):
+    with pytest.raises(UsageError, match=r"plot_depth\(\).*lifespan_sums.*Near matches: lifespan"):
+        plots.plot_depth(one, "lifespan_sums", 0, ax=ax)
+
+
+def test_diagram_puts_essential_classes_above_all_deaths(ax):
+    plots.plot_diagram(PAIRS, ax)
+    finite, essential = (c.get_offsets() for c in ax.collections)
+    assert len(finite) == 2
+    assert essential[0][1] > 1.0
+
+
+def test_barcode_keeps_the_longest_and_says_so(ax):
+    plots.plot_barcode(PAIRS, ax, longest=2)
+    assert len(ax.collections[0].get_segments()) == 2
+    assert ax.get_title() == "2 longest of 3 bars"
+
+
+def test_betti_curve_of_replicates_is_their_mean(ax):
+    plots.plot_betti_curve([PAIRS, PAIRS[:1]], ax, grid=np.array([0.0, 0.5]))
+    assert ax.lines[-1].get_ydata().tolist() == [1.5, 2.0]
+
+
+def test_landscape_peaks_at_half_the_lifespan(ax):
+    plots.plot_landscape(PAIRS, ax, levels=2, grid=np.linspace(0, 1, 101))
+    assert ax.lines[0].get_ydata().max() == pytest.approx(0.5)
+    assert len(ax.lines) == 2
+
+
+def test_panel_and_distances_show_every_layer(one):
+    panel = plots.plot_landscape_panel(one.diagrams, 1, ax=Figure().add_subplot())
+    assert panel.images[0].get_array().shape[0] == len(LAYERS)
+    matrix = plots.plot_layer_distances(one.diagrams, 0, ax=Figure().add_subplot())
+    assert matrix.images[0].get_array().shape == (len(LAYERS), len(LAYERS))
+    assert "4 replicates, noise floor 0." in matrix.get_title()
+
+
+def test_names_are_no_mathematics(ax):
+    assert plots._literal("_a$b$") == r" _a\$b\$"
+
+
+def test_empty_diagrams_draw_empty_axes():
+    empty = np.empty((0, 2))
+    for draw in (plots.plot_diagram, plots.plot_barcode, plots.plot_betti_curve):
+        assert draw(empty, Figure().add_subplot()).get_xlabel()
+
+
+def test_without_axes_a_figure_is_made():
+    with mpl.rc_context({"backend": "Agg"}):
+        import matplotlib.pyplot as plt
+
+        ax = plots.plot_diagram(PAIRS)
+        ax.get_figure().canvas.draw()
+        plt.close(ax.get_figure())

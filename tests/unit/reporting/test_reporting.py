@@ -1,0 +1,301 @@
+"""The report file: self-contained, escaped, honest in words. The browser test draws it."""
+
+import base64
+import hashlib
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from toposcope.errors import UsageError
+from toposcope.reporting import entry, payload, pictures, report_page
+from toposcope.reporting.colors import run_styles
+from toposcope.stats import Effect
+from toposcope.stats.contrasts import Beyond
+from toposcope.words import analysis as sentences
+
+from .report_fixture import LAYERS, analysis, checkpoints, depth_effects, per_class
+
+
+@pytest.fixture(scope="module")
+def one():
+    return analysis(points=40, failures=True)
+
+
+@pytest.fixture(scope="module")
+def text(one):
+    return report_page.render([one], depth_effects(one))
+
+
+def embedded(text):
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)
+    return json.loads(found.group(1))
+
+
+def effect(change=-0.35, low=-0.4, high=-0.3, looked_at=24):
+    return Effect("net: b against a", "lifespan_sum", 1, change, low, high, looked_at, 0.95, 8, "")
+
+
+def test_report_writes_one_file(tmp_path, one):
+    path = report_page.write_report([one], [], tmp_path / "new" / "report.html")
+    assert [p.name for p in path.parent.iterdir()] == ["report.html"]
+    assert path.read_text("utf-8").startswith("<!doctype html>")
+
+
+def test_nothing_to_report_is_refused():
+    with pytest.raises(UsageError, match=r"report\(\): no analysis given"):
+        report_page.render([], [])
+
+
+def test_every_script_is_pinned_and_nothing_else_may_load(text):
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text).group(1)
+    policy = policy.replace("&#39;", "'")
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe-eval" not in policy
+    assert re.search(r"script-src[^;]*unsafe-inline", policy) is None
+    scripts = re.findall(r"<script>(.*?)</script>", text, re.S)
+    assert len(scripts) == len(analysis.SCRIPTS) - 1  # that of volumes is left out
+    for script in scripts:
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in policy
+
+
+def test_no_address_is_loaded_and_no_handler_is_inline(text):
+    markup = re.sub(r"<script.*?</script>", "", text, flags=re.S)
+    assert re.findall(r'\b(?:src|href)="(?!#)[^"]*"', markup) == []
+    assert re.findall(r"<[^>]*\son\w+=", markup) == []
+
+
+def test_hostile_names_are_escaped_in_markup_and_data():
+    evil = "</script><script>window.__pwned=1</script>"
+    hostile = analysis(
+        evil, layers=(evil, "b\u2028c", "<img src=x onerror=alert(1)>"), points=20, model=evil
+    )
+    text = report_page.render([hostile], depth_effects(hostile))
+    assert "<script>window" not in text
+    assert "<img" not in text
+    assert "\u2028" not in re.search(r'id="data">(.*?)</script>', text, re.S).group(1)
+    assert embedded(text)["runs"][0]["layers"] == list(hostile.layers)
+
+
+def test_undecodable_file_names_can_be_written(tmp_path):
+    odd = analysis("caf\udce9", points=20)
+    path = report_page.write_report([odd], [], tmp_path / "r.html")
+    assert "caf?" in path.read_text("utf-8")
+
+
+def test_the_file_stays_small(one, text):
+    own = len(text) - len(report_page.static(report_page.PLOTLY))
+    assert own < 300_000
+
+
+def test_failures_are_announced_at_the_top_and_explained(text):
+    notice = text.index("1 task could not be done")
+    assert notice < text.index('id="answer"')
+    assert "17 of 400 activations are not finite" in text[text.index('id="failures"') :]
+
+
+def test_a_failed_layer_stays_a_gap_in_network_order(one, text):
+    run = embedded(text)["runs"][0]
+    assert run["layers"] == list(LAYERS)
+    assert run["shapes"][0]["layers"][2] is None
+    series = next(s for s in run["series"] if s["stat"] == "lifespan_sum")
+    assert series["mean"][2] is None
+    assert series["mean"][3] is not None
+
+
+def test_embedded_numbers_are_those_of_the_analysis(one, text):
+    run = embedded(text)["runs"][0]
+    shape = next(s for s in run["shapes"] if s["dim"] == 1)
+    pairs = one.diagrams.pairs(LAYERS[0], 1, replicate=2)
+    shown = shape["layers"][0]["pairs"][2]
+    assert sorted(shown["death"]) == pytest.approx(sorted(pairs[:, 1]), rel=1e-3)
+    rows = one.intervals[
+        (one.intervals["statistic"] == "two_nn") & (one.intervals["cloud"] == "data")
+    ]
+    series = next(s for s in run["series"] if (s["stat"], s["cloud"]) == ("two_nn", "data"))
+    assert series["low"] == pytest.approx(list(rows["low"]), rel=1e-4)
+
+
+def test_huge_diagrams_are_thinned_and_said_to_be(one, monkeypatch):
+    monkeypatch.setattr(payload, "PAIRS_BUDGET", 100)
+    plan = payload.pairs_plan([one])
+    assert plan == {"replicates": "first", "longest": 20}
+    shape = payload.report_payload([one])["runs"][0]["shapes"][0]
+    assert [len(p["death"]) for p in shape["layers"][0]["pairs"]] == [20]
+    assert len(shape["layers"][0]["count"]) == 4
+
+
+def test_essential_deaths_become_null():
+    found = payload.pairs_payload(np.array([[0.0, 1.0], [0.0, np.inf]]), None)
+    assert found == {"death": [None, 1]}
+
+
+def test_answer_names_change_interval_and_count():
+    found = analysis.change_sentence([effect()])
+    assert found == (
+        "The clearest of 24 changes looked at: the H1 lifespan sum falls by 35 % (95 % interval "
+        "−40 % to −30 %, corrected for all of them; 8 replicates) in net, b against a."
+    )
+
+
+def test_answer_admits_that_nothing_is_sure():
+    found = analysis.change_sentence([effect(-0.1, -0.3, 0.1)])
+    assert found.startswith("No change is sure: of 24 changes looked at no interval excludes zero")
+    assert "No change could be compared" in analysis.change_sentence([])
+
+
+def test_growth_beyond_tenfold_reads_as_a_factor():
+    assert "grows 12-fold (" in analysis.change_sentence([effect(11.0, 10.0, 13.0)])
+
+
+def test_a_change_that_a_null_shows_too_is_said_in_the_same_breath():
+    same = Beyond("gaussian", -0.3, -0.02, -0.09, 0.06, 8)
+    more = Beyond("random_init", 0.0, -0.33, -0.4, -0.2, 8)
+    told = analysis.change_sentence([replace(effect(), nulls=(same, more))])
+    assert "told from the change of the gaussian null: what is kept there may be all" in told
+    assert "null" not in analysis.change_sentence([replace(effect(), nulls=(more,))])
+
+
+def test_null_sentence_counts_layers(one):
+    found = analysis.null_sentence([one], depth_effects(one))
+    below, above, rest, total = map(
+        int,
+        re.search(r"below at (\d+), above at (\d+) .* at (\d+) of (\d+) layers", found).groups(),
+    )
+    assert below + above + rest == total == len(LAYERS) - 1
+
+
+def test_null_sentence_says_what_few_draws_cannot_show(one):
+    alone = analysis(replicates=1)
+    assert "One replicate has no spread" in analysis.null_sentence([alone], [])
+    assert "4 draws give no p below 0.029" in analysis.null_sentence([one], depth_effects(one))
+
+
+def test_null_sentence_without_null(one):
+    bare = replace(one, table=one.table[one.table["cloud"] == "data"])
+    assert analysis.null_sentence([bare], []).startswith("No null model was drawn")
+
+
+def test_trust_sentence_names_target_draws_and_gaps(one):
+    found = sentences.trust_sentence([one])
+    for words in (
+        "4 disjoint draws of 40 points",
+        "n = 400",
+        "not about training",
+        "1 task failed",
+    ):
+        assert words in found
+    overlapping = replace(one, attrs=one.attrs | {"overlapping": True})
+    assert "4 overlapping draws" in sentences.trust_sentence([overlapping])
+
+
+def test_accuracy_has_a_wilson_interval(one):
+    # 50 of 100 at 95 %: 0.404 to 0.596 (Brown, Cai & DasGupta 2001, table of intervals).
+    half = replace(one, attrs=one.attrs | {"top1": 0.5, "n": 100})
+    assert analysis.top1_text(half) == "50.0 % [40.4, 59.6]"
+    assert analysis.top1_text(replace(one, attrs=one.attrs | {"top1": None})) == ""
+
+
+def test_methods_that_differ_are_given_per_run():
+    a, b = analysis("a", points=20), analysis("b", points=30)
+    terms = dict(sentences.methods([a, b]))
+    assert terms["Points per cloud"] == [("a", "20"), ("b", "30")]
+    assert terms["Seed"] == [("", "0")]
+
+
+def test_checkpoints_share_hue_and_marker_and_darken_by_step():
+    styles = run_styles([a.attrs for a in checkpoints()])
+    assert {s.marker for s in styles[:3]} == {"circle"}
+    assert {s.marker for s in styles[3:]} == {"square"}
+    assert len({s.light for s in styles}) == 6
+    assert [int(s.light[1:3], 16) for s in styles[:3]] == sorted(
+        (int(s.light[1:3], 16) for s in styles[:3]), reverse=True
+    )
+
+
+def test_one_model_on_two_data_sets_is_told_apart_everywhere():
+    spec = {"model": "hf:/somewhere/minilm/model", "step": None}
+    sets = [
+        replace(a, name="minilm", attrs=a.attrs | spec | {"data": f"jsonl:/x/{d}", "data_name": d})
+        for a, d in ((analysis(points=20), "trec/train"), (analysis(points=20), "sst2/train"))
+    ]
+    told = entry.told_apart(sets)
+    assert [a.name for a in told] == ["minilm (trec/train)", "minilm (sst2/train)"]
+    first, second = (run["style"] for run in payload.report_payload(told)["runs"])
+    assert first["light"] != second["light"]
+    assert first["marker"] != second["marker"]
+    shown = report_page.identity(told[0], first)
+    assert (shown["model"], shown["data"]) == ("minilm/model", "trec/train")
+    assert dict(sentences.methods(told))["Model"] == [("", "hf:/somewhere/minilm/model")]
+
+
+def test_loops_beyond_the_picture_budget_keep_their_classes(one):
+    album = pictures.Album(left=3_000)
+    loops = pictures.loops_payload(one, 0, album)
+    assert len(loops) == 3 * len(LAYERS)
+    assert loops[0]["pictures"] is not None
+    assert loops[-1]["pictures"] is None
+    assert loops[-1]["classes"]
+    assert album.left >= 0
+    assert [loop["layer"] for loop in loops[: len(LAYERS)]] != [loops[0]["layer"]] * len(LAYERS)
+
+
+def test_long_loops_are_thinned_and_say_so(one):
+    row = one.loops.iloc[0].to_dict() | {"samples": list(range(60))}
+    long = replace(one, loops=type(one.loops)([row]))
+    (loop,) = pictures.loops_payload(long, 0, pictures.Album())
+    assert (loop["size"], loop["every"], len(loop["rows"])) == (60, 3, 20)
+
+
+def test_commands_end_with_the_report(one, tmp_path):
+    text = analysis._commands([replace(one, run=tmp_path / "my run")])
+    assert text.splitlines()[-1] == f"toposcope report '{tmp_path}/my run' -o report.html"
+
+
+def test_data_without_pictures_and_labels():
+    plain = replace(analysis(points=20, pictures=False), activations=None)
+    loops = pictures.loops_payload(plain, 0, pictures.Album())
+    assert loops[0]["pictures"] is None
+    assert loops[0]["classes"][0].startswith("sample ")
+    assert "Samples on loops" in report_page.render([plain], [])
+
+
+def test_one_replicate_still_reports():
+    single = analysis(points=20, replicates=1)
+    run = embedded(report_page.render([single], []))["runs"][0]
+    series = next(s for s in run["series"] if s["cloud"] == "data")
+    assert series["low"][0] is None
+    assert "one_replicate" in series["why"][0]
+
+
+def test_classes_are_kept_apart_and_labelled():
+    text = report_page.render([per_class()], [])
+    run = embedded(text)["runs"][0]
+    assert run["labels"] == ["cat", "dog"]
+    assert len(run["shapes"]) == 4
+    assert "draws of 30 points per class" in text
+    assert "classes are pooled" not in text
+
+
+def test_pools_that_differ_are_counted():
+    a = analysis(points=20)
+    mixed = replace(a, attrs=a.attrs | {"pool": {"x": "gap", "y": "gap", "z": "flatten"}})
+    assert report_page.identity(mixed, {})["pool"] == "gap (2 layers), flatten (1 layer)"
+
+
+def test_diagrams_without_provenance_are_reported(one):
+    attrs = {"overlapping": False, "level": 0.95, "replicates": 4, "points": 40, "null": "none"}
+    frames = {
+        name: frame[frame["cloud"] == "data"]
+        for name, frame in (("intervals", one.intervals), ("table", one.table))
+    }
+    bare = replace(one, attrs=attrs | {"n": None}, **frames, activations=None, failures=[])
+    text = report_page.render([bare], [])
+    run = embedded(text)["runs"][0]
+    assert run["unit"] == "in filtration units"
+    assert "4 disjoint draws of 40 points, with 95 %" in text
+    assert "Gray is the Gaussian null" not in text
+    assert dict(sentences.methods([bare]))["Null"] == [("", "none drawn")]

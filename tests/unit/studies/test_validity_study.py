@@ -1,0 +1,118 @@
+"""study validity: the full form of the checks, resumable, selectable, honest about bad input."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import toposcope as ts
+from toposcope.cli import main
+from toposcope.errors import StoreError, TooFewSamplesError, UsageError
+from toposcope.store.arrays import save_arrays
+from toposcope.studies import Number, Verdict, trust_verdicts, validity
+
+RNG = np.random.default_rng(0)
+LAYERS = {f"b{d}": 9.0 ** (4 - d) * RNG.normal(size=(520, d)) for d in (4, 3, 2)}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    layers = {**LAYERS, "b1": 9.0**3 * RNG.normal(size=(520, 1)), "flat": np.ones((520, 2))}
+    path = save_arrays(ts.from_arrays(layers), tmp_path_factory.mktemp("runs") / "run")
+    ts.analyze(path, points=64, replicates=4, jobs=0)
+    return path
+
+
+@pytest.fixture(scope="module")
+def study(run):
+    return validity(run, jobs=0)
+
+
+def test_the_study_says_what_the_cheap_form_says_and_more(run, study):
+    assert study.failures == []
+    found = {one.name: one for one in study.verdicts}
+    assert list(found) == ["sample_size", "outliers", "normalization", "concentration", "metric"]
+    assert found["normalization"].verdict == "fails"
+    assert "H0 lifespan sum falls under mean_distance" in found["normalization"].text
+    assert found["concentration"].verdict == "holds"
+    assert study.spec["largest"] == 128 and study.spec["sizes"] == [50, 64, 100, 128]
+    whats = {one.what for one in found["outliers"].numbers}
+    assert "H1 lifespan sum without isolation forest 5 % outliers" in whats
+    assert "H0 wasserstein distance, outliers against random points" in whats
+    unequal = [n for n in found["sample_size"].numbers if "n to 2 n points" in n.what]
+    # Twice the points is no other draw: H0 alone has twice as many pairs.
+    assert unequal and all(one.value > 2 for one in unequal if one.what.startswith("H0"))
+    stored = json.loads((study.folder / "verdicts.json").read_text())
+    assert [Verdict.from_dict(one).text for one in stored] == [v.text for v in study.verdicts]
+
+
+def test_a_constant_layer_is_named_with_its_reason(study):
+    rows = study.measurements.query("layer == 'flat'")
+    assert set(rows["status"]) == {"constant"}
+    assert rows["reason"].str.contains("rows are equal|13 distinct points").all()
+
+
+def test_it_resumes_and_repeats_nothing(run, study):
+    ticks = sorted((study.folder / "ledger").glob("*.json"))
+    before = {tick: tick.stat().st_mtime_ns for tick in ticks}
+    ticks[0].unlink()
+    again = validity(run, jobs=0)
+    assert [v.text for v in again.verdicts] == [v.text for v in study.verdicts]
+    assert sum(tick.stat().st_mtime_ns != before[tick] for tick in ticks) == 1
+
+
+def test_a_report_prefers_the_full_study(run, study):
+    from toposcope.analysis.run import load_analysis
+
+    shown = trust_verdicts(load_analysis(run))
+    assert [one.text for one in shown] == [one.text for one in study.verdicts]
+
+
+def test_command_line(run, study, tmp_path):
+    runner = CliRunner()
+    out = runner.invoke(
+        main,
+        [
+            "study",
+            "validity",
+            str(run),
+            "--checks",
+            "concentration",
+            "-o",
+            str(tmp_path),
+            "--json",
+            "--jobs",
+            "0",
+        ],
+        catch_exceptions=False,
+    )
+    assert out.exit_code == 0
+    found = json.loads(out.stdout)
+    assert [one["name"] for one in found["verdicts"]] == ["concentration"]
+    assert found["folder"].startswith(str(tmp_path)) and found["failures"] == []
+    text = runner.invoke(main, ["study", "validity", str(run), "--jobs", "0"]).stdout
+    assert "FAILS          The trend over depth does not depend on the normalization." in text
+    unknown = runner.invoke(main, ["study", "vality", str(run)])
+    assert unknown.exit_code == 2 and "there is no study 'vality'; known are:" in unknown.stderr
+    wrong = runner.invoke(main, ["study", "validity", str(run), "--checks", "outlyers"])
+    assert wrong.exit_code == 2 and "outlyers unknown" in wrong.stderr
+
+
+def test_bad_designs_are_refused_with_what_would_fit(run, tmp_path):
+    with pytest.raises(TooFewSamplesError, match=r"replicates=4 and points=130 or less"):
+        validity(run, points=200)
+    with pytest.raises(TooFewSamplesError, match="4 draws or more of 64 points"):
+        validity(run, points=100, replicates=1)
+    few = save_arrays(ts.from_arrays({"block": np.eye(60)}), tmp_path / "few")
+    with pytest.raises(TooFewSamplesError, match=r"Capture 256 samples or more\.$"):
+        validity(few)
+    with pytest.raises(UsageError, match="needed is a RUN folder"):
+        validity(ts.from_arrays(LAYERS))
+    with pytest.raises(StoreError):
+        validity(tmp_path / "nothing")
+
+
+def test_numbers_read_as_people_write_them():
+    assert str(Number("x", "y", 0.12345, 0.1, 0.2, 8)) == "0.123 [0.1, 0.2]"
+    assert str(Number("x", "y", 300)) == "300"

@@ -24,10 +24,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from toposcope.activations.candidates import Candidate, read_candidates
 from toposcope.activations.data.load import load_data
 from toposcope.activations.data.sample import sample
 from toposcope.activations.data.source import DataSource
-from toposcope.activations.models.candidates import Candidate, read_candidates
 from toposcope.activations.models.load import load_model
 from toposcope.activations.models.model import LoadedModel
 from toposcope.activations.pools.plan import plan_pool

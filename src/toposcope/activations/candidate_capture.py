@@ -15,9 +15,9 @@ from typing import Any
 
 from torch import nn
 
+from toposcope.activations.candidates import Candidate
 from toposcope.activations.capture import capture
 from toposcope.activations.data.load import load_data
-from toposcope.activations.models.candidates import Candidate
 from toposcope.activations.models.load import load_model
 from toposcope.activations.models.model import LoadedModel
 from toposcope.errors import LayerNotFoundError, UsageError

@@ -10,7 +10,6 @@ Workers import neither torch nor pandas.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
@@ -20,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope.analysis.plan import code_hash
+from toposcope.analysis.plan import SCIENCE, code_hash
 from toposcope.diagrams import distances
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
 from toposcope.execution.tasks import Ledger
@@ -53,11 +52,7 @@ COLUMNS = ("other", "measure", "homology_dimension", "kind", "draw", "other_draw
 @cache
 def comparison_hash() -> str:
     """Hash of all sources that decide a distance or a similarity."""
-    root = Path(__file__).parent.parent
-    digest = hashlib.sha256(code_hash().encode())
-    for name in SOURCES:
-        digest.update(name.encode() + b"\0" + (root / name).read_bytes())
-    return digest.hexdigest()[:16]
+    return code_hash((*SCIENCE, *SOURCES))
 
 
 def pack_diagrams(pairs: Mapping[tuple[int, int], Array]) -> bytes:

@@ -1,4 +1,4 @@
-"""TODO."""
+"""`CloudSet`: a plan of draws over activations, each at the scale of its layer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Which samples make which replicate: disjoint seeded draws of equal size."""
 
 from __future__ import annotations
 

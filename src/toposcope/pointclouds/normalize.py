@@ -1,4 +1,4 @@
-"""TODO."""
+"""Normalizations of a layer: one ruler, estimated once and shared by its replicates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Activations of any framework, given as arrays: in memory, and kept as a RUN."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def test_every_script_is_pinned_and_nothing_else_may_load(text):
     assert "unsafe-eval" not in policy
     assert re.search(r"script-src[^;]*unsafe-inline", policy) is None
     scripts = re.findall(r"<script>(.*?)</script>", text, re.S)
-    assert len(scripts) == len(analysis.SCRIPTS) - 1  # that of volumes is left out
+    assert len(scripts) == len(report_page.SCRIPTS) - 1  # that of volumes is left out
     for script in scripts:
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
         assert f"'sha256-{digest}'" in policy
@@ -134,7 +134,7 @@ def test_essential_deaths_become_null():
 
 
 def test_answer_names_change_interval_and_count():
-    found = analysis.change_sentence([effect()])
+    found = sentences.change_sentence([effect()])
     assert found == (
         "The clearest of 24 changes looked at: the H1 lifespan sum falls by 35 % (95 % interval "
         "−40 % to −30 %, corrected for all of them; 8 replicates) in net, b against a."
@@ -142,25 +142,25 @@ def test_answer_names_change_interval_and_count():
 
 
 def test_answer_admits_that_nothing_is_sure():
-    found = analysis.change_sentence([effect(-0.1, -0.3, 0.1)])
+    found = sentences.change_sentence([effect(-0.1, -0.3, 0.1)])
     assert found.startswith("No change is sure: of 24 changes looked at no interval excludes zero")
-    assert "No change could be compared" in analysis.change_sentence([])
+    assert "No change could be compared" in sentences.change_sentence([])
 
 
 def test_growth_beyond_tenfold_reads_as_a_factor():
-    assert "grows 12-fold (" in analysis.change_sentence([effect(11.0, 10.0, 13.0)])
+    assert "grows 12-fold (" in sentences.change_sentence([effect(11.0, 10.0, 13.0)])
 
 
 def test_a_change_that_a_null_shows_too_is_said_in_the_same_breath():
     same = Beyond("gaussian", -0.3, -0.02, -0.09, 0.06, 8)
     more = Beyond("random_init", 0.0, -0.33, -0.4, -0.2, 8)
-    told = analysis.change_sentence([replace(effect(), nulls=(same, more))])
+    told = sentences.change_sentence([replace(effect(), nulls=(same, more))])
     assert "told from the change of the gaussian null: what is kept there may be all" in told
-    assert "null" not in analysis.change_sentence([replace(effect(), nulls=(more,))])
+    assert "null" not in sentences.change_sentence([replace(effect(), nulls=(more,))])
 
 
 def test_null_sentence_counts_layers(one):
-    found = analysis.null_sentence([one], depth_effects(one))
+    found = sentences.null_sentence([one], depth_effects(one))
     below, above, rest, total = map(
         int,
         re.search(r"below at (\d+), above at (\d+) .* at (\d+) of (\d+) layers", found).groups(),
@@ -170,13 +170,13 @@ def test_null_sentence_counts_layers(one):
 
 def test_null_sentence_says_what_few_draws_cannot_show(one):
     alone = analysis(replicates=1)
-    assert "One replicate has no spread" in analysis.null_sentence([alone], [])
-    assert "4 draws give no p below 0.029" in analysis.null_sentence([one], depth_effects(one))
+    assert "One replicate has no spread" in sentences.null_sentence([alone], [])
+    assert "4 draws give no p below 0.029" in sentences.null_sentence([one], depth_effects(one))
 
 
 def test_null_sentence_without_null(one):
     bare = replace(one, table=one.table[one.table["cloud"] == "data"])
-    assert analysis.null_sentence([bare], []).startswith("No null model was drawn")
+    assert sentences.null_sentence([bare], []).startswith("No null model was drawn")
 
 
 def test_trust_sentence_names_target_draws_and_gaps(one):
@@ -195,8 +195,8 @@ def test_trust_sentence_names_target_draws_and_gaps(one):
 def test_accuracy_has_a_wilson_interval(one):
     # 50 of 100 at 95 %: 0.404 to 0.596 (Brown, Cai & DasGupta 2001, table of intervals).
     half = replace(one, attrs=one.attrs | {"top1": 0.5, "n": 100})
-    assert analysis.top1_text(half) == "50.0 % [40.4, 59.6]"
-    assert analysis.top1_text(replace(one, attrs=one.attrs | {"top1": None})) == ""
+    assert sentences.top1_text(half) == "50.0 % [40.4, 59.6]"
+    assert sentences.top1_text(replace(one, attrs=one.attrs | {"top1": None})) == ""
 
 
 def test_methods_that_differ_are_given_per_run():
@@ -251,7 +251,7 @@ def test_long_loops_are_thinned_and_say_so(one):
 
 
 def test_commands_end_with_the_report(one, tmp_path):
-    text = analysis._commands([replace(one, run=tmp_path / "my run")])
+    text = report_page._commands([replace(one, run=tmp_path / "my run")])
     assert text.splitlines()[-1] == f"toposcope report '{tmp_path}/my run' -o report.html"
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from toposcope.activations.candidate_capture import batch_statistics
-from toposcope.activations.models.candidates import Candidate, as_candidates, read_candidates
+from toposcope.activations.candidates import Candidate, as_candidates, read_candidates
 from toposcope.activations.models.load import load_model
 from toposcope.errors import LayerNotFoundError, SpecError, TooFewSamplesError, UsageError
 from toposcope.homology import betti_numbers

@@ -1,6 +1,6 @@
-"""From a DATA argument to batches of raw samples, and the seeded draw of samples to capture.
+"""From a DATA argument to its samples: which reader takes what.
 
-Reading the various kinds of files is in sources.py; preprocessing belongs to the model.
+Preprocessing belongs to the model.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ def load_data(spec: Any) -> DataSource:
 
     Examples
     --------
+    >>> import numpy as np
     >>> load_data(np.zeros((10, 4), np.float32)).n
     10
     """

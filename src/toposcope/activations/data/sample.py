@@ -1,4 +1,4 @@
-"""TODO."""
+"""The seeded draw of samples to capture, stratified where classes are asked for."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ def sample(
 
     Examples
     --------
+    >>> from toposcope.activations.data import load_data
     >>> source = load_data((np.zeros((6, 2)), np.array([0, 0, 0, 0, 1, 1])))
     >>> sample(source, n=3, seed=0).labels.tolist()
     [0, 0, 1]
@@ -66,6 +67,7 @@ def excerpts(source: DataSource, samples: Samples) -> tuple[str, ...]:
 
     Examples
     --------
+    >>> from toposcope.activations.data import load_data
     >>> source = load_data(["one   two", "three"])
     >>> excerpts(source, sample(source))
     ('one two', 'three')

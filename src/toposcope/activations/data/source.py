@@ -1,4 +1,4 @@
-"""TODO."""
+"""`DataSource`: samples that can be read by position, and the checks every kind of them passes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""`LoadedModel`: a network with its preprocessing and what is known of its weights."""
 
 from __future__ import annotations
 

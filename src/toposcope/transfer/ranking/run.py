@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toposcope.activations.models.candidates import Candidate, as_candidates, read_candidates
+from toposcope.activations.candidates import Candidate, as_candidates, read_candidates
 from toposcope.analysis.plan import SCIENCE, code_hash
 from toposcope.errors import ToposcopeError, UsageError
 from toposcope.execution.progress import Progress
@@ -264,7 +264,7 @@ def _tasks(captured: Mapping[str, Any], election: Election, folder: Path) -> dic
                 "scores": list(election.scores),
                 "thresholds": thresholds,
                 "images": election.images,
-                "code": code_hash((*SCIENCE, "transfer", "ranking/scoring.py")),
+                "code": code_hash((*SCIENCE, "transfer")),
             }
             key = task_key(spec)
             payload = {

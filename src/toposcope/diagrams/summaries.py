@@ -11,12 +11,14 @@ Bubenik's (the tent over (b, d) peaks at (d - b) / 2; GUDHI's values are sqrt(2)
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
+from toposcope.execution.plugins import Registry
 from toposcope.homology.landscape_kernels import corners, inner_product, top_levels
 from toposcope.types import DiagramSet
 
@@ -272,7 +274,7 @@ def landscape_norm(pairs: ArrayLike, order: float = 2, *, cutoff: float | None =
 
 
 def diagram_statistics(pairs: ArrayLike) -> dict[str, float]:
-    """All scalar statistics of one diagram without essential classes.
+    """Every statistic of a diagram, by name, in the order of `STATISTICS`.
 
     Parameters
     ----------
@@ -282,26 +284,18 @@ def diagram_statistics(pairs: ArrayLike) -> dict[str, float]:
     Returns
     -------
     n_pairs, lifespan_sum, mean_persistence, max_persistence, total_persistence (order 2),
-    persistence_entropy, normalized_entropy, landscape_norm (L2); nan where undefined.
+    persistence_entropy, normalized_entropy, landscape_norm (L2), and what installed packages add;
+    nan where undefined.
 
     Examples
     --------
     >>> diagram_statistics(np.array([[0.0, 1.0], [0.0, 3.0]]))["mean_persistence"]
     2.0
     """
-    lengths = _lengths(pairs, None, "diagram_statistics()")
-    n = len(lengths)
-    entropy = _entropy(lengths)
-    return {
-        "n_pairs": float(n),
-        "lifespan_sum": float(lengths.sum()),
-        "mean_persistence": float(lengths.mean()) if n else math.nan,
-        "max_persistence": float(lengths.max(initial=0.0)),
-        "total_persistence": float(lengths @ lengths),
-        "persistence_entropy": entropy,
-        "normalized_entropy": entropy / math.log(n) if n > 1 else math.nan,
-        "landscape_norm": _landscape_norm(lengths, 2),
-    }
+    checked = ended(pairs, None, call="diagram_statistics()")
+    lengths = checked[:, 1] - checked[:, 0]
+    own = {name: statistic(lengths) for name, statistic in _OF_LENGTHS.items()}
+    return own | {name: float(statistic(checked)) for name, statistic in STATISTICS.added.items()}
 
 
 def undefined_reason(statistic: str, pairs: int) -> str:
@@ -402,3 +396,29 @@ def _landscape_norm(lengths: NDArray[np.float64], order: float) -> float:
     if math.isinf(order):
         return float(half.max(initial=0.0))
     return float((2 / (order + 1) * (half ** (order + 1)).sum()) ** (1 / order))
+
+
+def _normalized_entropy(lengths: NDArray[np.float64]) -> float:
+    return _entropy(lengths) / math.log(len(lengths)) if len(lengths) > 1 else math.nan
+
+
+_OF_LENGTHS: dict[str, Callable[[NDArray[np.float64]], float]] = {
+    "n_pairs": lambda lengths: float(len(lengths)),
+    "lifespan_sum": lambda lengths: float(lengths.sum()),
+    "mean_persistence": lambda lengths: float(lengths.mean()) if len(lengths) else math.nan,
+    "max_persistence": lambda lengths: float(lengths.max(initial=0.0)),
+    "total_persistence": lambda lengths: float(lengths @ lengths),
+    "persistence_entropy": _entropy,
+    "normalized_entropy": _normalized_entropy,
+    "landscape_norm": lambda lengths: _landscape_norm(lengths, 2),
+}
+
+
+def _of_pairs(of_lengths: Callable[[NDArray[np.float64]], float]) -> Callable[[Pairs], float]:
+    return lambda pairs: of_lengths(pairs[:, 1] - pairs[:, 0])
+
+
+STATISTICS: Registry[Callable[[Pairs], float]] = Registry(
+    "toposcope.statistics", {name: _of_pairs(own) for name, own in _OF_LENGTHS.items()}
+)
+"""Every statistic of a diagram: a function of (n, 2) pairs with finite deaths, to one number."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
 
+from toposcope.execution.plugins import Registry
 from toposcope.transfer.scores.betti_decay import theta
 from toposcope.transfer.scores.class_scatter import gbc, h_score, sfda, transrate
 from toposcope.transfer.scores.log_evidence import logme
@@ -52,7 +53,7 @@ class Score:
         return self.compute(*data)
 
 
-SCORES: dict[str, Score] = {
+_OWN = {
     "theta": Score(
         "volumes",
         False,
@@ -125,4 +126,6 @@ SCORES: dict[str, Score] = {
     ),
     "parameters": Score("model", True, False, "none", None, "constant: number of parameters"),
 }
+
+SCORES: Registry[Score] = Registry("toposcope.scores", _OWN)
 """Every score by name; the constants are the baselines that no score should lose to."""

@@ -1,0 +1,132 @@
+"""The recipes of docs/extending.md, followed as they stand: plug-ins from outside the package."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+RECIPES = (ROOT / "docs" / "extending.md").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder with the package `toy` as `pip install` would leave it: sources and entry points."""
+    folder = tmp_path_factory.mktemp("site")
+    for name, code in re.findall(r"```python\n# (toy/\w+\.py)\n(.*?)```", RECIPES, re.DOTALL):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(code)
+    (folder / "toy" / "__init__.py").touch()
+    points = re.findall(r'\[project\.entry-points\."([\w.]+)"\]\n(.*?)```', RECIPES, re.DOTALL)
+    info = folder / "toy-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy\nVersion: 1.0\n")
+    lines = [f"[{group}]\n{line}".replace('"', "") for group, line in points]
+    (info / "entry_points.txt").write_text("\n".join(lines))
+    return folder
+
+
+def run(installed: Path, code: str) -> str:
+    """What a fresh process prints in which the package `toy` is installed."""
+    path = os.pathsep.join([str(installed), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+ANALYZE = """
+import json
+import numpy as np
+import toposcope as ts
+
+X = np.random.default_rng(0).normal(size=(120, 4))
+analysis = ts.analyze(ts.from_arrays({"block": X}), points=30, replicates=4, jobs=2)
+rows = analysis.intervals.query("statistic == 'longest_share' and cloud == 'data'")
+print(json.dumps(rows[["homology_dimension", "mean", "low", "high"]].to_dict("records")))
+pairs = [ts.summaries.finite(p) for k, p in analysis.diagrams
+         if k.cloud == "data" and k.homology_dimension == 0]
+lengths = [p[:, 1] - p[:, 0] for p in pairs]
+print(np.mean([one.max() / one.sum() for one in lengths]))
+"""
+
+
+def test_a_statistic_is_measured_in_workers(installed):
+    rows, expected = run(installed, ANALYZE).splitlines()
+    h0, h1 = json.loads(rows)
+    assert (h0["homology_dimension"], h1["homology_dimension"]) == (0, 1)
+    assert h0["mean"] == pytest.approx(float(expected))
+    assert h0["low"] < h0["mean"] < h0["high"]
+
+
+RANK = """
+import json
+import numpy as np
+from torch import nn
+import toposcope as ts
+
+rng = np.random.default_rng(0)
+y = np.arange(80) % 2
+x = (rng.normal(size=(80, 6)) + y[:, None]).astype(np.float32)
+net = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 2), nn.ReLU())
+models = [{"name": "net", "model": net, "layers": "all"}]
+board = ts.rank(models, (x, y), scores=["spread", "knn"], points=20, replicates=4, jobs=2)
+print(json.dumps(board.set_index("score")["value"].to_dict()))
+"""
+
+
+def test_a_score_stands_on_the_board(installed):
+    values = json.loads(run(installed, RANK))
+    assert 0 < values["spread"] < 1 and 0 <= values["knn"] <= 1
+
+
+CLASH = """
+from toposcope.errors import UsageError
+from toposcope.execution.plugins import Registry
+try:
+    Registry("toposcope.statistics", {"longest_share": len})["longest_share"]
+except UsageError as error:
+    print(error)
+"""
+
+
+def test_a_name_that_is_taken_is_refused(installed):
+    told = run(installed, CLASH)
+    assert "longest_share" in told and "taken" in told
+
+
+def test_without_plugins_there_are_none():
+    code = "from toposcope.execution.plugins import plugin_hash; print(repr(plugin_hash()))"
+    assert run(Path(os.devnull), code).strip() == "''"
+
+
+def test_the_hash_follows_the_sources(installed):
+    code = "from toposcope.execution.plugins import plugin_hash; print(plugin_hash())"
+    before = run(installed, code)
+    source = installed / "toy" / "statistic.py"
+    text = source.read_text()
+    source.write_text(text + "\n# edited\n")
+    after = run(installed, code)
+    source.write_text(text)
+    assert before.strip() and before != after and run(installed, code) == before
+
+
+def test_no_number_changes_where_a_plugin_joins(installed):
+    code = ANALYZE.replace("'longest_share'", "'lifespan_sum'")
+    assert np.isclose(
+        *[json.loads(run(place, code).splitlines()[0])[0]["mean"] for place in (installed, ROOT)],
+        rtol=0,
+        atol=0,
+    )

@@ -21,7 +21,7 @@ from toposcope.analysis.filtrations import filtration_distances
 from toposcope.diagrams import summaries
 from toposcope.dimension import intrinsic
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError
-from toposcope.execution.tasks import Ledger
+from toposcope.execution.legacy import Ledger
 from toposcope.pointclouds.draws import SCALE_SAMPLES, scale_rows
 from toposcope.pointclouds.kinds import read_points, ruler_points, unfit
 from toposcope.pointclouds.normalize import Normalizer, check_finite, estimate_normalizer

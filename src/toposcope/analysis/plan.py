@@ -16,7 +16,7 @@ import numpy as np
 from toposcope.analysis.filtrations import COMPLEXES, complex_spec
 from toposcope.analysis.volume_task import predict_volumes, volume_tasks
 from toposcope.errors import TooFewSamplesError, UsageError
-from toposcope.execution.tasks import Ledger, Task, task_key
+from toposcope.execution.legacy import Ledger, Task, task_key
 from toposcope.homology.metrics import METRICS
 from toposcope.homology.vietoris_rips.cost import estimate_cost
 from toposcope.homology.vietoris_rips.persistence import check_arguments

@@ -24,8 +24,8 @@ from toposcope.analysis.filtrations import describe_complex
 from toposcope.analysis.plan import Design, Plan, plan_analysis, refuse_what_cannot_fit
 from toposcope.analysis.result import Analysis
 from toposcope.errors import StoreError, UsageError
+from toposcope.execution.legacy import Ledger, default_jobs, run_tasks
 from toposcope.execution.progress import Progress
-from toposcope.execution.tasks import Ledger, default_jobs, run_tasks
 from toposcope.pointclouds.kinds import POINT_KINDS, RULER_SAMPLES
 from toposcope.pointclouds.nulls import NULLS, parse_nulls
 from toposcope.store.arrays import save_arrays

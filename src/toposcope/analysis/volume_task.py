@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from toposcope import homology
 from toposcope.diagrams import summaries
 from toposcope.errors import UsageError
-from toposcope.execution.tasks import Ledger, Task, task_key
+from toposcope.execution.legacy import Ledger, Task, task_key
 from toposcope.pointclouds.cloudset import CloudSet
 from toposcope.pointclouds.draws import scale_rows
 from toposcope.pointclouds.nulls import SHUFFLED_VOXELS, parse_nulls

@@ -142,8 +142,8 @@ def analyze(
             return
         from toposcope.analysis import plan as planning
         from toposcope.analysis import run as pipeline
+        from toposcope.execution.executors import default_jobs
         from toposcope.execution.progress import bars
-        from toposcope.execution.tasks import default_jobs
 
         if dry_run:
             plan = planning.plan_analysis(run, planning.Design(**options))
@@ -205,8 +205,8 @@ def _analyze_series(
     """Analyze every checkpoint and show what there is; returns the failed tasks."""
     from toposcope.analysis import plan as planning
     from toposcope.analysis.trajectory import analyze_series
+    from toposcope.execution.executors import default_jobs
     from toposcope.execution.progress import bars
-    from toposcope.execution.tasks import default_jobs
     from toposcope.store.series import number, open_series
 
     series = open_series(path)

@@ -123,7 +123,7 @@ def _progress_of_series(path: Path) -> dict[str, Any]:
 def environment() -> dict[str, Any]:
     """Versions and resources of this machine."""
     from toposcope.analysis.plan import available_memory
-    from toposcope.execution.tasks import default_jobs
+    from toposcope.execution.executors import default_jobs
     from toposcope.homology.jit import cache_folder
 
     found: dict[str, Any] = {

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from toposcope.analysis.plan import SCIENCE, code_hash
 from toposcope.diagrams import distances
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
-from toposcope.execution.tasks import Ledger
+from toposcope.execution.legacy import Ledger
 from toposcope.similarity.measures import MEASURES
 from toposcope.store.objects import content_hash, put
 from toposcope.store.runs import Run

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from toposcope.analysis.result import Analysis
 from toposcope.comparison.layer_pairs import comparison_hash, put_diagrams
 from toposcope.comparison.networks import INDEPENDENT, Network, memory_run, relation
-from toposcope.execution.tasks import Task, task_key
+from toposcope.execution.legacy import Task, task_key
 from toposcope.store.objects import content_hash
 from toposcope.store.runs import Run
 from toposcope.types import DATA_CLOUD

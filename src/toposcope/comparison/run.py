@@ -29,8 +29,8 @@ from toposcope.comparison.tables import (
 from toposcope.comparison.values import read_evidence
 from toposcope.comparison.verdicts import measured
 from toposcope.errors import UsageError
+from toposcope.execution.legacy import Ledger, Task, run_tasks
 from toposcope.execution.progress import Progress
-from toposcope.execution.tasks import Ledger, Task, run_tasks
 from toposcope.similarity.measures import MEASURES
 from toposcope.store.folders import COMPARISON, refuse_other_kind
 from toposcope.store.objects import lock_folder, put_json

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from toposcope.comparison.layer_pairs import CROSS, SAME
 from toposcope.errors import DamagedError
-from toposcope.execution.tasks import Ledger, Task
+from toposcope.execution.legacy import Ledger, Task
 from toposcope.store.objects import content_hash
 
 Array = NDArray[np.float64]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from toposcope import homology
 from toposcope.errors import UsageError
-from toposcope.execution.tasks import default_jobs
+from toposcope.execution.executors import default_jobs
 from toposcope.pointclouds.cloudset import CloudSet
 from toposcope.pointclouds.draws import Draw
 from toposcope.types import DiagramKey, DiagramSet

@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 from toposcope.errors import (
     UsageError,
 )
-from toposcope.store.objects import (
-    STORED_TYPES,
-)
 from toposcope.store.runs import CHUNK_BYTES, Run, Samples
+from toposcope.store.shards import STORED_TYPES
 from toposcope.types import ActivationSet
 
 

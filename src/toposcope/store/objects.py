@@ -1,7 +1,8 @@
 """Objects on disk: placed whole or not at all, hashed, locked, and read strictly.
 
 `put` is the only write primitive of the project (tmp file, fsync, rename, fsync of the folder), so
-that the layouts built on it survive a kill at any moment and would work on object storage.
+that the layouts built on it survive a kill at any moment. `Objects` is what a layout asks of the
+place it lies in, so that object storage can be such a place.
 """
 
 from __future__ import annotations
@@ -10,17 +11,110 @@ import fcntl
 import json
 import os
 import secrets
-import struct
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.errors import DamagedError, RunLockedError
 
-MAX_HEADER_BYTES = 1 << 20
-"""A safetensors header of one tensor takes under 200 bytes; a larger one is not ours."""
+
+class Objects(Protocol):
+    """A place that holds whole objects under names such as "ledger/4f2a.json".
+
+    Local folders are the first kind (`LocalObjects`); the contract that every kind passes is in
+    tests/unit/store/test_objects.py. An object appears whole or not at all, and readers see the
+    last one that was put. Picklable, so that workers read and write by reference.
+    """
+
+    def put(self, name: str, *parts: Any) -> None:
+        """Place an object, atomically and durably, replacing what was there."""
+        ...
+
+    def get(self, name: str) -> bytes:
+        """The bytes of an object; FileNotFoundError where there is none."""
+        ...
+
+    def map(self, name: str) -> NDArray[np.uint8]:
+        """(bytes,) read-only view of an object, without reading all of it where that can be."""
+        ...
+
+    def exists(self, name: str) -> bool:
+        """Whether there is an object of this name."""
+        ...
+
+    def list(self, prefix: str = "") -> list[str]:
+        """Names that begin with `prefix`, sorted. What is true of a place never rests on it."""
+        ...
+
+    def lock(self) -> AbstractContextManager[Any]:
+        """The one writer's lock of the place; RunLockedError while another process has it."""
+        ...
+
+    def where(self, name: str = "") -> str:
+        """The place, or an object in it, as messages name it."""
+        ...
+
+
+@dataclass(frozen=True)
+class LocalObjects:
+    """Objects as files below a folder.
+
+    Parameters
+    ----------
+    path
+        The folder; made by the first `put`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> place = LocalObjects(Path(tempfile.mkdtemp()))
+    >>> place.put("parts/a.txt", b"one ", b"whole")
+    >>> place.get("parts/a.txt"), place.list(), place.exists("parts/b.txt")
+    (b'one whole', ['parts/a.txt'], False)
+    """
+
+    path: Path
+
+    def put(self, name: str, *parts: Any) -> None:
+        """Place an object: tmp file, fsync, rename, fsync of the folder."""
+        put(self.path / name, *parts)
+
+    def get(self, name: str) -> bytes:
+        """The bytes of an object."""
+        return (self.path / name).read_bytes()
+
+    def map(self, name: str) -> NDArray[np.uint8]:
+        """(bytes,) memory map of an object."""
+        return np.memmap(self.path / name, dtype=np.uint8, mode="r")
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a file of this name."""
+        return (self.path / name).is_file()
+
+    def list(self, prefix: str = "") -> list[str]:
+        """Names of all files that begin with `prefix`, hidden and temporary ones left out."""
+        folder = self.path / prefix.rpartition("/")[0]
+        names = (file.relative_to(self.path).as_posix() for file in folder.rglob("*"))
+        return sorted(
+            name
+            for name in names
+            if name.startswith(prefix)
+            and not any(part.startswith(".") for part in name.split("/"))
+            and (self.path / name).is_file()
+        )
+
+    def lock(self) -> IO[str]:
+        """The writer's lock of the folder."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        return lock_folder(self.path)
+
+    def where(self, name: str = "") -> str:
+        """Path of the folder, or of an object in it."""
+        return str(self.path / name)
 
 
 def put(path: Path, *parts: Any) -> None:
@@ -62,16 +156,27 @@ def put(path: Path, *parts: Any) -> None:
 
 
 def put_json(path: Path, value: object) -> None:
-    """Place a JSON object, keys sorted so that equal values give equal bytes."""
-    put(path, (json.dumps(value, sort_keys=True, indent=1) + "\n").encode())
+    """Place a JSON file."""
+    put_json_at(LocalObjects(path.parent), path.name, value)
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON object; damage is an error that names the file."""
+    """Read a JSON file; damage is an error that names it."""
+    return get_json(LocalObjects(path.parent), path.name)
+
+
+def put_json_at(objects: Objects, name: str, value: object) -> None:
+    """Place a JSON object, keys sorted so that equal values give equal bytes."""
+    objects.put(name, (json.dumps(value, sort_keys=True, indent=1) + "\n").encode())
+
+
+def get_json(objects: Objects, name: str) -> Any:
+    """Read a JSON object; damage is an error that names it."""
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(objects.get(name))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        msg = f"{path} is not readable JSON ({error}). Delete it and run the command again."
+        where = objects.where(name)
+        msg = f"{where} is not readable JSON ({error}). Delete it and run the command again."
         raise DamagedError(msg) from error
 
 
@@ -91,26 +196,6 @@ def content_hash(*parts: Any) -> str:
     return str(digest.hexdigest())
 
 
-def shard_header(values: NDArray[Any]) -> bytes:
-    """What stands before the values in a safetensors file of the one tensor `rows`.
-
-    Written by hand because `safetensors.numpy.save` copies the values: half of the processor time
-    of storing feature volumes.
-
-    Examples
-    --------
-    >>> from safetensors.numpy import load
-    >>> values = np.arange(6.0).reshape(2, 3)
-    >>> bool((load(shard_header(values) + values.tobytes())["rows"] == values).all())
-    True
-    """
-    code = next(name for name, kept in DTYPES.items() if np.dtype(kept) == values.dtype)
-    entry = {"dtype": code, "shape": list(values.shape), "data_offsets": [0, values.nbytes]}
-    text = json.dumps({"rows": entry}, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return struct.pack("<Q", len(text)) + text
-
-
 def lock_folder(path: Path) -> IO[str]:
     """Take the writer's lock of a RUN; the kernel gives it back however the process ends."""
     stream = (path / ".lock").open("a")
@@ -121,28 +206,3 @@ def lock_folder(path: Path) -> IO[str]:
         msg = f"another process is writing to {path}. Wait for it, or choose another folder."
         raise RunLockedError(msg) from error
     return stream
-
-
-def map_shard(path: Path, expected: str) -> NDArray[Any]:
-    """Strictly read a safetensors file of one tensor as a memory map."""
-    try:
-        raw = np.memmap(path, dtype=np.uint8, mode="r")
-    except (OSError, ValueError) as error:
-        msg = f"shard {path} cannot be read ({error}). Capture again into a new folder."
-        raise DamagedError(msg) from error
-    if content_hash(raw.data) != expected:
-        msg = f"shard {path} does not match its recorded hash: its bytes were changed or cut."
-        raise DamagedError(msg)
-    (size,) = struct.unpack("<Q", raw[:8].tobytes())
-    if size > MAX_HEADER_BYTES:
-        msg = f"shard {path} has a header of {size:,} bytes; ours are below 1 MiB."
-        raise DamagedError(msg)
-    entry = json.loads(raw[8 : 8 + size].tobytes())["rows"]
-    dtype = np.dtype(DTYPES[entry["dtype"]])
-    begin, end = entry["data_offsets"]
-    body = raw[8 + size + begin : 8 + size + end]
-    return body.view(dtype).reshape(entry["shape"])
-
-
-DTYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "I64": "<i8", "I32": "<i4", "U8": "u1"}
-STORED_TYPES = tuple(np.dtype(code) for code in DTYPES.values())

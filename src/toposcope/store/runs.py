@@ -27,14 +27,14 @@ from toposcope.errors import (
 )
 from toposcope.store.folders import RUN, refuse_other_kind, what_is_no_run
 from toposcope.store.objects import (
+    LocalObjects,
     content_hash,
     lock_folder,
-    map_shard,
     put,
     put_json,
     read_json,
-    shard_header,
 )
+from toposcope.store.shards import map_shard, shard_header
 from toposcope.types import ActivationSet
 
 SCHEMA_VERSION = 1
@@ -245,7 +245,8 @@ class Run:
             return known
         tick = self.tick(layer, index)
         plan = self.layers[layer]
-        values = map_shard(self.shard_path(layer, index), tick["content"])
+        path = self.shard_path(layer, index)
+        values = map_shard(LocalObjects(path.parent), path.name, tick["content"])
         want = (tick["rows"][1] - tick["rows"][0], *plan["shape"])
         if values.shape != tuple(want) or values.dtype != np.dtype(plan["dtype"]):
             msg = f"{self.shard_path(layer, index)} holds {values.dtype}{values.shape}, not {want}."

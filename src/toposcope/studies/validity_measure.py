@@ -20,7 +20,7 @@ from toposcope.analysis.validity_checks import Measured
 from toposcope.diagrams import distances
 from toposcope.dimension import intrinsic
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
-from toposcope.execution.tasks import Ledger
+from toposcope.execution.legacy import Ledger
 from toposcope.pointclouds.draws import draw_rows, scale_rows
 from toposcope.pointclouds.normalize import NORMALIZATIONS, check_finite, estimate_normalizer, flat
 from toposcope.store.runs import Run

@@ -17,8 +17,8 @@ from toposcope.analysis import result
 from toposcope.analysis.plan import Design, code_hash
 from toposcope.analysis.validity_checks import check_names
 from toposcope.errors import StoreError, TooFewSamplesError, UsageError
+from toposcope.execution.legacy import Ledger, Task, run_tasks, task_key
 from toposcope.execution.progress import Progress
-from toposcope.execution.tasks import Ledger, Task, run_tasks, task_key
 from toposcope.findings.validity.judge import judge
 from toposcope.findings.validity.observations import Observations
 from toposcope.findings.validity.verdict import Verdict

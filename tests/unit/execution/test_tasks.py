@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from toposcope.errors import UsageError
-from toposcope.execution.tasks import Ledger, Task, run_tasks, task_key
+from toposcope.execution.legacy import Ledger, Task, run_tasks, task_key
 from toposcope.store.objects import put
 
 
@@ -98,7 +98,7 @@ DRIVER = """
 import sys
 sys.path.insert(0, {root!r})
 from tests.unit.test_tasks import sleep_long, make
-from toposcope.execution.tasks import Ledger, run_tasks
+from toposcope.execution.legacy import Ledger, run_tasks
 from pathlib import Path
 folder = Path({folder!r})
 run_tasks(sleep_long, make(folder, 2), ledger=Ledger(folder / "ledger"), jobs=2)

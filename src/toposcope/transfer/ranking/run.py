@@ -20,8 +20,8 @@ import numpy as np
 from toposcope.activations.candidates import Candidate, as_candidates, read_candidates
 from toposcope.analysis.plan import SCIENCE, code_hash
 from toposcope.errors import ToposcopeError, UsageError
+from toposcope.execution.legacy import Ledger, Task, run_tasks, task_key
 from toposcope.execution.progress import Progress
-from toposcope.execution.tasks import Ledger, Task, run_tasks, task_key
 from toposcope.pointclouds.draws import draw_rows
 from toposcope.store.folders import RANKING, refuse_other_kind
 from toposcope.store.objects import put_json, read_json

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from toposcope.diagrams.summaries import lifespan_sum
 from toposcope.dimension.intrinsic import ph_dimension_from_distances
 from toposcope.errors import TooFewSamplesError, ToposcopeError, UsageError
-from toposcope.execution.tasks import Ledger
+from toposcope.execution.legacy import Ledger
 from toposcope.homology import betti_numbers, rips
 from toposcope.homology.metrics import distances
 from toposcope.pointclouds.draws import draw_rows

@@ -1,0 +1,193 @@
+"""Where tasks run: in this process, or in worker processes of this machine.
+
+An executor takes a function and its arguments and gives a future, and says which errors mean that a
+worker died. It knows nothing of ledgers, retries or results: workers publish those themselves, so
+that nothing large travels through an executor and any other engine can join with these few methods.
+tests/unit/execution/test_executors.py holds the contract that each of them passes.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Any, Protocol, TypeVar
+
+from toposcope.errors import UsageError
+
+Result = TypeVar("Result")
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+
+
+class Executor(Protocol):
+    """Runs functions somewhere."""
+
+    @property
+    def workers(self) -> int:
+        """How many functions run at the same time; 0 when they run in this process."""
+        ...
+
+    @property
+    def died(self) -> tuple[type[BaseException], ...]:
+        """Errors of a future, or of `submit`, that mean that a worker died.
+
+        Its functions may have done nothing, a part or all of their work, and the executor must be
+        renewed.
+        """
+        ...
+
+    def submit(self, function: Callable[..., Result], /, *args: Any) -> Future[Result]:
+        """Run a module-level function of picklable arguments; its future."""
+        ...
+
+    def renew(self) -> None:
+        """Have live workers again after one died; futures given before are lost."""
+        ...
+
+    def close(self) -> None:
+        """End the workers."""
+        ...
+
+
+class Inline:
+    """Runs in this process: a function is done when `submit` returns. For debugging."""
+
+    workers = 0
+    died: tuple[type[BaseException], ...] = ()
+
+    def submit(self, function: Callable[..., Result], /, *args: Any) -> Future[Result]:
+        """Run the function here and now; what it raises is in the future."""
+        future: Future[Result] = Future()
+        try:
+            future.set_result(function(*args))
+        except Exception as error:  # the caller asks the future, as with any executor
+            future.set_exception(error)
+        return future
+
+    def renew(self) -> None:
+        """Nothing died."""
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+class Processes:
+    """Worker processes of this machine (loky), one BLAS thread each; they end with this process.
+
+    Parameters
+    ----------
+    workers
+        Number of processes, at least 1.
+    """
+
+    died: tuple[type[BaseException], ...] = (BrokenProcessPool,)
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self._pool: Any = None
+
+    def submit(self, function: Callable[..., Result], /, *args: Any) -> Future[Result]:
+        """Run the function in a worker; processes start with the first call."""
+        if self._pool is None:
+            self._pool = self._start()
+        future: Future[Result] = self._pool.submit(function, *args)
+        return future
+
+    def renew(self) -> None:
+        """Leave the broken pool; the next call starts a fresh one."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False)
+        self._pool = None
+
+    def close(self) -> None:
+        """End the workers, whatever they are doing."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, kill_workers=True)
+        self._pool = None
+
+    def _start(self) -> Any:
+        from loky import ProcessPoolExecutor
+
+        return ProcessPoolExecutor(
+            max_workers=self.workers,
+            env=dict.fromkeys(THREAD_VARIABLES, "1"),
+            timeout=600,
+            initializer=_end_with_parent,
+            initargs=(os.getpid(),),
+        )
+
+
+Jobs = int | Executor | None
+"""How `jobs` may be given: a number of worker processes (0: none), an executor, or None for one
+process per CPU."""
+
+
+def default_jobs() -> int:
+    """Number of workers when none is named: the CPUs this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def workers_of(jobs: Jobs) -> int:
+    """How many tasks run at once: what a forecast divides by."""
+    if jobs is None:
+        return default_jobs()
+    return max(1, jobs if isinstance(jobs, int) else jobs.workers)
+
+
+@contextmanager
+def opened(jobs: Jobs, *, tasks: int) -> Iterator[Executor]:
+    """The executor that `jobs` names, closed at the end; one that was given is left open.
+
+    Parameters
+    ----------
+    jobs
+        See `Jobs`.
+    tasks
+        How many there are: no more processes are started.
+
+    Examples
+    --------
+    >>> with opened(0, tasks=3) as executor:
+    ...     executor.submit(abs, -2).result()
+    2
+    """
+    if jobs is not None and not isinstance(jobs, int):
+        yield jobs
+        return
+    count = default_jobs() if jobs is None else jobs
+    if count < 0:
+        msg = f"jobs={count}: needed is a number of workers, 1 or more, or 0 for none."
+        raise UsageError(msg)
+    executor = Processes(min(count, max(tasks, 1))) if count else Inline()
+    try:
+        yield executor
+    finally:
+        executor.close()
+
+
+def _end_with_parent(parent: int) -> None:
+    """End this worker with its driver, and only with it.
+
+    Ctrl-C reaches the whole group of processes; the driver answers for all of them. After a kill -9
+    of the driver nobody would tell its workers.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -11,6 +11,7 @@ from toposcope.analysis.run import load_analysis
 from toposcope.cli import main
 from toposcope.errors import UsageError
 from toposcope.store.arrays import save_arrays
+from toposcope.words.comparison import summarize_comparison
 
 N, LAYERS = 320, 5
 SMALL = {"points": 40, "replicates": 8, "jobs": 0}
@@ -49,7 +50,7 @@ def test_the_layers_that_changed_are_found_and_no_other(changed):
         assert (rows["pvalue"] > 0).all()
     model = changed.models.query("measure == 'wasserstein' and homology_dimension == 0").iloc[0]
     assert model["change_depth"] == pytest.approx(0.8)
-    assert "differ from depth 0.80" in changed.summary[0]
+    assert "differ from depth 0.80" in summarize_comparison(changed)[0]
 
 
 def test_similarity_has_a_floor_an_interval_and_its_own_null(changed):
@@ -133,7 +134,7 @@ def test_constant_and_non_finite_layers_have_a_status_and_a_reason():
     cka = found.layers.query("measure == 'cka'").set_index("layer_a")
     assert cka["status"].tolist() == ["ok", "constant", "nonfinite", "ok", "ok"]
     assert cka["reason"].iloc[1]
-    assert any("layer1, layer2 have no value" in text for text in found.summary)
+    assert any("layer1, layer2 have no value" in text for text in summarize_comparison(found))
 
 
 def test_one_replicate_gives_values_and_says_why_nothing_more():
@@ -146,8 +147,12 @@ def test_one_replicate_gives_values_and_says_why_nothing_more():
 def test_too_few_draws_to_show_anything_are_said_to_be_too_few():
     found = ts.compare(network(1), network(2), points=40, replicates=4, measures=["wasserstein"])
     assert found.layers["pvalue"].min() >= 1 / 8
-    assert "cannot be shown with 4 draws: no p-value is below 0.12" in found.summary[0]
-    assert "layers differ" not in found.summary[0].replace("Whether layers differ", "")
+    assert (
+        "cannot be shown with 4 draws: no p-value is below 0.12" in summarize_comparison(found)[0]
+    )
+    assert "layers differ" not in summarize_comparison(found)[0].replace(
+        "Whether layers differ", ""
+    )
 
 
 def test_empty_diagrams_have_a_status():

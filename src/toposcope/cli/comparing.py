@@ -87,39 +87,42 @@ def compare(
         from toposcope.comparison.run import compare as run_comparison
         from toposcope.errors import UsageError
         from toposcope.execution.progress import bars
+        from toposcope.words.comparison import summarize_comparison
 
         if len(runs) < 2:
             msg = f"compare takes two RUNs or more; got {len(runs)}: toposcope compare RUN RUN"
             raise UsageError(msg)
         first, second, *others = runs
-        found = run_comparison(first, second, *others, store=out, progress=bars(), **options)
+        comparison = run_comparison(first, second, *others, store=out, progress=bars(), **options)
+        summary = summarize_comparison(comparison)
+        rows = map(_row, comparison.models.to_dict("records"))
         header = ("measure", "H", "networks", "mean [interval]", "gap [interval]", "steps", "n")
         if report is not None:
             from toposcope.reporting.comparison_page import write_comparison
 
-            write_comparison(found, report)
+            write_comparison(comparison, report)
         value = {
-            "networks": list(found.networks),
-            "summary": list(found.summary),
+            "networks": list(comparison.networks),
+            "summary": summary,
             "table": None if out is None else str(out / "layers.parquet"),
             "models": None if out is None else str(out / "models.parquet"),
             "folder": None if out is None else str(out),
             "report": None if report is None else str(report),
-            "tests": found.attrs["family"],
-            "failures": [dict(failure) for failure in found.failures],
+            "tests": comparison.attrs["family"],
+            "failures": [dict(failure) for failure in comparison.failures],
         }
-        text = "\n".join(f"- {sentence}" for sentence in found.summary)
+        text = "\n".join(f"- {sentence}" for sentence in summary)
         kept = (
             f"\n\nkept in {out}" if out is not None else "\n\nnot kept; pass -o FOLDER to keep it"
         )
         show(
             value,
             as_json,
-            f"{text}\n\n{columns([header, *map(_row, found.models.to_dict('records'))])}{kept}",
+            f"{text}\n\n{columns([header, *rows])}{kept}",
         )
-        for warning in found.attrs["warnings"]:
+        for warning in comparison.attrs["warnings"]:
             click.echo(printable(f"warning: {warning}"), err=True)
-    exit_with_failures(found.failures)
+    exit_with_failures(comparison.failures)
 
 
 def _row(row: dict[str, Any]) -> tuple[str, ...]:

@@ -34,6 +34,15 @@ _EQUAL = 1e-12
 """Statistics that differ by less than this share of the distances are ties."""
 
 
+def arrangements(draws: int, *, paired: bool) -> int:
+    """How many arrangements of draws a test between two layers has that give different statistics.
+
+    >>> arrangements(8, paired=True), arrangements(8, paired=False)
+    (128, 6435)
+    """
+    return 2 ** (draws - 1) if paired else comb(2 * draws, draws) // 2
+
+
 def squared_gap_units(within_a: Array, within_b: Array, cross: Array) -> Array:
     """(R,) jackknife pseudo-values of the squared gap, one per draw; their mean is the estimate.
 

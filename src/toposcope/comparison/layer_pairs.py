@@ -1,4 +1,4 @@
-"""Every number between two layers: the tasks of a comparison, and what a worker does in one.
+"""Every number between two layers: what a task of a comparison holds, and what a worker does.
 
 A task takes one layer of one network and measures it against the layers that come after it. Which
 draws meet is fixed here: between diagrams always different draws (`cross`), so that a distance
@@ -12,19 +12,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache, lru_cache
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope.analysis.plan import SCIENCE, code_hash
 from toposcope.diagrams import distances
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
-from toposcope.execution.legacy import Ledger
 from toposcope.similarity.measures import MEASURES
-from toposcope.store.objects import content_hash, put
+from toposcope.store.objects import Objects, content_hash
 from toposcope.store.runs import Run
 
 Array = NDArray[np.float64]
@@ -40,19 +38,103 @@ DIAGRAM_MEASURES: dict[str, Callable[..., float]] = {
 curve L1."""
 
 SOURCES = ("diagrams/distances.py", "similarity", "comparison/layer_pairs.py")
-"""Sources that decide the numbers of a block, besides those of an analysis."""
+"""Sources that decide the numbers of a task, besides those of an analysis."""
 
 SLOW = frozenset({"rtd"})
 """Measures of seconds a pair: beyond matched and neighboring layers, one draw only."""
 
 SAME, FLOOR, CROSS = "same", "floor", "cross"
-COLUMNS = ("other", "measure", "homology_dimension", "kind", "draw", "other_draw", "value")
 
 
-@cache
-def comparison_hash() -> str:
-    """Hash of all sources that decide a distance or a similarity."""
-    return code_hash((*SCIENCE, *SOURCES))
+@dataclass(frozen=True)
+class Side:
+    """One layer of one network, by content.
+
+    Parameters
+    ----------
+    network, index
+        Position of the network among those compared, and of the layer in it.
+    layer
+        Address of the layer.
+    diagrams, draws
+        Names of the stored diagrams (None: there are none) and rows of the draws: hashes of their
+        content.
+    content
+        Hash of the layer's activations; None when no measure pairs them.
+    """
+
+    network: int
+    index: int
+    layer: str
+    diagrams: str | None
+    draws: str
+    content: str | None
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """(network, position of the layer)."""
+        return self.network, self.index
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """A layer that is met, and how.
+
+    Parameters
+    ----------
+    side
+        The layer.
+    full
+        Whether all draws meet, as for matched and neighboring layers; else each the next one.
+    paired
+        Whether draws of one number hold the same samples.
+    """
+
+    side: Side
+    full: bool
+    paired: bool
+
+
+@dataclass(frozen=True)
+class PairsJob:
+    """One layer against the layers that come after it.
+
+    Parameters
+    ----------
+    code
+        Hash of the sources that decide a number.
+    side, others
+        The layer, and those it meets.
+    measures
+        Between diagrams and between paired activations.
+    homology_dimensions
+        Degrees of the diagrams.
+    replicates
+        Number of draws.
+    """
+
+    code: str
+    side: Side
+    others: tuple[Meeting, ...]
+    measures: tuple[str, ...]
+    homology_dimensions: tuple[int, ...]
+    replicates: int
+
+
+@dataclass(frozen=True)
+class PairsInputs:
+    """Where the layers of a comparison lie.
+
+    Parameters
+    ----------
+    objects
+        The comparison's own place, with the stored diagrams and draws.
+    runs
+        RUN folder of each network; None where no activations are read.
+    """
+
+    objects: Objects
+    runs: tuple[Path | None, ...]
 
 
 def pack_diagrams(pairs: Mapping[tuple[int, int], Array]) -> bytes:
@@ -79,36 +161,39 @@ def unpack_diagrams(data: bytes) -> dict[tuple[int, int], Array]:
     return out
 
 
-def put_diagrams(store: Path, pairs: Mapping[tuple[int, int], Array]) -> str:
-    """Place the diagrams of one layer in the store; returns their name, a hash of the content."""
-    data = pack_diagrams(pairs)
+def put_input(objects: Objects, data: bytes) -> str:
+    """Place diagrams or draws among the inputs of tasks; returns their name, a content hash."""
     name = content_hash(data)
-    if not (store / "inputs" / name).exists():
-        put(store / "inputs" / name, data)
+    if not objects.exists(_input(name)):
+        objects.put(_input(name), data)
     return name
 
 
+def _input(name: str) -> str:
+    return f"inputs/{name}"
+
+
 @lru_cache(maxsize=256)
-def _diagrams(path: str) -> dict[tuple[int, int], Array]:
-    return unpack_diagrams(Path(path).read_bytes())
+def _diagrams(objects: Objects, name: str) -> dict[tuple[int, int], Array]:
+    return unpack_diagrams(objects.get(_input(name)))
+
+
+@lru_cache(maxsize=16)
+def _draws(objects: Objects, name: str) -> list[NDArray[np.intp]]:
+    return [np.asarray(rows, dtype=np.intp) for rows in json.loads(objects.get(_input(name)))]
 
 
 @lru_cache(maxsize=4)
-def _run(path: str) -> Run:
+def _run(path: Path) -> Run:
     return Run.open(path)
 
 
-def _activations(place: Mapping[str, Any], draw: int, *, rotated: bool) -> Array:
-    """(points, d) activations of one draw; `rotated` into at most `points` coordinates."""
-    return _rows(
-        place["run"], place["layer"], place["content"], tuple(place["draws"][draw]), rotated
-    )
-
-
 @lru_cache(maxsize=64)
-def _rows(run: str, layer: str, content: str, rows: tuple[int, ...], rotated: bool) -> Array:
-    # `content` is the layer's hash: a RUN written anew at the same place is another layer.
-    values = _run(run).read(layer, np.asarray(rows, dtype=np.intp))
+def _activations(side: Side, inputs: PairsInputs, draw: int, *, rotated: bool) -> Array:
+    """(points, d) activations of one draw; `rotated` into at most `points` coordinates."""
+    run = inputs.runs[side.network]
+    assert run is not None, "paired measures are planned with activations"
+    values = _run(run).read(side.layer, _draws(inputs.objects, side.draws)[draw])
     X = values.reshape(len(values), -1).astype(np.float64)
     if rotated and X.shape[1] > len(X) and np.isfinite(X).all():
         # Inner products between rows are all that counts, after the mean is gone.
@@ -116,40 +201,40 @@ def _rows(run: str, layer: str, content: str, rows: tuple[int, ...], rotated: bo
     return X
 
 
-def measure_block(payload: Mapping[str, Any]) -> None:
-    """One layer against others: publish the numbers as one file, tick it off."""
-    rows: list[tuple[Any, ...]] = []
-    for index, other in enumerate(payload["others"]):
-        rows += [(index, *found) for found in _between(payload, other)]
-    folder = Path(payload["folder"])
-    data = json.dumps(rows).encode()
-    put(folder / "parts" / f"{payload['key']}.json", data)
-    Ledger(folder / "ledger").tick(payload["key"], part=content_hash(data))
+def measure_pairs(job: PairsJob, inputs: PairsInputs) -> bytes:
+    """One layer against others: rows of (index of the other, measure, degree, kind, draws, value).
+
+    A value that is text is the reason why there is none.
+    """
+    rows = [
+        (index, *row)
+        for index, other in enumerate(job.others)
+        for row in _between(job, other, inputs)
+    ]
+    return json.dumps(rows).encode()
 
 
 def _between(
-    payload: Mapping[str, Any], other: Mapping[str, Any]
+    job: PairsJob, other: Meeting, inputs: PairsInputs
 ) -> Iterator[tuple[str, int | None, str, int, int, float | str]]:
     """(measure, degree, kind, draw, other draw, value or reason) of one pair of layers."""
-    mine = payload["place"]
-    for measure in payload["measures"]:
+    mine, theirs = job.side, other.side
+    for measure in job.measures:
         if measure in DIAGRAM_MEASURES:
-            if mine["diagrams"] is None or other["diagrams"] is None:
+            if mine.diagrams is None or theirs.diagrams is None:
                 continue
-            left, right = (
-                _diagrams(str(Path(payload["folder"]) / "inputs" / place["diagrams"]))
-                for place in (mine, other)
-            )
-            same = mine["id"] == other["id"]
-            for degree in payload["homology_dimensions"]:
+            left = _diagrams(inputs.objects, mine.diagrams)
+            right = _diagrams(inputs.objects, theirs.diagrams)
+            within = mine.place == theirs.place
+            for degree in job.homology_dimensions:
                 units = [
-                    r for r in payload["units"] if (r, degree) in left and (r, degree) in right
+                    r for r in range(job.replicates) if (r, degree) in left and (r, degree) in right
                 ]
-                for i, j in draw_pairs(units, within=same, full=other["full"]):
+                for i, j in draw_pairs(units, within=within, full=other.full):
                     value = DIAGRAM_MEASURES[measure](left[i, degree], right[j, degree])
                     yield measure, degree, CROSS, i, j, value
-        elif other["paired"] and mine["id"] != other["id"]:
-            yield from _similarities(payload, other, measure)
+        elif other.paired and mine.place != theirs.place:
+            yield from _similarities(job, other, inputs, measure)
 
 
 def draw_pairs(units: Sequence[int], *, within: bool, full: bool) -> list[tuple[int, int]]:
@@ -171,20 +256,20 @@ def draw_pairs(units: Sequence[int], *, within: bool, full: bool) -> list[tuple[
 
 
 def _similarities(
-    payload: Mapping[str, Any], other: Mapping[str, Any], measure: str
+    job: PairsJob, other: Meeting, inputs: PairsInputs, measure: str
 ) -> Iterator[tuple[str, None, str, int, int, float | str]]:
     declared = MEASURES[measure]
     rotated = "orthogonal" in declared.invariant_to
-    units = payload["units"]
+    units = range(job.replicates)
     wanted = [(SAME, r, r) for r in units]
-    if other["full"] and len(units) > 1:
-        wanted += [(FLOOR, units[k], units[(k + 1) % len(units)]) for k in range(len(units))]
+    if other.full and len(units) > 1:
+        wanted += [(FLOOR, r, (r + 1) % len(units)) for r in units]
     elif measure in SLOW:
         wanted = wanted[:1]
     for kind, i, j in wanted:
         try:
-            left = _activations(payload["place"], i, rotated=rotated)
-            right = _activations(other, j, rotated=rotated)
+            left = _activations(job.side, inputs, i, rotated=rotated)
+            right = _activations(other.side, inputs, j, rotated=rotated)
             value: float | str = declared.function(left, right)
         except (DegenerateCloudError, TooFewSamplesError, UsageError) as error:
             value = str(error)

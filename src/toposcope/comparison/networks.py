@@ -18,6 +18,7 @@ from toposcope.analysis.plan import DEFAULTS, Design
 from toposcope.analysis.result import Analysis
 from toposcope.analysis.run import analyze_design, load_analysis
 from toposcope.errors import StoreError, UsageError
+from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress
 from toposcope.pointclouds.cloudset import clouds
 from toposcope.store.arrays import save_arrays
@@ -84,7 +85,7 @@ def gather(
     diagrams: bool,
     equalize: bool,
     store: Path,
-    jobs: int | None,
+    jobs: Jobs,
     progress: Progress | None,
 ) -> list[Network]:
     """Networks with one design, analyzed where that is needed.

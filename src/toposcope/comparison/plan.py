@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from toposcope.analysis.plan import SCIENCE, code_hash
 from toposcope.analysis.result import Analysis
-from toposcope.comparison.layer_pairs import comparison_hash, put_diagrams
+from toposcope.comparison.layer_pairs import (
+    SOURCES,
+    Meeting,
+    PairsInputs,
+    PairsJob,
+    Side,
+    pack_diagrams,
+    put_input,
+)
 from toposcope.comparison.networks import INDEPENDENT, Network, memory_run, relation
-from toposcope.execution.legacy import Task, task_key
-from toposcope.store.objects import content_hash
+from toposcope.execution.tasks import Task
+from toposcope.store.objects import LocalObjects, Objects
 from toposcope.store.runs import Run
 from toposcope.types import DATA_CLOUD
 
@@ -48,83 +58,73 @@ def depths(network: Network) -> NDArray[np.float64]:
 
 def plan_tasks(
     networks: Sequence[Network],
+    folder: Path,
     *,
     measures: Sequence[str],
     paired_measures: Sequence[str],
     homology_dimensions: Sequence[int],
-    folder: Path,
-) -> tuple[list[Task], list[list[dict[str, Any]]]]:
-    """Tasks, one per layer of each network, and for each the layers it meets.
+) -> tuple[list[Task[PairsJob]], PairsInputs]:
+    """Tasks, one per layer of each network, and where they read.
 
-    Diagrams and activations held in memory are written to the folder on the way.
+    Diagrams, draws, and activations held in memory are written to the comparison on the way.
     """
-    places = [_places(net, k, folder, bool(paired_measures)) for k, net in enumerate(networks)]
-    tasks, met = [], []
+    objects = LocalObjects(folder)
+    runs = tuple(
+        memory_run(network, folder, index) if paired_measures else None
+        for index, network in enumerate(networks)
+    )
+    sides = [_sides(net, k, objects, runs[k]) for k, net in enumerate(networks)]
+    tasks = []
     for i, first in enumerate(networks):
         for p, layer in enumerate(first.layers):
-            others: list[dict[str, Any]] = []
-            for j in range(i, len(networks)):
-                second = networks[j]
-                near = (
-                    {p, p + 1} if i == j else {q for k, q in match_layers(first, second) if k == p}
-                )
-                paired = i == j or relation(first, second) != INDEPENDENT
-                others += [
-                    {**places[j][q], "full": q in near, "paired": paired}
-                    for q in range(p if i == j else 0, len(second.layers))
-                ]
-            names = [*measures, *paired_measures]
-            identity = {
-                "code": comparison_hash(),
-                "measures": names,
-                "homology_dimensions": list(homology_dimensions),
-                "place": _identity(places[i][p]),
-                "others": [
-                    [_identity(o), o["full"], o["paired"], o["id"] == places[i][p]["id"]]
-                    for o in others
-                ],
-            }
-            key = task_key(identity)
-            payload = {
-                "key": key,
-                "folder": str(folder),
-                "place": places[i][p],
-                "others": others,
-                "measures": names,
-                "homology_dimensions": list(homology_dimensions),
-                "units": list(range(len(first.draws))),
-            }
-            tasks.append(Task(key, f"{first.name}, {layer}", payload))
-            met.append(others)
-    return tasks, met
+            job = PairsJob(
+                code=comparison_hash(),
+                side=sides[i][p],
+                others=tuple(_met(networks, sides, i, p)),
+                measures=(*measures, *paired_measures),
+                homology_dimensions=tuple(homology_dimensions),
+                replicates=len(first.draws),
+            )
+            tasks.append(Task(job, f"{first.name}, {layer}"))
+    return tasks, PairsInputs(objects, runs)
 
 
-def _places(
-    network: Network, index: int, folder: Path, with_activations: bool
-) -> list[dict[str, Any]]:
-    run = memory_run(network, folder, index) if with_activations else None
-    opened = Run.open(run) if run is not None else None
-    draws = [rows.tolist() for rows in network.draws]
-    out = []
-    for q, layer in enumerate(network.layers):
+@cache
+def comparison_hash() -> str:
+    """Hash of all sources that decide a distance or a similarity."""
+    return code_hash((*SCIENCE, *SOURCES))
+
+
+def _met(
+    networks: Sequence[Network], sides: Sequence[Sequence[Side]], i: int, p: int
+) -> Iterator[Meeting]:
+    """The layers that layer p of network i is measured against."""
+    first = networks[i]
+    for j, second in enumerate(networks[i:], start=i):
+        near = {p, p + 1} if i == j else {q for k, q in match_layers(first, second) if k == p}
+        paired = i == j or relation(first, second) != INDEPENDENT
+        for q in range(p if i == j else 0, len(second.layers)):
+            yield Meeting(sides[j][q], full=q in near, paired=paired)
+
+
+def _sides(network: Network, index: int, objects: Objects, run: Path | None) -> list[Side]:
+    opened = None if run is None else Run.open(run)
+    rows = [draw.tolist() for draw in network.draws]
+    draws = put_input(objects, json.dumps(rows).encode())
+    sides = []
+    for position, layer in enumerate(network.layers):
         pairs = _layer_diagrams(network.analysis, layer) if network.analysis is not None else {}
-        out.append(
-            {
-                "id": f"{index}/{q}",
-                "network": index,
-                "index": q,
-                "layer": layer,
-                "diagrams": put_diagrams(folder, pairs) if pairs else None,
-                "run": None if run is None else str(run),
-                "content": None if opened is None else opened.layer_hash(layer),
-                "draws": draws,
-            }
+        sides.append(
+            Side(
+                network=index,
+                index=position,
+                layer=layer,
+                diagrams=put_input(objects, pack_diagrams(pairs)) if pairs else None,
+                draws=draws,
+                content=None if opened is None else opened.layer_hash(layer),
+            )
         )
-    return out
-
-
-def _identity(place: Mapping[str, Any]) -> list[Any]:
-    return [place["diagrams"], place["content"], content_hash(repr(place["draws"]).encode())]
+    return sides
 
 
 def _layer_diagrams(analysis: Analysis, layer: str) -> dict[tuple[int, int], NDArray[np.float64]]:

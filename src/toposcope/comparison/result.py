@@ -33,13 +33,12 @@ class Comparison:
     layers
         One row per matched pair of layers, measure and degree: `value` with its interval, `noise`,
         `effect`, `gap` beyond noise with its interval, `step` (mean gap between neighboring
-        layers), `share` = gap / step, `pvalue`, `qvalue`, `equivalent`, `detectable`, `paired`,
-        `n` units, `null` hypothesis, `status`, `reason`; see docs/comparing.md.
+        layers), `share` = gap / step, `pvalue`, `smallest_p` that so many draws can give,
+        `qvalue`, `equivalent`, `detectable`, `paired`, `n` units, `null` hypothesis, `status`,
+        `reason`; see docs/comparing.md.
     models
         One row per pair of networks, measure and degree: means over the matched layers, and the
         depth from which they differ.
-    summary
-        The result in sentences.
     matrices
         (measure, degree or None) -> (L, L) values between all layers of all networks.
     gaps
@@ -57,7 +56,6 @@ class Comparison:
     networks: tuple[str, ...]
     layers: pd.DataFrame = field(repr=False)
     models: pd.DataFrame = field(repr=False)
-    summary: tuple[str, ...] = field(repr=False)
     matrices: Mapping[tuple[str, int | None], Array] = field(repr=False)
     gaps: Mapping[tuple[str, int | None], Array] = field(repr=False)
     places: tuple[tuple[str, str, float], ...] = field(repr=False)
@@ -95,7 +93,6 @@ class Comparison:
             hashes[name] = content_hash(data)
         rest = {
             "networks": list(self.networks),
-            "summary": list(self.summary),
             "places": [list(place) for place in self.places],
             "failures": [dict(failure) for failure in self.failures],
             "attrs": dict(self.attrs),
@@ -138,11 +135,12 @@ class Comparison:
         for table in tables.values():
             table["paired"] = table["paired"].astype(bool)
             table["n"] = table["n"].astype(int)
+        if "smallest_p" not in tables["layers"]:  # comparisons stored before it was kept
+            tables["layers"]["smallest_p"] = np.nan
         return cls(
             networks=tuple(rest["networks"]),
             layers=tables["layers"],
             models=tables["models"],
-            summary=tuple(rest["summary"]),
             matrices=_arrays(rest["matrices"], "values"),
             gaps=_arrays(rest["matrices"], "gaps"),
             places=tuple((n, layer, depth) for n, layer, depth in rest["places"]),

@@ -1,12 +1,12 @@
-"""`compare`: gather networks, measure layer against layer, test, put it into words."""
+"""`compare`: gather networks, measure layer against layer, test."""
 
 from __future__ import annotations
 
 import shlex
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,11 @@ import numpy as np
 
 from toposcope import homology
 from toposcope.analysis.run import versions
-from toposcope.comparison.layer_pairs import DIAGRAM_MEASURES, comparison_hash, measure_block
+from toposcope.comparison.judgement import Rules, measured
+from toposcope.comparison.layer_pairs import DIAGRAM_MEASURES, measure_pairs
 from toposcope.comparison.networks import PAIRED, Item, Network, gather, relation
-from toposcope.comparison.plan import depths, plan_tasks
+from toposcope.comparison.pair_values import PairValues, read_values
+from toposcope.comparison.plan import comparison_hash, depths, plan_tasks
 from toposcope.comparison.result import Comparison
 from toposcope.comparison.tables import (
     compare_layers,
@@ -26,16 +28,14 @@ from toposcope.comparison.tables import (
     matrix_values,
     model_frame,
 )
-from toposcope.comparison.values import read_evidence
-from toposcope.comparison.verdicts import measured
 from toposcope.errors import UsageError
-from toposcope.execution.legacy import Ledger, Task, run_tasks
+from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress
+from toposcope.execution.workbook import Workbook
 from toposcope.similarity.measures import MEASURES
 from toposcope.store.folders import COMPARISON, refuse_other_kind
-from toposcope.store.objects import lock_folder, put_json
+from toposcope.store.objects import LocalObjects, put_json
 from toposcope.types import near_matches
-from toposcope.words.comparison import summarize_comparison
 
 TESTS = ("permutation", "none")
 TARGET = "these networks over data: the unit is a disjoint draw of samples, not a training"
@@ -55,7 +55,7 @@ def compare(
     margin: float = 0.5,
     n_resamples: int = 9999,
     equalize: bool = False,
-    jobs: int | None = None,
+    jobs: Jobs = None,
     seed: int = 0,
     store: Path | str | None = None,
     progress: Progress | None = None,
@@ -85,7 +85,8 @@ def compare(
         Analyze anew, on the samples all networks share and with one design, what does not agree.
         Without it other samples, n, scales or filtrations are refused.
     jobs
-        Worker processes; None for one per CPU; 0 for none. The numbers do not depend on it.
+        Worker processes, an executor, or None for one process per CPU; 0 for none. The numbers do
+        not depend on it.
     seed
         Of the permutations, and of the draws of networks that are analyzed here.
     store
@@ -115,8 +116,8 @@ def compare(
     >>> abs(found.layers.set_index("measure").loc["cka", "value"] - 1) < 1e-9
     np.True_
     """
-    items = [a, b, *others]
-    diagram, paired = _split(measures, test, level, margin)
+    diagram, paired = _split(measures)
+    rules = _rules(test, level, margin, n_resamples, seed)
     asked = {
         "homology_dimensions": homology_dimensions,
         "points": points,
@@ -124,16 +125,9 @@ def compare(
         "normalize": normalize,
     }
     options: dict[str, Any] = {k: v for k, v in asked.items() if v is not None}
-    with ExitStack() as stack:
-        folder = store
-        if folder is None:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="toposcope-"))
-        folder = Path(folder)
-        refuse_other_kind(folder, COMPARISON, "compare()")
-        folder.mkdir(parents=True, exist_ok=True)
-        stack.enter_context(lock_folder(folder))
+    with _folder(store) as folder:
         networks = gather(
-            items,
+            [a, b, *others],
             options,
             diagrams=bool(diagram),
             equalize=equalize,
@@ -143,87 +137,89 @@ def compare(
         )
         _refuse_unpaired(networks, paired)
         degrees = _degrees(networks, homology_dimensions)
-        tasks, met = plan_tasks(
+        tasks, inputs = plan_tasks(
             networks,
+            folder,
             measures=diagram,
             paired_measures=paired,
             homology_dimensions=degrees,
-            folder=folder,
         )
+        workbook = Workbook(LocalObjects(folder), ".json", again="compare again")
         if diagram:
             homology.warm_up()
-        ledger = Ledger(folder / "ledger")
-        run_tasks(
-            measure_block, tasks, ledger=ledger, jobs=jobs, progress=progress, title="compare"
-        )
-        evidence = read_evidence(tasks, met, folder, len(networks[0].draws))
-        layers, models = compare_layers(
-            networks,
-            evidence,
-            measures=[*diagram, *paired],
-            homology_dimensions=degrees,
-            test=test,
-            n_resamples=n_resamples,
-            margin=margin,
-            level=level,
-            seed=seed,
-        )
-        family = corrected(layers, models)
-        names = [network.name for network in networks]
+        workbook.run(measure_pairs, tasks, inputs, jobs=jobs, progress=progress, title="compare")
+        values = read_values(workbook, tasks, len(networks[0].draws))
         attrs = {
             **_design(networks[0]),
             "measures": [*diagram, *paired],
             "homology_dimensions": list(degrees),
             "test": test,
-            "n_resamples": n_resamples,
-            "level": level,
-            "margin": margin,
-            "seed": seed,
+            **{k: v for k, v in asdict(rules).items() if k != "test"},
             "target": TARGET,
             "unit": "draw",
-            "family": family,
-            "paired": {
-                f"{x.name} / {y.name}": relation(x, y)
-                for k, x in enumerate(networks)
-                for y in networks[k + 1 :]
-            },
             "equalized": equalize,
             "code": comparison_hash(),
-            "networks": [_identity(network) for network in networks],
-            "warnings": _warnings(networks, equalize),
             "versions": versions(),
-            "commands": _commands(networks, measures, test, options, level, margin, seed, store),
+            "commands": _commands(networks, measures, test, options, rules, store),
         }
-        between = {
-            key: matrix_values(networks, evidence, *key)
-            for key in measured([*diagram, *paired], degrees)
-        }
-        found = Comparison(
-            networks=tuple(names),
-            layers=layer_frame(layers),
-            models=model_frame(models),
-            summary=(),
-            matrices={key: values for key, (values, _) in between.items()},
-            gaps={key: gaps for key, (_, gaps) in between.items()},
-            places=tuple(
-                (net.name, layer, float(depth))
-                for net in networks
-                for layer, depth in zip(net.layers, depths(net), strict=True)
-            ),
-            failures=_failures(tasks, ledger),
-            attrs=attrs,
+        comparison = _compared(networks, values, rules, attrs)
+        comparison = replace(
+            comparison,
+            failures=[asdict(failure) for _, failure in workbook.failures(tasks)],
             folder=None if store is None else folder,
         )
-        found = replace(found, summary=tuple(summarize_comparison(found)))
         if store is not None:
-            put_json(folder / "spec.json", attrs)
-            found.save(folder)
-        return found
+            put_json(folder / "spec.json", comparison.attrs)
+            comparison.save(folder)
+        return comparison
 
 
-def _split(
-    measures: Sequence[str], test: str, level: float, margin: float
-) -> tuple[list[str], list[str]]:
+@contextmanager
+def _folder(store: Path | str | None) -> Iterator[Path]:
+    """The folder of a comparison, locked: the one that is kept, or a fleeting one."""
+    with ExitStack() as stack:
+        if store is None:
+            store = stack.enter_context(tempfile.TemporaryDirectory(prefix="toposcope-"))
+        folder = Path(store)
+        refuse_other_kind(folder, COMPARISON, "compare()")
+        stack.enter_context(LocalObjects(folder).lock())
+        yield folder
+
+
+def _compared(
+    networks: Sequence[Network], values: PairValues, rules: Rules, attrs: dict[str, Any]
+) -> Comparison:
+    """Tables, matrices and places of networks whose layers have been measured."""
+    measures, degrees = attrs["measures"], attrs["homology_dimensions"]
+    layers, models = compare_layers(
+        networks, values, rules, measures=measures, homology_dimensions=degrees
+    )
+    family = corrected(layers, models)
+    between = {key: matrix_values(networks, values, *key) for key in measured(measures, degrees)}
+    return Comparison(
+        networks=tuple(network.name for network in networks),
+        layers=layer_frame(layers),
+        models=model_frame(models),
+        matrices={key: matrix for key, (matrix, _) in between.items()},
+        gaps={key: gaps for key, (_, gaps) in between.items()},
+        places=tuple(
+            (net.name, layer, float(depth))
+            for net in networks
+            for layer, depth in zip(net.layers, depths(net), strict=True)
+        ),
+        attrs={
+            **attrs,
+            "family": family,
+            "paired": {
+                f"{x.name} / {y.name}": relation(x, y) for x, y in combinations(networks, 2)
+            },
+            "networks": [_identity(network) for network in networks],
+            "warnings": _warnings(networks, bool(attrs["equalized"])),
+        },
+    )
+
+
+def _split(measures: Sequence[str]) -> tuple[list[str], list[str]]:
     """Measures between diagrams, and between paired activations."""
     if isinstance(measures, str):
         measures = [measures]
@@ -235,6 +231,12 @@ def _split(
     if not measures or len(set(measures)) < len(measures):
         msg = f"compare(): measures={list(measures)!r}; needed are one or more different names."
         raise UsageError(msg)
+    diagram = [name for name in measures if name in DIAGRAM_MEASURES]
+    return diagram, [name for name in measures if name not in DIAGRAM_MEASURES]
+
+
+def _rules(test: str, level: float, margin: float, n_resamples: int, seed: int) -> Rules:
+    """How layers are judged; refuses what is no rule."""
     if test not in TESTS:
         msg = f"compare(): test={test!r} is unknown; choose 'permutation' or 'none'."
         raise UsageError(msg)
@@ -244,8 +246,7 @@ def _split(
             "share of the distance between neighboring layers) above 0."
         )
         raise UsageError(msg)
-    diagram = [name for name in measures if name in DIAGRAM_MEASURES]
-    return diagram, [name for name in measures if name not in DIAGRAM_MEASURES]
+    return Rules(test != "none", n_resamples, seed, level, margin)
 
 
 def _refuse_unpaired(networks: Sequence[Network], paired: Sequence[str]) -> None:
@@ -270,16 +271,16 @@ def _degrees(networks: Sequence[Network], asked: Sequence[int] | None) -> list[i
 
 
 def _design(network: Network) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    design: dict[str, Any] = {
         "points": len(network.draws[0]),
         "replicates": len(network.draws),
         "conventions": {},
     }
     if network.analysis is not None:
         names = ("normalize", "complex", "filtration", "metric", "max_edge_length", "coeff")
-        found |= {name: network.analysis.attrs.get(name) for name in names}
-        found["conventions"] = dict(network.analysis.attrs.get("conventions") or {})
-    return found
+        design |= {name: network.analysis.attrs.get(name) for name in names}
+        design["conventions"] = dict(network.analysis.attrs.get("conventions") or {})
+    return design
 
 
 def _identity(network: Network) -> dict[str, Any]:
@@ -343,9 +344,7 @@ def _commands(
     measures: Sequence[str],
     test: str,
     options: Mapping[str, Any],
-    level: float,
-    margin: float,
-    seed: int,
+    rules: Rules,
     store: Path | str | None,
 ) -> list[str]:
     runs = [str(net.activations.run) for net in networks if net.activations.run is not None]
@@ -356,19 +355,8 @@ def _commands(
         flag = "--homology" if name == "homology_dimensions" else f"--{name}"
         text = ",".join(map(str, value)) if name == "homology_dimensions" else str(value)
         words += [flag, text]
-    words += ["--level", str(level), "--margin", str(margin), "--seed", str(seed)]
+    for name in ("level", "margin", "seed"):
+        words += [f"--{name}", str(getattr(rules, name))]
     words += ["-o", str(store)] if store is not None else []
     captured = [str(net.attrs["command"]) for net in networks if net.attrs.get("command")]
     return [*dict.fromkeys(captured), shlex.join(words)]
-
-
-def _failures(tasks: Sequence[Task], ledger: Ledger) -> list[dict[str, Any]]:
-    out = []
-    for task in tasks:
-        entry = ledger.entry(task.key)
-        if entry is None or entry["status"] == "failed":
-            entry = entry or {"reason": "it was not run", "traceback": ""}
-            out.append(
-                {"task": task.title, "reason": entry["reason"], "traceback": entry["traceback"]}
-            )
-    return out

@@ -1,4 +1,4 @@
-"""The two tables of a comparison, and the words for them: layers, models, corrected p-values."""
+"""The two tables of a comparison: layers and models, with p-values corrected together."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope.comparison.layer_pairs import DIAGRAM_MEASURES
-from toposcope.comparison.networks import PAIRED, Network, relation
-from toposcope.comparison.plan import depths, match_layers
-from toposcope.comparison.values import Evidence
-from toposcope.comparison.verdicts import (
+from toposcope.comparison.judgement import (
     FEWEST_DRAWS,
     LAYER_COLUMNS,
     SAME_DISTRIBUTION,
     UNRELATED,
     Judgement,
+    LayerPair,
+    Rules,
     judge,
     layer_row,
     measured,
     steps,
 )
+from toposcope.comparison.layer_pairs import DIAGRAM_MEASURES
+from toposcope.comparison.networks import PAIRED, Network, relation
+from toposcope.comparison.pair_values import PairValues
+from toposcope.comparison.plan import depths, match_layers
 from toposcope.similarity.measures import MEASURES
 from toposcope.stats import benjamini_hochberg, change_point, mean_interval
 from toposcope.store.tables import OK
@@ -37,21 +39,17 @@ Array = NDArray[np.float64]
 
 def compare_layers(
     networks: Sequence[Network],
-    evidence: Evidence,
+    values: PairValues,
+    rules: Rules,
     *,
     measures: Sequence[str],
     homology_dimensions: Sequence[int],
-    test: str,
-    n_resamples: int,
-    margin: float,
-    level: float,
-    seed: int,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows of the table of layers and of the table of models, without q-values."""
     layers: list[dict[str, Any]] = []
     models: list[dict[str, Any]] = []
     for measure, degree in measured(measures, homology_dimensions):
-        inside = steps(evidence, networks, measure, degree)
+        inside = steps(values, networks, measure, degree)
         for i, j in combinations(range(len(networks)), 2):
             a, b = networks[i], networks[j]
             paired = relation(a, b) == PAIRED
@@ -65,20 +63,10 @@ def compare_layers(
                 "homology_dimension": degree,
                 "paired": paired,
             }
-            found, rows = [], []
+            judged, rows = [], []
             for p, q in match_layers(a, b):
-                one = judge(
-                    evidence,
-                    (i, p),
-                    (j, q),
-                    measure,
-                    degree,
-                    paired=paired,
-                    test=test,
-                    n_resamples=n_resamples,
-                    seed=seed,
-                    why=_why(a, p) or _why(b, q),
-                )
+                why = _why(a, p) or _why(b, q)
+                pair = LayerPair((i, p), (j, q), measure, degree, paired=paired, why=why)
                 where = names | {
                     "layer_a": a.layers[p],
                     "depth_a": float(depths(a)[p]),
@@ -86,53 +74,54 @@ def compare_layers(
                     "depth_b": float(depths(b)[q]),
                     "null": SAME_DISTRIBUTION if measure in DIAGRAM_MEASURES else UNRELATED,
                 }
-                rows.append(layer_row(one, step=step, margin=margin, level=level, where=where))
-                found.append(one)
+                judged.append(judge(values, pair, rules))
+                rows.append(layer_row(judged[-1], rules, step=step, where=where))
             layers += rows
-            models.append(_model_row(names, rows, found, step, level, test != "none", seed))
+            models.append(_model_row(names, rows, judged, rules, step=step))
     return layers, models
 
 
 def _model_row(
     names: Mapping[str, Any],
     rows: Sequence[Mapping[str, Any]],
-    found: Sequence[Judgement],
+    judged: Sequence[Judgement],
+    rules: Rules,
+    *,
     step: float,
-    level: float,
-    test: bool,
-    seed: int,
 ) -> dict[str, Any]:
     """Two networks in one row: means over the matched layers, interval over draws."""
-    good = [k for k, one in enumerate(found) if one.status == "ok"]
+    good = [k for k, one in enumerate(judged) if one.status == OK]
     out: dict[str, Any] = dict(names) | {"layers": len(rows), "measured": len(good), "step": step}
     for name in ("value", "low", "high", "gap", "gap_low", "gap_high", "share"):
         out[name] = np.nan
     for name in ("depth", "low", "high", "size", "pvalue"):
         out[f"change_{name}"] = np.nan
     out["n"] = 0
-    counts = {len(found[k].units) for k in good}
+    counts = {len(judged[k].units) for k in good}
     if not good or len(counts) > 1:
-        reasons = sorted({one.reason for one in found if one.reason})
+        reasons = sorted({one.reason for one in judged if one.reason})
         return out | {"status": "undefined", "reason": "; ".join(reasons)[:300] or "no layer"}
-    value = np.mean([found[k].value for k in good], axis=0)
-    units = np.array([found[k].units for k in good]).T  # (draws, layers)
-    mean = mean_interval(value, level=level)
+    value = np.mean([judged[k].value for k in good], axis=0)
+    units = np.array([judged[k].units for k in good]).T  # (draws, layers)
+    mean = mean_interval(value, level=rules.level)
     out |= {"value": mean.value, "low": mean.low, "high": mean.high}
-    length = found[good[0]].length
-    mean = mean_interval(units.mean(axis=1), level=level)
+    length = judged[good[0]].length
+    mean = mean_interval(units.mean(axis=1), level=rules.level)
     out |= {"gap": length(mean.value), "gap_low": length(mean.low), "gap_high": length(mean.high)}
     out["n"] = counts.pop()
     out["share"] = out["gap"] / step if np.isfinite(step) and step > 0 else np.nan
-    if len(good) > 1 and units.shape[0] >= FEWEST_DRAWS and test:
+    if len(good) > 1 and units.shape[0] >= FEWEST_DRAWS and rules.test:
         depth = [rows[k]["depth_a"] for k in good]
         # A gap below 0 is noise: only more distance than noise means that layers differ.
-        change = change_point(depth, units, level=level, alternative="greater", seed=seed)
+        change = change_point(
+            depth, units, level=rules.level, alternative="greater", seed=rules.seed
+        )
         for name in ("depth", "low", "high", "size", "pvalue"):
             out[f"change_{name}"] = float(getattr(change, name))
         out["change_size"] = length(change.size)
     missing = len(rows) - len(good)
     reason = f"{missing} of {len(rows)} layers have no value" if missing else ""
-    return out | {"status": "ok", "reason": reason}
+    return out | {"status": OK, "reason": reason}
 
 
 def corrected(layers: list[dict[str, Any]], models: list[dict[str, Any]]) -> int:
@@ -141,12 +130,12 @@ def corrected(layers: list[dict[str, Any]], models: list[dict[str, Any]]) -> int
     One family: all layers under all measures, and the onset of every pair of networks.
     """
     family = [row["pvalue"] for row in layers] + [row["change_pvalue"] for row in models]
-    found = benjamini_hochberg(family)
-    for row, q in zip(layers, found[: len(layers)], strict=True):
+    adjusted = benjamini_hochberg(family)
+    for row, q in zip(layers, adjusted[: len(layers)], strict=True):
         row["qvalue"] = float(q)
-    for row, q in zip(models, found[len(layers) :], strict=True):
+    for row, q in zip(models, adjusted[len(layers) :], strict=True):
         row["change_qvalue"] = float(q)
-    return int(np.isfinite(found).sum())
+    return int(np.isfinite(adjusted).sum())
 
 
 def layer_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -169,7 +158,7 @@ def model_frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 def matrix_values(
-    networks: Sequence[Network], evidence: Evidence, measure: str, degree: int | None
+    networks: Sequence[Network], pairs: PairValues, measure: str, degree: int | None
 ) -> tuple[Array, Array]:
     """(L, L) values and gaps between all layers of all networks.
 
@@ -183,13 +172,13 @@ def matrix_values(
         for t in range(s, len(places)):
             b = places[t]
             if degree is None:
-                same = evidence.paired(a, b, measure)[0]
+                same = pairs.paired(a, b, measure)[0]
                 values[s, t] = MEASURES[measure].at_identity if s == t else _mean(same)
             else:
-                found = evidence.between(a, b, measure, degree)
-                if found is not None:
-                    several = len(found) > 1
-                    met = found[~np.eye(len(found), dtype=bool)] if several else found.ravel()
+                draws = pairs.between(a, b, measure, degree)
+                if draws is not None:
+                    several = len(draws) > 1
+                    met = draws[~np.eye(len(draws), dtype=bool)] if several else draws.ravel()
                     if several or s != t:
                         values[s, t], squares[s, t] = _mean(met), _mean(met**2)
             values[t, s], squares[t, s] = values[s, t], squares[s, t]

@@ -20,7 +20,7 @@ from toposcope.reporting.report_page import PLOTLY, page, static
 from toposcope.similarity.measures import MEASURES
 from toposcope.store.objects import put
 from toposcope.words.analysis import count
-from toposcope.words.comparison import measure_name, onset_known
+from toposcope.words.comparison import measure_name, onset_known, summarize_comparison
 
 SCRIPTS = (PLOTLY, "core.js", "comparison.js")
 EQUIVALENCE: dict[bool | None, str] = {True: "yes", False: "not shown"}
@@ -47,52 +47,53 @@ TERMS = {
 }
 
 
-def write_comparison(found: Comparison, to: Path | str, *, title: str | None = None) -> Path:
+def write_comparison(comparison: Comparison, to: Path | str, *, title: str | None = None) -> Path:
     """Write the page of a comparison; returns its path."""
     path = Path(to)
-    put(path, render_comparison(found, title=title).encode("utf-8", "replace"))
+    put(path, render_comparison(comparison, title=title).encode("utf-8", "replace"))
     return path
 
 
-def render_comparison(found: Comparison, *, title: str | None = None) -> str:
+def render_comparison(comparison: Comparison, *, title: str | None = None) -> str:
     """The page as HTML text."""
-    data = comparison_payload(found)
+    data = comparison_payload(comparison)
     return page(
         "comparison.html",
         scripts=[static(name) for name in SCRIPTS],
         payload=data,
-        **comparison_context(found, data, title),
+        **comparison_context(comparison, data, title),
     )
 
 
-def comparison_payload(found: Comparison) -> dict[str, Any]:
+def comparison_payload(comparison: Comparison) -> dict[str, Any]:
     """Everything the browser draws."""
-    styles = run_styles([{"model": name} for name in found.networks])
-    keys = list(found.matrices)
+    styles = run_styles([{"model": name} for name in comparison.networks])
+    keys = list(comparison.matrices)
     return {
         "networks": [
             {"name": name, "style": vars(style)}
-            for name, style in zip(found.networks, styles, strict=True)
+            for name, style in zip(comparison.networks, styles, strict=True)
         ],
         "places": [
-            [found.networks.index(network), layer, compact(depth)]
-            for network, layer, depth in found.places
+            [comparison.networks.index(network), layer, compact(depth)]
+            for network, layer, depth in comparison.places
         ],
-        "level": found.attrs["level"],
-        "measures": [_measure(found, *key) for key in keys],
-        "pairs": _pairs(found, keys),
+        "level": comparison.attrs["level"],
+        "measures": [_measure(comparison, *key) for key in keys],
+        "pairs": _pairs(comparison, keys),
     }
 
 
 def comparison_context(
-    found: Comparison, data: Mapping[str, Any], title: str | None
+    comparison: Comparison, data: Mapping[str, Any], title: str | None
 ) -> dict[str, Any]:
     """Everything the template shows as text; autoescaped there."""
-    attrs, rows = found.attrs, found.layers.head(ROWS_SHOWN).to_dict("records")
+    attrs, rows = comparison.attrs, comparison.layers.head(ROWS_SHOWN).to_dict("records")
+    summary = summarize_comparison(comparison)
     return {
-        "title": title or f"How alike are {_listed(found.networks)}?",
-        "summary": found.summary,
-        "lead": min(LEAD, len(found.summary) - 1),
+        "title": title or f"How alike are {_listed(comparison.networks)}?",
+        "summary": summary,
+        "lead": min(LEAD, len(summary) - 1),
         "networks": [
             one | {"style": net["style"], "n": count(one["n"]), "pool": one["pool"],
                    "model_name": short_name(one["model"]),
@@ -101,27 +102,27 @@ def comparison_context(
             for one, net in zip(attrs["networks"], data["networks"], strict=True)
         ],
         "models": [
-            _model_row(row, attrs, _depths(found, row["network_a"]))
-            for row in found.models.to_dict("records")
+            _model_row(row, attrs, _depths(comparison, row["network_a"]))
+            for row in comparison.models.to_dict("records")
         ],
         "rows": [_layer_row(row, attrs) for row in rows],
-        "left_out": max(0, len(found.layers) - ROWS_SHOWN),
-        "several": len(found.networks) > 2,
+        "left_out": max(0, len(comparison.layers) - ROWS_SHOWN),
+        "several": len(comparison.networks) > 2,
         "attrs": attrs,
         "alpha": f"{1 - attrs['level']:.2g}",
         "percent": f"{100 * attrs['level']:g} %",
-        "terms": _terms(found),
-        "failures": found.failures,
+        "terms": _terms(comparison),
+        "failures": comparison.failures,
         "warnings": attrs.get("warnings") or [],
         "versions": sorted((attrs.get("versions") or {}).items()),
         "commands": "\n".join(attrs.get("commands") or []),
     }  # fmt: skip
 
 
-def _measure(found: Comparison, measure: str, degree: int | None) -> dict[str, Any]:
+def _measure(comparison: Comparison, measure: str, degree: int | None) -> dict[str, Any]:
     """One measure: matrix, map, and how to read them."""
     declared = MEASURES.get(measure)
-    values, gaps = found.matrices[measure, degree], found.gaps[measure, degree]
+    values, gaps = comparison.matrices[measure, degree], comparison.gaps[measure, degree]
     out: dict[str, Any] = {
         "name": measure_name(measure, degree),
         "similar": bool(declared and declared.larger_is_more_similar),
@@ -141,38 +142,38 @@ def _measure(found: Comparison, measure: str, degree: int | None) -> dict[str, A
     return out
 
 
-def _pairs(found: Comparison, keys: list[tuple[str, int | None]]) -> list[dict[str, Any]]:
+def _pairs(comparison: Comparison, keys: list[tuple[str, int | None]]) -> list[dict[str, Any]]:
     """One entry per pair of networks and measure: the curves over depth."""
     out = []
     numbers = ("depth_a", "value", "low", "high", "noise", "gap", "gap_low", "gap_high", "qvalue")
-    for model in found.models.to_dict("records"):
+    for model in comparison.models.to_dict("records"):
         key = (str(model["measure"]), _degree(model["homology_dimension"]))
-        rows = [row for row in found.layers.to_dict("records") if _same_pair(row, model)]
+        rows = [row for row in comparison.layers.to_dict("records") if _same_pair(row, model)]
         out.append(
             {
-                "a": found.networks.index(model["network_a"]),
-                "b": found.networks.index(model["network_b"]),
+                "a": comparison.networks.index(model["network_a"]),
+                "b": comparison.networks.index(model["network_b"]),
                 "measure": keys.index(key),
                 "layers": [[row["layer_a"], row["layer_b"]] for row in rows],
                 "why": [row["reason"] if row["status"] != "ok" else "" for row in rows],
                 **{name: compact([_float(row[name]) for row in rows]) for name in numbers},
                 "step": compact(_float(model["step"])),
-                "change": _onset(found, model),
+                "change": _onset(comparison, model),
                 "n": int(model["n"]),
             }
         )
     return out
 
 
-def _onset(found: Comparison, model: Mapping[str, Any]) -> list[Any] | None:
+def _onset(comparison: Comparison, model: Mapping[str, Any]) -> list[Any] | None:
     onset = [_float(model[f"change_{name}"]) for name in ("depth", "low", "high", "qvalue")]
-    depths = _depths(found, str(model["network_a"]))
-    known = onset_known(*onset, level=found.attrs["level"], depths=depths)
+    depths = _depths(comparison, str(model["network_a"]))
+    known = onset_known(*onset, level=comparison.attrs["level"], depths=depths)
     return list(compact(onset[:3])) if known else None
 
 
-def _depths(found: Comparison, network: str) -> list[float]:
-    return [depth for name, _, depth in found.places if name == network]
+def _depths(comparison: Comparison, network: str) -> list[float]:
+    return [depth for name, _, depth in comparison.places if name == network]
 
 
 def _same_pair(row: Mapping[str, Any], model: Mapping[str, Any]) -> bool:
@@ -220,9 +221,9 @@ def _layer_row(row: Mapping[str, Any], attrs: Mapping[str, Any]) -> dict[str, An
     }  # fmt: skip
 
 
-def _terms(found: Comparison) -> list[tuple[str, str]]:
+def _terms(comparison: Comparison) -> list[tuple[str, str]]:
     """How the numbers were made, term by term."""
-    attrs = found.attrs
+    attrs = comparison.attrs
     said = {
         "Unit": f"a disjoint draw of {attrs['points']} samples, {attrs['replicates']} of them",
         "Draws of the networks": "; ".join(f"{k}: {v}" for k, v in attrs["paired"].items()),

@@ -27,8 +27,11 @@ class Objects(Protocol):
 
     Local folders are the first kind (`LocalObjects`); the contract that every kind passes is in
     tests/unit/store/test_objects.py. An object appears whole or not at all, and readers see the
-    last one that was put. Picklable, so that workers read and write by reference.
+    last one that was put. Picklable, so that workers read and write by reference, and hashable, so
+    that what was read can be kept by place and name.
     """
+
+    def __hash__(self) -> int: ...
 
     def put(self, name: str, *parts: Any) -> None:
         """Place an object, atomically and durably, replacing what was there."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import comb
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,16 +47,16 @@ def measure_name(measure: str, degree: Any) -> str:
     return name if str(degree) in ("None", "nan", "<NA>") else f"{name} in H{int(degree)}"
 
 
-def summarize_comparison(found: Comparison) -> list[str]:
+def summarize_comparison(comparison: Comparison) -> list[str]:
     """Sentences: who is near whom, one per pair of networks and measure, and how sure they are."""
-    several = len(found.networks) > 2
-    pairs = [" ".join(_pair_sentences(found, row)) for row in found.models.itertuples()]
-    return [*(_ranking(found) if several else []), *pairs, _basis(found)]
+    several = len(comparison.networks) > 2
+    pairs = [" ".join(_pair_sentences(comparison, row)) for row in comparison.models.itertuples()]
+    return [*(_ranking(comparison) if several else []), *pairs, _basis(comparison)]
 
 
-def _ranking(found: Comparison) -> Iterator[str]:
+def _ranking(comparison: Comparison) -> Iterator[str]:
     """Nearest and farthest pair of networks under each measure."""
-    for _, rows in found.models.groupby(
+    for _, rows in comparison.models.groupby(
         ["measure", "homology_dimension"], dropna=False, sort=False
     ):
         rows = rows[rows["gap"].notna()]
@@ -71,11 +70,11 @@ def _ranking(found: Comparison) -> Iterator[str]:
         )
 
 
-def _pair_sentences(found: Comparison, model: Any) -> Iterator[str]:
+def _pair_sentences(comparison: Comparison, model: Any) -> Iterator[str]:
     import pandas as pd
 
     degree = None if pd.isna(model.homology_dimension) else int(model.homology_dimension)
-    rows = found.layers
+    rows = comparison.layers
     rows = rows[
         (rows["network_a"] == model.network_a)
         & (rows["network_b"] == model.network_b)
@@ -89,10 +88,10 @@ def _pair_sentences(found: Comparison, model: Any) -> Iterator[str]:
         return
     good = rows[rows["status"] == "ok"]
     if model.measure in DIAGRAM_MEASURES:
-        yield f"{who}: {_differences(good, found, model)}"
+        yield f"{who}: {_differences(good, comparison, model)}"
     else:
-        yield f"{who}: {_similarities(good, found, model)}"
-    equal = _equivalence(good, float(found.attrs["margin"]))
+        yield f"{who}: {_similarities(good, comparison, model)}"
+    equal = _equivalence(good, float(comparison.attrs["margin"]))
     if equal:
         yield equal
     bad = rows[rows["status"] != "ok"]
@@ -103,8 +102,8 @@ def _pair_sentences(found: Comparison, model: Any) -> Iterator[str]:
         )
 
 
-def _differences(good: pd.DataFrame, found: Comparison, model: Any) -> str:
-    alpha = 1 - float(found.attrs["level"])
+def _differences(good: pd.DataFrame, comparison: Comparison, model: Any) -> str:
+    alpha = 1 - float(comparison.attrs["level"])
     size = (
         f"with the noise of draws taken out they are {_apart(model)} apart (root mean square over "
         f"{len(good)} layers; other draws of one layer are {good['noise'].mean():.3g} apart)"
@@ -114,7 +113,7 @@ def _differences(good: pd.DataFrame, found: Comparison, model: Any) -> str:
     if not good["qvalue"].notna().any():
         return f"{size}. Nothing was tested."
     draws = int(good["n"].min())
-    smallest = 1 / arrangements(draws, paired=bool(good["paired"].all()))
+    smallest = float(good["smallest_p"].max())
     if smallest > alpha:
         return (
             f"{size}. Whether layers differ cannot be shown with {draws} draws: no p-value is "
@@ -125,7 +124,7 @@ def _differences(good: pd.DataFrame, found: Comparison, model: Any) -> str:
     few = 0 < len(differ) < len(good) and len(differ) <= len(alike)
     named = f": {_listed(differ)}" if few else ""
     text = f"{len(differ)} of {len(good)} layers differ (q ≤ {alpha:.2g}){named}; {size}."
-    if _sure(model, found):
+    if _sure(model, comparison):
         sooner = (differ["depth_a"] < model.change_depth).any()
         start = "Most of the difference lies" if sooner else "They differ"
         text = f"{text} {start} from {_depth(model, good)} on."
@@ -141,16 +140,7 @@ def _differences(good: pd.DataFrame, found: Comparison, model: Any) -> str:
     return text
 
 
-def arrangements(draws: int, *, paired: bool) -> int:
-    """How many arrangements of draws a test between two layers has that give different statistics.
-
-    >>> arrangements(8, paired=True), arrangements(8, paired=False)
-    (128, 6435)
-    """
-    return 2 ** (draws - 1) if paired else comb(2 * draws, draws) // 2
-
-
-def _similarities(good: pd.DataFrame, found: Comparison, model: Any) -> str:
+def _similarities(good: pd.DataFrame, comparison: Comparison, model: Any) -> str:
     lowest = good.loc[good["effect"].idxmin()] if good["effect"].notna().any() else None
     text = f"mean {model.value:.3g} [{model.low:.3g}, {model.high:.3g}] over {len(good)} layers"
     if good["noise"].notna().any():
@@ -160,7 +150,7 @@ def _similarities(good: pd.DataFrame, found: Comparison, model: Any) -> str:
             f". Least alike is {lowest['layer_a']} ({lowest['value']:.3g} "
             f"[{lowest['low']:.3g}, {lowest['high']:.3g}])"
         )
-    if _sure(model, found) and model.change_depth > good["depth_a"].min():
+    if _sure(model, comparison) and model.change_depth > good["depth_a"].min():
         text += f". They grow apart from {_depth(model, good)} on"
     return f"{text}."
 
@@ -176,15 +166,15 @@ def _depth(model: Any, good: pd.DataFrame) -> str:
     return f"the first layer, {place}," if model.change_depth == good["depth_a"].min() else place
 
 
-def _sure(model: Any, found: Comparison) -> bool:
+def _sure(model: Any, comparison: Comparison) -> bool:
     """Whether there is an onset that survives the correction and that is somewhere."""
-    depths = [depth for name, _, depth in found.places if name == model.network_a]
+    depths = [depth for name, _, depth in comparison.places if name == model.network_a]
     return onset_known(
         model.change_depth,
         model.change_low,
         model.change_high,
         model.change_qvalue,
-        level=float(found.attrs["level"]),
+        level=float(comparison.attrs["level"]),
         depths=depths,
     )
 
@@ -215,8 +205,8 @@ def _equivalence(good: pd.DataFrame, margin: float) -> str:
     return f"Equivalence {where} is shown for {many}: {_listed(shown)}."
 
 
-def _basis(found: Comparison) -> str:
-    attrs = found.attrs
+def _basis(comparison: Comparison) -> str:
+    attrs = comparison.attrs
     kinds = sorted(set(attrs["paired"].values()))
     how = " and ".join(kinds)
     tested = (

@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope.comparison.layer_pairs import CROSS, SAME
-from toposcope.errors import DamagedError
-from toposcope.execution.legacy import Ledger, Task
-from toposcope.store.objects import content_hash
+from toposcope.comparison.layer_pairs import CROSS, SAME, PairsJob
+from toposcope.execution.tasks import Task
+from toposcope.execution.workbook import Workbook
 
 Array = NDArray[np.float64]
 Layer = tuple[int, int]
@@ -22,7 +19,7 @@ Layer = tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
+class PairValues:
     """Values between layers.
 
     Parameters
@@ -48,8 +45,8 @@ class Evidence:
         """(R, R) distances from draws of a to draws of b; None when there are none."""
         if (a, b, measure, degree) in self.cross:
             return self.cross[a, b, measure, degree]
-        found = self.cross.get((b, a, measure, degree))
-        return None if found is None else found.T
+        turned = self.cross.get((b, a, measure, degree))
+        return None if turned is None else turned.T
 
     def paired(self, a: Layer, b: Layer, measure: str) -> tuple[Array, Array]:
         """(R,) values and floors of paired draws, NaN where there are none."""
@@ -58,25 +55,16 @@ class Evidence:
         return self.same.get(key, nothing), self.floor.get(key, nothing)
 
 
-def read_evidence(
-    tasks: Sequence[Task],
-    met: Sequence[Sequence[Mapping[str, Any]]],
-    folder: Path,
-    replicates: int,
-) -> Evidence:
+def read_values(workbook: Workbook, tasks: Sequence[Task[PairsJob]], replicates: int) -> PairValues:
     """Collect the parts of all tasks that are done."""
-    ledger = Ledger(folder / "ledger")
     cross: dict[tuple[Layer, Layer, str, int], Array] = {}
     same: dict[tuple[Layer, Layer, str], Array] = {}
     floor: dict[tuple[Layer, Layer, str], Array] = {}
     reasons: dict[tuple[Layer, Layer, str], str] = {}
-    for task, others in zip(tasks, met, strict=True):
-        entry = ledger.entry(task.key)
-        if entry is None or entry["status"] != "done":
-            continue
-        mine = _layer(task.payload["place"])
-        for index, measure, degree, kind, i, j, value in _part(folder, task.key, entry["part"]):
-            other = _layer(others[index])
+    for task, part in workbook.parts(tasks):
+        mine = task.job.side.place
+        for index, measure, degree, kind, i, j, value in json.loads(part):
+            other = task.job.others[index].side.place
             if kind == CROSS:
                 key = (mine, other, measure, degree)
                 if key not in cross:
@@ -93,17 +81,4 @@ def read_evidence(
                 reasons.setdefault((mine, other, measure), value)
             else:
                 values[i] = value
-    return Evidence(cross, same, floor, reasons, replicates)
-
-
-def _layer(place: Mapping[str, Any]) -> Layer:
-    return int(place["network"]), int(place["index"])
-
-
-def _part(folder: Path, key: str, expected: str) -> list[Any]:
-    path = folder / "parts" / f"{key}.json"
-    data = path.read_bytes() if path.exists() else b""
-    if content_hash(data) != expected:
-        msg = f"{path} does not match its recorded hash. Delete it and its tick, compare again."
-        raise DamagedError(msg)
-    return list(json.loads(data))
+    return PairValues(cross, same, floor, reasons, replicates)

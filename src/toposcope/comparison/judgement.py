@@ -15,10 +15,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope.comparison.gaps import cross_units, gap_test, signed_root, squared_gap_units
+from toposcope.comparison.gaps import (
+    arrangements,
+    cross_units,
+    gap_test,
+    signed_root,
+    squared_gap_units,
+)
 from toposcope.comparison.layer_pairs import DIAGRAM_MEASURES
 from toposcope.comparison.networks import Network
-from toposcope.comparison.values import Evidence, Layer
+from toposcope.comparison.pair_values import Layer, PairValues
 from toposcope.similarity.measures import MEASURES
 from toposcope.stats import mean_interval, minimum_detectable, permutation_test, tost
 
@@ -53,6 +59,7 @@ LAYER_COLUMNS = (
     "step",
     "share",
     "pvalue",
+    "smallest_p",
     "qvalue",
     "equivalent",
     "detectable",
@@ -78,6 +85,8 @@ class Judgement:
         Gap over noise for diagrams; for similarities the place between unrelated (0) and equal (1).
     pvalue
         NaN where no test was possible.
+    smallest_p
+        The least p that a test of so many draws can give; NaN without a test.
     status, reason
         "ok", or why there is less than that.
     """
@@ -90,6 +99,7 @@ class Judgement:
     status: str
     reason: str
     squared: bool = False
+    smallest_p: float = float("nan")
 
     @property
     def gap(self) -> float:
@@ -106,50 +116,73 @@ class Judgement:
         return length**2 if self.squared else length
 
 
-def judge(
-    evidence: Evidence,
-    a: Layer,
-    b: Layer,
-    measure: str,
-    degree: int | None,
-    *,
-    paired: bool,
-    test: str,
-    n_resamples: int,
-    seed: int,
-    why: Why = None,
-) -> Judgement:
-    """Compare two layers under one measure; `why` says why a layer has no diagrams."""
-    if measure in DIAGRAM_MEASURES:
-        assert degree is not None
-        return _judge_diagrams(
-            evidence, a, b, measure, degree, paired, test != "none", n_resamples, seed, why
-        )
-    return _judge_similarity(evidence, a, b, measure, test != "none", n_resamples, seed, why)
+@dataclass(frozen=True)
+class Rules:
+    """How layers are judged: chosen before any number is looked at.
+
+    Parameters
+    ----------
+    test
+        Whether there are tests.
+    n_resamples, seed
+        Of the permutations.
+    level
+        Coverage of the intervals.
+    margin
+        Gap below which layers count as equivalent, in steps between neighboring layers.
+    """
+
+    test: bool = True
+    n_resamples: int = 9999
+    seed: int = 0
+    level: float = 0.95
+    margin: float = 0.5
 
 
-def _judge_diagrams(
-    evidence: Evidence,
-    a: Layer,
-    b: Layer,
-    measure: str,
-    degree: int,
-    paired: bool,
-    test: bool,
-    n_resamples: int,
-    seed: int,
-    why: Why,
-) -> Judgement:
-    matrices = [evidence.between(x, y, measure, degree) for x, y in ((a, a), (b, b), (a, b))]
-    if evidence.replicates == 1 and matrices[2] is not None:
+@dataclass(frozen=True)
+class LayerPair:
+    """Two layers under one measure.
+
+    Parameters
+    ----------
+    a, b
+        The layers.
+    measure, degree
+        What they are compared by; a similarity has no degree.
+    paired
+        Whether draws of one number hold the same samples.
+    why
+        Why a layer has no diagrams.
+    """
+
+    a: Layer
+    b: Layer
+    measure: str
+    degree: int | None
+    paired: bool
+    why: Why = None
+
+
+def judge(values: PairValues, pair: LayerPair, rules: Rules) -> Judgement:
+    """Compare two layers under one measure."""
+    if pair.measure in DIAGRAM_MEASURES:
+        return _judge_diagrams(values, pair, rules)
+    return _judge_similarity(values, pair, rules)
+
+
+def _judge_diagrams(values: PairValues, pair: LayerPair, rules: Rules) -> Judgement:
+    a, b, measure, degree = pair.a, pair.b, pair.measure, pair.degree
+    assert degree is not None, "a measure between diagrams has a degree"
+    matrices = [values.between(x, y, measure, degree) for x, y in ((a, a), (b, b), (a, b))]
+    if values.replicates == 1 and matrices[2] is not None:
         matrices[:2] = [np.zeros((1, 1))] * 2  # one draw meets no other one inside its layer
     if any(matrix is None for matrix in matrices):
-        return _nothing(*(why or ("failed", "there are no diagrams to compare")))
+        return _nothing(*(pair.why or ("failed", "there are no diagrams to compare")))
     aa, bb, ab = (m for m in matrices if m is not None)
     units = _complete(aa, bb, ab)
-    note = "" if len(units) == evidence.replicates else _dropped(units, evidence.replicates)
+    note = "" if len(units) == values.replicates else _dropped(units, values.replicates)
     if not len(units):
-        return _nothing(*(why or ("failed", "no draw has diagrams of both layers")))
+        return _nothing(*(pair.why or ("failed", "no draw has diagrams of both layers")))
     aa, bb, ab = (m[np.ix_(units, units)] for m in (aa, bb, ab))
     everything = np.concatenate([aa.ravel(), bb.ravel(), ab.ravel()])
     if np.isinf(everything).any():
@@ -174,29 +207,24 @@ def _judge_diagrams(
         reason = f"{len(units)} draws are too few for an interval or a test"
         return Judgement(gap, value, noise, effect, np.nan, "few_replicates", reason, True)
     gap = squared_gap_units(aa, bb, ab)
-    pvalue = np.nan
-    if test:
-        pvalue = gap_test(aa, bb, ab, paired=paired, n_resamples=n_resamples, seed=seed)
+    pvalue = smallest = np.nan
+    if rules.test:
+        pvalue = gap_test(
+            aa, bb, ab, paired=pair.paired, n_resamples=rules.n_resamples, seed=rules.seed
+        )
+        smallest = 1 / arrangements(len(units), paired=pair.paired)
     effect = _ratio(signed_root(float(gap.mean())), noise)
-    return Judgement(gap, cross_units(ab), noise, effect, pvalue, "ok", note, True)
+    return Judgement(gap, cross_units(ab), noise, effect, pvalue, "ok", note, True, smallest)
 
 
-def _judge_similarity(
-    evidence: Evidence,
-    a: Layer,
-    b: Layer,
-    measure: str,
-    test: bool,
-    n_resamples: int,
-    seed: int,
-    why: Why,
-) -> Judgement:
-    same, floor = evidence.paired(a, b, measure)
+def _judge_similarity(values: PairValues, pair: LayerPair, rules: Rules) -> Judgement:
+    a, b, measure = pair.a, pair.b, pair.measure
+    same, floor = values.paired(a, b, measure)
     units = np.flatnonzero(np.isfinite(same))
     if not len(units):
-        refused = evidence.reasons.get((a, b, measure))
-        return _nothing(*(why or ("undefined", refused or "it was not measured")))
-    note = "" if len(units) == evidence.replicates else _dropped(units, evidence.replicates)
+        refused = values.reasons.get((a, b, measure))
+        return _nothing(*(pair.why or ("undefined", refused or "it was not measured")))
+    note = "" if len(units) == values.replicates else _dropped(units, values.replicates)
     value, ideal = same[units], MEASURES[measure].at_identity
     gap = np.abs(ideal - value)
     base = floor[units]
@@ -205,37 +233,40 @@ def _judge_similarity(
     if len(units) == 1:
         reason = "one draw has no spread: pass replicates=8 (--replicates 8)"
         return Judgement(gap, value, noise, effect, np.nan, "one_replicate", reason)
-    pvalue = np.nan
-    if test and np.isfinite(base).all() and len(units) >= FEWEST_DRAWS:
-        found = permutation_test(value, base, paired=True, n_resamples=n_resamples, seed=seed)
-        pvalue = float(found.pvalue)
-    return Judgement(gap, value, noise, effect, pvalue, "ok", note)
+    pvalue = smallest = np.nan
+    if rules.test and np.isfinite(base).all() and len(units) >= FEWEST_DRAWS:
+        test = permutation_test(
+            value, base, paired=True, n_resamples=rules.n_resamples, seed=rules.seed
+        )
+        pvalue, smallest = float(test.pvalue), float(test.smallest_p)
+    return Judgement(gap, value, noise, effect, pvalue, "ok", note, smallest_p=smallest)
 
 
 def layer_row(
-    found: Judgement, *, step: float, margin: float, level: float, where: Mapping[str, Any]
+    judged: Judgement, rules: Rules, *, step: float, where: Mapping[str, Any]
 ) -> dict[str, Any]:
     """One row of the table of layers, without its q-value."""
-    row = dict(where) | {"n": len(found.value), "noise": found.noise, "effect": found.effect}
-    row |= {"status": found.status, "reason": found.reason, "pvalue": found.pvalue, "step": step}
-    row["value"], row["low"], row["high"] = _interval(found.value, level, found.status)
-    ends = _interval(found.units, level, found.status)
-    row["gap"], row["gap_low"], row["gap_high"] = (found.length(end) for end in ends)
+    row = dict(where) | {"n": len(judged.value), "noise": judged.noise, "effect": judged.effect}
+    row |= {"status": judged.status, "reason": judged.reason}
+    row |= {"pvalue": judged.pvalue, "smallest_p": judged.smallest_p, "step": step}
+    row["value"], row["low"], row["high"] = _interval(judged.value, rules.level, judged.status)
+    ends = _interval(judged.units, rules.level, judged.status)
+    row["gap"], row["gap_low"], row["gap_high"] = (judged.length(end) for end in ends)
     row["share"] = _ratio(row["gap"], step)
     row["equivalent"], row["detectable"] = None, np.nan
-    if found.status == "ok" and len(found.units) >= FEWEST_DRAWS:
-        spread = float(found.units.std(ddof=1))
-        seen = minimum_detectable(len(found.units), spread, paired=True, level=level)
-        row["detectable"] = found.length(seen)
+    if judged.status == "ok" and len(judged.units) >= FEWEST_DRAWS:
+        spread = float(judged.units.std(ddof=1))
+        seen = minimum_detectable(len(judged.units), spread, paired=True, level=rules.level)
+        row["detectable"] = judged.length(seen)
         if np.isfinite(step) and step > 0:
-            inner = tost(found.units, found.gap_of(margin * step), level=level)
+            inner = tost(judged.units, judged.gap_of(rules.margin * step), level=rules.level)
             # By the interval, not the verdict: draws that agree exactly have one without width.
             row["equivalent"] = bool(-inner.margin < inner.low and inner.high < inner.margin)
     return row
 
 
 def steps(
-    evidence: Evidence, networks: Sequence[Network], measure: str, degree: int | None
+    values: PairValues, networks: Sequence[Network], measure: str, degree: int | None
 ) -> list[float]:
     """Mean gap between neighboring layers inside each network (root mean square for diagrams).
 
@@ -243,12 +274,12 @@ def steps(
     """
     out = []
     for i, net in enumerate(networks):
-        pairs = [((i, p), (i, p + 1)) for p in range(len(net.layers) - 1)]
-        found = [
-            judge(evidence, a, b, measure, degree, paired=True, test="none", n_resamples=1, seed=0)
-            for a, b in pairs
+        neighbors = [
+            LayerPair((i, p), (i, p + 1), measure, degree, paired=True)
+            for p in range(len(net.layers) - 1)
         ]
-        known = [one for one in found if np.isfinite(one.gap)]
+        judged = [judge(values, pair, Rules(test=False)) for pair in neighbors]
+        known = [one for one in judged if np.isfinite(one.gap)]
         mean = float(np.mean([one.gap for one in known])) if known else np.nan
         out.append(known[0].length(mean) if mean > 0 else float("nan"))
     return out
@@ -267,8 +298,8 @@ def _interval(values: Array, level: float, status: str) -> tuple[float, float, f
         return np.nan, np.nan, np.nan
     if len(known) < FEWEST_DRAWS or status == "few_replicates":
         return float(known.mean()), np.nan, np.nan
-    found = mean_interval(known, level=level)
-    return found.value, found.low, found.high
+    interval = mean_interval(known, level=level)
+    return interval.value, interval.low, interval.high
 
 
 def _complete(*matrices: Array) -> NDArray[np.intp]:

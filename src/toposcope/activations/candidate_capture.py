@@ -7,15 +7,14 @@ twice.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from toposcope.activations.candidates import Candidate
+from toposcope.activations.candidates import BATCH, EVAL, Candidate, CapturedCandidate
 from toposcope.activations.capture import capture
 from toposcope.activations.data.load import load_data
 from toposcope.activations.models.load import load_model
@@ -25,42 +24,8 @@ from toposcope.execution.progress import Progress
 from toposcope.store.runs import Run
 from toposcope.types import LOGITS
 
-EVAL, BATCH = "eval", "batch"
-"""Modes of batch norm: stored statistics, or those of each image, as the authors of theta ran."""
 
-
-@dataclass(frozen=True)
-class Audition:
-    """Where one candidate's material lies.
-
-    Parameters
-    ----------
-    features
-        RUN of pooled layers and, where there is a source head, its logits.
-    layer
-        Layer that serves as penultimate features.
-    clouds
-        Layers in network order whose clouds count as the network's depth.
-    volumes
-        RUNs of feature volumes by mode of batch norm ("eval", "batch"); empty when there are none.
-    no_volumes
-        Why there are no volumes.
-    head
-        Whether there are source predictions.
-    parameters
-        Number of parameters of the model.
-    """
-
-    features: Path
-    layer: str
-    clouds: tuple[str, ...]
-    volumes: Mapping[str, Path]
-    no_volumes: str
-    head: bool
-    parameters: int
-
-
-def audition(
+def capture_candidate(
     candidate: Candidate,
     target: Any,
     folder: Path,
@@ -70,7 +35,7 @@ def audition(
     device: str = "cpu",
     seed: int = 0,
     progress: Progress | None = None,
-) -> Audition:
+) -> CapturedCandidate:
     """Capture one candidate on the target.
 
     Parameters
@@ -139,7 +104,7 @@ def audition(
         if volumes and own is not None:
             keep(own, store=folder / "volumes-batch", batch_size=1)
             volumes[BATCH] = folder / "volumes-batch"
-    return Audition(
+    return CapturedCandidate(
         features=folder / "features",
         layer=layer,
         clouds=tuple(name for name in acts.layers if name != candidate.features),

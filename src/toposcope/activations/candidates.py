@@ -12,6 +12,9 @@ from typing import Any
 from toposcope.errors import SpecError
 from toposcope.types import near_matches
 
+EVAL, BATCH = "eval", "batch"
+"""Modes of batch norm: stored statistics, or those of each image, as the authors of theta ran."""
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -143,3 +146,34 @@ def _candidate(entry: Any, number: int, where: str) -> Candidate:
         msg = f"{where}: source_accuracy of {values['name']!r} is {accuracy}; needed is 0 to 1."
         raise SpecError(msg)
     return Candidate(**values)
+
+
+@dataclass(frozen=True)
+class CapturedCandidate:
+    """Where one candidate's material lies.
+
+    Parameters
+    ----------
+    features
+        RUN of pooled layers and, where there is a source head, its logits.
+    layer
+        Layer that serves as penultimate features.
+    clouds
+        Layers in network order whose clouds count as the network's depth.
+    volumes
+        RUNs of feature volumes by mode of batch norm ("eval", "batch"); empty when there are none.
+    no_volumes
+        Why there are no volumes.
+    head
+        Whether there are source predictions.
+    parameters
+        Number of parameters of the model.
+    """
+
+    features: Path
+    layer: str
+    clouds: tuple[str, ...]
+    volumes: Mapping[str, Path]
+    no_volumes: str
+    head: bool
+    parameters: int

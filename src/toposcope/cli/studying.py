@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,11 +17,29 @@ from toposcope.cli.common import (
     show,
 )
 
+if TYPE_CHECKING:
+    from toposcope.studies.registry import Studied
+
 
 class Studies(click.Group):
-    """A group that lists its studies when asked for an unknown one."""
+    """A group with a command for every registered study; lists them when asked for another."""
 
     format_epilog = Command.format_epilog
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a study; those without options of their own share one."""
+        known = super().get_command(ctx, cmd_name)
+        if known is not None or cmd_name.startswith("-"):
+            return known
+        from toposcope.studies import STUDIES
+
+        return _plain_command(cmd_name) if cmd_name in STUDIES else None
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all studies."""
+        from toposcope.studies import STUDIES
+
+        return list(STUDIES)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -29,10 +48,46 @@ class Studies(click.Group):
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             from toposcope.studies import STUDIES
 
-            known = "\n".join(f"  {name}: {what}" for name, what in STUDIES.items())
+            known = "\n".join(f"  {name}: {one.question}" for name, one in STUDIES.items())
             msg = f"there is no study {printable(args[0])!r}; known are:\n{known}"
             raise click.UsageError(msg, ctx)
         return super().resolve_command(ctx, args)
+
+
+def _plain_command(name: str) -> click.Command:
+    """The command of a study that takes a RUN and nothing of its own."""
+    from toposcope.studies import STUDIES
+
+    @click.command(name, cls=Command, help=STUDIES[name].question)
+    @click.argument("run", type=click.Path(path_type=Path))
+    @jobs_option
+    @json_option
+    @click.pass_context
+    def command(ctx: click.Context, run: Path, jobs: int | None, as_json: bool) -> None:
+        with exits(ctx, resume=True):
+            from toposcope import studies
+            from toposcope.execution.progress import bars
+
+            found = studies.run(name, run, jobs=jobs, progress=bars())
+            show(_value(name, run, found), as_json, studies.plain_text(found.verdicts))
+        exit_with_failures(found.failures)
+
+    return command
+
+
+def _value(name: str, run: Path, studied: Studied) -> dict[str, Any]:
+    """What `--json` prints of any study."""
+    return {
+        "study": name,
+        "run": str(run),
+        "verdicts": [one.as_dict() for one in studied.verdicts],
+        "failures": list(studied.failures),
+    }
+
+
+jobs_option = click.option(
+    "--jobs", type=click.IntRange(min=0), help="Worker processes; default: one per CPU."
+)
 
 
 @main.group(cls=Studies, epilog="toposcope study validity runs/r20")
@@ -53,7 +108,7 @@ def study() -> None:
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), help="Folder; default: RUN/studies/validity."
 )
-@click.option("--jobs", type=click.IntRange(min=0), help="Worker processes; default: one per CPU.")
+@jobs_option
 @json_option
 @click.pass_context
 def validity(
@@ -83,13 +138,9 @@ def validity(
             jobs=jobs,
             progress=bars(),
         )
-        value = {
-            "run": str(run),
-            "study": "validity",
+        value = _value("validity", run, found) | {
             "folder": str(found.folder),
             "design": {k: found.spec[k] for k in ("points", "replicates", "sizes", "normalize")},
-            "verdicts": [one.as_dict() for one in found.verdicts],
-            "failures": found.failures,
         }
         text = (
             f"{found.spec['replicates']} disjoint draws of {found.spec['points']} points, up to "

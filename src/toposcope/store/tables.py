@@ -158,12 +158,24 @@ class Rows:
         )
 
 
-def put_part(path: Path, rows: Iterable[Mapping[str, Any]]) -> str:
-    """Put the rows of one task as a Parquet file; returns the hash of its bytes."""
+def part_bytes(rows: Iterable[Mapping[str, Any]]) -> bytes:
+    """The rows of one task as a Parquet file."""
     import pyarrow as pa
 
-    table = pa.Table.from_pylist(list(rows), schema=part_schema())
-    data = _parquet_bytes(table)
+    return _parquet_bytes(pa.Table.from_pylist(list(rows), schema=part_schema()))
+
+
+def table_of(part: bytes) -> pa.Table:
+    """The rows of a part; its bytes have been held against their hash."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    return pq.read_table(pa.BufferReader(part))
+
+
+def put_part(path: Path, rows: Iterable[Mapping[str, Any]]) -> str:
+    """Put the rows of one task as a Parquet file; returns the hash of its bytes."""
+    data = part_bytes(rows)
     put(path, data)
     return content_hash(data)
 

@@ -1,24 +1,24 @@
-"""Studies: one file each, with a hypothesis, a measurement and a verdict in words."""
+"""Studies: a question, a measurement, a verdict; one file each, registered by name."""
 
 from toposcope.analysis.result import Analysis
 from toposcope.findings.validity.judge import validity_verdicts
 from toposcope.findings.validity.verdict import VERDICTS, Number, Verdict, plain_text
+from toposcope.studies.registry import STUDIES, Study, run
 from toposcope.studies.validity_study import ValidityStudy, stored_verdicts, validity
 
 __all__ = [
     "STUDIES",
     "VERDICTS",
     "Number",
+    "Study",
     "ValidityStudy",
     "Verdict",
     "plain_text",
+    "run",
     "trust_verdicts",
     "validity",
     "validity_verdicts",
 ]
-
-STUDIES = {"validity": "Can the numbers of an analysis be trusted? Every validity check in full."}
-"""Names of the studies, and the question each one answers."""
 
 
 def trust_verdicts(analysis: Analysis) -> list[Verdict]:

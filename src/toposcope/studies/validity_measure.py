@@ -6,7 +6,7 @@ too, several ways to name outliers, distances between diagrams.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,16 +20,14 @@ from toposcope.analysis.validity_checks import Measured
 from toposcope.diagrams import distances
 from toposcope.dimension import intrinsic
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
-from toposcope.execution.legacy import Ledger
 from toposcope.pointclouds.draws import draw_rows, scale_rows
 from toposcope.pointclouds.normalize import NORMALIZATIONS, check_finite, estimate_normalizer, flat
 from toposcope.store.runs import Run
-from toposcope.store.tables import OK, Rows, put_part
+from toposcope.store.tables import OK, Rows, part_bytes
 from toposcope.types import DATA_CLOUD
 
 Array = NDArray[np.float64]
-Payload = Mapping[str, Any]
-Found = Iterator[tuple[int, Measured]]
+Numbers = Iterator[tuple[int, Measured]]
 """(replicate, number) pairs."""
 
 REMOVALS = 4
@@ -40,6 +38,58 @@ DISTANCES: dict[str, Callable[[Array, Array], float]] = {
     "wasserstein_distance": lambda a, b: distances.wasserstein(a, b, order=1.0),
     "landscape_distance": lambda a, b: distances.landscape_distance(a, b, order=2),
 }
+
+
+@dataclass(frozen=True)
+class CheckDesign:
+    """The design that is checked, and the sizes that the samples allow.
+
+    Parameters
+    ----------
+    points, replicates
+        Size and number of the disjoint draws.
+    largest, large_replicates, sizes
+        Size and number of the largest clouds, and the nested sizes inside them.
+    degrees
+        Degrees of homology.
+    normalize, metric, seed
+        As in the analysis.
+    """
+
+    points: int
+    replicates: int
+    largest: int
+    large_replicates: int
+    sizes: tuple[int, ...]
+    degrees: tuple[int, ...]
+    normalize: str
+    metric: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class CheckJob:
+    """One check of one layer.
+
+    Parameters
+    ----------
+    code
+        Hash of the sources that decide a number.
+    design
+        What is checked.
+    check, layer, depth
+        Which check, of which layer, at which relative depth.
+    content, labels
+        Hashes of the layer's activations and of the labels that draws are stratified by.
+    """
+
+    code: str
+    design: CheckDesign
+    check: str
+    layer: str
+    depth: float
+    content: str
+    labels: str
 
 
 @dataclass(frozen=True)
@@ -58,22 +108,19 @@ class LayerRows:
         return points
 
 
-def measure_check(payload: Payload) -> None:
-    """Make one check at one layer, put its part, tick it off."""
-    run = Run.open(payload["run"])
-    place = {name: payload[name] for name in ("layer", "depth")} | {"label": ""}
-    collected = []
+def measure_check(job: CheckJob, run: Path) -> bytes:
+    """Make one check at one layer; its rows as a part."""
+    place = {"layer": job.layer, "depth": job.depth, "label": ""}
     try:
-        raw = LayerRows(run, payload["layer"])
-        for replicate, one in FULL[payload["check"]](raw, payload):
-            collected.append(_row(place, replicate, one))
+        raw = LayerRows(Run.open(run), job.layer)
+        rows = [
+            _row(place, replicate, number) for replicate, number in FULL[job.check](raw, job.design)
+        ]
     except (DegenerateCloudError, TooFewSamplesError, UsageError) as error:
         status = "too_few" if isinstance(error, TooFewSamplesError) else "constant"
-        gone = Measured(payload["check"], "", "", None, np.nan, 0, status, str(error))
-        collected = [_row(place, 0, gone)]
-    folder = Path(payload["folder"])
-    digest = put_part(folder / "parts" / f"{payload['key']}.parquet", collected)
-    Ledger(folder / "ledger").tick(payload["key"], part=digest)
+        gone = Measured(job.check, "", "", None, np.nan, 0, status, str(error))
+        rows = [_row(place, 0, gone)]
+    return part_bytes(rows)
 
 
 def _row(place: Mapping[str, Any], replicate: int, one: Measured) -> dict[str, Any]:
@@ -93,81 +140,81 @@ def _row(place: Mapping[str, Any], replicate: int, one: Measured) -> dict[str, A
 
 
 def _draws(
-    raw: LayerRows, payload: Payload, points: int, replicates: int
+    raw: LayerRows, design: CheckDesign, points: int, replicates: int
 ) -> list[NDArray[np.intp]]:
-    labels = payload["labels"]
     return draw_rows(
         len(raw),
         points=points,
         replicates=replicates,
-        seed=payload["seed"],
-        labels=None if labels is None else np.asarray(labels),
+        seed=design.seed,
+        labels=raw.run.samples.labels,
     )
 
 
-def _ruler(raw: LayerRows, payload: Payload, method: str | None = None) -> Callable[[Array], Array]:
-    rows = scale_rows(len(raw), seed=payload["seed"])
-    return estimate_normalizer(raw[rows], method or payload["normalize"])
+def _ruler(
+    raw: LayerRows, design: CheckDesign, method: str | None = None
+) -> Callable[[Array], Array]:
+    rows = scale_rows(len(raw), seed=design.seed)
+    return estimate_normalizer(raw[rows], method or design.normalize)
 
 
-def sample_size(raw: LayerRows, payload: Payload) -> Found:
+def sample_size(raw: LayerRows, design: CheckDesign) -> Numbers:
     """Nested sizes up to twice the points of the analysis; then diagrams of n against 2 n."""
-    degrees, largest = payload["degrees"], payload["largest"]
-    ruler = _ruler(raw, payload)
-    rng = np.random.default_rng([payload["seed"], 1])
-    for r, rows in enumerate(_draws(raw, payload, largest, payload["large_replicates"])):
-        D = homology.distances(ruler(raw[rows]), metric=payload["metric"])
-        slope = 1.0 - 1.0 / intrinsic.ph_dimension_from_distances(D, seed=payload["seed"])[0]
+    degrees, largest = design.degrees, design.largest
+    ruler = _ruler(raw, design)
+    rng = np.random.default_rng([design.seed, 1])
+    for r, rows in enumerate(_draws(raw, design, largest, design.large_replicates)):
+        D = homology.distances(ruler(raw[rows]), metric=design.metric)
+        slope = 1.0 - 1.0 / intrinsic.ph_dimension_from_distances(D, seed=design.seed)[0]
         order = rng.permutation(len(D))
-        for m in payload["sizes"]:
+        for m in design.sizes:
             part = np.ix_(order[:m], order[:m])
-            for k, found in validity_checks.statistics_of(
+            for k, statistics in validity_checks.statistics_of(
                 np.ascontiguousarray(D[part]), degrees
             ).items():
                 if k == 0:
-                    found["lifespan_sum_normalized"] = found["lifespan_sum"] / m**slope
-                for name, value in found.items():
+                    total = statistics["lifespan_sum"]
+                    statistics["lifespan_sum_normalized"] = total / m**slope
+                for name, value in statistics.items():
                     yield r, Measured("sample_size", f"{m} points", name, k, value, m)
-    yield from _unequal_sizes(raw, payload)
+    yield from _unequal_sizes(raw, design)
 
 
-def _unequal_sizes(raw: LayerRows, payload: Payload) -> Found:
+def _unequal_sizes(raw: LayerRows, design: CheckDesign) -> Numbers:
     """W1 from half a draw to another draw, over W1 between halves of the two: 1 if n is nothing."""
-    ruler, points = _ruler(raw, payload), payload["points"]
+    ruler, points = _ruler(raw, design), design.points
     halves = points // 2
-    draws = _draws(raw, payload, points, payload["replicates"])
+    draws = _draws(raw, design, points, design.replicates)
     wasserstein = DISTANCES["wasserstein_distance"]
     for r, (a, b) in enumerate(zip(draws[::2], draws[1::2], strict=False)):
-        whole = _diagrams(ruler(raw[b]), payload)
+        whole = _diagrams(ruler(raw[b]), design)
         small = [
-            _diagrams(ruler(raw[one[:: len(one) // halves][:halves]]), payload) for one in (a, b)
+            _diagrams(ruler(raw[one[:: len(one) // halves][:halves]]), design) for one in (a, b)
         ]
-        for k, first, second, full in zip(payload["degrees"], *small, whole, strict=True):
+        for k, first, second, full in zip(design.degrees, *small, whole, strict=True):
             noise = wasserstein(first, second)
             if noise > 0:
                 ratio = wasserstein(first, full) / noise
                 yield r, Measured("sample_size", "n against 2 n", "unequal_n", k, ratio, points)
 
 
-def _diagrams(cloud: Array, payload: Payload) -> list[Array]:
+def _diagrams(cloud: Array, design: CheckDesign) -> list[Array]:
     """Finite pairs, by degree."""
-    found = homology.rips(
-        cloud, homology_dimensions=tuple(payload["degrees"]), metric=payload["metric"]
-    )
-    return [pairs[np.isfinite(pairs[:, 1])] for pairs in found]
+    diagrams = homology.rips(cloud, homology_dimensions=tuple(design.degrees), metric=design.metric)
+    return [pairs[np.isfinite(pairs[:, 1])] for pairs in diagrams]
 
 
-def outliers(raw: LayerRows, payload: Payload) -> Found:
+def outliers(raw: LayerRows, design: CheckDesign) -> Numbers:
     """Every way of naming outliers, each beside as many random points; then diagram distances."""
-    degrees, ruler = payload["degrees"], _ruler(raw, payload)
-    rng = np.random.default_rng([payload["seed"], 2])
-    draws = _draws(raw, payload, payload["points"], payload["replicates"])
+    degrees, ruler = design.degrees, _ruler(raw, design)
+    rng = np.random.default_rng([design.seed, 2])
+    draws = _draws(raw, design, design.points, design.replicates)
     clouds = [ruler(raw[rows]) for rows in draws]
     for r, cloud in enumerate(clouds):
-        D = homology.distances(cloud, metric=payload["metric"])
+        D = homology.distances(cloud, metric=design.metric)
         whole = validity_checks.statistics_of(D, degrees)
         yield from _numbers(r, "all", whole, len(D))
-        for way, mask in _ways(D, cloud, payload["seed"]).items():
+        for way, mask in _ways(D, cloud, design.seed).items():
             if way == "lof":
                 share = float(mask.mean())
                 yield r, Measured("outliers", way, "outlier_share", None, share, len(D))
@@ -182,16 +229,20 @@ def outliers(raw: LayerRows, payload: Payload) -> Found:
                 for k in whole
             }
             yield from _numbers(r, f"random like {way}", mean, len(kept))
-    yield from _moved_diagrams(clouds, payload, rng)
+    yield from _moved_diagrams(clouds, design, rng)
 
 
-def _numbers(r: int, condition: str, found: Mapping[int, Mapping[str, float]], n: int) -> Found:
-    for k, numbers in found.items():
+def _numbers(
+    r: int, condition: str, by_degree: Mapping[int, Mapping[str, float]], n: int
+) -> Numbers:
+    for k, numbers in by_degree.items():
         for name, value in numbers.items():
             yield r, Measured("outliers", condition, name, k, value, n)
 
 
-def _without(D: Array, kept: NDArray[np.intp], degrees: list[int]) -> dict[int, dict[str, float]]:
+def _without(
+    D: Array, kept: NDArray[np.intp], degrees: Sequence[int]
+) -> dict[int, dict[str, float]]:
     return validity_checks.statistics_of(np.ascontiguousarray(D[np.ix_(kept, kept)]), degrees)
 
 
@@ -199,30 +250,30 @@ def _ways(D: Array, cloud: Array, seed: int) -> dict[str, NDArray[np.bool_]]:
     """Masks of outliers by several definitions."""
     from sklearn.ensemble import IsolationForest
 
-    found = {"lof": validity_checks.outliers(D)}
+    masks = {"lof": validity_checks.outliers(D)}
     for share in SHARES:
-        found[f"lof {100 * share:g} %"] = validity_checks.outliers(D, share=share)
+        masks[f"lof {100 * share:g} %"] = validity_checks.outliers(D, share=share)
     far = np.linalg.norm(cloud - cloud.mean(axis=0), axis=1)
     forest = IsolationForest(n_estimators=100, random_state=seed).fit(cloud)
-    found["centroid 5 %"] = validity_checks.largest(far, round(0.05 * len(D)))
-    found["isolation forest 5 %"] = validity_checks.largest(
+    masks["centroid 5 %"] = validity_checks.largest(far, round(0.05 * len(D)))
+    masks["isolation forest 5 %"] = validity_checks.largest(
         -forest.score_samples(cloud), round(0.05 * len(D))
     )
-    return found
+    return masks
 
 
-def _moved_diagrams(clouds: list[Array], payload: Payload, rng: np.random.Generator) -> Found:
+def _moved_diagrams(clouds: list[Array], design: CheckDesign, rng: np.random.Generator) -> Numbers:
     """Distance of diagrams without outliers to those without random points, over two draws'."""
     for r, (a, b) in enumerate(zip(clouds[::2], clouds[1::2], strict=False)):
         ratios: dict[tuple[str, str, int], list[float]] = {}
         for one, other in ((a, b), (b, a)):
-            mask = validity_checks.outliers(homology.distances(one, metric=payload["metric"]))
+            mask = validity_checks.outliers(homology.distances(one, metric=design.metric))
             count = len(one) - int(mask.sum())
             thinned = [np.sort(rng.permutation(len(one))[:count]) for _ in range(2)]
-            clean = _diagrams(one[~mask], payload)
-            first, second = (_diagrams(one[rows], payload) for rows in thinned)
-            stranger = _diagrams(other[np.sort(rng.permutation(len(other))[:count])], payload)
-            for i, k in enumerate(payload["degrees"]):
+            clean = _diagrams(one[~mask], design)
+            first, second = (_diagrams(one[rows], design) for rows in thinned)
+            stranger = _diagrams(other[np.sort(rng.permutation(len(other))[:count])], design)
+            for i, k in enumerate(design.degrees):
                 for name, distance in DISTANCES.items():
                     noise = distance(first[i], stranger[i])
                     if noise > 0:
@@ -232,40 +283,40 @@ def _moved_diagrams(clouds: list[Array], payload: Payload, rng: np.random.Genera
                         ratios.setdefault(("random like lof", name, k), []).append(control)
         for (condition, name, k), values in ratios.items():
             mean = float(np.mean(values))
-            yield r, Measured("outliers", condition, name, k, mean, payload["points"])
+            yield r, Measured("outliers", condition, name, k, mean, design.points)
 
 
-def normalization(raw: LayerRows, payload: Payload) -> Found:
+def normalization(raw: LayerRows, design: CheckDesign) -> Numbers:
     """Every normalization, estimated once per layer as in an analysis."""
-    draws = _draws(raw, payload, payload["points"], payload["replicates"])
+    draws = _draws(raw, design, design.points, design.replicates)
     for method in NORMALIZATIONS:
-        ruler = _ruler(raw, payload, method)
+        ruler = _ruler(raw, design, method)
         for r, rows in enumerate(draws):
             D = homology.distances(ruler(raw[rows]))
-            for k, found in validity_checks.statistics_of(D, payload["degrees"]).items():
-                for name, value in found.items():
+            for k, statistics in validity_checks.statistics_of(D, design.degrees).items():
+                for name, value in statistics.items():
                     yield r, Measured("normalization", method, name, k, value, len(rows))
 
 
-def concentration(raw: LayerRows, payload: Payload) -> Found:
+def concentration(raw: LayerRows, design: CheckDesign) -> Numbers:
     """Contrast of distances, in every draw."""
-    ruler = _ruler(raw, payload)
-    for r, rows in enumerate(_draws(raw, payload, payload["points"], payload["replicates"])):
+    ruler = _ruler(raw, design)
+    for r, rows in enumerate(_draws(raw, design, design.points, design.replicates)):
         cloud = ruler(raw[rows])
-        D = homology.distances(cloud, metric=payload["metric"])
+        D = homology.distances(cloud, metric=design.metric)
         ratio = intrinsic.participation_ratio(cloud)
         for one in validity_checks.check_concentration(D, participation_ratio=ratio):
             yield r, one
 
 
-def metric(raw: LayerRows, payload: Payload) -> Found:
+def metric(raw: LayerRows, design: CheckDesign) -> Numbers:
     """Euclidean, cosine and kNN-geodesic distances on all points of every draw."""
-    for r, rows in enumerate(_draws(raw, payload, payload["points"], payload["replicates"])):
-        for one in validity_checks.check_metric(raw[rows], degrees=payload["degrees"]):
+    for r, rows in enumerate(_draws(raw, design, design.points, design.replicates)):
+        for one in validity_checks.check_metric(raw[rows], degrees=design.degrees):
             yield r, one
 
 
-FULL: dict[str, Callable[[LayerRows, Payload], Found]] = {
+FULL: dict[str, Callable[[LayerRows, CheckDesign], Numbers]] = {
     "sample_size": sample_size,
     "outliers": outliers,
     "normalization": normalization,

@@ -8,25 +8,26 @@ too, with H1, six ways to name outliers and distances between diagrams. Verdict:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toposcope import homology
 from toposcope.analysis import result
-from toposcope.analysis.plan import Design, code_hash
+from toposcope.analysis.plan import SCIENCE, Design, code_hash
 from toposcope.analysis.validity_checks import check_names
 from toposcope.errors import StoreError, TooFewSamplesError, UsageError
-from toposcope.execution.legacy import Ledger, Task, run_tasks, task_key
+from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress
+from toposcope.execution.tasks import Task, spec_hash
+from toposcope.execution.workbook import Workbook
 from toposcope.findings.validity.judge import judge
 from toposcope.findings.validity.observations import Observations
 from toposcope.findings.validity.verdict import Verdict
-from toposcope.store.objects import content_hash, lock_folder, put_json, read_json
+from toposcope.store.objects import LocalObjects, content_hash, put_json, read_json
 from toposcope.store.runs import Run, open_run
-from toposcope.store.tables import VALIDITY_COLUMNS, put_table, read_part
-from toposcope.studies import validity_measure
-from toposcope.studies.validity_measure import measure_check
+from toposcope.store.tables import VALIDITY_COLUMNS, put_table, table_of
+from toposcope.studies.validity_measure import CheckDesign, CheckJob, measure_check
 from toposcope.types import ActivationSet
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def validity(
     homology_dimensions: Sequence[int] = (0, 1),
     level: float = 0.95,
     out: Path | str | None = None,
-    jobs: int | None = None,
+    jobs: Jobs = None,
     progress: Progress | None = None,
 ) -> ValidityStudy:
     """Check whether an analysis of a RUN can be trusted, in full.
@@ -109,39 +110,44 @@ def validity(
         raise UsageError(msg)
     names = check_names(checks)
     source = Run.open(activations.run)
-    spec = _spec(activations, points, replicates, homology_dimensions)
+    last = _last_analysis(source.path)
+    design = _design(activations.n, last, points, replicates, homology_dimensions)
+    spec = {**asdict(design), "analysis": last.get("analysis", ""), "code": study_hash()}
     root = Path(out) if out is not None else source.path / "studies" / "validity"
-    folder = root / task_key(spec)[:12]
-    tasks = _tasks(source, activations, spec, folder, names)
-    ledger = Ledger(folder / "ledger")
-    folder.mkdir(parents=True, exist_ok=True)
-    with lock_folder(folder):
+    folder = root / spec_hash(spec)[:12]
+    tasks = _tasks(source, activations, design, names)
+    workbook = Workbook(LocalObjects(folder), ".parquet", again="run the study again")
+    with workbook.objects.lock():
         put_json(folder / "spec.json", spec)
-        if not all(ledger.done(task.key) for task in tasks):
+        if workbook.todo(tasks):
             homology.warm_up()
-        run_tasks(
+        workbook.run(
             measure_check,
             tasks,
-            ledger=ledger,
+            source.path,
             jobs=jobs,
             progress=progress,
             title="study validity",
         )
-        found = _collect(folder, ledger, tasks, spec, level, names)
-        put_json(folder / "verdicts.json", [one.as_dict() for one in found.verdicts])
+        study = _collect(workbook, tasks, spec, level, names)
+        put_json(folder / "verdicts.json", [one.as_dict() for one in study.verdicts])
         put_json(root / "current.json", {"study": folder.name})
-    return found
+    return study
 
 
-def _spec(
-    activations: ActivationSet,
+def study_hash() -> str:
+    """Hash of all sources that decide a number of this study."""
+    return code_hash((*SCIENCE, "diagrams/distances.py", "studies/validity_measure.py"))
+
+
+def _design(
+    n: int,
+    last: Mapping[str, Any],
     points: int | None,
     replicates: int | None,
     homology_dimensions: Sequence[int],
-) -> dict[str, Any]:
-    """The design to check, and the sizes that the samples allow."""
-    assert activations.run is not None
-    last = _last_analysis(activations.run)
+) -> CheckDesign:
+    """The design to check, and the sizes that n samples allow."""
     if last.get("complex", "rips") != "rips" or last.get("points_are", "samples") != "samples":
         msg = (
             "validity(): the last analysis of this RUN is no Rips filtration of samples; the study "
@@ -150,7 +156,6 @@ def _spec(
         raise UsageError(msg)
     points = int(points or last.get("points") or Design.points)
     replicates = int(replicates or last.get("replicates") or 8)
-    n = activations.n
     if points * replicates > n or points < FEWEST_POINTS or replicates < FEWEST_DRAWS:
         fits = n // FEWEST_DRAWS
         advice = (
@@ -166,20 +171,17 @@ def _spec(
         raise TooFewSamplesError(msg)
     large = max(replicates // 2, FEWEST_DRAWS)
     largest = min(2 * points, n // large, SIZES[-1])
-    sizes = sorted({m for m in SIZES if m < largest} | {largest, largest // 2})
-    return {
-        "points": points,
-        "replicates": replicates,
-        "largest": largest,
-        "large_replicates": large,
-        "sizes": sizes,
-        "degrees": [int(k) for k in homology_dimensions],
-        "normalize": last.get("normalize") or "mean_distance",
-        "metric": last.get("metric") or "euclidean",
-        "seed": int(last.get("seed", 0)),
-        "analysis": last.get("analysis", ""),
-        "code": [code_hash(), content_hash(Path(validity_measure.__file__).read_bytes())],
-    }
+    return CheckDesign(
+        points=points,
+        replicates=replicates,
+        largest=largest,
+        large_replicates=large,
+        sizes=tuple(sorted({m for m in SIZES if m < largest} | {largest, largest // 2})),
+        degrees=tuple(int(k) for k in homology_dimensions),
+        normalize=last.get("normalize") or "mean_distance",
+        metric=last.get("metric") or "euclidean",
+        seed=int(last.get("seed", 0)),
+    )
 
 
 def _last_analysis(run: Path) -> dict[str, Any]:
@@ -192,31 +194,26 @@ def _last_analysis(run: Path) -> dict[str, Any]:
 
 
 def _tasks(
-    source: Run,
-    activations: ActivationSet,
-    spec: Mapping[str, Any],
-    folder: Path,
-    names: Sequence[str],
-) -> list[Task]:
-    labels = None if activations.labels is None else activations.labels.tolist()
-    tasks = []
-    for layer in activations.layers:
-        content = source.layer_hash(layer)
-        for name in names:
-            identity = {"study": dict(spec), "check": name, "layer": layer, "input": content}
-            key = task_key(identity)
-            payload = {
-                **spec,
-                "run": str(source.path),
-                "folder": str(folder),
-                "key": key,
-                "check": name,
-                "layer": layer,
-                "depth": activations.depth(layer),
-                "labels": labels,
-            }
-            tasks.append(Task(key, f"{name} of {layer}", payload))
-    return tasks
+    source: Run, activations: ActivationSet, design: CheckDesign, names: Sequence[str]
+) -> list[Task[CheckJob]]:
+    """One task per layer and check."""
+    labels = b"" if source.samples.labels is None else source.samples.labels.tobytes()
+    return [
+        Task(
+            CheckJob(
+                code=study_hash(),
+                design=design,
+                check=name,
+                layer=layer,
+                depth=activations.depth(layer),
+                content=source.layer_hash(layer),
+                labels=content_hash(labels),
+            ),
+            f"{name} of {layer}",
+        )
+        for layer in activations.layers
+        for name in names
+    ]
 
 
 def stored_verdicts(run: Path, analysis: str) -> list[Verdict]:
@@ -232,9 +229,8 @@ def stored_verdicts(run: Path, analysis: str) -> list[Verdict]:
 
 
 def _collect(
-    folder: Path,
-    ledger: Ledger,
-    tasks: Sequence[Task],
+    workbook: Workbook,
+    tasks: Sequence[Task[CheckJob]],
     spec: Mapping[str, Any],
     level: float,
     names: Sequence[str],
@@ -242,22 +238,17 @@ def _collect(
     """Read the parts that are there, and judge."""
     import pyarrow as pa
 
-    entries = [(task, ledger.entry(task.key) or {}) for task in tasks]
-    parts = [
-        read_part(folder / "parts" / f"{task.key}.parquet", entry["part"])
-        for task, entry in entries
-        if entry.get("status") == "done"
-    ]
+    parts = [table_of(part) for _, part in workbook.parts(tasks)]
     failures = [
-        {"task": task.title, "layer": task.payload["layer"], "reason": entry["reason"]}
-        for task, entry in entries
-        if entry.get("status") == "failed"
+        {"task": task.title, "layer": task.job.layer, "reason": failure.reason}
+        for task, failure in workbook.failures(tasks)
     ]
     if not parts:
         reasons = sorted({str(failure["reason"]) for failure in failures})
         msg = f"validity(): all {len(tasks)} tasks failed: {'; '.join(reasons)[:500]}"
         raise StoreError(msg)
     table = pa.concat_tables(parts).select(VALIDITY_COLUMNS)
+    folder = Path(workbook.objects.where())
     put_table(folder / "measurements.parquet", table)
     frame = result.frame(table)
     observations = Observations(frame, level=level, normalize=str(spec["normalize"]))

@@ -97,7 +97,7 @@ def test_failed_tasks_are_tried_again(tmp_path):
 DRIVER = """
 import sys
 sys.path.insert(0, {root!r})
-from tests.unit.test_tasks import sleep_long, make
+from tests.unit.execution.test_tasks import sleep_long, make
 from toposcope.execution.legacy import Ledger, run_tasks
 from pathlib import Path
 folder = Path({folder!r})

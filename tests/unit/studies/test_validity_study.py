@@ -36,7 +36,7 @@ def test_the_study_says_what_the_cheap_form_says_and_more(run, study):
     assert found["normalization"].verdict == "fails"
     assert "H0 lifespan sum falls under mean_distance" in found["normalization"].text
     assert found["concentration"].verdict == "holds"
-    assert study.spec["largest"] == 128 and study.spec["sizes"] == [50, 64, 100, 128]
+    assert study.spec["largest"] == 128 and study.spec["sizes"] == (50, 64, 100, 128)
     whats = {one.what for one in found["outliers"].numbers}
     assert "H1 lifespan sum without isolation forest 5 % outliers" in whats
     assert "H0 wasserstein distance, outliers against random points" in whats

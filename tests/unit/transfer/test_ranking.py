@@ -166,7 +166,7 @@ class TestRank:
     def test_workers_give_the_same_numbers(self, kept, tmp_path):
         table, _ = kept
         two = [
-            {"name": "conv", "model": "py:tests.unit.test_ranking:convolutional"},
+            {"name": "conv", "model": "py:tests.unit.transfer.test_ranking:convolutional"},
             {"name": "flat", "model": Headless()},
         ]
         design = {**DESIGN, "jobs": 2}

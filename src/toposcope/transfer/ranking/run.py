@@ -8,29 +8,38 @@ give (no spatial volumes, no source head) becomes a status with its reason; the 
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toposcope.activations.candidates import Candidate, as_candidates, read_candidates
+from toposcope.activations.candidates import (
+    Candidate,
+    CapturedCandidate,
+    as_candidates,
+    read_candidates,
+)
 from toposcope.analysis.plan import SCIENCE, code_hash
 from toposcope.errors import ToposcopeError, UsageError
-from toposcope.execution.legacy import Ledger, Task, run_tasks, task_key
+from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress
+from toposcope.execution.tasks import Failure, Task
+from toposcope.execution.workbook import Workbook
 from toposcope.pointclouds.draws import draw_rows
 from toposcope.store.folders import RANKING, refuse_other_kind
-from toposcope.store.objects import put_json, read_json
+from toposcope.store.objects import LocalObjects, content_hash, put_json, read_json
 from toposcope.store.runs import Run
+from toposcope.store.tables import OK
 from toposcope.transfer.ranking import board as boards
 from toposcope.transfer.ranking.board import Entry
-from toposcope.transfer.ranking.scoring import measure_draw, sensitivity
+from toposcope.transfer.ranking.scoring import DrawJob, measure_draw, sensitivity
 from toposcope.transfer.scores.registry import SCORES
-from toposcope.types import near_matches
+from toposcope.types import LOGITS, near_matches
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +50,7 @@ THRESHOLDS = (0.0, 0.25, 0.5, 1.0)
 
 
 @dataclass(frozen=True)
-class Election:
+class RankingDesign:
     """The parameters of a ranking that decide its numbers."""
 
     scores: tuple[str, ...]
@@ -67,7 +76,7 @@ def rank(
     store: Path | str | None = None,
     device: str = "cpu",
     seed: int = 0,
-    jobs: int | None = None,
+    jobs: Jobs = None,
     progress: Progress | None = None,
     command: str | None = None,
 ) -> pd.DataFrame:
@@ -128,11 +137,11 @@ def rank(
     if images < replicates:
         msg = f"rank(): images={images} must be at least replicates={replicates}, one per draw."
         raise UsageError(msg)
-    election = Election(names, n, points, replicates, images, threshold, seed)
+    design = RankingDesign(names, n, points, replicates, images, threshold, seed)
     folder = Path(tempfile.mkdtemp(prefix="toposcope-rank-")) if store is None else Path(store)
     refuse_other_kind(folder, RANKING, "rank()")
     try:
-        table = _rank(candidates, target, election, folder, level, device, jobs, progress)
+        table = _rank(candidates, target, design, folder, level, device, jobs, progress)
         table.attrs["command"] = command
         put_json(folder / BOARD, {"rows": boards.plain(table), "attrs": table.attrs})
         return table
@@ -157,53 +166,35 @@ def check_scores(scores: Sequence[str] | None) -> tuple[str, ...]:
 def _rank(
     candidates: Sequence[Candidate],
     target: Any,
-    election: Election,
+    design: RankingDesign,
     folder: Path,
     level: float,
     device: str,
-    jobs: int | None,
+    jobs: Jobs,
     progress: Progress | None,
 ) -> pd.DataFrame:
-    from toposcope.activations.candidate_capture import Audition, audition
-
-    captured: dict[str, Audition] = {}
-    failures = []
-    for one in candidates:
-        try:
-            captured[one.name] = audition(
-                one,
-                target,
-                folder / "candidates" / one.folder,
-                n=election.n or election.points * election.replicates,
-                images=election.images if _any(election.scores, "volumes") else 0,
-                device=device,
-                seed=election.seed,
-                progress=progress,
-            )
-        except Exception as error:  # a candidate's own code may raise anything; the others go on
-            failures.append({"model": one.name, "reason": f"{type(error).__name__}: {error}"})
-    if not captured:
-        msg = f"rank(): no candidate could be captured. {_reasons(failures)}"
-        raise UsageError(msg)
-    tasks = _tasks(captured, election, folder)
-    ledger = Ledger(folder / "ledger")
-    flat = [task for by_model in tasks.values() for task in by_model]
-    run_tasks(measure_draw, flat, ledger=ledger, jobs=jobs, progress=progress, title="score")
-    entries: dict[str, dict[str, Entry]] = {score: {} for score in election.scores}
-    for one in candidates:
-        failed = next((f["reason"] for f in failures if f["model"] == one.name), None)
-        draws = [] if failed else _read(tasks[one.name], ledger)
-        for score in election.scores:
-            entries[score][one.name] = (
-                Entry(np.empty(0), status="failed", reason=failed)
-                if failed
-                else _entry(score, one, captured[one.name], draws, election)
-            )
+    captured, failures = _capture(candidates, target, design, folder, device, progress)
+    tasks = _tasks(captured, design)
+    workbook = Workbook(LocalObjects(folder), ".json", again="rank again")
+    workbook.run(measure_draw, tasks, captured, jobs=jobs, progress=progress, title="score")
+    draws = _draws(workbook, tasks)
+    entries = {
+        score: {
+            one.name: Entry(np.empty(0), status="failed", reason=failures[one.name])
+            if one.name in failures
+            else _entry(score, one, captured[one.name], draws[one.name], design)
+            for one in candidates
+        }
+        for score in design.scores
+    }
     declared = {
         name: (SCORES[name].higher_is_better, SCORES[name].labels, SCORES[name].cost)
-        for name in election.scores
+        for name in design.scores
     }
     table = boards.assemble(entries, declared, level=level)
+    measured = {
+        name: [draw for draw in draws[name] if not isinstance(draw, Failure)] for name in captured
+    }
     table.attrs = {
         "kind": "board",
         "candidates": [one.name for one in candidates],
@@ -211,28 +202,54 @@ def _rank(
             score: {model: entry.values.tolist() for model, entry in by_model.items()}
             for score, by_model in entries.items()
         },
-        "failures": failures,
+        "failures": [{"model": name, "reason": reason} for name, reason in failures.items()],
         "target_name": Run.open(next(iter(captured.values())).features).spec["data_name"],
         "target": str(target) if isinstance(target, str) else type(target).__name__,
-        "sensitivity": sensitivity(
-            {
-                name: [d for d in _read(tasks[name], ledger) if "failed" not in d]
-                for name in captured
-            },
-            election.scores,
-            threshold=election.threshold,
-        ),
-        **{key: value for key, value in asdict(election).items() if key != "scores"},
+        "sensitivity": sensitivity(measured, design.scores, threshold=design.threshold),
+        **{key: value for key, value in asdict(design).items() if key != "scores"},
         "level": level,
     }
     return table
 
 
-def _reasons(failures: Sequence[Mapping[str, str]]) -> str:
+def _capture(
+    candidates: Sequence[Candidate],
+    target: Any,
+    design: RankingDesign,
+    folder: Path,
+    device: str,
+    progress: Progress | None,
+) -> tuple[dict[str, CapturedCandidate], dict[str, str]]:
+    """What could be captured by name, and why the others could not."""
+    from toposcope.activations.candidate_capture import capture_candidate
+
+    captured: dict[str, CapturedCandidate] = {}
+    failures: dict[str, str] = {}
+    for one in candidates:
+        try:
+            captured[one.name] = capture_candidate(
+                one,
+                target,
+                folder / "candidates" / one.folder,
+                n=design.n or design.points * design.replicates,
+                images=design.images if _any(design.scores, "volumes") else 0,
+                device=device,
+                seed=design.seed,
+                progress=progress,
+            )
+        except Exception as error:  # a candidate's own code may raise anything; the others go on
+            failures[one.name] = f"{type(error).__name__}: {error}"
+    if not captured:
+        msg = f"rank(): no candidate could be captured. {_reasons(failures)}"
+        raise UsageError(msg)
+    return captured, failures
+
+
+def _reasons(failures: Mapping[str, str]) -> str:
     """Every reason once, with the candidates it stopped: a bad target stops all for one reason."""
     models: dict[str, list[str]] = {}
-    for failure in failures:
-        models.setdefault(failure["reason"], []).append(failure["model"])
+    for model, reason in failures.items():
+        models.setdefault(reason, []).append(model)
     return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in models.items())
 
 
@@ -240,102 +257,101 @@ def _any(scores: Sequence[str], needs: str) -> bool:
     return any(SCORES[name].needs == needs for name in scores)
 
 
-def _tasks(captured: Mapping[str, Any], election: Election, folder: Path) -> dict[str, list[Task]]:
+def _tasks(captured: Mapping[str, CapturedCandidate], design: RankingDesign) -> list[Task[DrawJob]]:
     """One task per candidate and draw; every candidate has the same draws of the same samples."""
     first = Run.open(next(iter(captured.values())).features)
+    labels = first.samples.labels
     draws = draw_rows(
         first.n,
-        points=election.points,
-        replicates=election.replicates,
-        seed=election.seed,
-        labels=first.samples.labels,
+        points=design.points,
+        replicates=design.replicates,
+        seed=design.seed,
+        labels=labels,
     )
-    thresholds = sorted({election.threshold, *THRESHOLDS})
-    found: dict[str, list[Task]] = {}
+    tasks = []
     for name, one in captured.items():
-        run = Run.open(one.features)
-        found[name] = []
+        content = tuple(_content(one))
         for index, rows in enumerate(draws):
-            spec = {
-                "features": run.layer_hash(one.layer),
-                "volumes": _volume_hashes(one.volumes),
-                "layers": list(one.clouds),
-                "draw": [election.seed, election.points, election.replicates, index],
-                "scores": list(election.scores),
-                "thresholds": thresholds,
-                "images": election.images,
-                "code": code_hash((*SCIENCE, "transfer")),
-            }
-            key = task_key(spec)
-            payload = {
-                "key": key,
-                "folder": str(folder),
-                "run": str(one.features),
-                "layer": one.layer,
-                "clouds": list(one.clouds),
-                "volumes": {mode: str(path) for mode, path in one.volumes.items()},
-                "rows": rows.tolist(),
-                "index": index,
-                "replicates": election.replicates,
-                "scores": list(election.scores),
-                "thresholds": thresholds,
-                "threshold": election.threshold,
-                "seed": election.seed,
-            }
-            found[name].append(Task(key, f"{name}, draw {index}", payload))
-    return found
+            job = DrawJob(
+                code=ranking_hash(),
+                model=name,
+                layer=one.layer,
+                clouds=one.clouds,
+                content=content,
+                labels=content_hash(b"" if labels is None else labels.tobytes()),
+                rows=tuple(rows.tolist()),
+                index=index,
+                replicates=design.replicates,
+                scores=design.scores,
+                thresholds=tuple(sorted({design.threshold, *THRESHOLDS})),
+                threshold=design.threshold,
+                seed=design.seed,
+            )
+            tasks.append(Task(job, f"{name}, draw {index}"))
+    return tasks
 
 
-def _volume_hashes(volumes: Mapping[str, Path]) -> dict[str, list[str]]:
-    return {
-        mode: [Run.open(path).layer_hash(layer) for layer in Run.open(path).addresses]
-        for mode, path in volumes.items()
-    }
+def ranking_hash() -> str:
+    """Hash of all sources that decide a score."""
+    return code_hash((*SCIENCE, "transfer/scores", "transfer/ranking/scoring.py"))
 
 
-def _read(tasks: Sequence[Task], ledger: Ledger) -> list[dict[str, Any]]:
-    found = []
+def _content(one: CapturedCandidate) -> Iterator[tuple[str, ...]]:
+    """Hashes of everything of a candidate that its scores read."""
+    run = Run.open(one.features)
+    for layer in dict.fromkeys((one.layer, *one.clouds, LOGITS)):
+        if layer in run.layers:
+            yield layer, run.layer_hash(layer)
+    for mode, path in one.volumes.items():
+        volumes = Run.open(path)
+        yield mode, *(volumes.layer_hash(layer) for layer in volumes.addresses)
+
+
+def _draws(
+    workbook: Workbook, tasks: Sequence[Task[DrawJob]]
+) -> dict[str, list[dict[str, Any] | Failure]]:
+    """What was measured on every draw of every candidate, or why it could not be."""
+    done = {task.key: json.loads(part) for task, part in workbook.parts(tasks)}
+    failed = {task.key: failure for task, failure in workbook.failures(tasks)}
+    draws: dict[str, list[dict[str, Any] | Failure]] = {}
     for task in tasks:
-        entry = ledger.entry(task.key)
-        assert entry is not None, "every task was run"
-        if entry["status"] == "done":
-            found.append(read_json(ledger.folder.parent / "scores" / f"{task.key}.json"))
-        else:
-            found.append({"failed": entry["reason"]})
-    return found
+        outcome = done[task.key] if task.key in done else failed[task.key]
+        draws.setdefault(task.job.model, []).append(outcome)
+    return draws
 
 
 def _entry(
-    score: str, one: Candidate, found: Any, draws: Sequence[Mapping[str, Any]], election: Election
+    score: str,
+    candidate: Candidate,
+    captured: CapturedCandidate,
+    draws: Sequence[dict[str, Any] | Failure],
+    design: RankingDesign,
 ) -> Entry:
     """What the draws say of one score of one candidate."""
     if score == "parameters":
-        return Entry(np.array([float(found.parameters)]))
+        return Entry(np.array([float(captured.parameters)]))
     if score == "source_accuracy":
-        if one.source_accuracy is None:
+        if candidate.source_accuracy is None:
             reason = "not known; write source_accuracy in models.toml"
             return Entry(np.empty(0), status="unknown", reason=reason)
-        return Entry(np.array([one.source_accuracy]))
-    broken = next((draw["failed"] for draw in draws if "failed" in draw), None)
-    if broken is not None:
-        return Entry(np.empty(0), status="failed", reason=broken)
-    if SCORES[score].needs == "volumes" and not found.volumes:
-        return Entry(np.empty(0), status="undefined", reason=found.no_volumes)
-    if SCORES[score].needs == "head" and not found.head:
+        return Entry(np.array([candidate.source_accuracy]))
+    measured = [draw for draw in draws if not isinstance(draw, Failure)]
+    if len(measured) < len(draws):
+        broken = next(draw for draw in draws if isinstance(draw, Failure))
+        return Entry(np.empty(0), status="failed", reason=broken.reason)
+    if SCORES[score].needs == "volumes" and not captured.volumes:
+        return Entry(np.empty(0), status="undefined", reason=captured.no_volumes)
+    if SCORES[score].needs == "head" and not captured.head:
         reason = "the model's output is no (n, classes) scores of a source classifier"
         return Entry(np.empty(0), status="undefined", reason=reason)
-    parts = [draw["scores"][score] for draw in draws]
-    missing = next((part for part in parts if part["status"] != boards.OK), None)
+    parts = [draw["scores"][score] for draw in measured]
+    missing = next((part for part in parts if part["status"] != OK), None)
     if missing is not None:
         return Entry(np.empty(0), status=missing["status"], reason=missing["reason"])
-    size = (
-        election.images // election.replicates
-        if SCORES[score].needs == "volumes"
-        else election.points
-    )
+    of_images = SCORES[score].needs == "volumes"
     return Entry(
         np.array([part["value"] for part in parts]),
-        points=size,
+        points=design.images // design.replicates if of_images else design.points,
         seconds=float(np.mean([part["seconds"] for part in parts])),
     )
 

@@ -1,53 +1,97 @@
-"""All scores of one candidate on one draw of target samples: the body of a ranking's task."""
+"""All scores of one candidate on one draw of target samples: the body of a ranking's task.
+
+Workers do not import torch.
+"""
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from toposcope.activations.candidates import EVAL, CapturedCandidate
 from toposcope.diagrams.summaries import lifespan_sum
 from toposcope.dimension.intrinsic import ph_dimension_from_distances
 from toposcope.errors import TooFewSamplesError, ToposcopeError, UsageError
-from toposcope.execution.legacy import Ledger
 from toposcope.homology import betti_numbers, rips
 from toposcope.homology.metrics import distances
 from toposcope.pointclouds.draws import draw_rows
 from toposcope.pointclouds.normalize import estimate_normalizer
-from toposcope.store.objects import put_json
 from toposcope.store.runs import Run
+from toposcope.store.tables import OK
 from toposcope.transfer.scores.betti_decay import lifetime_score, theta
 from toposcope.transfer.scores.registry import SCORES
 from toposcope.types import LOGITS
 
 Array = NDArray[np.float64]
-EVAL = "eval"
 
 
-def measure_draw(payload: Mapping[str, Any]) -> None:
-    """Compute every score of one draw and put it beside the ledger, data first, tick last."""
-    folder = Path(payload["folder"])
-    draw = _Draw(payload)
-    found: dict[str, Any] = {"scores": {}, "betti": draw.betti}
+@dataclass(frozen=True)
+class DrawJob:
+    """All scores of one candidate on one draw.
+
+    Parameters
+    ----------
+    code
+        Hash of the sources that decide a number.
+    model
+        Name of the candidate.
+    layer, clouds
+        Layer of the features, and layers whose clouds count as the network's depth.
+    content
+        (layer, hash) of every layer that is read; (mode, hash, ...) of every set of volumes.
+    labels
+        Hash of the target labels.
+    rows, index, replicates
+        Samples of the draw, its number, and how many there are; images are divided alike.
+    scores
+        Names of the scores.
+    thresholds, threshold
+        Where Betti numbers are taken, and the one that theta uses.
+    seed
+        Of all draws.
+    """
+
+    code: str
+    model: str
+    layer: str
+    clouds: tuple[str, ...]
+    content: tuple[tuple[str, ...], ...]
+    labels: str
+    rows: tuple[int, ...]
+    index: int
+    replicates: int
+    scores: tuple[str, ...]
+    thresholds: tuple[float, ...]
+    threshold: float
+    seed: int
+
+
+def measure_draw(job: DrawJob, candidates: Mapping[str, CapturedCandidate]) -> bytes:
+    """Every score of one draw, as JSON: {"scores", "betti", "bars"}."""
+    candidate = candidates[job.model]
+    draw = _Draw(job, candidate)
+    scores: dict[str, Any] = {}
     absent = {
         "model",
-        *([] if payload["volumes"] else ["volumes"]),
+        *([] if candidate.volumes else ["volumes"]),
         *([] if draw.head else ["head"]),
     }
-    for name in payload["scores"]:
+    for name in job.scores:
         if SCORES[name].needs not in absent:
-            found["scores"][name] = one = _timed(lambda name=name: draw.score(name))  # type: ignore[misc]
-            if SCORES[name].needs == "volumes" and one["status"] == "ok":
-                one["seconds"] += draw.betti_seconds
-    if "tau" in payload["scores"]:
-        found["bars"] = draw.bars
-    put_json(folder / "scores" / f"{payload['key']}.json", found)
-    Ledger(folder / "ledger").tick(payload["key"])
+            scores[name] = score = _timed(partial(draw.score, name))
+            if SCORES[name].needs == "volumes" and score["status"] == OK:
+                score["seconds"] += draw.betti_seconds
+    measured: dict[str, Any] = {"scores": scores, "betti": draw.betti}
+    if "tau" in job.scores:
+        measured["bars"] = draw.bars
+    return json.dumps(measured, sort_keys=True).encode()
 
 
 def _timed(compute: Callable[[], float]) -> dict[str, Any]:
@@ -63,25 +107,25 @@ def _timed(compute: Callable[[], float]) -> dict[str, Any]:
         return {"status": "undefined", "reason": f"the linear algebra did not converge: {error}"}
     if not np.isfinite(value):
         return {"status": "undefined", "reason": f"the score is {value}"}
-    return {"status": "ok", "value": value, "seconds": time.process_time() - began}
+    return {"status": OK, "value": value, "seconds": time.process_time() - began}
 
 
 class _Draw:
     """What one draw of samples gives to the scores, each part computed when first asked for."""
 
-    def __init__(self, payload: Mapping[str, Any]) -> None:
-        self._payload = payload
-        self._run = Run.open(payload["run"])
-        self._rows = np.asarray(payload["rows"], dtype=np.intp)
+    def __init__(self, job: DrawJob, candidate: CapturedCandidate) -> None:
+        self._job, self._candidate = job, candidate
+        self._run = Run.open(candidate.features)
+        self._rows = np.asarray(job.rows, dtype=np.intp)
         began = time.process_time()
-        self.betti = self._all_betti() if payload["volumes"] else {}
+        self.betti = self._all_betti()
         self.betti_seconds = time.process_time() - began
 
     def score(self, name: str) -> float:
         """One score by name."""
         score = SCORES[name]
         if score.needs == "volumes":
-            return score(*_main_betti(self.betti, self._payload["threshold"]))
+            return score(*_main_betti(self.betti, self._job.threshold))
         if score.needs == "clouds":
             return float(getattr(self, f"_{name}")())
         data = self._probabilities if score.needs == "head" else self._features
@@ -102,7 +146,7 @@ class _Draw:
 
     @cached_property
     def _features(self) -> Array:
-        return self._layer(self._payload["layer"])
+        return self._layer(self._job.layer)
 
     @cached_property
     def _probabilities(self) -> Array:
@@ -121,17 +165,17 @@ class _Draw:
     @cached_property
     def bars(self) -> list[dict[str, float]]:
         """Per layer: total length and number of bars of H0 and H1, and the scale divided out."""
-        found = []
-        for layer in self._payload["clouds"]:
+        layers = []
+        for layer in self._job.clouds:
             values = self._layer(layer)
             normalizer = estimate_normalizer(values, "mean_distance")
-            one = {"scale": normalizer.scale}
+            bars = {"scale": normalizer.scale}
             for k, pairs in enumerate(rips(normalizer(values), homology_dimensions=(0, 1))):
                 finite = pairs[np.isfinite(pairs[:, 1])]
-                one[f"length{k}"] = float((finite[:, 1] - finite[:, 0]).sum())
-                one[f"count{k}"] = len(pairs)
-            found.append(one)
-        return found
+                bars[f"length{k}"] = float((finite[:, 1] - finite[:, 0]).sum())
+                bars[f"count{k}"] = len(pairs)
+            layers.append(bars)
+        return layers
 
     def _tau(self) -> float:
         return _lifetime(self.bars, (0, 1), normalized=True)
@@ -140,12 +184,12 @@ class _Draw:
         return _tree_sum(self._cloud)
 
     def _ph_dimension(self) -> float:
-        seed = np.random.default_rng([self._payload["seed"], self._payload["index"]])
+        seed = np.random.default_rng([self._job.seed, self._job.index])
         return ph_dimension_from_distances(distances(self._cloud), seed=seed)[0]
 
     def _class_persistence(self) -> float:
         """Mean over classes of the tree inside a class over that of as many pooled samples."""
-        rng = np.random.default_rng([self._payload["seed"], self._payload["index"]])
+        rng = np.random.default_rng([self._job.seed, self._job.index])
         ratios = []
         for label in np.unique(self._labels):
             inside = self._cloud[self._labels == label]
@@ -160,29 +204,29 @@ class _Draw:
 
     def _all_betti(self) -> dict[str, Any]:
         """Mean Betti numbers over this draw's images: mode -> thresholds x blocks x dims."""
-        payload, found = self._payload, {}
-        for mode, path in payload["volumes"].items():
+        job, by_mode = self._job, {}
+        for mode, path in self._candidate.volumes.items():
             run = Run.open(path)
             images = draw_rows(
                 run.n,
-                points=run.n // payload["replicates"],
-                replicates=payload["replicates"],
-                seed=payload["seed"],
+                points=run.n // job.replicates,
+                replicates=job.replicates,
+                seed=job.seed,
                 labels=run.samples.labels,
-            )[payload["index"]]
+            )[job.index]
             means, voxels = [], []
             for layer in run.addresses:
                 volumes = run.read(layer, images)
-                numbers = [betti_numbers(v, payload["thresholds"]) for v in volumes]
+                numbers = [betti_numbers(v, job.thresholds) for v in volumes]
                 means.append(np.mean(numbers, axis=0))
                 voxels.append(int(np.prod(volumes.shape[1:])))
-            found[mode] = {
-                "thresholds": payload["thresholds"],
+            by_mode[mode] = {
+                "thresholds": list(job.thresholds),
                 "betti": np.stack(means, axis=1).tolist(),
                 "voxels": voxels,
                 "images": len(images),
             }
-        return found
+        return by_mode
 
 
 def _normalized(X: Array) -> Array:
@@ -196,9 +240,9 @@ def _tree_sum(X: Array) -> float:
 
 def _main_betti(betti: Mapping[str, Any], threshold: float) -> tuple[Array, Array]:
     """(blocks, dims) mean Betti numbers at one threshold, and (blocks,) voxels."""
-    found = betti[EVAL]
-    index = found["thresholds"].index(threshold)
-    return np.asarray(found["betti"][index]), np.asarray(found["voxels"], dtype=np.float64)
+    counts = betti[EVAL]
+    index = counts["thresholds"].index(threshold)
+    return np.asarray(counts["betti"][index]), np.asarray(counts["voxels"], dtype=np.float64)
 
 
 def _lifetime(
@@ -293,26 +337,26 @@ def _choices(
     betti: Mapping[str, Sequence[Mapping[str, Any]]], threshold: float
 ) -> list[tuple[str, str, dict[str, Any]]]:
     main: dict[str, Any] = {"threshold": threshold}
-    found: list[tuple[str, str, dict[str, Any]]] = [("as on the board", "", main)]
-    found += [("degree", str(k), {**main, "degree": k}) for k in (1, 2, 4)]
-    found += [("depth", "relative", {**main, "depth": "relative"})]
-    found += [
+    choices: list[tuple[str, str, dict[str, Any]]] = [("as on the board", "", main)]
+    choices += [("degree", str(k), {**main, "degree": k}) for k in (1, 2, 4)]
+    choices += [("depth", "relative", {**main, "depth": "relative"})]
+    choices += [
         ("homology dimension", f"H{k}", {**main, "homology_dimensions": (k,)}) for k in (0, 1, 2)
     ]
-    found += [("counts", "per voxel", {**main, "per_voxel": True})]
+    choices += [("counts", "per voxel", {**main, "per_voxel": True})]
     draws = [draw for several in betti.values() for draw in several]
     if draws:
         others = [t for t in draws[0][EVAL]["thresholds"] if t != threshold]
-        found += [("threshold", f"{t:g}", {**main, "threshold": t}) for t in others]
+        choices += [("threshold", f"{t:g}", {**main, "threshold": t}) for t in others]
         if any("batch" in draw for draw in draws):
-            found += [("batch norm", "of each image", {**main, "mode": "batch"})]
-    return found
+            choices += [("batch norm", "of each image", {**main, "mode": "batch"})]
+    return choices
 
 
 def _variant(draw: Mapping[str, Any], options: Mapping[str, Any]) -> float:
     choice = dict(options)
     mode = choice.pop("mode", EVAL)
-    found = draw.get(mode, draw[EVAL])  # a model without batch norm is the same in both modes
-    index = found["thresholds"].index(choice.pop("threshold"))
-    voxels = found["voxels"] if choice.pop("per_voxel", False) else None
-    return theta(np.asarray(found["betti"][index]), voxels=voxels, **choice)
+    counts = draw.get(mode, draw[EVAL])  # a model without batch norm is the same in both modes
+    index = counts["thresholds"].index(choice.pop("threshold"))
+    voxels = counts["voxels"] if choice.pop("per_voxel", False) else None
+    return theta(np.asarray(counts["betti"][index]), voxels=voxels, **choice)

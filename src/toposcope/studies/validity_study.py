@@ -2,7 +2,7 @@
 
 Hypothesis: more points, fewer outliers, another normalization or another metric would not have
 changed the conclusions. Measurement: the clouds of the analysis under those conditions, larger ones
-too, with H1, six ways to name outliers and distances between diagrams. Verdict: `judging`.
+too, with H1, six ways to name outliers and distances between diagrams. Rules: findings.validity.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def validity(
 
     Returns
     -------
-    A `ValidityStudy`; its verdicts say in words what holds.
+    A `ValidityStudy`; `ts.describe` tells what holds.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def validity(
     tasks = _tasks(source, activations, design, names)
     workbook = Workbook(LocalObjects(folder), ".parquet", again="run the study again")
     with workbook.objects.lock():
-        put_json(folder / "spec.json", spec)
+        put_json(folder / "spec.json", {**spec, "level": level})
         if workbook.todo(tasks):
             homology.warm_up()
         workbook.run(
@@ -214,18 +214,6 @@ def _tasks(
         for layer in activations.layers
         for name in names
     ]
-
-
-def stored_verdicts(run: Path, analysis: str) -> list[Verdict]:
-    """Verdicts of the last study of a RUN when it is about that analysis, else an empty list."""
-    root = run / "studies" / "validity"
-    if not (root / "current.json").exists():
-        return []
-    folder = root / str(read_json(root / "current.json")["study"])
-    spec_file, found = folder / "spec.json", folder / "verdicts.json"
-    if not found.exists() or read_json(spec_file)["analysis"] != analysis:
-        return []
-    return [Verdict.from_dict(one) for one in read_json(found)]
 
 
 def _collect(

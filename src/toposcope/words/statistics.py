@@ -76,6 +76,9 @@ STATISTICS: dict[str, Statistic] = {
     "total_persistence": Statistic(
         "Total persistence, order 2", "length²", "sum of squared persistence"
     ),
+    "lifespan_sum_normalized": Statistic(
+        "Lifespan sum over its growth n^((d−1)/d)", "length", "lifespan sum at equal growth"
+    ),
     "normalized_entropy": Statistic(
         "Normalized persistence entropy", "", "entropy over the log of the number of pairs"
     ),

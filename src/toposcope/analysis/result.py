@@ -15,7 +15,7 @@ from toposcope.analysis.design import Design
 from toposcope.errors import StoreError
 from toposcope.stats import mean_interval
 from toposcope.store.objects import read_json
-from toposcope.store.tables import KEY_COLUMNS, OK, VALIDITY_COLUMNS, part_schema, read_part
+from toposcope.store.tables import KEY_COLUMNS, OK, VALIDITY_COLUMNS, part_schema, read_table
 from toposcope.store.tidy import rows_by
 from toposcope.types import (
     DATA_CLOUD,
@@ -110,7 +110,7 @@ class Analysis:
         """Read the compacted tables of a finished analysis, verified against their hashes."""
         done = read_json(folder / "done.json")
         tables = {
-            name: read_part(folder / f"{name}.parquet", expected)
+            name: read_table(folder, f"{name}.parquet", expected)
             for name, expected in done["files"].items()
         }
         table = frame(tables["table"])

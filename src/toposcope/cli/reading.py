@@ -63,19 +63,22 @@ def report(
 
 
 @command("toposcope verify runs/r20\ntoposcope verify runs/vgg_series --digest")
-@click.argument("run", metavar="RUN|SERIES", type=click.Path(path_type=Path))
+@click.argument("run", metavar="RUN|SERIES|COMPARISON|RANKING", type=click.Path(path_type=Path))
 @click.option("--digest", is_flag=True, help="Print the digest over all values only.")
 @json_option
 @click.pass_context
 def verify(ctx: click.Context, run: Path, digest: bool, as_json: bool) -> None:
-    """Check every byte of a RUN, or of all RUNs of a SERIES, against its recorded hash."""
+    """Check every byte of a RUN, a SERIES, a comparison or a ranking against its recorded hash."""
     with exits(ctx):
         from dataclasses import asdict
 
         from toposcope.store.verify import verify as check
 
         found = check(run)
-        text = f"{found.shards} shards and {found.analyses} analyses are as they were written"
+        text = (
+            f"{found.shards} shards, {found.parts} parts of tasks and {found.analyses} analyses "
+            "are as they were written"
+        )
         full = f"{text}\ndigest: {found.digest}" if not found.problems else "damaged or incomplete"
         show(asdict(found), as_json, found.digest if digest else full)
         for problem in found.problems:

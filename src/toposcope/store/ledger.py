@@ -7,11 +7,10 @@ business of this file: toposcope.execution.workbook.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from toposcope.store.objects import Objects, find_json, get_json, put_json_at
+from toposcope.store.objects import Objects, find_json, put_json_at
 
 DONE, FAILED = "done", "failed"
 LEDGER, PARTS = "ledger/", "parts/"
@@ -57,10 +56,10 @@ class Ledger:
         entry: dict[str, Any] | None = find_json(self.objects, tick_name(key))
         return entry
 
-    def entries(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """(key, what is recorded) of every task that was tried, in the order of keys."""
-        for name in self.objects.list(LEDGER):
-            yield name.removeprefix(LEDGER).removesuffix(".json"), get_json(self.objects, name)
+    def tried(self) -> list[str]:
+        """Keys of all tasks that were tried."""
+        names = self.objects.list(LEDGER)
+        return [name.removeprefix(LEDGER).removesuffix(".json") for name in names]
 
     def done(self, key: str) -> bool:
         """Whether the task was finished with a result."""
@@ -77,14 +76,10 @@ class Ledger:
 
     def failure(self, key: str) -> Failure | None:
         """Why a task could not be done; None when it was, or was not tried yet."""
-        return failure_of(self.entry(key))
-
-
-def failure_of(entry: dict[str, Any] | None) -> Failure | None:
-    """The failure that an entry of a ledger records, or None."""
-    if entry is None or entry["status"] != FAILED:
-        return None
-    return Failure(entry["task"], entry["reason"], entry["traceback"])
+        entry = self.entry(key)
+        if entry is None or entry["status"] != FAILED:
+            return None
+        return Failure(entry["task"], entry["reason"], entry["traceback"])
 
 
 def tick_name(key: str) -> str:

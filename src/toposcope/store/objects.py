@@ -54,6 +54,10 @@ class Objects(Protocol):
         """Whether there is an object of this name."""
         ...
 
+    def size(self, name: str) -> int:
+        """Number of bytes of an object; FileNotFoundError where there is none."""
+        ...
+
     def list(self, prefix: str = "") -> list[str]:
         """Names that begin with `prefix`, sorted. What is true of a place never rests on it."""
         ...
@@ -67,7 +71,7 @@ class Objects(Protocol):
         ...
 
     def within(self, folder: str) -> Objects:
-        """The place below a folder of this one: its own names, its own lock."""
+        """The place below a folder of this one: its own names, its own lock; "" is this one."""
         ...
 
     def where(self, name: str = "") -> str:
@@ -114,6 +118,12 @@ class LocalObjects:
     def exists(self, name: str) -> bool:
         """Whether there is a file of this name."""
         return self._file(name).is_file()
+
+    def size(self, name: str) -> int:
+        """Number of bytes of an object."""
+        if not self.exists(name):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self.where(name))
+        return self._file(name).stat().st_size
 
     def list(self, prefix: str = "") -> list[str]:
         """Names of all files that begin with `prefix`, hidden and temporary ones left out."""

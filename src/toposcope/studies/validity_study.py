@@ -241,7 +241,7 @@ def _collect(
         raise StoreError(msg)
     table = pa.concat_tables(parts).select(VALIDITY_COLUMNS)
     folder = Path(workbook.objects.where())
-    put_table(folder / "measurements.parquet", table)
+    put_table(workbook.objects, "measurements.parquet", table)
     frame = result.frame(table)
     observations = Observations(frame, level=level, normalize=str(spec["normalize"]))
     verdicts = judge(observations, checks=names)

@@ -33,6 +33,9 @@ class MemoryObjects:
     def exists(self, name):
         return self.above + name in self.held
 
+    def size(self, name):
+        return len(self.get(name))
+
     def list(self, prefix=""):
         full = self.above + prefix
         names = (name for name in self.held if name.startswith(full))
@@ -54,7 +57,7 @@ class MemoryObjects:
             self.locks.remove(self.above)
 
     def within(self, folder):
-        return replace(self, above=f"{self.above}{folder}/")
+        return replace(self, above=f"{self.above}{folder}/") if folder else self
 
     def where(self, name=""):
-        return f"memory:{self.above}{name}"
+        return f"memory:{self.above}{name}".rstrip("/")

@@ -43,6 +43,7 @@ class TestContract:
         objects.put("a.txt", b"one ", memoryview(b"and "), np.frombuffer(b"two", dtype=np.uint8))
         assert objects.get("a.txt") == b"one and two"
         assert objects.exists("a.txt") and objects.list() == ["a.txt"]
+        assert objects.size("a.txt") == 11
 
     def test_an_object_may_be_empty(self, objects):
         objects.put("empty")
@@ -84,7 +85,7 @@ class TestContract:
     def test_what_is_not_there_is_a_file_not_found(self, objects, name):
         objects.put("acts/a", b"x")
         assert not objects.exists(name)
-        for read in (objects.get, objects.map):
+        for read in (objects.get, objects.map, objects.size):
             with pytest.raises(FileNotFoundError, match=name):
                 read(name)
 
@@ -119,6 +120,7 @@ class TestContract:
         assert inner.where("ledger/1.json") == objects.where("results/4f2a/ledger/1.json")
         with objects.lock(), inner.lock():
             pass
+        assert objects.within("") == objects
 
     def test_one_writer_at_a_time(self, objects):
         with objects.lock():

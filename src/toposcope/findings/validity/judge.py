@@ -10,7 +10,7 @@ from toposcope.findings.validity import geometry, points
 from toposcope.findings.validity.observations import Observations
 from toposcope.findings.validity.verdict import Decision, Verdict
 from toposcope.store.objects import read_json
-from toposcope.store.tables import read_part
+from toposcope.store.tables import read_table
 
 JUDGES: dict[str, Callable[[Observations], Verdict]] = {
     "sample_size": points.sample_size,
@@ -96,7 +96,7 @@ def _stored(analysis: Analysis) -> list[Verdict]:
     spec, file = read_json(folder / "spec.json"), folder / "measurements.parquet"
     if not file.exists() or spec["analysis"] != analysis.attrs.get("analysis"):
         return []
-    measurements = frame(read_part(file))
+    measurements = frame(read_table(folder, file.name))
     checks = [name for name in CHECKS if name in set(measurements["check"])]
     level = float(spec.get("level", analysis.attrs["level"]))
     return judge(

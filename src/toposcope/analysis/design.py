@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from toposcope.analysis.filtrations import Filtration, Rips
-from toposcope.analysis.filtrations.base import filtration_of, refuse_unfit
+from toposcope.analysis.filtrations.registry import filtration_of, refuse_unfit
 from toposcope.analysis.parameters import checked, command_words, parameter, parameters
 from toposcope.errors import UsageError
 

@@ -10,7 +10,8 @@ from typing import Any, get_args
 import click
 
 from toposcope.analysis.design import Design
-from toposcope.analysis.filtrations.base import POINTS, filtration_named, in_order
+from toposcope.analysis.filtrations.base import POINTS
+from toposcope.analysis.filtrations.registry import filtration_named, in_order
 from toposcope.analysis.parameters import Parameter, parameters
 from toposcope.cli.common import Command
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from toposcope.analysis.filtrations.base import VOLUMES, unit_of
+from toposcope.analysis.filtrations.base import VOLUMES
+from toposcope.analysis.filtrations.registry import unit_of
 
 
 def is_cubical(attrs: Mapping[str, Any]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from toposcope.analysis.filtrations.base import filtration_of
+from toposcope.analysis.filtrations.registry import filtration_of
 from toposcope.analysis.volume_task import split_statistic
 
 UNITS: dict[str, str] = {

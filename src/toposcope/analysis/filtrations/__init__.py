@@ -12,11 +12,12 @@ methods.
 from importlib import import_module
 from pkgutil import iter_modules
 
-from toposcope.analysis.filtrations.base import FILTRATIONS, Filtration, register
+from toposcope.analysis.filtrations.base import Filtration
 from toposcope.analysis.filtrations.cubical import Cubical
 from toposcope.analysis.filtrations.geodesic import Geodesic
 from toposcope.analysis.filtrations.local import Local
 from toposcope.analysis.filtrations.points import PointFiltration
+from toposcope.analysis.filtrations.registry import FILTRATIONS, register
 from toposcope.analysis.filtrations.rips import Rips
 
 __all__ = [

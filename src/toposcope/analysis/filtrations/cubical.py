@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from toposcope.analysis.filtrations.base import VOLUMES, Filtration, refuse_unknown, register
+from toposcope.analysis.filtrations.base import VOLUMES, Filtration, refuse_unknown
+from toposcope.analysis.filtrations.registry import register
 from toposcope.analysis.parameters import parameter
 from toposcope.errors import UsageError
 

@@ -18,6 +18,7 @@ from toposcope.analysis.volume_jobs import VolumeWork
 from toposcope.analysis.work import WORKS, Work
 from toposcope.errors import UsageError
 from toposcope.execution.plugins import plugin_hash
+from toposcope.execution.source_hash import source_hash
 from toposcope.execution.tasks import Task, spec_hash
 from toposcope.execution.workbook import Workbook
 from toposcope.pointclouds.cloudset import CloudSet
@@ -43,14 +44,7 @@ SCIENCE = (
 @cache
 def code_hash(sources: tuple[str, ...] = SCIENCE) -> str:
     """Hash of all sources that decide numbers, those of installed plug-ins included."""
-    root = Path(__file__).parent.parent
-    digest = hashlib.sha256()
-    for name in sources:
-        path = root / name
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            digest.update(str(file.relative_to(root)).encode() + b"\0" + file.read_bytes())
-    digest.update(plugin_hash().encode())
-    return digest.hexdigest()[:16]
+    return hashlib.sha256((source_hash(*sources) + plugin_hash()).encode()).hexdigest()[:16]
 
 
 def code_of(filtration: Filtration) -> str:

@@ -277,6 +277,34 @@ def content_hash(*parts: Any) -> str:
     return str(digest.hexdigest())
 
 
+def get_checked(objects: Objects, name: str, expected: str, *, again: str) -> bytes:
+    """The bytes of an object, held against the hash that was recorded of them.
+
+    Parameters
+    ----------
+    objects, name
+        Where it lies.
+    expected
+        Its recorded `content_hash`.
+    again
+        What to do about damage, as a sentence.
+
+    Raises
+    ------
+    DamagedError
+        When it is missing, or its bytes are others.
+    """
+    try:
+        data = objects.get(name)
+    except FileNotFoundError as error:
+        msg = f"{objects.where(name)} is missing. {again}"
+        raise DamagedError(msg) from error
+    if content_hash(data) != expected:
+        msg = f"{objects.where(name)} does not match its recorded hash. {again}"
+        raise DamagedError(msg)
+    return data
+
+
 def lock_folder(path: Path) -> IO[str]:
     """Take the writer's lock of a RUN; the kernel gives it back however the process ends."""
     stream = (path / ".lock").open("a")

@@ -28,10 +28,11 @@ from toposcope.analysis.plan import SCIENCE, code_hash
 from toposcope.errors import ToposcopeError, UsageError
 from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress
-from toposcope.execution.tasks import Failure, Task
+from toposcope.execution.tasks import Task
 from toposcope.execution.workbook import Workbook
 from toposcope.pointclouds.draws import draw_rows
 from toposcope.store.folders import RANKING, refuse_other_kind
+from toposcope.store.ledger import Failure
 from toposcope.store.objects import LocalObjects, content_hash, put_json, read_json
 from toposcope.store.runs import Run
 from toposcope.store.tables import OK

@@ -14,14 +14,15 @@ from toposcope.analysis.result import Analysis
 from toposcope.errors import UsageError
 from toposcope.findings.changes import short_name
 from toposcope.findings.trends import tendencies
+from toposcope.findings.validity.judge import trust_verdicts
 from toposcope.reporting.payload import report_payload, to_json
 from toposcope.stats import Effect
 from toposcope.store.objects import put
 from toposcope.store.series import step_words
-from toposcope.studies import trust_verdicts
 from toposcope.words import analysis as sentences
 from toposcope.words import trends
 from toposcope.words.designs import draws_text, is_cubical
+from toposcope.words.validity import told
 
 PLOTLY = "plotly-cartesian.min.js"
 """plotly.js-cartesian-dist-min 4.1.1 of the npm registry, unchanged; MIT, plotly-LICENSE.txt."""
@@ -157,18 +158,11 @@ def trust(analyses: Sequence[Analysis]) -> list[dict[str, Any]]:
             "run": analysis.name if len(analyses) > 1 else "",
             "verdicts": [
                 {
-                    "word": one.verdict,
-                    "mark": one.verdict.replace(" ", "-"),
-                    "claim": one.claim,
-                    "text": one.text,
-                    "advice": one.advice,
-                    "rule": one.rule,
-                    "numbers": [
-                        (number.what, number.where, str(number), number.n or "", number.word)
-                        for number in one.numbers
-                    ],
+                    "word": str(verdict.decision),
+                    "mark": verdict.decision.replace(" ", "-"),
+                    **vars(told(verdict)),
                 }
-                for one in trust_verdicts(analysis)
+                for verdict in trust_verdicts(analysis)
             ],
         }
         for analysis in analyses

@@ -2,7 +2,7 @@
 
 Hypothesis: more points, fewer outliers, another normalization or another metric would not have
 changed the conclusions. Measurement: the clouds of the analysis under those conditions, larger ones
-too, with H1, six ways to name outliers and distances between diagrams. Verdict: `judging`.
+too, with H1, six ways to name outliers and distances between diagrams. Rules: findings.validity.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from toposcope import homology
 from toposcope.analysis import result
-from toposcope.analysis.plan import SCIENCE, Design, code_hash
+from toposcope.analysis.design import Design
+from toposcope.analysis.filtrations import Rips
+from toposcope.analysis.plan import SCIENCE, code_hash
 from toposcope.analysis.validity_checks import check_names
 from toposcope.errors import StoreError, TooFewSamplesError, UsageError
 from toposcope.execution.executors import Jobs
@@ -97,7 +99,7 @@ def validity(
 
     Returns
     -------
-    A `ValidityStudy`; its verdicts say in words what holds.
+    A `ValidityStudy`; `ts.describe` tells what holds.
 
     Raises
     ------
@@ -118,7 +120,7 @@ def validity(
     tasks = _tasks(source, activations, design, names)
     workbook = Workbook(LocalObjects(folder), ".parquet", again="run the study again")
     with workbook.objects.lock():
-        put_json(folder / "spec.json", spec)
+        put_json(folder / "spec.json", {**spec, "level": level})
         if workbook.todo(tasks):
             homology.warm_up()
         workbook.run(
@@ -148,14 +150,16 @@ def _design(
     homology_dimensions: Sequence[int],
 ) -> CheckDesign:
     """The design to check, and the sizes that n samples allow."""
-    if last.get("complex", "rips") != "rips" or last.get("points_are", "samples") != "samples":
+    design = Design.from_spec(last).resolved(n)
+    assert design.normalize is not None and design.replicates is not None, "resolved"
+    if design.filtration != Rips() or design.points_are != "samples":
         msg = (
             "validity(): the last analysis of this RUN is no Rips filtration of samples; the study "
             "is about those. Run 'toposcope analyze RUN' with its defaults first."
         )
         raise UsageError(msg)
-    points = int(points or last.get("points") or Design.points)
-    replicates = int(replicates or last.get("replicates") or 8)
+    points = int(points or design.points)
+    replicates = int(replicates or design.replicates)
     if points * replicates > n or points < FEWEST_POINTS or replicates < FEWEST_DRAWS:
         fits = n // FEWEST_DRAWS
         advice = (
@@ -178,9 +182,9 @@ def _design(
         large_replicates=large,
         sizes=tuple(sorted({m for m in SIZES if m < largest} | {largest, largest // 2})),
         degrees=tuple(int(k) for k in homology_dimensions),
-        normalize=last.get("normalize") or "mean_distance",
-        metric=last.get("metric") or "euclidean",
-        seed=int(last.get("seed", 0)),
+        normalize=design.normalize,
+        metric=design.metric,
+        seed=design.seed,
     )
 
 
@@ -214,18 +218,6 @@ def _tasks(
         for layer in activations.layers
         for name in names
     ]
-
-
-def stored_verdicts(run: Path, analysis: str) -> list[Verdict]:
-    """Verdicts of the last study of a RUN when it is about that analysis, else an empty list."""
-    root = run / "studies" / "validity"
-    if not (root / "current.json").exists():
-        return []
-    folder = root / str(read_json(root / "current.json")["study"])
-    spec_file, found = folder / "spec.json", folder / "verdicts.json"
-    if not found.exists() or read_json(spec_file)["analysis"] != analysis:
-        return []
-    return [Verdict.from_dict(one) for one in read_json(found)]
 
 
 def _collect(

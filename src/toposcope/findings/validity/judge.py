@@ -1,14 +1,16 @@
-"""From validity measurements to verdicts in words; every threshold is fixed here, beforehand."""
+"""From validity measurements to verdicts, by rules that are fixed beforehand."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from toposcope.analysis.result import Analysis
+from toposcope.analysis.result import Analysis, frame
 from toposcope.analysis.validity_checks import CHECKS
 from toposcope.findings.validity import geometry, points
 from toposcope.findings.validity.observations import Observations
-from toposcope.findings.validity.verdict import NOT_CHECKED, Verdict
+from toposcope.findings.validity.verdict import Decision, Verdict
+from toposcope.store.objects import read_json
+from toposcope.store.tables import read_part
 
 JUDGES: dict[str, Callable[[Observations], Verdict]] = {
     "sample_size": points.sample_size,
@@ -20,7 +22,7 @@ JUDGES: dict[str, Callable[[Observations], Verdict]] = {
 
 
 def judge(observations: Observations, *, checks: Sequence[str] = tuple(CHECKS)) -> list[Verdict]:
-    """One verdict per check, in the order of `checks.CHECKS`.
+    """One verdict per check, in the order of `validity_checks.CHECKS`.
 
     Parameters
     ----------
@@ -33,23 +35,16 @@ def judge(observations: Observations, *, checks: Sequence[str] = tuple(CHECKS)) 
     -------
     Verdicts; a check without measurements is "not checked", with the reasons that are stored.
     """
-    found = []
-    for name in checks:
-        if len(observations.of(name)):
-            found.append(JUDGES[name](observations))
-            continue
-        reasons = observations.reasons(name)
-        text = "; ".join(reasons) or "It was not measured (Rips filtrations of points only)."
-        found.append(Verdict(name, CLAIMS[name], NOT_CHECKED, text))
-    return found
-
-
-CLAIMS = {**points.CLAIMS, **geometry.CLAIMS}
-"""What each check would like to be true."""
+    return [
+        JUDGES[name](observations)
+        if len(observations.of(name))
+        else Verdict(name, Decision.NOT_CHECKED, measured=False, reasons=observations.reasons(name))
+        for name in checks
+    ]
 
 
 def validity_verdicts(analysis: Analysis) -> list[Verdict]:
-    """The validity checks of an analysis as verdicts in words.
+    """The validity checks of an analysis, judged.
 
     Parameters
     ----------
@@ -58,8 +53,8 @@ def validity_verdicts(analysis: Analysis) -> list[Verdict]:
 
     Returns
     -------
-    One verdict per check; each names its rule, its numbers and what to do. An empty list for an
-    analysis made without checks.
+    One verdict per check; `ts.describe` tells them. An empty list for an analysis made without
+    checks.
 
     Examples
     --------
@@ -67,8 +62,8 @@ def validity_verdicts(analysis: Analysis) -> list[Verdict]:
     >>> from toposcope.analysis.run import analyze
     >>> from toposcope.store import from_arrays
     >>> X = np.random.default_rng(0).normal(size=(200, 3))
-    >>> found = analyze(from_arrays({"block": X}), points=50, replicates=4, jobs=0)
-    >>> {one.name: one.verdict for one in validity_verdicts(found)}["concentration"]
+    >>> analysis = analyze(from_arrays({"block": X}), points=50, replicates=4, jobs=0)
+    >>> {one.name: str(one.decision) for one in validity_verdicts(analysis)}["concentration"]
     'holds'
     """
     if not len(analysis.validity):
@@ -81,4 +76,29 @@ def validity_verdicts(analysis: Analysis) -> list[Verdict]:
             overlap=attrs["points"] / attrs["n"] if attrs["overlapping"] else 0.0,
             normalize=str(attrs["normalize"]),
         )
+    )
+
+
+def trust_verdicts(analysis: Analysis) -> list[Verdict]:
+    """What a report says of an analysis: the full study where it was made, else the cheap form."""
+    studied = {one.name: one for one in _stored(analysis)}
+    return [studied.get(one.name, one) for one in validity_verdicts(analysis)]
+
+
+def _stored(analysis: Analysis) -> list[Verdict]:
+    """Verdicts of the last study of a RUN when it is about this analysis, from its measurements."""
+    if analysis.run is None:
+        return []
+    root = analysis.run / "studies" / "validity"
+    if not (root / "current.json").exists():
+        return []
+    folder = root / str(read_json(root / "current.json")["study"])
+    spec, file = read_json(folder / "spec.json"), folder / "measurements.parquet"
+    if not file.exists() or spec["analysis"] != analysis.attrs.get("analysis"):
+        return []
+    measurements = frame(read_part(file))
+    checks = [name for name in CHECKS if name in set(measurements["check"])]
+    level = float(spec.get("level", analysis.attrs["level"]))
+    return judge(
+        Observations(measurements, level=level, normalize=str(spec["normalize"])), checks=checks
     )

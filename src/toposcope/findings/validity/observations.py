@@ -86,6 +86,13 @@ class Observations:
         """Conditions of a check, in the order in which they were measured."""
         return list(dict.fromkeys(self.of(check)["condition"]))
 
+    @property
+    def sizes(self) -> list[int]:
+        """Numbers of points at which clouds were measured, rising."""
+        rows = self.of("sample_size")
+        nested = rows.loc[rows["statistic"] == "lifespan_sum", "points"]
+        return sorted(int(points) for points in nested.unique())
+
     def degrees(self, check: str) -> list[int]:
         """Degrees of homology a check has numbers of."""
         return sorted(int(k) for k in self.of(check)["homology_dimension"].dropna().unique())
@@ -94,17 +101,17 @@ class Observations:
         self, check: str, condition: str, statistic: str, homology_dimension: int | None = 0
     ) -> Curves:
         """One number of every layer and draw; classes of a draw are averaged."""
-        found = self._rows.get((check, condition, statistic, homology_dimension, OK))
-        if found is None:
+        rows = self._rows.get((check, condition, statistic, homology_dimension, OK))
+        if rows is None:
             return Curves((), np.empty(0), np.empty((0, 0)))
-        columns, layer = np.unique(self._columns["layer"][found], return_inverse=True)
-        draws, draw = np.unique(self._columns["replicate"][found], return_inverse=True)
+        columns, layer = np.unique(self._columns["layer"][rows], return_inverse=True)
+        draws, draw = np.unique(self._columns["replicate"][rows], return_inverse=True)
         total, count = np.zeros((2, len(draws), len(columns)))
-        np.add.at(total, (draw, layer), self._columns["value"][found])
+        np.add.at(total, (draw, layer), self._columns["value"][rows])
         np.add.at(count, (draw, layer), 1)
         whole = (count > 0).all(axis=1)
         depth = np.empty(len(columns))
-        depth[layer] = self._columns["depth"][found]
+        depth[layer] = self._columns["depth"][rows]
         return Curves(
             tuple(str(self._layers[code]) for code in columns),
             depth,
@@ -117,11 +124,13 @@ class Observations:
             values, level=self.level, overlap=self.overlap, comparisons=comparisons
         )
 
-    def reasons(self, check: str) -> list[str]:
-        """Why a check has no numbers at some layers, each reason once with its layers."""
+    def reasons(self, check: str) -> dict[str, list[str]]:
+        """Why a check has no numbers at some layers: reason -> layers."""
         rows = self.frame[(self.frame["check"] == check) & (self.frame["status"] != OK)]
-        found = rows.groupby("reason", sort=False)["layer"].unique()
-        return [f"{names(list(layers))}: {reason}" for reason, layers in found.items()]
+        layers = rows.groupby("reason", sort=False)["layer"].unique()
+        return {
+            str(reason): [str(layer) for layer in several] for reason, several in layers.items()
+        }
 
 
 def paired(*curves: Curves) -> list[Curves]:
@@ -151,13 +160,3 @@ def rank_correlation(a: Array, b: Array) -> float:
     if x.std() == 0 or y.std() == 0:
         return float("nan")
     return float(np.corrcoef(x, y)[0, 1])
-
-
-def names(layers: list[str], *, shown: int = 3) -> str:
-    """A few names and how many more.
-
-    >>> names(["a", "b", "c", "d"])
-    'a, b, c and 1 more'
-    """
-    rest = len(layers) - shown
-    return ", ".join(layers[:shown]) + (f" and {rest} more" if rest > 0 else "")

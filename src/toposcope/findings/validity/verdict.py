@@ -1,46 +1,113 @@
-"""What a study says: a claim, whether it holds here, the numbers behind it, and what to do."""
+"""What a check says: a decision, and the numbers it rests on. Sentences are in `words.validity`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import Any, Self
 
 import numpy as np
 
-HOLDS, IN_PART, FAILS, UNDECIDED, NOT_CHECKED = (
-    "holds",
-    "holds in part",
-    "fails",
-    "undecided",
-    "not checked",
-)
-VERDICTS = (HOLDS, IN_PART, FAILS, UNDECIDED, NOT_CHECKED)
+
+class Decision(StrEnum):
+    """Whether what one would like to be true is."""
+
+    HOLDS = "holds"
+    IN_PART = "holds in part"
+    FAILS = "fails"
+    UNDECIDED = "undecided"
+    NOT_CHECKED = "not checked"
+
+
+class Quantity(StrEnum):
+    """What a number of a verdict is."""
+
+    DRIFT = "drift"
+    """A statistic at `size` points, relative to all points."""
+    UNEQUAL_N = "unequal_n"
+    """Distance of diagrams of n to 2 n points, over that of n to n."""
+    GROWTH = "growth"
+    """A sum that is not divided by its growth, at `size` points, relative to all points."""
+    ORDER = "order"
+    """Share of the `pairs` of layers told apart that keep their order at `size` points."""
+    RECOMMENDED = "recommended"
+    """Points from which on a layer has settled; NaN: more than `size`."""
+    SHIFT = "shift"
+    """What leaving out outliers moves beyond random points, in standard deviations of draws."""
+    OUTLIER_SHARE = "outlier_share"
+    """Share of the points that LOF flags."""
+    DIAGRAM_SHIFT = "diagram_shift"
+    """The same of diagrams: their distance over that of two draws."""
+    TREND = "trend"
+    """Spearman's rho of a statistic with depth, under a normalization."""
+    CONTRAST = "contrast"
+    """Coefficient of variation of the distances."""
+    GAUSSIAN_CONTRAST = "gaussian_contrast"
+    """The same of a Gaussian of the same covariance."""
+    NEAREST = "nearest"
+    """Mean over nearest distance."""
+    AGREEMENT = "agreement"
+    """Spearman's rho between layer curves under two metrics."""
+
+
+class Meaning(StrEnum):
+    """What a number says of the claim."""
+
+    NOTHING = ""
+    STABLE = "stable"
+    NOT_STABLE = "not stable"
+    ORDER_KEPT = "order kept"
+    ORDER_CHANGES = "order changes"
+    BELOW_NOISE = "below the noise"
+    ABOVE_NOISE = "above the noise"
+    UNDECIDED = "undecided"
+    RISES = "rises"
+    FALLS = "falls"
+    NO_TREND = "no clear trend"
+    CLEAR = "clear"
+    BETWEEN = "between"
+    CONCENTRATED = "too concentrated"
+    AGREES = "agrees"
+    IN_PART = "in part"
+    CONTRADICTS = "contradicts"
 
 
 @dataclass(frozen=True)
 class Number:
-    """One measured number of a study.
+    """One number that was weighed.
 
     Parameters
     ----------
-    what, where
-        Which number, and of what: a layer, a condition, a pair.
+    quantity
+        What it is.
     value, low, high
         The number with its interval; NaN where there is none.
     n
-        Number of independent units behind it (disjoint draws, networks).
-    word
-        What it means for the claim: "stable", "falls", "too concentrated"; "" where nothing.
+        Number of independent units behind it (disjoint draws).
+    meaning
+        What it says of the claim.
+    layer, statistic, degree, condition
+        Of which layer, of which statistic in which degree of homology, and under which condition
+        of `analysis.validity_checks`; "" and None where that is no question.
+    size
+        Number of points, where clouds of several sizes are compared.
+    pairs
+        Number of pairs of layers, where those are counted.
     """
 
-    what: str
-    where: str
+    quantity: Quantity
     value: float
     low: float = np.nan
     high: float = np.nan
     n: int = 0
-    word: str = ""
+    meaning: Meaning = Meaning.NOTHING
+    layer: str = ""
+    statistic: str = ""
+    degree: int | None = None
+    condition: str = ""
+    size: int | None = None
+    pairs: int | None = None
 
     def __str__(self) -> str:
         interval = f" [{self.low:.3g}, {self.high:.3g}]" if np.isfinite(self.low) else ""
@@ -49,33 +116,34 @@ class Number:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome of one check or hypothesis.
+    """The outcome of one check.
 
     Parameters
     ----------
     name
-        Of the check: "outliers".
-    claim
-        What would be good to know, as a statement: "Outliers do not decide the numbers."
-    verdict
-        One of `VERDICTS`.
-    text
-        Why, in a sentence or two with the decisive numbers.
-    advice
-        What to do; "" when nothing.
-    rule
-        How the verdict follows from the numbers, fixed before looking.
+        Of the check: one of `analysis.validity_checks.CHECKS`.
+    decision
+        Whether its claim holds.
     numbers
         Everything that was weighed.
+    measured
+        Whether there are any measurements.
+    reasons
+        Why some layers have none: reason -> layers.
+    normalization
+        The normalization of the analysis that is judged.
     """
 
     name: str
-    claim: str
-    verdict: str
-    text: str
-    advice: str = ""
-    rule: str = ""
+    decision: Decision
     numbers: Sequence[Number] = field(default=(), repr=False)
+    measured: bool = True
+    reasons: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
+    normalization: str = ""
+
+    def of(self, *quantities: Quantity) -> list[Number]:
+        """The numbers of some quantities, in their order."""
+        return [number for number in self.numbers if number.quantity in quantities]
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able; numbers that are not finite become None."""
@@ -84,6 +152,7 @@ class Verdict:
             {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in one.items()}
             for one in plain["numbers"]
         ]
+        plain["reasons"] = {reason: list(layers) for reason, layers in self.reasons.items()}
         return plain
 
     @classmethod
@@ -91,23 +160,11 @@ class Verdict:
         """The verdict that `as_dict` wrote."""
         numbers = []
         for one in plain["numbers"]:
-            values: dict[str, Any] = {k: np.nan if v is None else v for k, v in one.items()}
-            numbers.append(Number(**values))
-        return cls(**{**plain, "numbers": tuple(numbers)})
-
-
-def plain_text(verdicts: Sequence[Verdict]) -> str:
-    """Verdicts for a terminal: one paragraph each.
-
-    >>> print(plain_text([Verdict("x", "All is well.", "holds", "5 of 5 layers.")]))
-    HOLDS          All is well.
-                   5 of 5 layers.
-    """
-    import textwrap
-
-    lines = []
-    for one in verdicts:
-        lines.append(f"{one.verdict.upper():<15}{one.claim}")
-        for text in (one.text, one.advice):
-            lines += textwrap.wrap(text, 84, initial_indent=" " * 15, subsequent_indent=" " * 15)
-    return "\n".join(lines)
+            ends = {k: np.nan if one[k] is None else one[k] for k in ("value", "low", "high")}
+            kinds = {
+                "quantity": Quantity(one["quantity"]),
+                "meaning": Meaning(one["meaning"]),
+            }
+            numbers.append(Number(**{**one, **ends, **kinds}))
+        decision = Decision(plain["decision"])
+        return cls(**{**plain, "decision": decision, "numbers": tuple(numbers)})

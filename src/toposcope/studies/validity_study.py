@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from toposcope import homology
 from toposcope.analysis import result
-from toposcope.analysis.plan import Design, code_hash
+from toposcope.analysis.design import Design
+from toposcope.analysis.filtrations import Rips
+from toposcope.analysis.plan import code_hash
 from toposcope.analysis.validity_checks import check_names
 from toposcope.errors import StoreError, TooFewSamplesError, UsageError
 from toposcope.execution.legacy import Ledger, Task, run_tasks, task_key
@@ -142,14 +144,15 @@ def _spec(
     """The design to check, and the sizes that the samples allow."""
     assert activations.run is not None
     last = _last_analysis(activations.run)
-    if last.get("complex", "rips") != "rips" or last.get("points_are", "samples") != "samples":
+    design = Design.from_spec(last).resolved(activations.n)
+    if design.filtration != Rips() or design.points_are != "samples":
         msg = (
             "validity(): the last analysis of this RUN is no Rips filtration of samples; the study "
             "is about those. Run 'toposcope analyze RUN' with its defaults first."
         )
         raise UsageError(msg)
-    points = int(points or last.get("points") or Design.points)
-    replicates = int(replicates or last.get("replicates") or 8)
+    points = int(points or design.points)
+    replicates = int(replicates or design.replicates or 0)
     n = activations.n
     if points * replicates > n or points < FEWEST_POINTS or replicates < FEWEST_DRAWS:
         fits = n // FEWEST_DRAWS
@@ -174,9 +177,9 @@ def _spec(
         "large_replicates": large,
         "sizes": sizes,
         "degrees": [int(k) for k in homology_dimensions],
-        "normalize": last.get("normalize") or "mean_distance",
-        "metric": last.get("metric") or "euclidean",
-        "seed": int(last.get("seed", 0)),
+        "normalize": design.normalize,
+        "metric": design.metric,
+        "seed": design.seed,
         "analysis": last.get("analysis", ""),
         "code": [code_hash(), content_hash(Path(validity_measure.__file__).read_bytes())],
     }

@@ -13,6 +13,10 @@ from toposcope import studies as studies
 from toposcope import transfer as transfer
 from toposcope.activations.capture import capture as capture
 from toposcope.activations.checkpoint_series import capture_series as capture_series
+from toposcope.analysis.filtrations import Cubical as Cubical
+from toposcope.analysis.filtrations import Geodesic as Geodesic
+from toposcope.analysis.filtrations import Local as Local
+from toposcope.analysis.filtrations import Rips as Rips
 from toposcope.analysis.result import Analysis as Analysis
 from toposcope.analysis.run import analyze as analyze
 from toposcope.analysis.trajectory import analyze_series as analyze_series

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import toposcope as ts
-from toposcope.analysis.plan import Design, plan_analysis, refuse_what_cannot_fit
+from toposcope.analysis.design import Design
+from toposcope.analysis.plan import plan_analysis, refuse_what_cannot_fit
 from toposcope.errors import StoreError, TooFewSamplesError, UsageError
 from toposcope.store.arrays import save_arrays
 from toposcope.store.verify import verify

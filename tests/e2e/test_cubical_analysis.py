@@ -1,12 +1,16 @@
 """analyze --complex cubical: Betti numbers of each image's feature volume, unit = image."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import toposcope as ts
-from toposcope.analysis.plan import Design, plan_analysis
+from toposcope.analysis.design import Design
+from toposcope.analysis.plan import plan_analysis
 from toposcope.analysis.run import analyze_command
 from toposcope.cli.analyzing import analyze as command
+from toposcope.cli.design_options import take_design
 from toposcope.errors import UsageError
 from toposcope.store.arrays import save_arrays
 from toposcope.store.verify import verify
@@ -18,7 +22,8 @@ LAYERS = {
     "relu": np.maximum(DEEP, 0),
     "vector": RNG.normal(size=(40, 7)).astype(np.float32),
 }
-OPTIONS = {"complex": "cubical", "thresholds": (-0.5, 0.0, 0.5), "replicates": 40, "jobs": 0}
+VOLUMES = ts.Cubical((-0.5, 0.0, 0.5))
+OPTIONS = {"filtration": VOLUMES, "replicates": 40, "jobs": 0}
 
 
 @pytest.fixture
@@ -50,7 +55,11 @@ def oracle(volume, t, construction="V", sublevel=True):
 @pytest.mark.parametrize("construction", ["V", "T"])
 @pytest.mark.parametrize("superlevel", [False, True])
 def test_numbers_are_gudhis_image_by_image(run, construction, superlevel):
-    found = ts.analyze(run, **OPTIONS, construction=construction, superlevel=superlevel)
+    found = ts.analyze(
+        run,
+        **OPTIONS
+        | {"filtration": replace(VOLUMES, construction=construction, superlevel=superlevel)},
+    )
     rows = [int(d.rows[0]) for d in ts.clouds(ts.open(run), points=1, replicates=40).draws]
     betti = numbers(found, "before", "betti_number@0.5")
     for image in (0, 7, 39):
@@ -106,7 +115,7 @@ def test_units_of_the_root_mean_square_are_free_of_scale():
 
 
 def test_maps_are_channels_by_themselves(run):
-    found = ts.analyze(run, **OPTIONS, maps=True)
+    found = ts.analyze(run, **OPTIONS | {"filtration": replace(VOLUMES, maps=True)})
     rows = [int(d.rows[0]) for d in ts.clouds(ts.open(run), points=1, replicates=40).draws]
     want = np.sum([oracle(channel, 0.5) for channel in DEEP[rows[0]]], axis=0)
     assert numbers(found, "before", "betti_number@0.5")[0].tolist() == want.tolist()
@@ -114,7 +123,11 @@ def test_maps_are_channels_by_themselves(run):
 
 def test_diagrams_are_kept_when_asked_for(run):
     found = ts.analyze(
-        run, **{**OPTIONS, "replicates": 2}, diagrams=True, homology_dimensions=(0, 2)
+        run,
+        filtration=replace(VOLUMES, diagrams=True),
+        replicates=2,
+        homology_dimensions=(0, 2),
+        jobs=0,
     )
     assert found.diagrams.homology_dimensions == (0, 2)
     pairs = found.diagrams.pairs("before", 0, replicate=1)
@@ -156,26 +169,21 @@ def test_same_digest_for_any_jobs_and_nothing_done_twice(run):
 
 
 def test_the_command_line_that_does_it_again(run):
-    found = ts.analyze(run, **OPTIONS, construction="T")
-    line = analyze_command("RUN", found.attrs)
-    assert "--construction T --thresholds -0.5,0,0.5" in line and "--points" not in line
-    words = line.split()[2:]
-    told = command.make_context("analyze", words).params
-    assert told["thresholds"] == (-0.5, 0.0, 0.5) and told["construction"] == "T"
+    filtration = replace(VOLUMES, construction="T")
+    found = ts.analyze(run, **OPTIONS | {"filtration": filtration})
+    line = analyze_command("RUN", found.design)
+    assert "--thresholds -0.5,0,0.5 --construction T" in line and "--points" not in line
+    told = command.make_context("analyze", line.split()[2:]).params
+    assert take_design(told).resolved(40) == found.design
 
 
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"thresholds": ()}, "1 to 256"),
-        ({"thresholds": (np.nan,)}, "finite"),
-        ({"construction": "W"}, "'V'"),
         ({"metric": "cosine"}, "belongs to clouds"),
         ({"normalize": "zscore"}, "none, rms"),
         ({"null": "gaussian"}, "'shuffled_voxels' or 'none'"),
-        ({"complex": "rips", "thresholds": None, "null": "shuffled_voxels"}, "does not go with"),
-        ({"quantile": 0.5}, "another complex"),
-        ({"complex": "rips", "thresholds": (0.0,)}, "another complex"),
+        ({"filtration": ts.Rips(), "null": "shuffled_voxels"}, "does not go with"),
     ],
 )
 def test_bad_requests_say_what_to_do(run, options, says):
@@ -183,9 +191,24 @@ def test_bad_requests_say_what_to_do(run, options, says):
         ts.analyze(run, **{**OPTIONS, **options})
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"thresholds": ()}, "1 to 256"),
+        ({"thresholds": (np.inf,)}, "finite"),
+        ({"thresholds": (np.nan,)}, "each entry a number"),
+        ({"construction": "W"}, "one of 'V', 'T'"),
+        ({"maps": True, "diagrams": True}, "leave out one"),
+    ],
+)
+def test_bad_parameters_say_what_is_needed(options, says):
+    with pytest.raises(UsageError, match=says):
+        ts.Cubical(**options)
+
+
 def test_a_run_without_volumes_says_how_to_capture_them():
     with pytest.raises(UsageError, match="--pool volume"):
-        ts.analyze(ts.from_arrays({"a": np.ones((5, 3))}), complex="cubical", jobs=0)
+        ts.analyze(ts.from_arrays({"a": np.ones((5, 3))}), filtration=ts.Cubical(), jobs=0)
 
 
 @pytest.mark.pack
@@ -200,7 +223,7 @@ def test_a_real_layer_agrees_with_gudhi(pack, tmp_path):
         n=6,
         store=tmp_path / "run",
     )
-    found = ts.analyze(acts, complex="cubical", thresholds=(0.0, 0.5), replicates=6, jobs=0)
+    found = ts.analyze(acts, filtration=ts.Cubical((0.0, 0.5)), replicates=6, jobs=0)
     rows = [int(d.rows[0]) for d in ts.clouds(acts, points=1, replicates=6).draws]
     for layer in acts.layers:
         for t in (0.0, 0.5):

@@ -162,7 +162,7 @@ def test_every_figure_renders_and_nothing_scrolls_sideways(browser, one, scheme,
 def test_volumes_have_curves_over_thresholds_and_no_empty_figures(browser, tmp_path):
     maps = np.random.default_rng(0).normal(size=(12, 3, 5, 5))
     acts = ts.from_arrays({"first": maps, "last": np.maximum(maps[:, :2], 0)}, name="volumes")
-    found = ts.analyze(acts, complex="cubical", thresholds=(-0.5, 0, 0.5), replicates=12, jobs=0)
+    found = ts.analyze(acts, filtration=ts.Cubical((-0.5, 0, 0.5)), replicates=12, jobs=0)
     path = ts.report(found, to=tmp_path / "r.html")
     look(browser, path)
     curves = json.loads(drawn(browser, "thresholds"))

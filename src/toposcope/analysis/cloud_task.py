@@ -1,219 +1,177 @@
-"""Everything that is measured on one cloud: the body of an analysis task.
+"""Everything that is measured on one cloud: the job of one draw of one layer.
 
-Runs in worker processes; imports neither torch nor pandas. A task reads one draw of one layer,
-measures the cloud and its nulls, and publishes one Parquet part, then its tick.
+Runs in worker processes; imports neither torch nor pandas. A job reads one draw of one layer,
+measures the cloud and its nulls, and gives one Parquet part.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toposcope import homology
 from toposcope.analysis import validity_checks
-from toposcope.analysis.filtrations import filtration_distances
+from toposcope.analysis.filtrations import PointFiltration
+from toposcope.analysis.jobs import Inputs, Job
+from toposcope.analysis.rulers import Layer, Source, fit_twin, prepare
 from toposcope.diagrams import summaries
 from toposcope.dimension import intrinsic
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError
-from toposcope.execution.legacy import Ledger
-from toposcope.pointclouds.draws import SCALE_SAMPLES, scale_rows
-from toposcope.pointclouds.kinds import read_points, ruler_points, unfit
-from toposcope.pointclouds.normalize import Normalizer, check_finite, estimate_normalizer
+from toposcope.pointclouds.kinds import read_points
+from toposcope.pointclouds.normalize import check_finite
 from toposcope.pointclouds.nulls import (
     GAUSSIAN,
     PERMUTED_LABELS,
     RANDOM_INIT,
     SHUFFLED,
-    GaussianTwin,
     gaussian_twin,
-    parse_nulls,
     shuffled,
 )
 from toposcope.store.runs import Run, twin_of
-from toposcope.store.tables import OK, Rows, put_part
+from toposcope.store.tables import OK, Rows, part_bytes
 from toposcope.types import DATA_CLOUD, MASK
 
 CONTROLS = ("activation_norm", "scale", "effective_rank", "participation_ratio")
 DIMENSIONS = ("ph_dimension", "ph_dimension_r2", "two_nn")
 LOOPS_KEPT = 3
 
-Payload = Mapping[str, Any]
 
+@dataclass(frozen=True, kw_only=True)
+class CloudJob(Job):
+    """One draw of one layer, with its null clouds.
 
-@dataclass(frozen=True, eq=False)
-class Layer:
-    """What the draws of a layer share: its ruler, or why it has none."""
-
-    run: Run
-    normalizer: Normalizer | None
-    status: str = "ok"
-    reason: str = ""
-
-
-@lru_cache(maxsize=4)
-def prepare(
-    run_path: str, layer: str, content: str, normalize: str, seed: int, points_are: str
-) -> Layer:
-    """Read a layer once per worker; its replicates follow each other in the task order.
-
-    `content` is the layer's hash: a RUN written anew at the same place is another layer.
+    Parameters
+    ----------
+    replicate
+        Number of the draw.
+    twin
+        Hash of the layer's values in the random-init twin; None where that is no null.
+    strangers
+        Samples of the null "permuted_labels"; None where that is none.
     """
-    run = Run.open(run_path)
-    bad = _count_non_finite(run, layer)
-    if bad:
-        reason = f"{bad:,} of {run.n:,} samples of layer {layer!r} hold non-finite values"
-        return Layer(run, None, "nonfinite", reason)
-    masked = MASK in run.layers
-    why = unfit(tuple(run.layers[layer]["shape"]), points_are, masked=masked)
-    if why:
-        return Layer(run, None, "undefined", f"layer {layer!r} {why}")
-    values = ruler_points(
-        run.read,
-        layer,
-        scale_rows(run.n, seed=seed),
-        points_are=points_are,
-        most=SCALE_SAMPLES,
-        seed=seed,
-        masked=masked,
+
+    replicate: int
+    twin: str | None
+    strangers: tuple[int, ...] | None
+
+    @property
+    def first_replicate(self) -> int:
+        """The replicate."""
+        return self.replicate
+
+    @property
+    def title(self) -> str:
+        """Layer, replicate and class."""
+        end = f", {self.label}" if self.label else ""
+        return f"{self.layer}, replicate {self.replicate}{end}"
+
+    @property
+    def filtration(self) -> PointFiltration:
+        """What the cloud is filtered by."""
+        filtration = self.design.filtration
+        assert isinstance(filtration, PointFiltration), "clouds are laid out for those alone"
+        return filtration
+
+    def source(self, inputs: Inputs) -> Source:
+        """What the layer is prepared from."""
+        design = self.design
+        assert design.normalize is not None, "the design of a job is resolved"
+        return Source(
+            inputs.run, self.layer, self.content, design.normalize, design.seed, design.points_are
+        )
+
+    def measure(self, inputs: Inputs) -> bytes:
+        """Everything that is measured on the cloud and its nulls."""
+        return measure_cloud(self, inputs)
+
+
+def measure_cloud(job: CloudJob, inputs: Inputs) -> bytes:
+    """Measure one draw of one layer and its nulls; the bytes of a Parquet part."""
+    layer = prepare(job.source(inputs))
+    rows = Rows(
+        layer=job.layer,
+        depth=job.depth,
+        label=job.label,
+        replicate=job.replicate,
+        points=job.design.points,
+        cloud=DATA_CLOUD,
     )
-    try:
-        normalizer = estimate_normalizer(values, normalize)
-    except DegenerateCloudError as error:
-        return Layer(run, None, "constant", str(error))
-    return Layer(run, normalizer)
-
-
-@lru_cache(maxsize=16)
-def fit_twin(
-    run_path: str,
-    layer: str,
-    content: str,
-    normalize: str,
-    seed: int,
-    points_are: str,
-    label: int | None,
-) -> GaussianTwin:
-    """The Gaussian twin of a layer, or of one class in it: what a draw is compared with."""
-    prepared = prepare(run_path, layer, content, normalize, seed, points_are)
-    run, normalizer = prepared.run, prepared.normalizer
-    assert normalizer is not None, "a layer without a ruler has no twin"
-    labels = run.samples.labels
-    members = np.arange(run.n)
-    if label is not None:
-        assert labels is not None, "a draw of one class comes from labelled samples"
-        members = np.flatnonzero(labels == label)
-    chosen = members[scale_rows(len(members), seed=seed)]
-    return gaussian_twin(normalizer(run.read(layer, chosen)))
-
-
-def _count_non_finite(run: Run, layer: str) -> int:
-    """Samples with a NaN or an infinity, shard by shard."""
-    count = 0
-    for index, _, _ in run.chunks:
-        shard = run.shard(layer, index)
-        # The sum is finite exactly when all values are, unless finite values overflow.
-        if not np.isfinite(shard.sum(dtype=np.float64)):
-            finite = np.isfinite(shard).reshape(len(shard), -1).all(axis=1)
-            count += int((~finite).sum())
-    return count
-
-
-def measure(payload: Payload) -> None:
-    """Measure one draw of one layer, put its part, tick it off."""
-    layer = prepare(*_source(payload))
-    place = {name: payload[name] for name in ("layer", "depth", "label", "replicate", "points")}
-    rows = Rows(**place, cloud=DATA_CLOUD)
-    nulls = {name: Rows(**place, cloud=name) for name in parse_nulls(payload["null"])}
-    dimensions = tuple(payload["homology_dimensions"])
+    nulls = {name: rows.twin(cloud=name) for name in job.design.nulls}
     if layer.normalizer is None:
         for name in CONTROLS:
             rows.missing(name, layer.status, layer.reason)
-        _all_missing(rows, dimensions, layer.status, layer.reason)
+        _all_missing(rows, job, layer.status, layer.reason)
     else:
         try:
-            _measure_cloud(layer, rows, nulls, payload)
+            _measure_clouds(layer, rows, nulls, job, inputs)
         except TooFewSamplesError as error:
             for name in CONTROLS:
                 rows.missing(name, "too_few", str(error))
-            _all_missing(rows, dimensions, "too_few", str(error))
-    folder = Path(payload["folder"])
-    part = folder / "parts" / f"{payload['key']}.parquet"
-    digest = put_part(part, [*rows.rows, *(row for null in nulls.values() for row in null.rows)])
-    Ledger(folder / "ledger").tick(payload["key"], part=digest)
+            _all_missing(rows, job, "too_few", str(error))
+    return part_bytes([*rows.rows, *(row for null in nulls.values() for row in null.rows)])
 
 
-def _source(payload: Payload) -> list[Any]:
-    """What the layer of a task is prepared from."""
-    return [payload[name] for name in ("run", "layer", "input", "normalize", "seed", "points_are")]
-
-
-def _points(run: Run, rows: NDArray[np.intp], payload: Payload) -> NDArray[np.float64]:
-    """(points, d) activations of some samples of the task's layer."""
+def _points(run: Run, rows: NDArray[np.intp], job: CloudJob) -> NDArray[np.float64]:
+    """(points, d) activations of some samples of the job's layer."""
     return read_points(
         run.read,
-        payload["layer"],
+        job.layer,
         rows,
-        points_are=payload["points_are"],
-        points=payload["points"],
-        seed=np.random.default_rng([payload["seed"], payload["replicate"]]),
+        points_are=job.design.points_are,
+        points=job.design.points,
+        seed=np.random.default_rng([job.design.seed, job.replicate]),
         masked=MASK in run.layers,
     )
 
 
-def _measure_cloud(layer: Layer, rows: Rows, nulls: Mapping[str, Rows], payload: Payload) -> None:
-    """Measure the cloud of a task and its null clouds."""
+def _measure_clouds(
+    layer: Layer, rows: Rows, nulls: Mapping[str, Rows], job: CloudJob, inputs: Inputs
+) -> None:
+    """Measure the cloud of a job and its null clouds."""
     assert layer.normalizer is not None, "a layer without a ruler has no cloud"
-    dimensions = tuple(payload["homology_dimensions"])
-    chosen = np.asarray(payload["rows"], dtype=np.intp)
-    raw = _points(layer.run, chosen, payload)
+    chosen = np.asarray(job.rows, dtype=np.intp)
+    raw = _points(layer.run, chosen, job)
     cloud = layer.normalizer(raw)
     raw_distances = _controls(rows, raw, cloud)
     # Positions and channels of one sample have no pictures of their own.
-    loops = payload["replicate"] == 0 and payload["points_are"] == "samples"
-    distances = _topology(rows, cloud, payload, dimensions, loop_rows=chosen if loops else None)
-    if distances is not None:
-        _checks(rows, raw, raw_distances, distances, payload)
+    loops = job.replicate == 0 and job.design.points_are == "samples"
+    distances = _topology(rows, cloud, job, loop_rows=chosen if loops else None)
+    if distances is not None and job.filtration.cheap_checks:
+        _checks(rows, raw, raw_distances, distances, job)
     for name, null in nulls.items():
-        twin = _null_cloud(name, layer, chosen, cloud, payload)
+        twin = _null_cloud(name, layer, cloud, job, inputs)
         if isinstance(twin, Layer):
-            _all_missing(null, dimensions, twin.status, f"{name}: {twin.reason}")
+            _all_missing(null, job, twin.status, f"{name}: {twin.reason}")
         else:
-            _topology(null, twin, payload, dimensions)
+            _topology(null, twin, job)
 
 
 def _null_cloud(
-    null: str,
-    layer: Layer,
-    chosen: NDArray[np.intp],
-    cloud: NDArray[np.float64],
-    payload: Payload,
+    null: str, layer: Layer, cloud: NDArray[np.float64], job: CloudJob, inputs: Inputs
 ) -> NDArray[np.float64] | Layer:
     """The cloud of one null for one draw, or the layer without a ruler that it would come from."""
     normalizer = layer.normalizer
     assert normalizer is not None, "a layer without a ruler has no nulls"
-    source = _source(payload)
-    if null == GAUSSIAN and payload["points_are"] != "samples":
+    source, chosen = job.source(inputs), np.asarray(job.rows, dtype=np.intp)
+    if null == GAUSSIAN and source.points_are != "samples":
         # Of this very cloud: between samples the covariance is another one.
-        return gaussian_twin(cloud).sample(len(cloud), seed=_stream(payload))
+        return gaussian_twin(cloud).sample(len(cloud), seed=job.rng())
     if null == GAUSSIAN:
-        twin = fit_twin(*source, _class_of(layer.run, payload["label"], chosen))
-        return twin.sample(len(cloud), seed=_stream(payload))
+        twin = fit_twin(source, _class_of(layer.run, job.label, chosen))
+        return twin.sample(len(cloud), seed=job.rng())
     if null == SHUFFLED:
-        return shuffled(cloud, seed=_stream(payload, 1))
+        return shuffled(cloud, seed=job.rng(1))
     if null == PERMUTED_LABELS:
-        strangers = np.asarray(payload["strangers"], dtype=np.intp)
-        return normalizer(_points(layer.run, strangers, payload))
-    assert null == RANDOM_INIT, f"planned nulls are known, got {null!r}"
-    fresh = prepare(str(twin_of(payload["run"])), payload["layer"], payload["twin"], *source[3:])
+        assert job.strangers is not None, "a null that is asked for has its samples"
+        return normalizer(_points(layer.run, np.asarray(job.strangers, dtype=np.intp), job))
+    assert null == RANDOM_INIT and job.twin is not None, f"planned nulls are known, got {null!r}"
+    fresh = prepare(replace(source, run=twin_of(inputs.run), content=job.twin))
     if fresh.normalizer is None:
         return fresh
-    return fresh.normalizer(_points(fresh.run, chosen, payload))
+    return fresh.normalizer(_points(fresh.run, chosen, job))
 
 
 def _class_of(run: Run, label: str, rows: NDArray[np.intp]) -> int | None:
@@ -221,11 +179,6 @@ def _class_of(run: Run, label: str, rows: NDArray[np.intp]) -> int | None:
     if not label or run.samples.labels is None:
         return None
     return int(run.samples.labels[rows[0]])
-
-
-def _stream(payload: Payload, *use: int) -> np.random.Generator:
-    """A random stream of the task's own: the same for any worker, order or resume."""
-    return np.random.default_rng(np.random.SeedSequence([int(payload["key"], 16), *use]))
 
 
 def _controls(
@@ -245,8 +198,7 @@ def _controls(
 def _topology(
     rows: Rows,
     cloud: NDArray[np.float64],
-    payload: Payload,
-    dimensions: tuple[int, ...],
+    job: CloudJob,
     *,
     loop_rows: NDArray[np.intp] | None = None,
 ) -> NDArray[np.float64] | None:
@@ -254,25 +206,25 @@ def _topology(
 
     Returns the distances, or None where there are none.
     """
-    metric = payload["metric"]
+    design = job.design
     try:
-        distances = homology.distances(cloud, metric=metric)
+        distances = homology.distances(cloud, metric=design.metric)
     except DegenerateCloudError as error:
-        _all_missing(rows, dimensions, "nonfinite", str(error))
+        _all_missing(rows, job, "nonfinite", str(error))
         return None
-    grown = filtration_distances(cloud, distances, payload["complex"], payload["filtration"])
+    grown = job.filtration.distances(cloud, distances)
     diagrams = homology.rips_from_distances(
         grown,
-        homology_dimensions=dimensions,
-        max_edge_length=payload["max_edge_length"],
-        coeff=payload["coeff"],
+        homology_dimensions=design.homology_dimensions,
+        max_edge_length=design.max_edge_length,
+        coeff=design.coeff,
     )
-    for k, pairs in zip(dimensions, diagrams, strict=True):
+    for k, pairs in zip(design.homology_dimensions, diagrams, strict=True):
         rows.diagram(pairs, k)
         for name, value in summaries.diagram_statistics(summaries.finite(pairs)).items():
             rows.value(name, value, homology_dimension=k)
-    _dimensions(rows, cloud, distances, payload)
-    if loop_rows is not None and 1 in dimensions:
+    _dimensions(rows, cloud, distances, job)
+    if loop_rows is not None and 1 in design.homology_dimensions:
         for loop in homology.longest_loops(grown, count=LOOPS_KEPT, metric="precomputed"):
             rows.loop(loop.birth, loop.death, loop_rows[loop.vertices].tolist())
     return distances
@@ -283,34 +235,32 @@ def _checks(
     raw: NDArray[np.float64],
     raw_distances: NDArray[np.float64],
     distances: NDArray[np.float64],
-    payload: Payload,
+    job: CloudJob,
 ) -> None:
     """The cheap form of the validity checks, which are about Rips filtrations of points."""
-    if payload["complex"] != "rips":
-        return
-    found = validity_checks.cheap_checks(
+    checks = validity_checks.cheap_checks(
         raw,
         raw_distances,
         distances,
         growth=rows.found("ph_dimension"),
         participation_ratio=rows.found("participation_ratio"),
-        costly=payload["replicate"] < validity_checks.VARIED and payload["metric"] == "euclidean",
-        rng=_stream(payload, 2),
+        costly=job.replicate < validity_checks.VARIED and job.design.metric == "euclidean",
+        rng=job.rng(2),
     )
-    for one in found:
-        place = {"check": one.check, "condition": one.condition, "points": one.points}
-        k = one.homology_dimension
-        if one.status == OK:
-            rows.value(one.statistic, one.value, homology_dimension=k, **place)
+    for check in checks:
+        place = {"check": check.check, "condition": check.condition, "points": check.points}
+        k = check.homology_dimension
+        if check.status == OK:
+            rows.value(check.statistic, check.value, homology_dimension=k, **place)
         else:
-            rows.missing(one.statistic, one.status, one.reason, homology_dimension=k, **place)
+            rows.missing(check.statistic, check.status, check.reason, homology_dimension=k, **place)
 
 
 def _dimensions(
-    rows: Rows, cloud: NDArray[np.float64], distances: NDArray[np.float64], payload: Payload
+    rows: Rows, cloud: NDArray[np.float64], distances: NDArray[np.float64], job: CloudJob
 ) -> None:
     try:
-        value, r2 = intrinsic.ph_dimension_from_distances(distances, seed=payload["seed"])
+        value, r2 = intrinsic.ph_dimension_from_distances(distances, seed=job.design.seed)
         rows.value("ph_dimension", value)
         rows.value("ph_dimension_r2", r2)
     except (DegenerateCloudError, TooFewSamplesError) as error:
@@ -331,9 +281,9 @@ def _status(error: Exception) -> str:
     return "too_few" if isinstance(error, TooFewSamplesError) else "constant"
 
 
-def _all_missing(rows: Rows, dimensions: tuple[int, ...], status: str, reason: str) -> None:
+def _all_missing(rows: Rows, job: CloudJob, status: str, reason: str) -> None:
     names = summaries.diagram_statistics(np.empty((0, 2)))
-    for k in dimensions:
+    for k in job.design.homology_dimensions:
         for name in names:
             rows.missing(name, status, reason, homology_dimension=k)
     for name in DIMENSIONS:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from toposcope.analysis.design import Design
 from toposcope.errors import StoreError
 from toposcope.stats import mean_interval
 from toposcope.store.objects import read_json
@@ -74,6 +75,11 @@ class Analysis:
     def layers(self) -> tuple[str, ...]:
         """Layers in network order."""
         return tuple(self.table["layer"].unique())
+
+    @cached_property
+    def design(self) -> Design | None:
+        """What was measured, read back from `attrs`; None for diagrams computed by hand."""
+        return Design.from_spec(self.attrs) if "complex" in self.attrs else None
 
     @cached_property
     def rows(self) -> dict[tuple[Any, ...], NDArray[np.intp]]:

@@ -1,53 +1,41 @@
 """`analyze`: cut every layer of a RUN into replicate clouds, measure each, collect the tables.
 
-Composition only: tasks are laid out in planning.py, what is measured on a cloud stands in
-measure.py, how tasks survive in tasks.py.
+Composition only: jobs are laid out by the filtration, what is measured on a cloud stands in
+cloud_task.py, how tasks survive in execution/tasks.py.
 """
 
 from __future__ import annotations
 
 import shlex
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from toposcope import homology
-from toposcope.analysis import result, volume_task
-from toposcope.analysis.cloud_task import measure
-from toposcope.analysis.filtrations import describe_complex
-from toposcope.analysis.plan import Design, Plan, plan_analysis, refuse_what_cannot_fit
+from toposcope.analysis import result
+from toposcope.analysis.design import Design
+from toposcope.analysis.filtrations import Filtration
+from toposcope.analysis.jobs import Inputs, measure_job
+from toposcope.analysis.plan import Plan, plan_analysis, refuse_what_cannot_fit
 from toposcope.analysis.result import Analysis
 from toposcope.errors import StoreError, UsageError
-from toposcope.execution.legacy import Ledger, default_jobs, run_tasks
+from toposcope.execution.executors import Jobs, workers_of
 from toposcope.execution.progress import Progress
-from toposcope.pointclouds.kinds import POINT_KINDS, RULER_SAMPLES
-from toposcope.pointclouds.nulls import NULLS, parse_nulls
+from toposcope.pointclouds.nulls import NULLS
 from toposcope.store.arrays import save_arrays
 from toposcope.store.objects import lock_folder, put_json, read_json
 from toposcope.store.runs import open_run
 from toposcope.store.tables import compact
 from toposcope.types import ActivationSet
 
-CONVENTIONS = {
-    "essential classes": "stored in diagrams, left out of sums",
-    "persistence entropy": "natural logarithm",
-    "total persistence": "sum of squared lifespans",
-    "landscape": "Bubenik's scaling (peak = half the lifespan)",
-    "lifespan sum": "alpha = 1, not halved",
-    "PH-dimension": "alpha / (1 - slope) of log E0 against log n, alpha = 1",
-}
-
 
 def analyze(
     activations: ActivationSet | Path | str,
     *,
-    complex: str = Design.complex,
+    filtration: Filtration = Design.filtration,
     homology_dimensions: Sequence[int] = Design.homology_dimensions,
     points: int = Design.points,
     replicates: int | None = Design.replicates,
@@ -59,18 +47,10 @@ def analyze(
     max_edge_length: float = Design.max_edge_length,
     coeff: int = Design.coeff,
     seed: int = Design.seed,
-    neighbors: int | None = Design.neighbors,
-    weighted: bool | None = Design.weighted,
-    quantile: float | None = Design.quantile,
-    thresholds: Sequence[float] | None = Design.thresholds,
-    construction: str | None = Design.construction,
-    superlevel: bool | None = Design.superlevel,
-    maps: bool | None = Design.maps,
-    diagrams: bool | None = Design.diagrams,
     points_are: str = Design.points_are,
     samples: int | None = Design.samples,
     level: float = 0.95,
-    jobs: int | None = None,
+    jobs: Jobs = None,
     progress: Progress | None = None,
 ) -> Analysis:
     """Measure the topology and geometry of every layer of a RUN.
@@ -79,42 +59,34 @@ def analyze(
     ----------
     activations
         A RUN folder, an `ActivationSet` opened from one, or one made by `from_arrays`.
-    complex
-        What is filtered, one point per sample: "rips" (the metric as it is), "geodesic" (along the
-        graph of nearest neighbors) or "local" (the outer shell collapsed to a point). Or "cubical":
-        the (C, H, W) volume of each image, by its own values; see `thresholds`.
+    filtration
+        What is filtered. Of clouds of points: `ts.Rips()` (the metric as it is), `ts.Geodesic()`
+        (along the graph of nearest neighbors), `ts.Local()` (the outer shell collapsed to a point),
+        or one of your own, see `toposcope.analysis.filtrations.register`. Or `ts.Cubical()`: the
+        (C, H, W) volume of each image, by its own values.
     homology_dimensions
         Degrees of homology.
     points, replicates, normalize, per_class, overlapping, seed
-        As in `clouds`: `replicates` (8) disjoint draws of `points` samples each. For "cubical" a
+        As in `clouds`: `replicates` (8) disjoint draws of `points` samples each. For `Cubical` a
         replicate is one image (100 of them) and `normalize` is "none" (default: thresholds in the
         units of the activations) or "rms" (in units of the layer's root mean square).
     metric
         "euclidean", "cosine" or "correlation".
     null
         Null clouds measured beside each cloud: some of `nulls.NULLS`, as a sequence or separated
-        by commas, or "none"; default "gaussian", for "cubical" none. "random_init" needs a capture
+        by commas, or "none"; default "gaussian", for `Cubical` none. "random_init" needs a capture
         with `twin=True`.
     max_edge_length
         Largest edge of the filtration, in normalized units.
     coeff
         Prime field of the coefficients.
-    neighbors, weighted
-        For "geodesic": neighbors of a point, itself not counted (12; a k of code that counts the
-        point itself is neighbors + 1), and whether edges are counted (False) or their lengths
-        added.
-    quantile
-        For "local": share of the points inside the ball (0.5).
-    thresholds, construction, superlevel, maps, diagrams
-        For "cubical": where Betti numbers are taken (0, 0.25, ..., 1.75), "V" or "T", superlevel
-        sets instead of sublevel sets, each channel's map by itself instead of the volume, and
-        whether persistence diagrams in `homology_dimensions` are kept too.
     points_are, samples
         What a point is, and of how many samples a cloud of tokens is made: as in `clouds`.
     level
         Coverage of the intervals.
     jobs
-        Worker processes; None for one per CPU. The numbers do not depend on it.
+        Worker processes, 0 for none, or an executor; None for one process per CPU. The numbers do
+        not depend on it.
     progress
         See `toposcope.execution.progress`.
 
@@ -124,6 +96,7 @@ def analyze(
 
     Examples
     --------
+    >>> import numpy as np
     >>> from toposcope.store import from_arrays
     >>> X = np.random.default_rng(0).normal(size=(90, 4))
     >>> found = analyze(from_arrays({"block": X}), points=30, replicates=3, jobs=0)
@@ -132,7 +105,7 @@ def analyze(
     True
     """
     design = Design(
-        complex=complex,
+        filtration=filtration,
         homology_dimensions=homology_dimensions,
         points=points,
         replicates=replicates,
@@ -144,14 +117,6 @@ def analyze(
         max_edge_length=max_edge_length,
         coeff=coeff,
         seed=seed,
-        neighbors=neighbors,
-        weighted=weighted,
-        quantile=quantile,
-        thresholds=thresholds,
-        construction=construction,
-        superlevel=superlevel,
-        maps=maps,
-        diagrams=diagrams,
         points_are=points_are,
         samples=samples,
     )
@@ -164,7 +129,7 @@ def analyze_design(
     *,
     level: float = 0.95,
     current: bool = True,
-    jobs: int | None = None,
+    jobs: Jobs = None,
     progress: Progress | None = None,
 ) -> Analysis:
     """As `analyze`, with its arguments in one object.
@@ -192,7 +157,7 @@ def analyze_design(
         run = activations.run if isinstance(activations, ActivationSet) else Path(activations)
         assert run is not None
         plan = plan_analysis(run, design)
-        refuse_what_cannot_fit(plan, default_jobs() if jobs is None else jobs)
+        refuse_what_cannot_fit(plan, workers_of(jobs))
         run_plan(plan, level=level, current=current, jobs=jobs, progress=progress)
         return load_analysis(run, plan.folder.name)
 
@@ -202,43 +167,40 @@ def run_plan(
     *,
     level: float = 0.95,
     current: bool = True,
-    jobs: int | None = None,
+    jobs: Jobs = None,
     progress: Progress | None = None,
 ) -> None:
     """Do the tasks of a plan that are not done, compact the results, make them the current ones.
 
     With current=False they become so only where the RUN has no results yet.
     """
-    ledger = Ledger(plan.folder / "ledger")
+    workbook = plan.workbook
     with lock_folder(plan.run):
         put_json(plan.folder / "spec.json", {**plan.spec, "level": level, "versions": versions()})
         if plan.done < len(plan.tasks):
             # Kernels are compiled here, once, so that workers find them in the cache.
-            (volume_task if plan.spec["complex"] == "cubical" else homology).warm_up()
-        body = volume_task.measure_volumes if plan.spec["complex"] == "cubical" else measure
-        run_tasks(body, plan.tasks, ledger=ledger, jobs=jobs, progress=progress)
-        entries = [(task, ledger.entry(task.key)) for task in plan.tasks]
-        parts = [
-            (plan.folder / "parts" / f"{task.key}.parquet", entry["part"])
-            for task, entry in entries
-            if entry is not None and entry["status"] == "done"
-        ]
+            plan.design.filtration.warm_up()
+        workbook.run(
+            measure_job,
+            plan.tasks,
+            Inputs(plan.run),
+            jobs=jobs,
+            progress=progress,
+            title="analyze",
+        )
         failures = [
             {
-                "task": task.title,
-                "layer": task.payload["layer"],
-                "replicate": task.payload["replicate"],
-                "reason": entry["reason"],
-                "traceback": entry["traceback"],
+                **asdict(failure),
+                "layer": task.job.layer,
+                "replicate": task.job.first_replicate,
             }
-            for task, entry in entries
-            if entry is not None and entry["status"] == "failed"
+            for task, failure in workbook.failures(plan.tasks)
         ]
-        if not parts:
+        if len(failures) == len(plan.tasks):
             reasons = sorted({failure["reason"] for failure in failures})
             msg = f"analyze(): all {len(plan.tasks)} tasks failed: {'; '.join(reasons)[:500]}"
             raise StoreError(msg)
-        compact(plan.folder, parts)
+        compact(plan.folder, (data for _, data in workbook.parts(plan.tasks)))
         put_json(plan.folder / "failures.json", failures)
         pointer = plan.run / "results" / "current.json"
         if current or not pointer.exists():
@@ -259,6 +221,7 @@ def load_analysis(path: Path | str, analysis: str | None = None) -> Analysis:
     assert activations.run is not None
     folder = result.current_folder(activations.run, analysis)
     spec = read_json(folder / "spec.json")
+    design = Design.from_spec(spec)
     attrs = {
         **activations.attrs,
         **{key: value for key, value in spec.items() if key not in ("versions",)},
@@ -267,14 +230,13 @@ def load_analysis(path: Path | str, analysis: str | None = None) -> Analysis:
         "analysis": folder.name,
         "versions": {**activations.attrs.get("versions", {}), **spec["versions"]},
         "conventions": {
-            "filtration": describe_complex(spec["complex"], spec["filtration"]),
-            **_points_convention(spec),
-            **(CONVENTIONS if spec["complex"] != "cubical" else volume_task.CONVENTIONS),
-            **{f"null {name}": NULLS[name] for name in parse_nulls(spec["null"])},
+            "filtration": design.filtration.describe(),
+            **design.filtration.conventions(design),
+            **{f"null {name}": NULLS[name] for name in design.nulls},
         },
         "class_names": list(activations.class_names),
-        "commands": _commands(activations, spec),
-        "warnings": _warnings(activations, spec),
+        "commands": _commands(activations, design, spec["level"]),
+        "warnings": _warnings(activations, design),
     }
     return Analysis.load(
         folder,
@@ -286,52 +248,16 @@ def load_analysis(path: Path | str, analysis: str | None = None) -> Analysis:
     )
 
 
-def analyze_command(run: Path | str, spec: Mapping[str, Any]) -> str:
+def analyze_command(run: Path | str, design: Design, *, level: float | None = None) -> str:
     """The command line that computes an analysis."""
-    words = ["toposcope", "analyze", str(run)]
-    words += ["--complex", spec["complex"]]
-    for name, value in spec["filtration"].items():
-        flags = {True: [f"--{name}"], False: []}
-        if isinstance(value, list):
-            words += [f"--{name}", ",".join(f"{one:.12g}" for one in value)]
-        else:
-            words += flags[value] if isinstance(value, bool) else [f"--{name}", str(value)]
-    words += ["--homology", ",".join(map(str, spec["homology_dimensions"]))]
-    if spec["complex"] != "cubical":
-        words += ["--points", str(spec["points"]), "--metric", spec["metric"]]
-        if spec.get("points_are", "samples") != "samples":
-            words += ["--points-are", spec["points_are"]]
-        if spec.get("samples"):
-            words += ["--samples", str(spec["samples"])]
-    words += ["--replicates", str(spec["replicates"]), "--normalize", spec["normalize"]]
-    words += ["--seed", str(spec["seed"]), "--null", spec["null"], "--level", str(spec["level"])]
-    words += ["--per-class"] * spec["per_class"] + ["--overlapping"] * spec["overlapping"]
-    if spec["coeff"] != 2:
-        words += ["--coeff", str(spec["coeff"])]
-    if np.isfinite(spec["max_edge_length"]):
-        words += ["--max-edge-length", str(spec["max_edge_length"])]
-    return shlex.join(words)
+    words = ["toposcope", "analyze", str(run), *design.command_words()]
+    return shlex.join(words + ([] if level is None else ["--level", str(level)]))
 
 
-def _commands(activations: ActivationSet, spec: Mapping[str, Any]) -> list[str]:
+def _commands(activations: ActivationSet, design: Design, level: float) -> list[str]:
     capture = activations.attrs.get("command")
-    analyze_line = analyze_command(activations.run or "RUN", spec)
+    analyze_line = analyze_command(activations.run or "RUN", design, level=level)
     return [*([capture] if capture else []), analyze_line]
-
-
-def _points_convention(spec: Mapping[str, Any]) -> dict[str, str]:
-    """What a point is, in words."""
-    kind = spec.get("points_are", "samples")
-    if spec["complex"] == "cubical":
-        return {}
-    if kind == "samples":
-        return {"points": POINT_KINDS[kind]}
-    group = f"{spec['samples']} samples" if kind == "tokens" else "one sample"
-    return {
-        "points": f"{POINT_KINDS[kind]}; {spec['points']:,} of those of {group} drawn without "
-        "replacement, the same number in all layers; layers with fewer are not measured; pads are "
-        f"left out; the scale is estimated on the points of {RULER_SAMPLES} samples"
-    }
 
 
 def _pools(pool: Any) -> str:
@@ -344,35 +270,21 @@ def _pools(pool: Any) -> str:
     return "; ".join(f"{layer}: {name}" for layer, name in pool.items())
 
 
-def _warnings(activations: ActivationSet, spec: Mapping[str, Any]) -> list[str]:
-    found = []
-    for layer, count in (activations.attrs.get("nonfinite") or {}).items():
-        found.append(f"layer {layer}: {count:,} values are not finite; it was not measured")
+def _warnings(activations: ActivationSet, design: Design) -> list[str]:
+    said = [
+        f"layer {layer}: {count:,} values are not finite; it was not measured"
+        for layer, count in (activations.attrs.get("nonfinite") or {}).items()
+    ]
     if activations.attrs.get("truncated"):
-        found.append(
+        said.append(
             f"{activations.attrs['truncated']:,} of {activations.n:,} texts have more than "
             f"{activations.attrs['token_limit']:,} tokens and were cut"
         )
-    if spec["overlapping"]:
-        found.append(
+    if design.overlapping:
+        said.append(
             "draws overlap: intervals are widened for it, and draws are no permutation units"
         )
-    if spec["complex"] == "cubical":
-        return found + volume_task.reservations(spec)
-    if spec["normalize"] == "none":
-        found.append("activations are not normalized: the sign of depth trends follows their scale")
-    one_sample = spec.get("points_are") in ("positions", "channels")
-    if not spec["per_class"] and activations.labels is not None and not one_sample:
-        k = len(np.unique(activations.labels))
-        classifier = activations.attrs.get("top1") is not None
-        found.append(
-            f"classes are pooled: the last layers of a classifier form about {k} clusters by "
-            "construction"
-            if classifier
-            else f"classes are pooled: a layer that separates the {k} classes shows clusters for "
-            "that reason alone"
-        )
-    return found
+    return said + design.filtration.reservations(design, activations)
 
 
 def versions() -> dict[str, str]:

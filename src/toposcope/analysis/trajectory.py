@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toposcope.analysis.plan import Design
+from toposcope.analysis.design import Design
+from toposcope.analysis.parameters import from_keywords
 from toposcope.analysis.result import Analysis
-from toposcope.analysis.run import analyze, load_analysis
+from toposcope.analysis.run import analyze_design, load_analysis
 from toposcope.errors import StoreError, UsageError
+from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress, ensure
 from toposcope.store.series import Series, open_series
 
@@ -77,31 +78,10 @@ def analyze_series(
     series: Series | Path | str,
     design: Design | None = None,
     *,
-    complex: str = Design.complex,
-    homology_dimensions: Sequence[int] = Design.homology_dimensions,
-    points: int = Design.points,
-    replicates: int | None = Design.replicates,
-    normalize: str | None = Design.normalize,
-    metric: str = Design.metric,
-    per_class: bool = Design.per_class,
-    overlapping: bool = Design.overlapping,
-    null: str | Sequence[str] | None = Design.null,
-    max_edge_length: float = Design.max_edge_length,
-    coeff: int = Design.coeff,
-    seed: int = Design.seed,
-    neighbors: int | None = Design.neighbors,
-    weighted: bool | None = Design.weighted,
-    quantile: float | None = Design.quantile,
-    thresholds: Sequence[float] | None = Design.thresholds,
-    construction: str | None = Design.construction,
-    superlevel: bool | None = Design.superlevel,
-    maps: bool | None = Design.maps,
-    diagrams: bool | None = Design.diagrams,
-    points_are: str = Design.points_are,
-    samples: int | None = Design.samples,
     level: float = 0.95,
-    jobs: int | None = None,
+    jobs: Jobs = None,
     progress: Progress | None = None,
+    **parameters: Any,
 ) -> Trajectory:
     """Measure every checkpoint of a SERIES with one design; what is measured is kept.
 
@@ -110,12 +90,11 @@ def analyze_series(
     series
         A SERIES folder, or what `capture_series` returned.
     design
-        The keywords from `complex` to `samples` as one object, instead of them. Equal replicate
-        numbers are equal samples at every step.
-    complex, homology_dimensions, points, replicates, normalize, metric, per_class, overlapping, \
-    null, max_edge_length, coeff, seed, neighbors, weighted, quantile, thresholds, construction, \
-    superlevel, maps, diagrams, points_are, samples, level, jobs, progress
+        What to measure. Equal replicate numbers are equal samples at every step.
+    level, jobs, progress
         As in `analyze`.
+    parameters
+        Those of the design, as in `analyze` (`filtration=`, `points=`, ...), instead of it.
 
     Returns
     -------
@@ -124,51 +103,21 @@ def analyze_series(
     Raises
     ------
     UsageError
-        When a design and some of its keywords are given.
+        When a design and some parameters are given, or a parameter that there is not.
     """
-    given = Design(
-        complex=complex,
-        homology_dimensions=homology_dimensions,
-        points=points,
-        replicates=replicates,
-        normalize=normalize,
-        metric=metric,
-        per_class=per_class,
-        overlapping=overlapping,
-        null=null,
-        max_edge_length=max_edge_length,
-        coeff=coeff,
-        seed=seed,
-        neighbors=neighbors,
-        weighted=weighted,
-        quantile=quantile,
-        thresholds=thresholds,
-        construction=construction,
-        superlevel=superlevel,
-        maps=maps,
-        diagrams=diagrams,
-        points_are=points_are,
-        samples=samples,
-    )
-    if design is not None and given != Design():
-        told = ", ".join(f"{key}={value!r}" for key, value in _changed(given).items())
+    if design is not None and parameters:
+        told = ", ".join(f"{key}={value!r}" for key, value in parameters.items())
         msg = f"analyze_series(): got a design and {told}. Pass one or the other."
         raise UsageError(msg)
-    found = series if isinstance(series, Series) else open_series(series)
-    _refuse_empty(found)
+    chosen = design or from_keywords(Design, parameters, call="analyze_series()")
+    opened = series if isinstance(series, Series) else open_series(series)
+    _refuse_empty(opened)
     reporter = ensure(progress)
-    chosen = design or given
-    options = {one.name: getattr(chosen, one.name) for one in fields(Design)}
     analyses = [
-        analyze(run, **options, level=level, jobs=jobs, progress=reporter) for run in found.runs
+        analyze_design(run, chosen, level=level, jobs=jobs, progress=reporter)
+        for run in opened.runs
     ]
-    return Trajectory(tuple(analyses), found)
-
-
-def _changed(design: Design) -> dict[str, Any]:
-    """The parameters that are not at their defaults."""
-    values = {one.name: getattr(design, one.name) for one in fields(Design)}
-    return {key: value for key, value in values.items() if value != getattr(Design(), key)}
+    return Trajectory(tuple(analyses), opened)
 
 
 def load_trajectory(series: Series | Path | str, analysis: str | None = None) -> Trajectory:

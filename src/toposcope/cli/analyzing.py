@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,41 +17,15 @@ from toposcope.cli.common import (
     outline,
     show,
 )
+from toposcope.cli.design_options import DesignCommand, take_design
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from toposcope.analysis.design import Design
+
 REASONS = 4
 """Reasons for missing numbers that are listed."""
-
-
-def parse_dimensions(ctx: click.Context, param: click.Parameter, value: str) -> tuple[int, ...]:
-    """Homology dimensions from "0,1"."""
-    try:
-        return tuple(int(part) for part in value.split(","))
-    except ValueError:
-        msg = f"{value!r} is not a list of degrees like 0,1"
-        raise click.BadParameter(msg) from None
-
-
-def parse_thresholds(
-    ctx: click.Context, param: click.Parameter, value: str | None
-) -> tuple[float, ...] | None:
-    """Thresholds from "0,0.25,1", or from "0:2:0.25" with the end left out."""
-    if value is None:
-        return None
-    try:
-        if ":" not in value:
-            return tuple(float(part) for part in value.split(","))
-        start, stop, step = (float(part) for part in value.split(":"))
-        count = math.ceil((stop - start) / step - 1e-9)
-        if count < 1:
-            msg = f"{value!r} holds no threshold: a range goes up from its start, as 0:2:0.25"
-            raise click.BadParameter(msg)
-        return tuple(round(start + i * step, 12) for i in range(count))
-    except (ValueError, ZeroDivisionError, OverflowError):
-        msg = f"{value!r} is no list like 0,0.5,1 and no range like 0:2:0.25"
-        raise click.BadParameter(msg) from None
 
 
 @command(
@@ -63,59 +36,11 @@ def parse_thresholds(
     "toposcope analyze runs/maps --complex cubical --thresholds 0:2:0.25 --replicates 200\n"
     "toposcope analyze runs/r20 --null gaussian,shuffled,random_init    # after capture --twin\n"
     "toposcope analyze runs/vgg_series --points 200\n"
-    "toposcope analyze runs/r20 --per-class --points 50 --normalize quantile_distance"
+    "toposcope analyze runs/r20 --per-class --points 50 --normalize quantile_distance",
+    cls=DesignCommand,
 )
 @click.argument("run", metavar="RUN|SERIES", type=click.Path(path_type=Path))
-@click.option(
-    "--complex",
-    default="rips",
-    show_default=True,
-    help="rips, geodesic, local, or cubical for volumes.",
-)
-@click.option(
-    "--neighbors", type=int, help="geodesic: nearest neighbors of a point.  [default: 12]"
-)
-@click.option("--weighted", is_flag=True, default=None, help="geodesic: add lengths, not hops.")
-@click.option("--quantile", type=float, help="local: share of points in the ball.  [default: 0.5]")
-@click.option(
-    "--thresholds",
-    callback=parse_thresholds,
-    help="cubical: 0,0.5,1 or 0:2:0.25.  [default: 0:2:0.25]",
-)
-@click.option("--construction", type=click.Choice(["V", "T"]), help="cubical.  [default: V]")
-@click.option("--superlevel", is_flag=True, default=None, help="cubical: {f >= t}, not {f <= t}.")
-@click.option("--maps", is_flag=True, default=None, help="cubical: each channel by itself, in 2-D.")
-@click.option("--diagrams", is_flag=True, default=None, help="cubical: keep diagrams too.")
-@click.option(
-    "--homology", "homology_dimensions", default="0,1", show_default=True, callback=parse_dimensions
-)
-@click.option("--points", type=int, default=500, show_default=True, help="Points of each cloud.")
-@click.option(
-    "--points-are",
-    type=click.Choice(["samples", "positions", "channels", "tokens"]),
-    default="samples",
-    show_default=True,
-    help="What a point is; all but samples need --pool volume or tokens.",
-)
-@click.option("--samples", type=int, help="Samples of a cloud of tokens.  [default: up to 64]")
-@click.option(
-    "--replicates", type=int, help="Disjoint draws; cubical: images.  [default: 8; cubical: 100]"
-)
-@click.option("--normalize", help="[default: mean_distance; cubical: none, the other there is rms]")
-@click.option(
-    "--metric", default="euclidean", show_default=True, help="euclidean, cosine, correlation."
-)
-@click.option("--per-class", is_flag=True, help="Clouds inside each class instead of pooled.")
-@click.option("--overlapping", is_flag=True, help="Let draws share samples (wider intervals).")
-@click.option(
-    "--null",
-    help="gaussian, shuffled, random_init, permuted_labels (several with commas), or none.  "
-    "[default: gaussian; cubical: none, the other there is shuffled_voxels]",
-)
-@click.option("--max-edge-length", type=float, default=float("inf"), show_default=True)
-@click.option("--coeff", type=int, default=2, show_default=True, help="Prime field.")
 @click.option("--level", type=float, default=0.95, show_default=True, help="Coverage of intervals.")
-@click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--jobs", type=click.IntRange(min=0), help="Worker processes; default: one per CPU.")
 @click.option("--dry-run", is_flag=True, help="Predict time and memory, compute nothing.")
 @json_option
@@ -134,27 +59,23 @@ def analyze(
     with exits(ctx, resume=True):
         from toposcope.store.series import is_series
 
+        design = take_design(options)
         if is_series(run):
             failures = _analyze_series(
-                run, options, level=level, jobs=jobs, dry_run=dry_run, as_json=as_json
+                run, design, level=level, jobs=jobs, dry_run=dry_run, as_json=as_json
             )
             exit_with_failures(failures)
             return
-        from toposcope.analysis import plan as planning
-        from toposcope.analysis import run as pipeline
-        from toposcope.execution.executors import default_jobs
+        from toposcope.analysis.plan import plan_analysis
+        from toposcope.analysis.run import analyze_design
+        from toposcope.execution.executors import workers_of
         from toposcope.execution.progress import bars
 
         if dry_run:
-            plan = planning.plan_analysis(run, planning.Design(**options))
-            summary = plan.summary(jobs or default_jobs())
-            show(
-                summary,
-                as_json,
-                key_values(summary),
-            )
+            summary = plan_analysis(run, design).summary(workers_of(jobs))
+            show(summary, as_json, key_values(summary))
             return
-        found = pipeline.analyze(run, level=level, jobs=jobs, progress=bars(), **options)
+        found = analyze_design(run, design, level=level, jobs=jobs, progress=bars())
         folder = run / "results" / found.attrs["analysis"]
         value = {
             "run": str(run),
@@ -195,7 +116,7 @@ def not_computed(table: pd.DataFrame) -> str:
 
 def _analyze_series(
     path: Path,
-    options: dict[str, Any],
+    design: Design,
     *,
     level: float,
     jobs: int | None,
@@ -203,18 +124,17 @@ def _analyze_series(
     as_json: bool,
 ) -> list[dict[str, Any]]:
     """Analyze every checkpoint and show what there is; returns the failed tasks."""
-    from toposcope.analysis import plan as planning
+    from toposcope.analysis.plan import plan_analysis
     from toposcope.analysis.trajectory import analyze_series
-    from toposcope.execution.executors import default_jobs
+    from toposcope.execution.executors import workers_of
     from toposcope.execution.progress import bars
     from toposcope.store.series import number, open_series
 
     series = open_series(path)
-    design = planning.Design(**options)
     if dry_run:
-        plans = [planning.plan_analysis(run, design) for run in series.runs]
+        plans = [plan_analysis(run, design) for run in series.runs]
         summary = {
-            f"{series.unit} {number(step)}": plan.summary(jobs or default_jobs())
+            f"{series.unit} {number(step)}": plan.summary(workers_of(jobs))
             for step, plan in zip(series.steps, plans, strict=True)
         }
         show(summary, as_json, outline(summary))

@@ -53,9 +53,11 @@ def main(ctx: click.Context, verbose: bool) -> None:
     )
 
 
-def command(epilog: str) -> Callable[[Callable[..., Any]], click.Command]:
+def command(
+    epilog: str, cls: type[Command] = Command
+) -> Callable[[Callable[..., Any]], click.Command]:
     """Register a subcommand with examples."""
-    return main.command(cls=Command, epilog=epilog)  # type: ignore[return-value]
+    return main.command(cls=cls, epilog=epilog)  # type: ignore[return-value]
 
 
 @contextmanager

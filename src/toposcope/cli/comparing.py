@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from toposcope.cli.analyzing import parse_dimensions
 from toposcope.cli.common import (
     columns,
     command,
@@ -17,6 +16,7 @@ from toposcope.cli.common import (
     printable,
     show,
 )
+from toposcope.cli.design_options import parse_dimensions
 
 
 def parse_names(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, ...]:
@@ -28,7 +28,7 @@ def parse_optional(
     ctx: click.Context, param: click.Parameter, value: str | None
 ) -> tuple[int, ...] | None:
     """Homology dimensions, or None when not given."""
-    return None if value is None else parse_dimensions(ctx, param, value)
+    return parse_dimensions(ctx, param, value)
 
 
 @command(

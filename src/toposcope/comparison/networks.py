@@ -7,39 +7,29 @@ is refused with what to type, or removed by a new analysis when the caller asks 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope.analysis.plan import DEFAULTS, Design
+from toposcope.analysis.design import BESIDE, Design
+from toposcope.analysis.filtrations.base import VOLUMES
 from toposcope.analysis.result import Analysis
-from toposcope.analysis.run import analyze_design, load_analysis
+from toposcope.analysis.run import analyze_command, analyze_design, load_analysis
 from toposcope.errors import StoreError, UsageError
 from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress
-from toposcope.pointclouds.cloudset import clouds
 from toposcope.store.arrays import save_arrays
 from toposcope.store.runs import open_run
 from toposcope.types import ActivationSet
 
 PAIRED, INDEPENDENT = "paired", "independent"
 
-_SHARED = (
-    "points",
-    "replicates",
-    "normalize",
-    "complex",
-    "metric",
-    "filtration",
-    "max_edge_length",
-    "coeff",
-    "per_class",
-    "code",
-)
-"""Entries of an analysis that must agree before any diagram of it is compared."""
+LOOSE = (*BESIDE, "seed")
+"""Parameters in which the analyses of two networks may differ: those of numbers that stand beside
+others, and the seed, since `relation` looks at the draws themselves."""
 
 Item = ActivationSet | Analysis | Path | str
 
@@ -112,10 +102,13 @@ def gather(
         sets, changed = _on_shared_samples(sets, store)
         analyses = [None if c else a for a, c in zip(analyses, changed, strict=True)]
     names = _names(sets, [a for _, a in found])
-    design = _design(analyses, options)
+    design = _design(analyses, options, sets[0].n)
+    if not diagrams:
+        # Similarities pair samples, whatever the points of an analysis were.
+        design = replace(design, points_are="samples", samples=None)
     out = []
     for item, name, activations, analysis in zip(items, names, sets, analyses, strict=True):
-        other = _differences(analysis.attrs, design) if analysis is not None else {}
+        other = {} if analysis is None else _differences(design_of(analysis), design)
         fits = analysis is not None and not other
         # A RUN is analyzed as the caller says; a finished Analysis is what it is.
         asked = not isinstance(item, Analysis) and other.keys() <= options.keys()
@@ -124,7 +117,7 @@ def gather(
         if diagrams and not fits:
             # A design tried in a comparison does not replace what the RUN's report shows.
             analysis = analyze_design(
-                activations, Design(**design), current=False, jobs=jobs, progress=progress
+                activations, design, current=False, jobs=jobs, progress=progress
             )
         out.append(_network(name, activations, analysis if diagrams else None, design))
     if diagrams:
@@ -173,7 +166,7 @@ def _opened(item: Item) -> tuple[ActivationSet, Analysis | None]:
                 "ts.analyze(), or its RUN folder."
             )
             raise UsageError(msg)
-        if item.attrs["complex"] == "cubical":
+        if _of_volumes(item):
             msg = (
                 f"compare(): {item.name!r} holds Betti numbers of image volumes, which have no "
                 "diagrams of clouds; pass its RUN folder to have clouds analyzed."
@@ -192,84 +185,90 @@ def _opened(item: Item) -> tuple[ActivationSet, Analysis | None]:
         return item, None
     found = load_analysis(item.run)
     # Betti numbers of volumes have no draws of samples to compare.
-    return item, None if found.attrs["complex"] == "cubical" else found
+    return item, None if _of_volumes(found) else found
 
 
-def _design(analyses: Sequence[Analysis | None], options: Mapping[str, Any]) -> dict[str, Any]:
+def _of_volumes(analysis: Analysis) -> bool:
+    return design_of(analysis).filtration.unit == VOLUMES
+
+
+def design_of(analysis: Analysis) -> Design:
+    """The design of an analysis; one of diagrams computed by hand has none."""
+    if analysis.design is None:
+        msg = (
+            f"compare(): {analysis.name!r} does not say how it was analyzed; pass an analysis from "
+            "ts.analyze(), or its RUN folder."
+        )
+        raise UsageError(msg)
+    return analysis.design
+
+
+def _design(analyses: Sequence[Analysis | None], options: Mapping[str, Any], n: int) -> Design:
     """What the caller named, else what the first analysis had, else the defaults."""
-    first = next((a.attrs for a in analyses if a is not None), None)
-    design = asdict(Design()) | DEFAULTS[False]
-    if first is not None:
-        known = {f.name for f in fields(Design)} & first.keys()
-        design |= {name: first[name] for name in known}
-        design |= dict(first.get("filtration", {}))
-    return design | dict(options)
+    first = next((design_of(a) for a in analyses if a is not None), None)
+    return replace(first or Design().resolved(n), **options)
 
 
-def _differences(attrs: Mapping[str, Any], design: Mapping[str, Any]) -> dict[str, str]:
-    """Entries of an analysis that the design asks otherwise, in words."""
-    out = {}
-    for name in ("points", "replicates", "normalize", "complex", "metric", "seed"):
-        if attrs.get(name) != design[name]:
-            out[name] = f"{name}: {attrs.get(name)!r} instead of {design[name]!r}"
-    missing = set(design["homology_dimensions"]) - set(attrs["homology_dimensions"])
+def _differences(there: Design, design: Design) -> dict[str, str]:
+    """Parameters of an analysis that the design asks otherwise, in words."""
+    out = {
+        name: f"{name}: {getattr(there, name)!r} instead of {getattr(design, name)!r}"
+        for name in there.differs(design, but=BESIDE)
+    }
+    missing = set(design.homology_dimensions) - set(there.homology_dimensions)
     if missing:
         out["homology_dimensions"] = f"homology dimensions {sorted(missing)} are missing"
     return out
 
 
-def _refuse(name: str, analysis: Analysis, design: Mapping[str, Any]) -> None:
-    words = "; ".join(_differences(analysis.attrs, design).values())
-    degrees = ",".join(str(k) for k in design["homology_dimensions"])
+def _refuse(name: str, analysis: Analysis, design: Design) -> None:
+    words = "; ".join(_differences(design_of(analysis), design).values())
     msg = (
         f"compare(): the analysis of {name!r} does not fit ({words}); diagrams are compared with "
-        "equal n, scale and filtration only. Type 'toposcope analyze "
-        f"{analysis.run or 'RUN'} --complex {design['complex']} --homology {degrees} "
-        f"--points {design['points']} --replicates {design['replicates']} "
-        f"--normalize {design['normalize']} --metric {design['metric']} --seed {design['seed']}', "
+        "equal n, scale and filtration only. Type "
+        f"'{analyze_command(analysis.run or 'RUN', design)}', "
         "or pass equalize=True (--equalize) to have it analyzed so."
     )
     raise UsageError(msg)
 
 
 def _network(
-    name: str, activations: ActivationSet, analysis: Analysis | None, design: Mapping[str, Any]
+    name: str, activations: ActivationSet, analysis: Analysis | None, design: Design
 ) -> Network:
-    if design["per_class"] or design["overlapping"]:
-        kind = "per class" if design["per_class"] else "with overlapping draws"
+    if design.per_class or design.overlapping:
+        kind = "per class" if design.per_class else "with overlapping draws"
         msg = (
             f"compare(): {name!r} was analyzed {kind}; the unit of a comparison is a disjoint draw "
             f"of pooled samples. Analyze it without --"
-            f"{'per-class' if design['per_class'] else 'overlapping'} first."
+            f"{'per-class' if design.per_class else 'overlapping'} first."
         )
         raise UsageError(msg)
-    plan = clouds(
-        activations,
-        points=design["points"],
-        replicates=design["replicates"],
-        normalize=design["normalize"],
-        seed=design["seed"],
-    )
-    return Network(
-        name, activations, analysis, tuple(d.rows for d in plan.draws), activations.attrs
-    )
+    draws = design.filtration.draw(activations, design).draws
+    return Network(name, activations, analysis, tuple(d.rows for d in draws), activations.attrs)
 
 
 def _check_agreement(networks: Sequence[Network]) -> None:
     first = networks[0]
     assert first.analysis is not None
+    mine = design_of(first.analysis)
     for other in networks[1:]:
         assert other.analysis is not None
-        for name in _SHARED:
-            mine, theirs = first.analysis.attrs.get(name), other.analysis.attrs.get(name)
-            if mine != theirs:
-                what = "versions of the code" if name == "code" else name
-                msg = (
-                    f"compare(): {first.name!r} and {other.name!r} were analyzed with different "
-                    f"{what} ({mine!r} and {theirs!r}). Analyze both again with one command line, "
-                    "or pass equalize=True (--equalize)."
-                )
-                raise UsageError(msg)
+        theirs = design_of(other.analysis)
+        pairs = {
+            name: (getattr(mine, name), getattr(theirs, name))
+            for name in mine.differs(theirs, but=LOOSE)
+        }
+        code = (first.analysis.attrs.get("code"), other.analysis.attrs.get("code"))
+        if code[0] != code[1]:
+            pairs["versions of the code"] = code
+        if pairs:
+            what = "; ".join(f"{name} ({a!r} and {b!r})" for name, (a, b) in pairs.items())
+            msg = (
+                f"compare(): {first.name!r} and {other.name!r} were analyzed with different "
+                f"{what}. Analyze both again with one command line, or pass equalize=True "
+                "(--equalize)."
+            )
+            raise UsageError(msg)
 
 
 def _on_shared_samples(

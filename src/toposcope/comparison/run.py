@@ -17,7 +17,7 @@ from toposcope import homology
 from toposcope.analysis.run import versions
 from toposcope.comparison.judgement import Rules, measured
 from toposcope.comparison.layer_pairs import DIAGRAM_MEASURES, measure_pairs
-from toposcope.comparison.networks import PAIRED, Item, Network, gather, relation
+from toposcope.comparison.networks import PAIRED, Item, Network, design_of, gather, relation
 from toposcope.comparison.pair_values import PairValues, read_values
 from toposcope.comparison.plan import comparison_hash, depths, plan_tasks
 from toposcope.comparison.result import Comparison
@@ -250,6 +250,14 @@ def _rules(test: str, level: float, margin: float, n_resamples: int, seed: int) 
 
 
 def _refuse_unpaired(networks: Sequence[Network], paired: Sequence[str]) -> None:
+    analysis = networks[0].analysis
+    if paired and analysis is not None and design_of(analysis).points_are != "samples":
+        msg = (
+            f"compare(): {', '.join(paired)} pair samples, and the clouds of {networks[0].name!r} "
+            f"are made of {design_of(analysis).points_are}. Compare them by diagrams alone, "
+            "measures=('wasserstein',) (--measures wasserstein), or by similarities alone."
+        )
+        raise UsageError(msg)
     for first, second in combinations(networks, 2):
         if relation(first, second) != PAIRED and paired:
             shared = np.intersect1d(first.activations.sample_ids, second.activations.sample_ids)
@@ -271,16 +279,14 @@ def _degrees(networks: Sequence[Network], asked: Sequence[int] | None) -> list[i
 
 
 def _design(network: Network) -> dict[str, Any]:
-    design: dict[str, Any] = {
-        "points": len(network.draws[0]),
-        "replicates": len(network.draws),
-        "conventions": {},
-    }
-    if network.analysis is not None:
-        names = ("normalize", "complex", "filtration", "metric", "max_edge_length", "coeff")
-        design |= {name: network.analysis.attrs.get(name) for name in names}
-        design["conventions"] = dict(network.analysis.attrs.get("conventions") or {})
-    return design
+    """What the report says of the design: of draws alone, or of diagrams."""
+    drawn = {"points": len(network.draws[0]), "replicates": len(network.draws), "conventions": {}}
+    if network.analysis is None:
+        return drawn
+    spec = design_of(network.analysis).to_spec()
+    beside = ("homology_dimensions", "null", "seed", "per_class", "overlapping")
+    conventions = dict(network.analysis.attrs.get("conventions") or {})
+    return {**{k: v for k, v in spec.items() if k not in beside}, "conventions": conventions}
 
 
 def _identity(network: Network) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -48,7 +49,7 @@ class Task(Generic[Job]):
 
 
 def identity(job: DataclassInstance) -> str:
-    """Hash of a job: its kind and every field of it.
+    """Hash of a job: its kind and every field of it, and so of every dataclass inside.
 
     Examples
     --------
@@ -58,7 +59,19 @@ def identity(job: DataclassInstance) -> str:
     >>> identity(Square(2)) == identity(Square(2)), identity(Square(2)) == identity(Square(3))
     (True, False)
     """
-    return spec_hash({"job": type(job).__qualname__, **asdict(job)})
+    return spec_hash(_plain(job))
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON can hold it; two kinds of dataclass with equal fields stay two."""
+    if is_dataclass(value):
+        inside = {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
+        return {"job": type(value).__qualname__, **inside}
+    if isinstance(value, Mapping):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    return value
 
 
 def spec_hash(spec: Any) -> str:

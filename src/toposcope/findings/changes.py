@@ -13,23 +13,14 @@ from itertools import groupby, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from toposcope.analysis.design import BESIDE
+from toposcope.analysis.filtrations.points import HEADLINE as HEADLINE
 from toposcope.analysis.result import Analysis
-from toposcope.analysis.volume_task import at
 from toposcope.pointclouds.nulls import parse_nulls
 from toposcope.stats import Contrast, Effect, effects
 from toposcope.store.series import step_words
 from toposcope.store.tables import OK
 from toposcope.types import DATA_CLOUD
-
-HEADLINE: tuple[tuple[str, int | None], ...] = (
-    ("lifespan_sum", 0),
-    ("lifespan_sum", 1),
-    ("max_persistence", 1),
-    ("persistence_entropy", 0),
-    ("ph_dimension", None),
-    ("two_nn", None),
-)
-"""Statistics that comparisons are made in: the papers' own, one per question."""
 
 VAGUE = ("model", "models", "final", "best", "last", "checkpoint", "checkpoints", "snapshot")
 """Last folders of a path that say nothing about the model; the one above is shown too."""
@@ -96,17 +87,14 @@ def short_name(model: str) -> str:
 
 
 def _paired(a: Analysis, b: Analysis) -> bool:
-    """Whether equal replicate numbers mean equal samples."""
-    same = ("points", "replicates", "seed", "overlapping", "per_class", "normalize", "metric")
+    """Whether equal replicate numbers mean equal samples, measured alike."""
     return (
         a.activations is not None
         and b.activations is not None
         and np.array_equal(a.activations.sample_ids, b.activations.sample_ids)
-        and all(a.attrs[name] == b.attrs[name] for name in same)
-        and all(
-            a.attrs.get(name) == b.attrs.get(name)
-            for name in ("points_are", "samples", "complex", "filtration")
-        )
+        and a.design is not None
+        and b.design is not None
+        and not a.design.differs(b.design, but=BESIDE)
     )
 
 
@@ -121,11 +109,8 @@ def _depth_contrasts(analysis: Analysis) -> Iterator[Contrast]:
 
 
 def _headline(analysis: Analysis) -> Sequence[tuple[str, int | None]]:
-    """The statistics compared: those of clouds, or total Betti numbers at every threshold."""
-    if analysis.attrs.get("complex") != "cubical":
-        return HEADLINE
-    thresholds = analysis.attrs["filtration"]["thresholds"]
-    return [(at(name, t), None) for name in ("betti_total", "total_per_voxel") for t in thresholds]
+    """The statistics compared: those of the filtration."""
+    return HEADLINE if analysis.design is None else analysis.design.filtration.headline
 
 
 def _compare(

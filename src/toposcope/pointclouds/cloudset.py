@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
 from toposcope.pointclouds.draws import SCALE_SAMPLES, Draw, draw_rows, scale_rows
-from toposcope.pointclouds.kinds import MOST_SAMPLES, read_points, refuse_kind, ruler_points
+from toposcope.pointclouds.kinds import read_points, refuse_kind, ruler_points, samples_of_cloud
 from toposcope.pointclouds.normalize import NORMALIZATIONS, Normalizer, estimate_normalizer
 from toposcope.types import MASK, ActivationSet
 
@@ -160,7 +160,7 @@ def clouds(
         msg = f"clouds(samples={samples}): it belongs to points_are='tokens'."
         raise UsageError(msg)
     if points_are == "tokens" and samples is None:
-        samples = max(1, min(MOST_SAMPLES, activations.n // max(replicates, 1)))
+        samples = samples_of_cloud(activations.n, replicates)
     drawn = {"samples": points, "tokens": samples or 1}.get(points_are, 1)
     if per_class:
         draws = _draws_per_class(activations, drawn, replicates, seed, overlapping)

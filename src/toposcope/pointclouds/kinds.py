@@ -30,6 +30,17 @@ MOST_SAMPLES = 64
 Read = Callable[[str, NDArray[np.intp] | None], NDArray[Any]]
 
 
+def samples_of_cloud(n: int, replicates: int) -> int:
+    """Samples of each cloud of tokens, when n samples are shared out and nothing else is said.
+
+    Examples
+    --------
+    >>> samples_of_cloud(120, 3), samples_of_cloud(4000, 8)
+    (40, 64)
+    """
+    return max(1, min(MOST_SAMPLES, n // max(replicates, 1)))
+
+
 def refuse_kind(points_are: str) -> None:
     """Refuse an unknown kind of points."""
     if points_are not in POINT_KINDS:

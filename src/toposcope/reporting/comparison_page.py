@@ -21,6 +21,7 @@ from toposcope.similarity.measures import MEASURES
 from toposcope.store.objects import put
 from toposcope.words.analysis import count
 from toposcope.words.comparison import measure_name, onset_known, summarize_comparison
+from toposcope.words.designs import points_text
 
 SCRIPTS = (PLOTLY, "core.js", "comparison.js")
 EQUIVALENCE: dict[bool | None, str] = {True: "yes", False: "not shown"}
@@ -225,7 +226,7 @@ def _terms(comparison: Comparison) -> list[tuple[str, str]]:
     """How the numbers were made, term by term."""
     attrs = comparison.attrs
     said = {
-        "Unit": f"a disjoint draw of {attrs['points']} samples, {attrs['replicates']} of them",
+        "Unit": f"a disjoint draw of {points_text(attrs)}, {attrs['replicates']} of them",
         "Draws of the networks": "; ".join(f"{k}: {v}" for k, v in attrs["paired"].items()),
         **TERMS,
         "Correction": f"Benjamini-Hochberg over all {attrs['family']} tests of this page",

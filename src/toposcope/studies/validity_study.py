@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from toposcope import homology
 from toposcope.analysis import result
-from toposcope.analysis.plan import SCIENCE, Design, code_hash
+from toposcope.analysis.design import Design
+from toposcope.analysis.filtrations import Rips
+from toposcope.analysis.plan import SCIENCE, code_hash
 from toposcope.analysis.validity_checks import check_names
 from toposcope.errors import StoreError, TooFewSamplesError, UsageError
 from toposcope.execution.executors import Jobs
@@ -148,14 +150,15 @@ def _design(
     homology_dimensions: Sequence[int],
 ) -> CheckDesign:
     """The design to check, and the sizes that n samples allow."""
-    if last.get("complex", "rips") != "rips" or last.get("points_are", "samples") != "samples":
+    analyzed = Design.from_spec(last).resolved(n)
+    if analyzed.filtration != Rips() or analyzed.points_are != "samples":
         msg = (
             "validity(): the last analysis of this RUN is no Rips filtration of samples; the study "
             "is about those. Run 'toposcope analyze RUN' with its defaults first."
         )
         raise UsageError(msg)
-    points = int(points or last.get("points") or Design.points)
-    replicates = int(replicates or last.get("replicates") or 8)
+    points = int(points or analyzed.points)
+    replicates = int(replicates or analyzed.replicates or 0)
     if points * replicates > n or points < FEWEST_POINTS or replicates < FEWEST_DRAWS:
         fits = n // FEWEST_DRAWS
         advice = (
@@ -178,9 +181,9 @@ def _design(
         large_replicates=large,
         sizes=tuple(sorted({m for m in SIZES if m < largest} | {largest, largest // 2})),
         degrees=tuple(int(k) for k in homology_dimensions),
-        normalize=last.get("normalize") or "mean_distance",
-        metric=last.get("metric") or "euclidean",
-        seed=int(last.get("seed", 0)),
+        normalize=str(analyzed.normalize),
+        metric=analyzed.metric,
+        seed=analyzed.seed,
     )
 
 

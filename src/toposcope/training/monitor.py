@@ -12,12 +12,14 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, TYPE_CHECKING, Any, Self
 
+from toposcope.analysis.design import Design
 from toposcope.analysis.result import Analysis
-from toposcope.analysis.run import analyze
+from toposcope.analysis.run import analyze_design
 from toposcope.errors import UsageError
 from toposcope.store.objects import lock_folder, put_json
 from toposcope.store.series import (
@@ -126,6 +128,7 @@ class Monitor:
         seed: int = 0,
         name: str | None = None,
     ) -> None:
+        from toposcope.activations.capture import capture
         from toposcope.activations.data.load import load_data
         from toposcope.training.trackers import open_trackers
 
@@ -136,21 +139,21 @@ class Monitor:
         self.looks: list[dict[str, Any]] = []
         self._model, self._preprocess, self._name = model, preprocess, name
         self._source = load_data(probe)
-        self._capture: dict[str, Any] = {
-            "layers": layers,
-            "pool": pool,
-            "batch_size": batch_size,
-            "seed": seed,
-            "thumbnails": 1 in homology_dimensions,
-        }
-        self._analyze: dict[str, Any] = {
-            "homology_dimensions": tuple(homology_dimensions),
-            "points": self._source.n // replicates if points is None else points,
-            "replicates": replicates,
-            "null": "none",
-            "seed": seed,
-            "jobs": 0,
-        }
+        self._capture = partial(
+            capture,
+            layers=layers,
+            pool=pool,
+            batch_size=batch_size,
+            seed=seed,
+            thumbnails=1 in homology_dimensions,
+        )
+        self._design = Design(
+            homology_dimensions=homology_dimensions,
+            points=self._source.n // replicates if points is None else points,
+            replicates=replicates,
+            null="none",
+            seed=seed,
+        )
         self._postponed, self._said = 0, False
         self._failed_in_a_row = 0
         self._first: float | None = None
@@ -303,11 +306,10 @@ class Monitor:
                 self._fail(step, error, what=f"logging to {tracker.name}, which is left off now")
 
     def _measure(self, run: Path, step: int) -> Analysis:
-        from toposcope.activations.capture import capture
         from toposcope.activations.models.load import device_of, loaded_module
 
         loaded = loaded_module(self._model, self._preprocess, name=self._name)
-        capture(
+        self._capture(
             loaded,
             self._source,
             store=run,
@@ -315,9 +317,8 @@ class Monitor:
             name=f"{loaded.name} step {step}",
             step=step,
             command=f"live: toposcope.Monitor of {loaded.name}",
-            **self._capture,
         )
-        return analyze(run, **self._analyze)
+        return analyze_design(run, self._design, jobs=0)
 
     def _rehearse(self) -> float:
         """Seconds that a look takes, by taking one that is thrown away."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toposcope.comparison.layer_pairs import DIAGRAM_MEASURES
+from toposcope.words.designs import points_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -216,7 +217,7 @@ def _basis(comparison: Comparison) -> str:
     )
     return (
         f"All this is about {attrs['target']}: {attrs['replicates']} {how} "
-        f"draw{'' if attrs['replicates'] == 1 else 's'} of {attrs['points']} samples; {tested}."
+        f"draw{'' if attrs['replicates'] == 1 else 's'} of {points_text(attrs)}; {tested}."
     )
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from toposcope.analysis.filtrations.base import VOLUMES, unit_of
+
 
 def is_cubical(attrs: Mapping[str, Any]) -> bool:
     """Whether images' volumes were measured, not clouds of points."""
-    return attrs.get("complex") == "cubical"
+    return unit_of(attrs) == VOLUMES
 
 
 def one_sample(attrs: Mapping[str, Any]) -> bool:
@@ -59,3 +61,19 @@ def draws_text(attrs: Mapping[str, Any]) -> str:
     kind = attrs.get("points_are") or "samples"
     of = "" if kind == "samples" else f" {kind}"
     return f"{attrs['replicates']} × {int(attrs['points']):,}{of}"
+
+
+def points_text(attrs: Mapping[str, Any]) -> str:
+    """What one draw holds.
+
+    Examples
+    --------
+    >>> points_text({"points": 500})
+    '500 samples'
+    >>> points_text({"points": 64, "points_are": "positions"})
+    '64 positions of one sample'
+    """
+    points, kind = attrs["points"], attrs.get("points_are") or "samples"
+    if kind == "tokens":
+        return f"{points} tokens of {attrs['samples']} samples"
+    return f"{points} {kind}" + ("" if kind == "samples" else " of one sample")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from toposcope.analysis.filtrations.base import filtration_of
 from toposcope.analysis.volume_task import split_statistic
 
 UNITS: dict[str, str] = {
@@ -27,12 +28,8 @@ def filtration_unit(attrs: Mapping[str, Any]) -> str:
     >>> filtration_unit({"normalize": "none", "complex": "geodesic", "filtration": {}})
     'in hops along the graph of nearest neighbors'
     """
-    complex = attrs.get("complex", "rips")
-    if complex == "geodesic" and not (attrs.get("filtration") or {}).get("weighted"):
-        return "in hops along the graph of nearest neighbors"
-    if complex == "local":
-        return "in radii of the ball"
-    return unit_text(attrs.get("normalize"))
+    filtration = filtration_of(attrs.get("complex", "rips"), attrs.get("filtration") or {})
+    return filtration.value_unit() or unit_text(attrs.get("normalize"))
 
 
 def unit_text(normalize: object) -> str:

@@ -15,7 +15,7 @@ from torch import nn
 import toposcope as ts
 from toposcope.activations.models.checkpoints import find_checkpoints, is_single, parse_step
 from toposcope.activations.models.load import load_model
-from toposcope.analysis.plan import Design
+from toposcope.analysis.design import Design
 from toposcope.errors import ParameterMismatchError, StoreError, UsageError, WeightsError
 from toposcope.store.series import is_series, open_series
 

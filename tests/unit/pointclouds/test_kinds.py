@@ -116,7 +116,7 @@ def test_an_analysis_names_the_points_and_leaves_no_layer_out_in_silence(run):
     assert (pairs.query("homology_dimension == 0")["value"] == 19).all()
     assert "20 of those of one sample" in found.attrs["conventions"]["points"]
     assert found.attrs["points_are"] == "positions" and found.loops.empty
-    assert "--points-are positions" in analyze_command(run, found.attrs)
+    assert "--points-are positions" in analyze_command(run, found.design)
     # The diagrams are those of the step-by-step way.
     chosen = ts.clouds(ts.open(run), points=20, points_are="positions", replicates=3)
     cloud = chosen.cloud("wide", chosen.draws[1])

@@ -120,6 +120,8 @@ def analysis(
         "points": points,
         "replicates": replicates,
         "overlapping": False,
+        "complex": "rips",
+        "filtration": {},
         "normalize": "mean_distance",
         "per_class": False,
         "metric": "euclidean",

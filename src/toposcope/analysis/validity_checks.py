@@ -2,7 +2,7 @@
 
 Each function measures one cloud under several conditions (fewer points, without its outliers,
 another normalization or metric) and returns plain numbers; what follows from them is judged in
-`studies.judging`. Statistics are those of H0 or of the degrees asked for.
+`findings.validity`. Statistics are those of H0 or of the degrees asked for.
 """
 
 from __future__ import annotations
@@ -41,8 +41,29 @@ METRIC_POINTS = 128
 VARIED = 4
 """Replicates on which the cheap form makes the costlier checks: all but n and concentration."""
 
+WHOLE, LOF, UNEQUAL = "all", "lof", "n against 2 n"
+"""Conditions: nothing removed; without the outliers of LOF; diagrams of unequal sizes."""
+
 LOF_NEIGHBORS, LOF_THRESHOLD = 20, 1.5
 """As in scikit-learn's LocalOutlierFactor with contamination="auto"."""
+
+
+def at_points(m: int) -> str:
+    """The condition of m points.
+
+    >>> at_points(250)
+    '250 points'
+    """
+    return f"{m} points"
+
+
+def random_like(way: str) -> str:
+    """The control of removing outliers in some way: as many random points.
+
+    >>> random_like(LOF)
+    'random like lof'
+    """
+    return f"random like {way}"
 
 
 @dataclass(frozen=True)
@@ -290,21 +311,21 @@ def check_sample_size(D: Array, *, slope: float, rng: np.random.Generator) -> It
         found = h0_statistics(D, order[:m])
         found["lifespan_sum_normalized"] = found["lifespan_sum"] / m**slope
         for name, value in found.items():
-            yield Measured("sample_size", f"{m} points", name, 0, value, m)
+            yield Measured("sample_size", at_points(m), name, 0, value, m)
 
 
 def check_outliers(D: Array, *, rng: np.random.Generator, removals: int = 3) -> Iterator[Measured]:
     """H0 without LOF's outliers, beside the mean over removals of as many random points."""
     mask = outliers(D)
     count, n = int(mask.sum()), len(D)
-    yield Measured("outliers", "lof", "outlier_share", None, count / n, n)
+    yield Measured("outliers", LOF, "outlier_share", None, count / n, n)
     whole, clean = h0_statistics(D), h0_statistics(D, np.flatnonzero(~mask))
     random = [h0_statistics(D, np.sort(rng.permutation(n)[: n - count])) for _ in range(removals)]
     for name in STATISTICS:
-        yield Measured("outliers", "all", name, 0, whole[name], n)
-        yield Measured("outliers", "lof", name, 0, clean[name], n - count)
+        yield Measured("outliers", WHOLE, name, 0, whole[name], n)
+        yield Measured("outliers", LOF, name, 0, clean[name], n - count)
         mean = float(np.mean([one[name] for one in random]))
-        yield Measured("outliers", "random like lof", name, 0, mean, n - count)
+        yield Measured("outliers", random_like(LOF), name, 0, mean, n - count)
 
 
 def check_normalization(raw: Array, D_raw: Array) -> Iterator[Measured]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,20 +68,23 @@ def _plain_command(name: str) -> click.Command:
         with exits(ctx, resume=True):
             from toposcope import studies
             from toposcope.execution.progress import bars
+            from toposcope.words.validity import plain_text
 
             found = studies.run(name, run, jobs=jobs, progress=bars())
-            show(_value(name, run, found), as_json, studies.plain_text(found.verdicts))
+            show(_value(name, run, found), as_json, plain_text(found.verdicts))
         exit_with_failures(found.failures)
 
     return command
 
 
 def _value(name: str, run: Path, studied: Studied) -> dict[str, Any]:
-    """What `--json` prints of any study."""
+    """What `--json` prints of any study: numbers, decisions, and the words for them."""
+    from toposcope.words.validity import tell
+
     return {
         "study": name,
         "run": str(run),
-        "verdicts": [one.as_dict() for one in studied.verdicts],
+        "verdicts": [one.as_dict() | asdict(tell(one)) for one in studied.verdicts],
         "failures": list(studied.failures),
     }
 
@@ -125,8 +129,8 @@ def validity(
     """Can the analysis of RUN be trusted? Sample size, outliers, scale, concentration, metric."""
     with exits(ctx, resume=True):
         from toposcope.execution.progress import bars
-        from toposcope.studies import plain_text
         from toposcope.studies import validity as do_study
+        from toposcope.words.validity import plain_text
 
         found = do_study(
             run,

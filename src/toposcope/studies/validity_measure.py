@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 
 from toposcope import homology
 from toposcope.analysis import validity_checks
-from toposcope.analysis.validity_checks import Measured
+from toposcope.analysis.validity_checks import (
+    LOF,
+    UNEQUAL,
+    WHOLE,
+    Measured,
+    at_points,
+    random_like,
+)
 from toposcope.diagrams import distances
 from toposcope.dimension import intrinsic
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
@@ -176,7 +183,7 @@ def sample_size(raw: LayerRows, design: CheckDesign) -> Numbers:
                     total = statistics["lifespan_sum"]
                     statistics["lifespan_sum_normalized"] = total / m**slope
                 for name, value in statistics.items():
-                    yield r, Measured("sample_size", f"{m} points", name, k, value, m)
+                    yield r, Measured("sample_size", at_points(m), name, k, value, m)
     yield from _unequal_sizes(raw, design)
 
 
@@ -195,7 +202,7 @@ def _unequal_sizes(raw: LayerRows, design: CheckDesign) -> Numbers:
             noise = wasserstein(first, second)
             if noise > 0:
                 ratio = wasserstein(first, full) / noise
-                yield r, Measured("sample_size", "n against 2 n", "unequal_n", k, ratio, points)
+                yield r, Measured("sample_size", UNEQUAL, "unequal_n", k, ratio, points)
 
 
 def _diagrams(cloud: Array, design: CheckDesign) -> list[Array]:
@@ -213,9 +220,9 @@ def outliers(raw: LayerRows, design: CheckDesign) -> Numbers:
     for r, cloud in enumerate(clouds):
         D = homology.distances(cloud, metric=design.metric)
         whole = validity_checks.statistics_of(D, degrees)
-        yield from _numbers(r, "all", whole, len(D))
+        yield from _numbers(r, WHOLE, whole, len(D))
         for way, mask in _ways(D, cloud, design.seed).items():
-            if way == "lof":
+            if way == LOF:
                 share = float(mask.mean())
                 yield r, Measured("outliers", way, "outlier_share", None, share, len(D))
             kept = np.flatnonzero(~mask)
@@ -228,7 +235,7 @@ def outliers(raw: LayerRows, design: CheckDesign) -> Numbers:
                 k: {name: float(np.mean([one[k][name] for one in random])) for name in whole[k]}
                 for k in whole
             }
-            yield from _numbers(r, f"random like {way}", mean, len(kept))
+            yield from _numbers(r, random_like(way), mean, len(kept))
     yield from _moved_diagrams(clouds, design, rng)
 
 
@@ -250,7 +257,7 @@ def _ways(D: Array, cloud: Array, seed: int) -> dict[str, NDArray[np.bool_]]:
     """Masks of outliers by several definitions."""
     from sklearn.ensemble import IsolationForest
 
-    masks = {"lof": validity_checks.outliers(D)}
+    masks = {LOF: validity_checks.outliers(D)}
     for share in SHARES:
         masks[f"lof {100 * share:g} %"] = validity_checks.outliers(D, share=share)
     far = np.linalg.norm(cloud - cloud.mean(axis=0), axis=1)
@@ -279,8 +286,8 @@ def _moved_diagrams(clouds: list[Array], design: CheckDesign, rng: np.random.Gen
                     if noise > 0:
                         moved = distance(clean[i], first[i]) / noise
                         control = distance(second[i], first[i]) / noise
-                        ratios.setdefault(("lof", name, k), []).append(moved)
-                        ratios.setdefault(("random like lof", name, k), []).append(control)
+                        ratios.setdefault((LOF, name, k), []).append(moved)
+                        ratios.setdefault((random_like(LOF), name, k), []).append(control)
         for (condition, name, k), values in ratios.items():
             mean = float(np.mean(values))
             yield r, Measured("outliers", condition, name, k, mean, design.points)

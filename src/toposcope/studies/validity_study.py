@@ -25,6 +25,7 @@ from toposcope.execution.tasks import Task, spec_hash
 from toposcope.execution.workbook import Workbook
 from toposcope.findings.validity.judge import judge
 from toposcope.findings.validity.observations import Observations
+from toposcope.findings.validity.stored import STUDY
 from toposcope.findings.validity.verdict import Verdict
 from toposcope.store.objects import LocalObjects, content_hash, put_json, read_json
 from toposcope.store.runs import Run, open_run
@@ -99,7 +100,7 @@ def validity(
 
     Returns
     -------
-    A `ValidityStudy`; its verdicts say in words what holds.
+    A `ValidityStudy`; its verdicts say what holds; `toposcope.describe` puts them into words.
 
     Raises
     ------
@@ -115,7 +116,7 @@ def validity(
     last = _last_analysis(source.path)
     design = _design(activations.n, last, points, replicates, homology_dimensions)
     spec = {**asdict(design), "analysis": last.get("analysis", ""), "code": study_hash()}
-    root = Path(out) if out is not None else source.path / "studies" / "validity"
+    root = Path(out) if out is not None else source.path.joinpath(*STUDY)
     folder = root / spec_hash(spec)[:12]
     tasks = _tasks(source, activations, design, names)
     workbook = Workbook(LocalObjects(folder), ".parquet", again="run the study again")
@@ -132,7 +133,7 @@ def validity(
             title="study validity",
         )
         study = _collect(workbook, tasks, spec, level, names)
-        put_json(folder / "verdicts.json", [one.as_dict() for one in study.verdicts])
+        put_json(folder / "verdicts.json", _plain(study, level))
         put_json(root / "current.json", {"study": folder.name})
     return study
 
@@ -219,16 +220,9 @@ def _tasks(
     ]
 
 
-def stored_verdicts(run: Path, analysis: str) -> list[Verdict]:
-    """Verdicts of the last study of a RUN when it is about that analysis, else an empty list."""
-    root = run / "studies" / "validity"
-    if not (root / "current.json").exists():
-        return []
-    folder = root / str(read_json(root / "current.json")["study"])
-    spec_file, found = folder / "spec.json", folder / "verdicts.json"
-    if not found.exists() or read_json(spec_file)["analysis"] != analysis:
-        return []
-    return [Verdict.from_dict(one) for one in read_json(found)]
+def _plain(study: ValidityStudy, level: float) -> dict[str, Any]:
+    """Decisions and numbers for other readers; ours judges the measurements again."""
+    return {"level": level, "verdicts": [verdict.as_dict() for verdict in study.verdicts]}
 
 
 def _collect(
@@ -256,4 +250,4 @@ def _collect(
     frame = result.frame(table)
     observations = Observations(frame, level=level, normalize=str(spec["normalize"]))
     verdicts = judge(observations, checks=names)
-    return ValidityStudy(tuple(verdicts), frame, failures, folder, spec)
+    return ValidityStudy(verdicts, frame, failures, folder, spec)

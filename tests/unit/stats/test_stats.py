@@ -6,7 +6,7 @@ import pytest
 from toposcope import homology
 from toposcope.diagrams import summaries
 from toposcope.errors import UsageError
-from toposcope.stats import Contrast, effects, mean_interval, percent, proportion_interval
+from toposcope.stats import Contrast, effects, mean_interval, proportion_interval
 
 
 def test_interval_of_three_numbers_by_hand():

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from toposcope.findings.validity.observations import (
     Curves,
     Observations,
-    names,
     paired,
     rank_correlation,
 )
-from toposcope.findings.validity.points import EFFECTS, phrase
+from toposcope.findings.validity.points import EFFECTS, MOST
 from toposcope.findings.validity.verdict import (
-    FAILS,
-    HOLDS,
-    IN_PART,
-    NOT_CHECKED,
-    UNDECIDED,
+    Decision,
+    Meaning,
+    Missing,
     Number,
     Verdict,
+    not_checked,
 )
 from toposcope.stats import Interval
 
-CLAIMS = {
-    "normalization": "The trend over depth does not depend on the normalization.",
-    "concentration": "Distances differ enough for a filtration to see shape.",
-    "metric": "The order of the layers does not depend on the metric.",
-}
 FEWEST_LAYERS = 4
 """A rank correlation over fewer layers takes too few values to say anything."""
 SAME_ORDER = 0.7
@@ -36,175 +31,224 @@ CLEAR_CV, BLIND_CV = 0.3, 0.06
 """A noisy circle of 300 points in 10 to 300 dimensions was told from its Gaussian twin in every
 simulation with a coefficient of variation above 0.3 and in none below 0.06; docs/validity.md."""
 
+OPPOSITE = {Meaning.RISES: Meaning.FALLS, Meaning.FALLS: Meaning.RISES}
+
+
+@dataclass(frozen=True)
+class Flip:
+    """A trend over depth that turns around.
+
+    Parameters
+    ----------
+    statistic, degree
+        Whose trend.
+    direction
+        Under the normalization that was used.
+    under
+        Normalizations under which it goes the other way.
+    """
+
+    statistic: str
+    degree: int
+    direction: Meaning
+    under: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """What decides whether the scale decides.
+
+    Parameters
+    ----------
+    used, tried
+        The normalization of the analysis, and all that were measured.
+    flips
+        Trends that turn around.
+    trends, clear
+        Trends looked at (statistic by normalization), and those that rise or fall.
+    """
+
+    used: str
+    tried: tuple[str, ...]
+    flips: tuple[Flip, ...]
+    trends: int
+    clear: int
+
 
 def normalization(observations: Observations) -> Verdict:
     """Does the trend of a statistic over depth keep its sign under every normalization?"""
-    rule = (
-        "Spearman's rho of a statistic with depth, in every draw; the trend rises or falls when "
-        "its interval excludes 0. Holds: no normalization contradicts the one that was used; "
-        "fails: at least one turns a trend around."
-    )
-    own = observations.normalize
     conditions = observations.conditions("normalization")
     numbers: list[Number] = []
-    flips: list[str] = []
-    unsure = 0
+    flips: list[Flip] = []
     for k in observations.degrees("normalization"):
         for statistic in EFFECTS:
-            words = {}
-            for condition in conditions:
-                found = _trend(
-                    observations, observations.curves("normalization", condition, statistic, k)
-                )
-                if found is None:
-                    continue
-                words[condition] = _direction(found)
-                what = f"trend of {phrase(statistic, k)} over depth"
-                numbers.append(
-                    Number(
-                        what,
-                        condition,
-                        found.value,
-                        found.low,
-                        found.high,
-                        found.n,
-                        words[condition],
-                    )
-                )
-            reference = words.get(own, words.get("mean_distance"))
-            opposite = {"rises": "falls", "falls": "rises"}.get(reference or "")
-            turned = [name for name, word in words.items() if word == opposite]
-            unsure += sum(word == "no clear trend" for word in words.values())
-            if turned:
-                what = phrase(statistic, k)
-                flips.append(f"{what} {reference} under {own}, {opposite} under {names(turned)}")
+            own = [
+                number
+                for condition in conditions
+                if (number := _trend(observations, condition, statistic, k)) is not None
+            ]
+            numbers += own
+            flip = _flip(observations.normalize, own)
+            flips += [] if flip is None else [flip]
     if not numbers:
-        text = f"A trend needs {FEWEST_LAYERS} layers or more and two draws or more."
-        return Verdict("normalization", CLAIMS["normalization"], NOT_CHECKED, text, rule=rule)
-    if flips:
-        text = f"Conclusions flip: {'; '.join(flips)}."
-        advice = (
-            "Name the normalization wherever you speak of growth or decay over depth, and show the "
-            "scale of the activations beside the curve."
-        )
-        return Verdict(
-            "normalization", CLAIMS["normalization"], FAILS, text, advice, rule, tuple(numbers)
-        )
-    clear = [one for one in numbers if one.word != "no clear trend"]
-    text = (
-        f"No trend turns around under {', '.join(conditions)}: {len(clear)} of {len(numbers)} "
-        f"(statistic by normalization) are clear and agree, {unsure} are not clear."
+        return not_checked("normalization", Missing.FEW_LAYERS)
+    clear = sum(number.meaning is not Meaning.NO_TREND for number in numbers)
+    basis = Normalization(
+        observations.normalize, tuple(conditions), tuple(flips), len(numbers), clear
     )
-    verdict = HOLDS if clear else UNDECIDED
-    return Verdict(
-        "normalization", CLAIMS["normalization"], verdict, text, "", rule, tuple(numbers)
-    )
+    decision = Decision.FAILS if flips else Decision.HOLDS if clear else Decision.UNDECIDED
+    return Verdict("normalization", decision, basis, tuple(numbers))
 
 
-def _trend(observations: Observations, curves: Curves) -> Interval | None:
+def _flip(used: str, trends: list[Number]) -> Flip | None:
+    """Whether the trend of one statistic turns around, from its trends by normalization."""
+    by = {trend.condition: trend.meaning for trend in trends}
+    direction = by.get(used, by.get("mean_distance", Meaning.NONE))
+    opposite = OPPOSITE.get(direction)
+    under = tuple(name for name, meaning in by.items() if meaning is opposite)
+    return Flip(trends[0].statistic, trends[0].degree or 0, direction, under) if under else None
+
+
+def _trend(observations: Observations, condition: str, statistic: str, k: int) -> Number | None:
     """Mean Spearman's rho of a statistic with depth over draws."""
-    if len(curves.layers) < FEWEST_LAYERS or len(curves.values) < 2:
+    curves = observations.curves("normalization", condition, statistic, k)
+    if not _enough(curves):
         return None
     rho = np.array([rank_correlation(curves.depth, draw) for draw in curves.values])
-    return observations.interval(rho) if np.isfinite(rho).all() else None
+    if not np.isfinite(rho).all():
+        return None
+    mean = observations.interval(rho)
+    ends = (mean.value, mean.low, mean.high, mean.n)
+    return Number(statistic, k, condition, 0, "", *ends, meaning=_direction(mean))
 
 
-def _direction(found: Interval) -> str:
-    if found.low > 0:
-        return "rises"
-    return "falls" if found.high < 0 else "no clear trend"
+def _enough(curves: Curves) -> bool:
+    """Whether a rank correlation over layers says something, and has a spread over draws."""
+    return len(curves.layers) >= FEWEST_LAYERS and len(curves.values) >= 2
+
+
+def _direction(rho: Interval) -> Meaning:
+    if rho.low > 0:
+        return Meaning.RISES
+    return Meaning.FALLS if rho.high < 0 else Meaning.NO_TREND
+
+
+@dataclass(frozen=True)
+class Concentration:
+    """What decides whether distances differ enough.
+
+    Parameters
+    ----------
+    layers
+        How many were judged.
+    clear
+        How many of them have distances that vary enough.
+    least
+        The coefficient of variation of the layer where they vary least.
+    between, concentrated
+        Layers where shape can drown in dimension, and where it does.
+    """
+
+    layers: int
+    clear: int
+    least: Number
+    between: tuple[str, ...]
+    concentrated: tuple[str, ...]
 
 
 def concentration(observations: Observations) -> Verdict:
     """Are distances so much alike that the filtration only sees dimension?"""
-    rule = (
-        "Coefficient of variation of the distances (for a round Gaussian 1 / sqrt(2 d)). In "
-        f"12 simulations each of circles in noise in 10 to 300 dimensions (n = 300), all were seen "
-        f"above {CLEAR_CV:g} and none below {BLIND_CV:g}; between, it depends on the dimension. "
-        f"Holds: above {CLEAR_CV:g} at nine of ten layers; fails: below {BLIND_CV:g} at any layer."
-    )
     data = observations.curves("concentration", "data", "distance_cv", None)
-    contrast = observations.curves("concentration", "data", "relative_contrast", None)
-    gaussian = observations.curves("concentration", "gaussian", "distance_cv", None)
-    numbers: list[Number] = []
+    judged: list[Number] = []
     for i, layer in enumerate(data.layers):
-        found = observations.interval(data.values[:, i])
+        mean = observations.interval(data.values[:, i])
         # One draw has no interval; the value itself then decides.
-        low, high = (found.low, found.high) if found.n > 1 else (found.value, found.value)
-        word = "clear" if low > CLEAR_CV else "too concentrated" if high < BLIND_CV else "between"
-        numbers.append(
-            Number(
-                "coefficient of variation", layer, found.value, found.low, found.high, found.n, word
-            )
-        )
-    for what, curves in (
-        ("the same of a Gaussian of the same covariance", gaussian),
-        ("mean over nearest distance", contrast),
-    ):
-        for i, layer in enumerate(curves.layers):
-            found = observations.interval(curves.values[:, i])
-            numbers.append(Number(what, layer, found.value, found.low, found.high, found.n))
-    judged = [one for one in numbers if one.word]
+        low, high = (mean.low, mean.high) if mean.n > 1 else (mean.value, mean.value)
+        meaning = Meaning.BETWEEN
+        if low > CLEAR_CV:
+            meaning = Meaning.CLEAR
+        elif high < BLIND_CV:
+            meaning = Meaning.CONCENTRATED
+        ends = (mean.value, mean.low, mean.high, mean.n)
+        judged.append(Number("distance_cv", None, "data", 0, layer, *ends, meaning=meaning))
     if not judged:
-        text = "No layer has distances."
-        return Verdict("concentration", CLAIMS["concentration"], NOT_CHECKED, text, rule=rule)
-    clear = [one for one in judged if one.word == "clear"]
-    blind = [one.where for one in judged if one.word == "too concentrated"]
-    least = min(judged, key=lambda one: one.value)
-    verdict = FAILS if blind else HOLDS if len(clear) >= 0.9 * len(judged) else IN_PART
-    text = (
-        f"Distances vary enough at {len(clear)} of {len(judged)} layers; least at {least.where}: "
-        f"their coefficient of variation is {least} ({least.n} draws)."
+        return not_checked("concentration", Missing.NO_LAYER)
+    numbers = [
+        *judged,
+        *_contrasts(observations, "gaussian", "distance_cv"),
+        *_contrasts(observations, "data", "relative_contrast"),
+    ]
+    layers = {
+        meaning: tuple(number.where for number in judged if number.meaning is meaning)
+        for meaning in (Meaning.CLEAR, Meaning.BETWEEN, Meaning.CONCENTRATED)
+    }
+    basis = Concentration(
+        layers=len(judged),
+        clear=len(layers[Meaning.CLEAR]),
+        least=min(judged, key=lambda number: number.value),
+        between=layers[Meaning.BETWEEN],
+        concentrated=layers[Meaning.CONCENTRATED],
     )
-    advice = ""
-    if blind:
-        advice = (
-            f"At {names(blind)} all points are about equally far: bars measure dimension, not "
-            "shape. Reduce the dimension (--pool project:K, fewer channels) before reading H1."
-        )
-    elif verdict == IN_PART:
-        between = [one.where for one in judged if one.word == "between"]
-        advice = (
-            f"At {names(between)} shape can drown in dimension: trust only what stands out from "
-            "the Gaussian null there."
-        )
-    return Verdict(
-        "concentration", CLAIMS["concentration"], verdict, text, advice, rule, tuple(numbers)
-    )
+    decision = Decision.HOLDS if basis.clear >= MOST * basis.layers else Decision.IN_PART
+    if basis.concentrated:
+        decision = Decision.FAILS
+    return Verdict("concentration", decision, basis, tuple(numbers))
+
+
+def _contrasts(observations: Observations, condition: str, statistic: str) -> list[Number]:
+    """What is weighed beside: one number per layer."""
+    curves = observations.curves("concentration", condition, statistic, None)
+    out = []
+    for i, layer in enumerate(curves.layers):
+        mean = observations.interval(curves.values[:, i])
+        ends = (mean.value, mean.low, mean.high, mean.n)
+        out.append(Number(statistic, None, condition, 0, layer, *ends))
+    return out
+
+
+@dataclass(frozen=True)
+class MetricOrder:
+    """What decides whether the metric decides.
+
+    Parameters
+    ----------
+    curves, agree, contradict
+        Layer curves looked at (statistic by metric), those that keep the Euclidean order of the
+        layers, and those that turn it around.
+    least
+        The one that is least alike.
+    doubtful
+        Those that do not agree.
+    """
+
+    curves: int
+    agree: int
+    contradict: int
+    least: Number
+    doubtful: tuple[Number, ...]
 
 
 def metric(observations: Observations) -> Verdict:
     """Do layer curves keep their order under cosine and geodesic distances?"""
-    rule = (
-        "Spearman's rho between the layer curve under Euclidean distances and the one under "
-        f"another metric, in every draw. Agrees: above {SAME_ORDER:g}, interval included; "
-        "contradicts: below 0, interval included. Holds: all agree; fails: one contradicts."
-    )
+    others = [name for name in observations.conditions("metric") if name != "euclidean"]
     numbers: list[Number] = []
     for k in observations.degrees("metric"):
         for statistic in EFFECTS:
-            for other in observations.conditions("metric"):
-                if other != "euclidean":
-                    numbers += _agreement(observations, other, statistic, k)
+            for other in others:
+                numbers += _agreement(observations, other, statistic, k)
     if not numbers:
-        text = f"An order needs {FEWEST_LAYERS} layers or more and two draws or more."
-        return Verdict("metric", CLAIMS["metric"], NOT_CHECKED, text, rule=rule)
-    agree = [one for one in numbers if one.word == "agrees"]
-    against = [one for one in numbers if one.word == "contradicts"]
-    verdict = FAILS if against else HOLDS if len(agree) == len(numbers) else IN_PART
-    least = min(numbers, key=lambda one: one.value)
-    text = (
-        f"{len(agree)} of {len(numbers)} layer curves (statistic by metric) keep the Euclidean "
-        f"order, {len(against)} turn it around; least alike: {least.what} under {least.where} "
-        f"distances, rho {least} ({least.n} draws)."
+        return not_checked("metric", Missing.FEW_LAYERS)
+    basis = MetricOrder(
+        curves=len(numbers),
+        agree=sum(number.meaning is Meaning.AGREES for number in numbers),
+        contradict=sum(number.meaning is Meaning.CONTRADICTS for number in numbers),
+        least=min(numbers, key=lambda number: number.value),
+        doubtful=tuple(number for number in numbers if number.meaning is not Meaning.AGREES),
     )
-    advice = ""
-    if verdict != HOLDS:
-        which = list(
-            dict.fromkeys(f"{one.what} ({one.where})" for one in numbers if one.word != "agrees")
-        )
-        advice = f"Say which metric was used when you order layers by {names(which)}."
-    return Verdict("metric", CLAIMS["metric"], verdict, text, advice, rule, tuple(numbers))
+    decision = Decision.IN_PART if basis.doubtful else Decision.HOLDS
+    if basis.contradict:
+        decision = Decision.FAILS
+    return Verdict("metric", decision, basis, tuple(numbers))
 
 
 def _agreement(observations: Observations, other: str, statistic: str, k: int) -> list[Number]:
@@ -212,16 +256,16 @@ def _agreement(observations: Observations, other: str, statistic: str, k: int) -
         observations.curves("metric", "euclidean", statistic, k),
         observations.curves("metric", other, statistic, k),
     )
-    if len(a.layers) < FEWEST_LAYERS or len(a.values) < 2:
+    if not _enough(a):
         return []
     rho = np.array([rank_correlation(x, y) for x, y in zip(a.values, b.values, strict=True)])
     if not np.isfinite(rho).all():
         return []
-    found = observations.interval(rho)
-    word = "in part"
-    if found.low > SAME_ORDER:
-        word = "agrees"
-    elif found.high < 0:
-        word = "contradicts"
-    low, high = max(found.low, -1.0), min(found.high, 1.0)
-    return [Number(phrase(statistic, k), other, found.value, low, high, found.n, word)]
+    mean = observations.interval(rho)
+    meaning = Meaning.IN_PART
+    if mean.low > SAME_ORDER:
+        meaning = Meaning.AGREES
+    elif mean.high < 0:
+        meaning = Meaning.CONTRADICTS
+    ends = (mean.value, max(mean.low, -1.0), min(mean.high, 1.0), mean.n)
+    return [Number(statistic, k, other, 0, "", *ends, meaning=meaning)]

@@ -1,4 +1,4 @@
-"""From validity measurements to verdicts in words; every threshold is fixed here, beforehand."""
+"""From validity measurements to verdicts; every threshold is fixed in this folder, beforehand."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 
 from toposcope.analysis.result import Analysis
 from toposcope.analysis.validity_checks import CHECKS
+from toposcope.findings.looked_at import overlap_of
 from toposcope.findings.validity import geometry, points
 from toposcope.findings.validity.observations import Observations
-from toposcope.findings.validity.verdict import NOT_CHECKED, Verdict
+from toposcope.findings.validity.verdict import Decision, Missing, NotChecked, Verdict
 
 JUDGES: dict[str, Callable[[Observations], Verdict]] = {
     "sample_size": points.sample_size,
@@ -19,8 +20,10 @@ JUDGES: dict[str, Callable[[Observations], Verdict]] = {
 }
 
 
-def judge(observations: Observations, *, checks: Sequence[str] = tuple(CHECKS)) -> list[Verdict]:
-    """One verdict per check, in the order of `checks.CHECKS`.
+def judge(
+    observations: Observations, *, checks: Sequence[str] = tuple(CHECKS)
+) -> tuple[Verdict, ...]:
+    """One verdict per check, in the order of `checks`.
 
     Parameters
     ----------
@@ -33,23 +36,21 @@ def judge(observations: Observations, *, checks: Sequence[str] = tuple(CHECKS)) 
     -------
     Verdicts; a check without measurements is "not checked", with the reasons that are stored.
     """
-    found = []
-    for name in checks:
-        if len(observations.of(name)):
-            found.append(JUDGES[name](observations))
-            continue
-        reasons = observations.reasons(name)
-        text = "; ".join(reasons) or "It was not measured (Rips filtrations of points only)."
-        found.append(Verdict(name, CLAIMS[name], NOT_CHECKED, text))
-    return found
+    return tuple(
+        JUDGES[name](observations)
+        if len(observations.of(name))
+        else _unmeasured(observations, name)
+        for name in checks
+    )
 
 
-CLAIMS = {**points.CLAIMS, **geometry.CLAIMS}
-"""What each check would like to be true."""
+def _unmeasured(observations: Observations, name: str) -> Verdict:
+    basis = NotChecked(Missing.NOT_MEASURED, observations.reasons(name))
+    return Verdict(name, Decision.NOT_CHECKED, basis)
 
 
-def validity_verdicts(analysis: Analysis) -> list[Verdict]:
-    """The validity checks of an analysis as verdicts in words.
+def validity_verdicts(analysis: Analysis) -> tuple[Verdict, ...]:
+    """What the validity checks of an analysis say.
 
     Parameters
     ----------
@@ -58,8 +59,8 @@ def validity_verdicts(analysis: Analysis) -> list[Verdict]:
 
     Returns
     -------
-    One verdict per check; each names its rule, its numbers and what to do. An empty list for an
-    analysis made without checks.
+    One verdict per check, with all its numbers; `toposcope.words.validity` tells its rule, its
+    reasons and what to do. Empty for an analysis made without checks.
 
     Examples
     --------
@@ -67,18 +68,19 @@ def validity_verdicts(analysis: Analysis) -> list[Verdict]:
     >>> from toposcope.analysis.run import analyze
     >>> from toposcope.store import from_arrays
     >>> X = np.random.default_rng(0).normal(size=(200, 3))
-    >>> found = analyze(from_arrays({"block": X}), points=50, replicates=4, jobs=0)
-    >>> {one.name: one.verdict for one in validity_verdicts(found)}["concentration"]
-    'holds'
+    >>> analysis = analyze(from_arrays({"block": X}), points=50, replicates=4, jobs=0)
+    >>> verdicts = {verdict.name: verdict.verdict for verdict in validity_verdicts(analysis)}
+    >>> print(verdicts["concentration"])
+    holds
     """
     if not len(analysis.validity):
-        return []
+        return ()
     attrs = analysis.attrs
     return judge(
         Observations(
             analysis.validity,
             level=float(attrs["level"]),
-            overlap=attrs["points"] / attrs["n"] if attrs["overlapping"] else 0.0,
+            overlap=overlap_of(attrs),
             normalize=str(attrs["normalize"]),
         )
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from toposcope.analysis.validity_checks import at_points
 from toposcope.errors import UsageError
 from toposcope.stats import Interval, mean_interval
 from toposcope.store.tables import OK
@@ -86,6 +87,12 @@ class Observations:
         """Conditions of a check, in the order in which they were measured."""
         return list(dict.fromkeys(self.of(check)["condition"]))
 
+    def sizes(self) -> list[int]:
+        """Numbers of points at which clouds were measured for the check of the sample size."""
+        pairs = self.of("sample_size")[["condition", "points"]].drop_duplicates()
+        measured = zip(pairs["condition"], map(int, pairs["points"]), strict=True)
+        return sorted({m for condition, m in measured if condition == at_points(m)})
+
     def degrees(self, check: str) -> list[int]:
         """Degrees of homology a check has numbers of."""
         return sorted(int(k) for k in self.of(check)["homology_dimension"].dropna().unique())
@@ -117,11 +124,11 @@ class Observations:
             values, level=self.level, overlap=self.overlap, comparisons=comparisons
         )
 
-    def reasons(self, check: str) -> list[str]:
-        """Why a check has no numbers at some layers, each reason once with its layers."""
+    def reasons(self, check: str) -> tuple[tuple[tuple[str, ...], str], ...]:
+        """(layers, reason) where a check has no numbers, each reason once."""
         rows = self.frame[(self.frame["check"] == check) & (self.frame["status"] != OK)]
-        found = rows.groupby("reason", sort=False)["layer"].unique()
-        return [f"{names(list(layers))}: {reason}" for reason, layers in found.items()]
+        layers = rows.groupby("reason", sort=False)["layer"].unique()
+        return tuple((tuple(layers[reason]), str(reason)) for reason in layers.index)
 
 
 def paired(*curves: Curves) -> list[Curves]:
@@ -151,13 +158,3 @@ def rank_correlation(a: Array, b: Array) -> float:
     if x.std() == 0 or y.std() == 0:
         return float("nan")
     return float(np.corrcoef(x, y)[0, 1])
-
-
-def names(layers: list[str], *, shown: int = 3) -> str:
-    """A few names and how many more.
-
-    >>> names(["a", "b", "c", "d"])
-    'a, b, c and 1 more'
-    """
-    rest = len(layers) - shown
-    return ", ".join(layers[:shown]) + (f" and {rest} more" if rest > 0 else "")

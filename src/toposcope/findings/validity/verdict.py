@@ -1,21 +1,49 @@
-"""What a study says: a claim, whether it holds here, the numbers behind it, and what to do."""
+"""What a check says: a decision, the numbers that decide, and every number that was weighed.
+
+No sentence stands here: `words.validity` writes them from these values, and nothing reads them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Self
+from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
-HOLDS, IN_PART, FAILS, UNDECIDED, NOT_CHECKED = (
-    "holds",
-    "holds in part",
-    "fails",
-    "undecided",
-    "not checked",
-)
-VERDICTS = (HOLDS, IN_PART, FAILS, UNDECIDED, NOT_CHECKED)
+
+class Decision(StrEnum):
+    """What a check says about its claim."""
+
+    HOLDS = "holds"
+    IN_PART = "holds in part"
+    FAILS = "fails"
+    UNDECIDED = "undecided"
+    NOT_CHECKED = "not checked"
+
+
+class Meaning(StrEnum):
+    """What a number means for the claim."""
+
+    NONE = ""
+    STABLE = "stable"
+    MOVES = "moves"
+    BEYOND_ALL = "beyond_all"
+    ORDER_KEPT = "order_kept"
+    ORDER_CHANGES = "order_changes"
+    BELOW_NOISE = "below_noise"
+    ABOVE_NOISE = "above_noise"
+    UNDECIDED = "undecided"
+    RISES = "rises"
+    FALLS = "falls"
+    NO_TREND = "no_trend"
+    CLEAR = "clear"
+    BETWEEN = "between"
+    CONCENTRATED = "concentrated"
+    AGREES = "agrees"
+    IN_PART = "in_part"
+    CONTRADICTS = "contradicts"
 
 
 @dataclass(frozen=True)
@@ -24,27 +52,60 @@ class Number:
 
     Parameters
     ----------
-    what, where
-        Which number, and of what: a layer, a condition, a pair.
+    statistic, degree
+        Which number, and its degree of homology; None for a number that is not of a diagram.
+    condition
+        Under which condition of the check: "lof", "zscore", "cosine"; "" where there is one only.
+    size
+        Number of points it was measured on, where that is what varies; else 0.
+    where
+        The layer; "" for a number of the whole network.
     value, low, high
         The number with its interval; NaN where there is none.
     n
         Number of independent units behind it (disjoint draws, networks).
-    word
-        What it means for the claim: "stable", "falls", "too concentrated"; "" where nothing.
+    cases
+        Number of cases a share is over; 0 where the value is no share.
+    meaning
+        What it means for the claim.
     """
 
-    what: str
-    where: str
-    value: float
+    statistic: str
+    degree: int | None = None
+    condition: str = ""
+    size: int = 0
+    where: str = ""
+    value: float = np.nan
     low: float = np.nan
     high: float = np.nan
     n: int = 0
-    word: str = ""
+    cases: int = 0
+    meaning: Meaning = Meaning.NONE
 
-    def __str__(self) -> str:
-        interval = f" [{self.low:.3g}, {self.high:.3g}]" if np.isfinite(self.low) else ""
-        return f"{self.value:.3g}{interval}"
+
+class Missing(StrEnum):
+    """Why a check could not be made."""
+
+    NOT_MEASURED = "not_measured"
+    ONE_DRAW = "one_draw"
+    FEW_LAYERS = "few_layers"
+    NO_LAYER = "no_layer"
+
+
+@dataclass(frozen=True)
+class NotChecked:
+    """Nothing decides.
+
+    Parameters
+    ----------
+    why
+        What is missing.
+    reasons
+        (layers, reason of the measurement) where layers have no number.
+    """
+
+    why: Missing
+    reasons: tuple[tuple[tuple[str, ...], str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,59 +116,35 @@ class Verdict:
     ----------
     name
         Of the check: "outliers".
-    claim
-        What would be good to know, as a statement: "Outliers do not decide the numbers."
     verdict
-        One of `VERDICTS`.
-    text
-        Why, in a sentence or two with the decisive numbers.
-    advice
-        What to do; "" when nothing.
-    rule
-        How the verdict follows from the numbers, fixed before looking.
+        The decision.
+    basis
+        The numbers that decide, as a frozen dataclass of the check's own; `words.validity` has one
+        function per class, and other packages register theirs there.
     numbers
         Everything that was weighed.
     """
 
     name: str
-    claim: str
-    verdict: str
-    text: str
-    advice: str = ""
-    rule: str = ""
+    verdict: Decision
+    basis: Any
     numbers: Sequence[Number] = field(default=(), repr=False)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able; numbers that are not finite become None."""
-        plain = asdict(self)
-        plain["numbers"] = [
-            {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in one.items()}
-            for one in plain["numbers"]
-        ]
+        plain: dict[str, Any] = _plain(asdict(self))
         return plain
 
-    @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> Self:
-        """The verdict that `as_dict` wrote."""
-        numbers = []
-        for one in plain["numbers"]:
-            values: dict[str, Any] = {k: np.nan if v is None else v for k, v in one.items()}
-            numbers.append(Number(**values))
-        return cls(**{**plain, "numbers": tuple(numbers)})
+
+def not_checked(name: str, why: Missing, numbers: Sequence[Number] = ()) -> Verdict:
+    """The verdict of a check that could not be made."""
+    return Verdict(name, Decision.NOT_CHECKED, NotChecked(why), tuple(numbers))
 
 
-def plain_text(verdicts: Sequence[Verdict]) -> str:
-    """Verdicts for a terminal: one paragraph each.
-
-    >>> print(plain_text([Verdict("x", "All is well.", "holds", "5 of 5 layers.")]))
-    HOLDS          All is well.
-                   5 of 5 layers.
-    """
-    import textwrap
-
-    lines = []
-    for one in verdicts:
-        lines.append(f"{one.verdict.upper():<15}{one.claim}")
-        for text in (one.text, one.advice):
-            lines += textwrap.wrap(text, 84, initial_indent=" " * 15, subsequent_indent=" " * 15)
-    return "\n".join(lines)
+def _plain(value: Any) -> Any:
+    """Values as JSON has them."""
+    if isinstance(value, Mapping):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value

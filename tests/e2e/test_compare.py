@@ -124,6 +124,42 @@ def test_other_designs_are_refused_with_what_to_type():
         ts.compare(one, scaled, jobs=0)
 
 
+def volumes(folder, seed):
+    maps = LATENT[:48, :, None, None] + np.random.default_rng(seed).normal(size=(48, 4, 4, 4))
+    return save_arrays(ts.from_arrays({"a": maps, "b": maps**2}, name=f"net{seed}"), folder)
+
+
+def test_clouds_of_positions_are_not_compared_with_clouds_of_channels(tmp_path):
+    one, other = (volumes(tmp_path / str(seed), seed) for seed in (1, 2))
+    design = {"points": 4, "replicates": 6, "jobs": 0, "null": "none"}
+    a = ts.analyze(one, points_are="positions", **design)
+    b = ts.analyze(other, points_are="channels", **design)
+    says = r"points_are: 'channels' instead of 'positions'.*Type 'toposcope analyze .*--points-are"
+    for pair in ((a, b), (one, other)):
+        with pytest.raises(UsageError, match=says):
+            ts.compare(*pair, measures=["wasserstein"], jobs=0)
+    found = ts.compare(a, b, measures=["wasserstein"], equalize=True, test="none", jobs=0)
+    assert found.attrs["points_are"] == "positions" and found.layers["n"].eq(6).all()
+    text = " ".join(summarize_comparison(found))
+    assert "6 paired draws of 4 positions of one sample" in text
+    with pytest.raises(UsageError, match=r"cka pair samples, and the clouds of .* are made of pos"):
+        ts.compare(one, one, measures=["wasserstein", "cka"], jobs=0)
+    # Similarities alone pair samples, whatever the points of the analysis were.
+    assert ts.compare(one, one, measures=["cka"], jobs=0).layers["value"].notna().all()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"max_edge_length": 2.0}, {"coeff": 3}, {"filtration": ts.Geodesic()}, {"metric": "cosine"}],
+)
+def test_no_parameter_of_a_design_may_differ(changed):
+    design = {"points": 20, "replicates": 3, "homology_dimensions": (0,), "null": "none", "jobs": 0}
+    acts = network(1, layers=2)
+    pair = ts.analyze(acts, **design), ts.analyze(acts, **design, **changed)
+    with pytest.raises(UsageError, match=rf"does not fit \({next(iter(changed))}: "):
+        ts.compare(*pair, measures=["wasserstein"], jobs=0)
+
+
 def test_constant_and_non_finite_layers_have_a_status_and_a_reason():
     dead = np.ones((N, 12))
     holes = np.full((N, 12), np.nan)

@@ -71,6 +71,36 @@ def test_a_statistic_is_measured_in_workers(installed):
     assert h0["low"] < h0["mean"] < h0["high"]
 
 
+FILTER = """
+import numpy as np
+from click.testing import CliRunner
+import toposcope as ts
+from toposcope.cli import main
+from toposcope.store.arrays import save_arrays
+
+X = np.random.default_rng(0).normal(size=(120, 4))
+acts = ts.from_arrays({"block": X})
+run = save_arrays(acts, FOLDER)
+words = "--complex reachability --density-neighbors 8 --points 30 --replicates 4 --jobs 2"
+done = CliRunner().invoke(main, ["analyze", str(run), *words.split()])
+assert done.exit_code == 0, done.output
+from toposcope.analysis.run import load_analysis
+found = load_analysis(run)
+print(found.design.filtration)
+cloud = ts.clouds(acts, points=30, replicates=4)
+cloud = cloud.cloud("block", cloud.draws[0])
+by_hand = ts.homology.rips(
+    found.design.filtration.distances(cloud, ts.homology.distances(cloud)), metric="precomputed"
+)
+print(all(np.array_equal(by_hand[k], found.diagrams.pairs("block", k)) for k in (0, 1)))
+"""
+
+
+def test_a_filtration_is_a_flag_and_is_measured_in_workers(installed, tmp_path):
+    code = FILTER.replace("FOLDER", repr(str(tmp_path / "run")))
+    assert run(installed, code).splitlines() == ["Reachability(density_neighbors=8)", "True"]
+
+
 RANK = """
 import json
 import numpy as np

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from numbers import Integral, Real
 from types import NoneType, UnionType
@@ -101,14 +101,15 @@ class Parameter:
         return f"--no-{self.flag.removeprefix('--')}"
 
     def _refusal(self, value: object, call: str) -> UsageError:
-        advice = ""
-        if self.default is not None:
-            flag = " ".join(self.words(self.default))
-            flag = f" ({flag})" if flag else ""
+        if self.default is None:
+            advice = f"Pass such a value ({self.flag}), or leave it out."
+        else:
+            typed = " ".join(replace(self, rare=False).words(self.default))
+            typed = f" ({typed})" if typed else ""
             advice = (
-                f" Pass {self.name}={self.default!r}{flag}, the default, or another such value."
+                f"Pass {self.name}={self.default!r}{typed}, the default, or another such value."
             )
-        return UsageError(f"{call}({self.name}={value!r}): needed is {self._needed()}.{advice}")
+        return UsageError(f"{call}({self.name}={value!r}): needed is {self._needed()}. {advice}")
 
     def _needed(self) -> str:
         if self.choices:

@@ -41,26 +41,27 @@ METRIC_POINTS = 128
 VARIED = 4
 """Replicates on which the cheap form makes the costlier checks: all but n and concentration."""
 
-WHOLE, LOF, UNEQUAL = "all", "lof", "n against 2 n"
-"""Conditions: nothing removed; without the outliers of LOF; diagrams of unequal sizes."""
-
 LOF_NEIGHBORS, LOF_THRESHOLD = 20, 1.5
 """As in scikit-learn's LocalOutlierFactor with contamination="auto"."""
 
 
-def at_points(m: int) -> str:
-    """The condition of m points.
+ALL, LOF, UNEQUAL_N = "all", "lof", "n against 2 n"
+"""Conditions: nothing left out; without LOF's outliers; diagrams of unequal n."""
 
-    >>> at_points(250)
+
+def at_size(points: int) -> str:
+    """The condition of a cloud cut down to some of its points.
+
+    >>> at_size(250)
     '250 points'
     """
-    return f"{m} points"
+    return f"{points} points"
 
 
-def random_like(way: str) -> str:
-    """The control of removing outliers in some way: as many random points.
+def control(way: str) -> str:
+    """The condition of leaving out random points, as many as some way names outliers.
 
-    >>> random_like(LOF)
+    >>> control("lof")
     'random like lof'
     """
     return f"random like {way}"
@@ -311,7 +312,7 @@ def check_sample_size(D: Array, *, slope: float, rng: np.random.Generator) -> It
         found = h0_statistics(D, order[:m])
         found["lifespan_sum_normalized"] = found["lifespan_sum"] / m**slope
         for name, value in found.items():
-            yield Measured("sample_size", at_points(m), name, 0, value, m)
+            yield Measured("sample_size", at_size(m), name, 0, value, m)
 
 
 def check_outliers(D: Array, *, rng: np.random.Generator, removals: int = 3) -> Iterator[Measured]:
@@ -322,10 +323,10 @@ def check_outliers(D: Array, *, rng: np.random.Generator, removals: int = 3) -> 
     whole, clean = h0_statistics(D), h0_statistics(D, np.flatnonzero(~mask))
     random = [h0_statistics(D, np.sort(rng.permutation(n)[: n - count])) for _ in range(removals)]
     for name in STATISTICS:
-        yield Measured("outliers", WHOLE, name, 0, whole[name], n)
+        yield Measured("outliers", ALL, name, 0, whole[name], n)
         yield Measured("outliers", LOF, name, 0, clean[name], n - count)
         mean = float(np.mean([one[name] for one in random]))
-        yield Measured("outliers", random_like(LOF), name, 0, mean, n - count)
+        yield Measured("outliers", control(LOF), name, 0, mean, n - count)
 
 
 def check_normalization(raw: Array, D_raw: Array) -> Iterator[Measured]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,13 +77,13 @@ def _plain_command(name: str) -> click.Command:
 
 
 def _value(name: str, run: Path, studied: Studied) -> dict[str, Any]:
-    """What `--json` prints of any study: numbers, decisions, and the words for them."""
-    from toposcope.words.validity import tell
+    """What `--json` prints of any study."""
+    from toposcope.words.validity import as_json
 
     return {
         "study": name,
         "run": str(run),
-        "verdicts": [one.as_dict() | asdict(tell(one)) for one in studied.verdicts],
+        "verdicts": [as_json(one) for one in studied.verdicts],
         "failures": list(studied.failures),
     }
 

@@ -13,7 +13,7 @@ from toposcope.findings.looked_at import HEADLINE, Looked
 from toposcope.findings.null_tests import against_nulls
 from toposcope.findings.places import Place
 from toposcope.findings.trends import LayerTrend, trends
-from toposcope.findings.validity.stored import trust_verdicts
+from toposcope.findings.validity.judge import trust_verdicts
 from toposcope.findings.validity.verdict import Verdict
 from toposcope.stats import Effect, Interval, proportion_interval
 
@@ -99,7 +99,7 @@ def look(analyses: Sequence[Analysis]) -> Findings:
         changes=tuple(effects),
         nulls=against_nulls(analyses[subject], statistics=family),
         trends=tuple(trends(analyses)),
-        validity=tuple(trust_verdicts(analysis) for analysis in analyses),
+        validity=tuple(tuple(trust_verdicts(analysis)) for analysis in analyses),
         accuracies=tuple(map(_accuracy, analyses)),
     )
 

@@ -33,7 +33,7 @@ NULLS: dict[str, str] = {
     PERMUTED_LABELS: "a group of as many samples with labels permuted among the classes' draws; "
     "keeps the layer, breaks the classes",
     SHUFFLED_VOXELS: "the volume of the same image with its voxels in random order; keeps every "
-    "value, breaks their arrangement (for complex='cubical' only)",
+    "value, breaks their arrangement (for filtration=Cubical() only)",
 }
 """Names of the nulls, with what each keeps and breaks; clouds carry these names in tables."""
 

@@ -20,7 +20,15 @@ from toposcope.similarity.measures import MEASURES
 from toposcope.store.objects import put
 from toposcope.words.comparison import measure_name, summarize_comparison
 from toposcope.words.designs import points_text
-from toposcope.words.formats import MISSING, count, joined, number, share, short_name, with_interval
+from toposcope.words.formats import (
+    MISSING,
+    all_of,
+    count,
+    level_text,
+    number,
+    short_name,
+    with_interval,
+)
 
 SCRIPTS = (PLOTLY, "core.js", "comparison.js")
 EQUIVALENCE: dict[bool | None, str] = {True: "yes", False: "not shown"}
@@ -91,7 +99,7 @@ def comparison_context(
     attrs, rows = comparison.attrs, comparison.layers.head(ROWS_SHOWN).to_dict("records")
     summary = summarize_comparison(comparison)
     return {
-        "title": title or f"How alike are {joined(comparison.networks)}?",
+        "title": title or f"How alike are {all_of(comparison.networks)}?",
         "summary": summary,
         "lead": min(LEAD, len(summary) - 1),
         "networks": [
@@ -107,7 +115,7 @@ def comparison_context(
         "several": len(comparison.networks) > 2,
         "attrs": attrs,
         "alpha": f"{1 - attrs['level']:.2g}",
-        "percent": share(attrs["level"]),
+        "percent": level_text(attrs["level"]),
         "terms": _terms(comparison),
         "failures": comparison.failures,
         "warnings": attrs.get("warnings") or [],

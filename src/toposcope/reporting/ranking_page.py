@@ -12,7 +12,7 @@ from toposcope.reporting.colors import run_styles
 from toposcope.reporting.page import page
 from toposcope.store.objects import put
 from toposcope.transfer.scores.registry import SCORES
-from toposcope.words.formats import joined
+from toposcope.words.formats import all_of
 from toposcope.words.ranking import ranking_answer, ranking_design
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def panels(table: pd.DataFrame) -> list[dict[str, Any]]:
                         "at": 100 * (row["value"] - low) / width,
                         "from": _percent(row["low"], low, width),
                         "to": _percent(row["high"], low, width),
-                        "tied": joined(list(row["tied_with"])) if len(row["tied_with"]) else "",
+                        "tied": all_of(list(row["tied_with"])) if len(row["tied_with"]) else "",
                     }
                     for _, row in rows.iterrows()
                 ],
@@ -181,7 +181,7 @@ def _judged(part: Mapping[str, Any]) -> list[dict[str, Any]]:
             {
                 "accuracy": name,
                 "models": len(part["models"]),
-                "subset": "" if "subsets" in part else joined(part["models"]),
+                "subset": "" if "subsets" in part else all_of(part["models"]),
                 "ceiling": next((c for c in part["ceilings"] if c["accuracy"] == name), None),
                 "rows": [
                     {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,9 @@ from toposcope.store.objects import put
 from toposcope.words import analysis as sentences
 from toposcope.words.changes import change_rows
 from toposcope.words.designs import draws_text, is_cubical
-from toposcope.words.formats import count, share, short_name, step_cell
+from toposcope.words.formats import count, level_text, short_name, step_cell
 from toposcope.words.trends import trend_rows, trend_sentence
-from toposcope.words.validity import number_rows, tell
+from toposcope.words.validity import told
 
 SCRIPTS = (
     PLOTLY,
@@ -83,7 +82,7 @@ def context(findings: Findings, payload: dict[str, Any], title: str | None) -> d
         "trends_told": trend_sentence(findings.trends),
         "changes": change_rows(changes),
         "looked_at": changes[0].looked_at if changes else 0,
-        "changes_level": share(changes[0].level) if changes else "",
+        "changes_level": level_text(changes[0].level) if changes else "",
         "failures": [
             {"run": a.name, **{k: failure.get(k) for k in ("layer", "replicate", "reason", "task")}}
             for a in analyses
@@ -112,10 +111,9 @@ def trust(findings: Findings) -> list[dict[str, Any]]:
             "run": analysis.name if several else "",
             "verdicts": [
                 {
-                    "word": str(verdict.verdict),
-                    "mark": verdict.verdict.replace(" ", "-"),
-                    **asdict(tell(verdict)),
-                    "numbers": number_rows(verdict),
+                    "word": str(verdict.decision),
+                    "mark": verdict.decision.replace(" ", "-"),
+                    **vars(told(verdict)),
                 }
                 for verdict in verdicts
             ],

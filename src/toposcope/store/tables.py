@@ -173,13 +173,6 @@ def table_of(part: bytes) -> pa.Table:
     return pq.read_table(pa.BufferReader(part))
 
 
-def put_part(path: Path, rows: Iterable[Mapping[str, Any]]) -> str:
-    """Put the rows of one task as a Parquet file; returns the hash of its bytes."""
-    data = part_bytes(rows)
-    put(path, data)
-    return content_hash(data)
-
-
 def put_table(path: Path, table: pa.Table) -> None:
     """Put a whole table as a Parquet file."""
     put(path, _parquet_bytes(table.combine_chunks()))
@@ -217,9 +210,8 @@ def compact(folder: Path, parts: Iterable[bytes]) -> str:
     """
     import pyarrow as pa
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
-    tables = [pq.read_table(pa.BufferReader(data)) for data in parts]
+    tables = [table_of(part) for part in parts]
     whole = pa.concat_tables(tables) if tables else part_schema().empty_table()
     kind = whole["statistic"]
     is_diagram, is_loop = pc.equal(kind, DIAGRAM), pc.equal(kind, LOOP)

@@ -16,14 +16,7 @@ from numpy.typing import NDArray
 
 from toposcope import homology
 from toposcope.analysis import validity_checks
-from toposcope.analysis.validity_checks import (
-    LOF,
-    UNEQUAL,
-    WHOLE,
-    Measured,
-    at_points,
-    random_like,
-)
+from toposcope.analysis.validity_checks import Measured
 from toposcope.diagrams import distances
 from toposcope.dimension import intrinsic
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
@@ -183,7 +176,7 @@ def sample_size(raw: LayerRows, design: CheckDesign) -> Numbers:
                     total = statistics["lifespan_sum"]
                     statistics["lifespan_sum_normalized"] = total / m**slope
                 for name, value in statistics.items():
-                    yield r, Measured("sample_size", at_points(m), name, k, value, m)
+                    yield r, Measured("sample_size", validity_checks.at_size(m), name, k, value, m)
     yield from _unequal_sizes(raw, design)
 
 
@@ -202,7 +195,12 @@ def _unequal_sizes(raw: LayerRows, design: CheckDesign) -> Numbers:
             noise = wasserstein(first, second)
             if noise > 0:
                 ratio = wasserstein(first, full) / noise
-                yield r, Measured("sample_size", UNEQUAL, "unequal_n", k, ratio, points)
+                yield (
+                    r,
+                    Measured(
+                        "sample_size", validity_checks.UNEQUAL_N, "unequal_n", k, ratio, points
+                    ),
+                )
 
 
 def _diagrams(cloud: Array, design: CheckDesign) -> list[Array]:
@@ -220,9 +218,9 @@ def outliers(raw: LayerRows, design: CheckDesign) -> Numbers:
     for r, cloud in enumerate(clouds):
         D = homology.distances(cloud, metric=design.metric)
         whole = validity_checks.statistics_of(D, degrees)
-        yield from _numbers(r, WHOLE, whole, len(D))
+        yield from _numbers(r, validity_checks.ALL, whole, len(D))
         for way, mask in _ways(D, cloud, design.seed).items():
-            if way == LOF:
+            if way == validity_checks.LOF:
                 share = float(mask.mean())
                 yield r, Measured("outliers", way, "outlier_share", None, share, len(D))
             kept = np.flatnonzero(~mask)
@@ -235,7 +233,7 @@ def outliers(raw: LayerRows, design: CheckDesign) -> Numbers:
                 k: {name: float(np.mean([one[k][name] for one in random])) for name in whole[k]}
                 for k in whole
             }
-            yield from _numbers(r, random_like(way), mean, len(kept))
+            yield from _numbers(r, validity_checks.control(way), mean, len(kept))
     yield from _moved_diagrams(clouds, design, rng)
 
 
@@ -257,7 +255,7 @@ def _ways(D: Array, cloud: Array, seed: int) -> dict[str, NDArray[np.bool_]]:
     """Masks of outliers by several definitions."""
     from sklearn.ensemble import IsolationForest
 
-    masks = {LOF: validity_checks.outliers(D)}
+    masks = {validity_checks.LOF: validity_checks.outliers(D)}
     for share in SHARES:
         masks[f"lof {100 * share:g} %"] = validity_checks.outliers(D, share=share)
     far = np.linalg.norm(cloud - cloud.mean(axis=0), axis=1)
@@ -286,8 +284,10 @@ def _moved_diagrams(clouds: list[Array], design: CheckDesign, rng: np.random.Gen
                     if noise > 0:
                         moved = distance(clean[i], first[i]) / noise
                         control = distance(second[i], first[i]) / noise
-                        ratios.setdefault((LOF, name, k), []).append(moved)
-                        ratios.setdefault((random_like(LOF), name, k), []).append(control)
+                        ratios.setdefault((validity_checks.LOF, name, k), []).append(moved)
+                        ratios.setdefault(
+                            (validity_checks.control(validity_checks.LOF), name, k), []
+                        ).append(control)
         for (condition, name, k), values in ratios.items():
             mean = float(np.mean(values))
             yield r, Measured("outliers", condition, name, k, mean, design.points)

@@ -2,7 +2,7 @@
 
 Hypothesis: more points, fewer outliers, another normalization or another metric would not have
 changed the conclusions. Measurement: the clouds of the analysis under those conditions, larger ones
-too, with H1, six ways to name outliers and distances between diagrams. Verdict: `judging`.
+too, with H1, six ways to name outliers and distances between diagrams. Rules: findings.validity.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from toposcope.execution.tasks import Task, spec_hash
 from toposcope.execution.workbook import Workbook
 from toposcope.findings.validity.judge import judge
 from toposcope.findings.validity.observations import Observations
-from toposcope.findings.validity.stored import STUDY
 from toposcope.findings.validity.verdict import Verdict
 from toposcope.store.objects import LocalObjects, content_hash, put_json, read_json
 from toposcope.store.runs import Run, open_run
@@ -100,7 +99,7 @@ def validity(
 
     Returns
     -------
-    A `ValidityStudy`; its verdicts say what holds; `toposcope.describe` puts them into words.
+    A `ValidityStudy`; `ts.describe` tells what holds.
 
     Raises
     ------
@@ -116,12 +115,12 @@ def validity(
     last = _last_analysis(source.path)
     design = _design(activations.n, last, points, replicates, homology_dimensions)
     spec = {**asdict(design), "analysis": last.get("analysis", ""), "code": study_hash()}
-    root = Path(out) if out is not None else source.path.joinpath(*STUDY)
+    root = Path(out) if out is not None else source.path / "studies" / "validity"
     folder = root / spec_hash(spec)[:12]
     tasks = _tasks(source, activations, design, names)
     workbook = Workbook(LocalObjects(folder), ".parquet", again="run the study again")
     with workbook.objects.lock():
-        put_json(folder / "spec.json", spec)
+        put_json(folder / "spec.json", {**spec, "level": level})
         if workbook.todo(tasks):
             homology.warm_up()
         workbook.run(
@@ -133,7 +132,7 @@ def validity(
             title="study validity",
         )
         study = _collect(workbook, tasks, spec, level, names)
-        put_json(folder / "verdicts.json", _plain(study, level))
+        put_json(folder / "verdicts.json", [one.as_dict() for one in study.verdicts])
         put_json(root / "current.json", {"study": folder.name})
     return study
 
@@ -151,15 +150,16 @@ def _design(
     homology_dimensions: Sequence[int],
 ) -> CheckDesign:
     """The design to check, and the sizes that n samples allow."""
-    analyzed = Design.from_spec(last).resolved(n)
-    if analyzed.filtration != Rips() or analyzed.points_are != "samples":
+    design = Design.from_spec(last).resolved(n)
+    assert design.normalize is not None and design.replicates is not None, "resolved"
+    if design.filtration != Rips() or design.points_are != "samples":
         msg = (
             "validity(): the last analysis of this RUN is no Rips filtration of samples; the study "
             "is about those. Run 'toposcope analyze RUN' with its defaults first."
         )
         raise UsageError(msg)
-    points = int(points or analyzed.points)
-    replicates = int(replicates or analyzed.replicates or 0)
+    points = int(points or design.points)
+    replicates = int(replicates or design.replicates)
     if points * replicates > n or points < FEWEST_POINTS or replicates < FEWEST_DRAWS:
         fits = n // FEWEST_DRAWS
         advice = (
@@ -182,9 +182,9 @@ def _design(
         large_replicates=large,
         sizes=tuple(sorted({m for m in SIZES if m < largest} | {largest, largest // 2})),
         degrees=tuple(int(k) for k in homology_dimensions),
-        normalize=str(analyzed.normalize),
-        metric=analyzed.metric,
-        seed=analyzed.seed,
+        normalize=design.normalize,
+        metric=design.metric,
+        seed=design.seed,
     )
 
 
@@ -220,11 +220,6 @@ def _tasks(
     ]
 
 
-def _plain(study: ValidityStudy, level: float) -> dict[str, Any]:
-    """Decisions and numbers for other readers; ours judges the measurements again."""
-    return {"level": level, "verdicts": [verdict.as_dict() for verdict in study.verdicts]}
-
-
 def _collect(
     workbook: Workbook,
     tasks: Sequence[Task[CheckJob]],
@@ -250,4 +245,4 @@ def _collect(
     frame = result.frame(table)
     observations = Observations(frame, level=level, normalize=str(spec["normalize"]))
     verdicts = judge(observations, checks=names)
-    return ValidityStudy(verdicts, frame, failures, folder, spec)
+    return ValidityStudy(tuple(verdicts), frame, failures, folder, spec)

@@ -13,12 +13,14 @@ from typing import Any
 from toposcope.analysis.result import Analysis
 from toposcope.findings.findings import Findings
 from toposcope.pointclouds.nulls import GAUSSIAN, NULLS
-from toposcope.stats import Interval
+from toposcope.stats import Interval, target_of
 from toposcope.words.changes import change_sentence
 from toposcope.words.designs import is_cubical, one_sample, per_class, replicates_text
-from toposcope.words.formats import count, share
+from toposcope.words.formats import count, level_text, share
 from toposcope.words.nulls import null_sentence
 from toposcope.words.statistics import display, unit_text
+
+TARGET = f"target: {target_of('draw')}"
 
 
 def answer(findings: Findings) -> list[str]:
@@ -37,7 +39,7 @@ def trust_sentence(analyses: Sequence[Analysis]) -> str:
     design = "replicate draws, whose number and size differ between runs (see the first table)"
     if len(designs) == 1:
         (design,) = designs
-    levels = " or ".join(sorted({share(a["level"]) for a in attrs}))
+    levels = " or ".join(sorted({level_text(a["level"]) for a in attrs}))
     pooled = sum(not per_class(analysis) for analysis in analyses)
     caveats = []
     if pooled and not all(map(one_sample, attrs)) and any(a.get("class_names") for a in attrs):
@@ -83,6 +85,7 @@ def _method_terms(analysis: Analysis) -> dict[str, str]:
     a: dict[str, Any] = analysis.attrs
     normalize = a.get("normalize")
     kind = "overlapping draws, variance corrected" if a["overlapping"] else "disjoint draws"
+    units = "images" if is_cubical(a) else "replicates"
     degrees = ", ".join(f"H{k}" for k in a.get("homology_dimensions", ()))
     terms = {
         "Model": str(a.get("model") or ""),
@@ -95,9 +98,7 @@ def _method_terms(analysis: Analysis) -> dict[str, str]:
         "Normalization": f"{normalize} (lengths {unit_text(normalize)})" if normalize else "",
         "Metric": str(a.get("metric") or ""),
         "Homology": f"{degrees}, coefficients in Z/{a.get('coeff', 2)}",
-        "Intervals": (
-            f"Student t over replicates, {share(a['level'])} each; target: this network over data"
-        ),
+        "Intervals": f"Student t over {units}, {level_text(a['level'])} each; {TARGET}",
         "Null": "; ".join(f"{name}: {NULLS[name]}" for name in _nulls(analysis)) or "none drawn",
         "Seed": str(a.get("seed", "")),
     }
@@ -109,9 +110,6 @@ def _method_terms(analysis: Analysis) -> dict[str, str]:
             "Classes": "one set of images per class" if per_class(analysis) else "pooled",
             "Normalization": f"{normalize} (thresholds {unit})",
             "Metric": "",
-            "Intervals": (
-                f"Student t over images, {share(a['level'])} each; target: this network over data"
-            ),
         }
     terms |= {
         f"{str(k)[:1].upper()}{str(k)[1:]}": str(v)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from toposcope.findings.places import Place
 from toposcope.stats import Beyond, Effect
-from toposcope.words.formats import joined, percent, share, short_name, signed, step_text
+from toposcope.words.formats import all_of, level_text, percent, short_name, signed, step_text
 from toposcope.words.statistics import phrase
 
 
@@ -54,7 +54,7 @@ def change_sentence(effects: Sequence[Effect[Place]]) -> str:
     top = effects[0]
     where = place_text(top.where).replace(": ", ", ", 1)
     what = phrase(top.statistic, top.homology_dimension)
-    interval = f"{share(top.level)} interval {signed(top.low)} to {signed(top.high)}"
+    interval = f"{level_text(top.level)} interval {signed(top.low)} to {signed(top.high)}"
     others = f"{top.looked_at:,} changes looked at" if top.looked_at > 1 else "one comparison"
     if top.low <= 0 <= top.high:
         return (
@@ -76,7 +76,7 @@ def _shown_by_nulls(effect: Effect[Place]) -> str:
     alike = [null_name(beyond) for beyond in effect.nulls if beyond.low <= 0 <= beyond.high]
     if not alike:
         return ""
-    which = f"the {alike[0]} null" if len(alike) == 1 else f"the nulls {joined(alike)}"
+    which = f"the {alike[0]} null" if len(alike) == 1 else f"the nulls {all_of(alike)}"
     return f" It cannot be told from the change of {which}: what is kept there may be all of it."
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from toposcope.comparison.layer_pairs import DIAGRAM_MEASURES
 from toposcope.words.designs import points_text
-from toposcope.words.formats import from_to, joined, number, with_interval
+from toposcope.words.formats import all_of, first_to_last, number, with_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -181,7 +181,7 @@ def _equivalence(good: pd.DataFrame, margin: float) -> str:
 def _basis(comparison: Comparison) -> str:
     attrs = comparison.attrs
     kinds = sorted(set(attrs["paired"].values()))
-    how = joined(kinds)
+    how = all_of(kinds)
     tested = (
         f"{attrs['family']} permutation tests are corrected together (Benjamini-Hochberg)"
         if attrs["family"]
@@ -194,4 +194,4 @@ def _basis(comparison: Comparison) -> str:
 
 
 def _layers(rows: pd.DataFrame) -> str:
-    return from_to([str(name) for name in rows["layer_a"]])
+    return first_to_last([str(name) for name in rows["layer_a"]])

@@ -47,13 +47,22 @@ def minus(text: str) -> str:
     return text.replace("-", "−")
 
 
-def share(value: float, digits: int | None = None) -> str:
-    """A share in percent: as exactly as it is given, or with so many decimals.
+def share(value: float, decimals: int = 0) -> str:
+    """A share of the whole, in percent.
 
-    >>> share(0.95), share(0.975), share(0.3333, 1)
-    ('95 %', '97.5 %', '33.3 %')
+    >>> share(0.354), share(0.3333, 1)
+    ('35 %', '33.3 %')
     """
-    return f"{100 * value:g} %" if digits is None else f"{100 * value:.{digits}f} %"
+    return f"{100 * value:.{decimals}f} %"
+
+
+def level_text(level: float) -> str:
+    """A coverage, as exactly as it is given.
+
+    >>> level_text(0.95), level_text(0.999)
+    ('95 %', '99.9 %')
+    """
+    return f"{100 * level:g} %"
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -85,10 +94,10 @@ def count(value: int | None) -> str:
     return "" if value is None else f"{int(value):,}"
 
 
-def joined(names: Sequence[str]) -> str:
+def all_of(names: Sequence[str]) -> str:
     """All names.
 
-    >>> joined(["a"]), joined(["a", "b"]), joined(["a", "b", "c"])
+    >>> all_of(["a"]), all_of(["a", "b"]), all_of(["a", "b", "c"])
     ('a', 'a and b', 'a, b and c')
     """
     if len(names) <= 2:
@@ -96,10 +105,10 @@ def joined(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def first_names(names: Iterable[str], *, shown: int = 3) -> str:
+def few(names: Iterable[str], *, shown: int = 3) -> str:
     """The first names and how many more, each once.
 
-    >>> first_names(["a", "b", "a", "c", "d"])
+    >>> few(["a", "b", "a", "c", "d"])
     'a, b, c and 1 more'
     """
     distinct = list(dict.fromkeys(names))
@@ -107,10 +116,10 @@ def first_names(names: Iterable[str], *, shown: int = 3) -> str:
     return ", ".join(distinct[:shown]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def from_to(names: Sequence[str], *, shown: int = 4) -> str:
+def first_to_last(names: Sequence[str], *, shown: int = 4) -> str:
     """Names that have an order: all of a few, else where they begin and where they end.
 
-    >>> from_to(["l1", "l2", "l3", "l4", "l5"])
+    >>> first_to_last(["l1", "l2", "l3", "l4", "l5"])
     'l1, l2 … l5'
     """
     if len(names) <= shown:

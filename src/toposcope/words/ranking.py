@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from toposcope.transfer.ranking.accuracies import CONSTANTS, HONEST
 from toposcope.transfer.ranking.board import OK
-from toposcope.words.formats import joined, share
+from toposcope.words.formats import all_of, level_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ def ranking_answer(table: pd.DataFrame) -> list[str]:
         assert first is not None
         tied = list(first["tied_with"])
         told = (
-            f"It cannot be told apart from {joined(tied)}."
+            f"It cannot be told apart from {all_of(tied)}."
             if tied
             else "Every other candidate can be told apart from it."
         )
@@ -41,7 +41,7 @@ def ranking_answer(table: pd.DataFrame) -> list[str]:
     sentences += [_vote(table, honest)] if honest is not None else []
     constants = [row for name in CONSTANTS if (row := _first(table, name)) is not None]
     if constants:
-        words = joined([f"{row['score']} would choose {row['model']}" for row in constants])
+        words = all_of([f"{row['score']} would choose {row['model']}" for row in constants])
         sentences.append(
             f"What costs nothing: {words}. A score that knows the target should do better."
         )
@@ -60,7 +60,7 @@ def _vote(table: pd.DataFrame, honest: str) -> str:
     agree = [n for n, row in firsts.items() if row["model"] == best["model"]]
     other = [f"{n} ({row['model']})" for n, row in firsts.items() if row["model"] != best["model"]]
     text = f"{len(agree)} of {len(firsts)} other scores put {best['model']} first"
-    return f"{text}; not so {joined(other)}." if other else f"{text}."
+    return f"{text}; not so {all_of(other)}." if other else f"{text}."
 
 
 def _first(table: pd.DataFrame, score: str) -> Any:
@@ -194,7 +194,7 @@ def ranking_design(table: pd.DataFrame) -> list[tuple[str, str]]:
         ("Target", str(a.get("target"))),
         ("Draws", f"{a.get('replicates')} disjoint draws of {a.get('points')} samples, stratified"),
         ("Images for theta", f"{a.get('images')} over all draws, threshold {a.get('threshold'):g}"),
-        ("Intervals", f"Student t over draws, {share(float(a.get('level', 0.95)))}"),
+        ("Intervals", f"Student t over draws, {level_text(float(a.get('level', 0.95)))}"),
         (
             "Told apart",
             "paired differences over draws, Bonferroni over all pairs of candidates of a score",

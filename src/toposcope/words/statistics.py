@@ -73,11 +73,11 @@ STATISTICS: dict[str, Statistic] = {
     "total_persistence": Statistic(
         "Total persistence, order 2", "length²", "sum of squared persistence"
     ),
+    "lifespan_sum_normalized": Statistic(
+        "Lifespan sum over its growth n^((d−1)/d)", "length", "lifespan sum at equal growth"
+    ),
     "normalized_entropy": Statistic(
         "Normalized persistence entropy", "", "entropy over the log of the number of pairs"
-    ),
-    "lifespan_sum_normalized": Statistic(
-        "Lifespan sum over its growth n^((d−1)/d)", "length", "a sum that does not depend on n"
     ),
     "landscape_norm": Statistic(
         "Landscape norm, L2", "length^1.5", "norm of all landscape levels together"

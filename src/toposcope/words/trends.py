@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from toposcope.findings.trends import FALSE_SHARE, LayerTrend
-from toposcope.words.formats import minus, share, short_name, step_text
+from toposcope.words.formats import level_text, minus, short_name, step_text
 from toposcope.words.statistics import phrase
 
 
@@ -21,7 +21,7 @@ def trend_sentence(trends: Sequence[LayerTrend]) -> str:
     told = (
         f"Over {'; '.join(spans)}: of {first.looked_at:,} trends looked at (each statistic in each "
         f"layer), {len(standing):,} stand, {steady:,} of them without a step back. Kendall's tau "
-        f"with sign flips of {first.trend.n} draws of samples, at most {share(FALSE_SHARE)} "
+        f"with sign flips of {first.trend.n} draws of samples, at most {level_text(FALSE_SHARE)} "
         "false ones among those that stand; they hold for this training on other samples, not for "
         "training again."
     )

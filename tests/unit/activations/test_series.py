@@ -322,9 +322,7 @@ def test_a_series_takes_what_a_capture_takes():
     assert set(one) - set(all_of_them) == {"step", "step_unit", "twin"}
 
 
-def test_a_series_is_analyzed_with_the_keywords_of_one_run():
-    import inspect
-
-    one, all_of_them = (inspect.signature(f).parameters for f in (ts.analyze, ts.analyze_series))
-    assert list(one)[1:] == [name for name in all_of_them if name not in ("series", "design")]
-    assert all(one[name].default == all_of_them[name].default for name in list(one)[1:])
+def test_a_keyword_that_no_design_has_is_refused_by_name(tmp_path):
+    says = r"analyze_series\(\): there is no parameter 'pionts'.*points"
+    with pytest.raises(UsageError, match=says):
+        ts.analyze_series(tmp_path / "s", pionts=20)

@@ -9,7 +9,9 @@ import toposcope as ts
 from toposcope.analysis import validity_checks
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
 from toposcope.findings.validity.observations import Observations, rank_correlation
+from toposcope.findings.validity.verdict import Decision, Quantity
 from toposcope.studies import validity_verdicts
+from toposcope.words.validity import told
 
 RNG = np.random.default_rng(0)
 
@@ -78,30 +80,32 @@ def test_a_trend_that_only_scale_makes_is_called_out():
     # Shape shrinks in dimension while the scale grows: normalized sums fall, raw ones rise.
     layers = {f"b{d}": 9.0 ** (5 - d) * RNG.normal(size=(300, d)) for d in (5, 4, 3, 2, 1)}
     found = verdicts(analysis(layers))["normalization"]
-    assert found.verdict == "fails"
-    assert "H0 lifespan sum falls under mean_distance, rises under none" in found.text
+    assert found.decision == Decision.FAILS
+    assert "H0 lifespan sum falls under mean_distance, rises under none" in told(found).text
     same = {f"b{d}": RNG.normal(size=(300, d)) for d in (5, 4, 3, 2, 1)}
-    assert verdicts(analysis(same))["normalization"].verdict == "holds"
+    assert verdicts(analysis(same))["normalization"].decision == "holds"
 
 
 def test_concentrated_distances_are_called_out():
     layers = {"low": RNG.normal(size=(300, 2)), "high": RNG.normal(size=(300, 400))}
     found = verdicts(analysis(layers))["concentration"]
-    assert found.verdict == "fails" and "At high all points are about equally far" in found.advice
-    assert verdicts(analysis({"low": layers["low"]}))["concentration"].verdict == "holds"
+    assert found.decision == Decision.FAILS
+    assert "At high all points are about equally far" in told(found).advice
+    assert verdicts(analysis({"low": layers["low"]}))["concentration"].decision == "holds"
 
 
 def test_outliers_that_decide_are_called_out():
     box = RNG.random((300, 2))
-    assert verdicts(analysis({"box": box}))["outliers"].verdict in ("holds", "undecided")
+    assert verdicts(analysis({"box": box}))["outliers"].decision in ("holds", "undecided")
     # Three far points in every draw (labels stratify draws): always there, hence beyond the noise.
     far = np.arange(300) < 15
     strayed = box + 30 * far[:, None] * RNG.normal(1, 0.3, size=(300, 2))
     acts = ts.from_arrays({"strayed": strayed}, labels=far.astype(int))
     found = ts.analyze(acts, points=60, replicates=5, homology_dimensions=(0,), jobs=0)
     spoiled = verdicts(found)["outliers"]
-    assert spoiled.verdict == "fails" and "Outliers move above all: H0" in spoiled.text
-    share = next(one for one in spoiled.numbers if one.what == "share flagged by LOF")
+    assert spoiled.decision == Decision.FAILS
+    assert "Outliers move above all: H0" in told(spoiled).text
+    (share,) = spoiled.of(Quantity.OUTLIER_SHARE)
     assert share.low <= 0.05 <= share.high and share.n == validity_checks.VARIED
 
 
@@ -112,14 +116,14 @@ def test_bad_input_is_said_not_hidden():
         "blob": RNG.normal(size=(200, 3)),
     }
     found = verdicts(analysis(layers, points=50, replicates=4))
-    assert found["concentration"].verdict == "holds"
-    assert found["normalization"].verdict == found["metric"].verdict == "not checked"
-    assert "4 layers or more" in found["metric"].text
+    assert found["concentration"].decision == "holds"
+    assert found["normalization"].decision == found["metric"].decision == "not checked"
+    assert "4 layers or more" in told(found["metric"]).text
     few = verdicts(analysis({"blob": layers["blob"]}, points=20, replicates=4))
-    assert {one.verdict for one in few.values()} == {"not checked"}
-    assert "validity checks need 32 or more" in few["outliers"].text
+    assert {one.decision for one in few.values()} == {"not checked"}
+    assert "validity checks need 32 or more" in told(few["outliers"]).text
     one = verdicts(analysis({"blob": layers["blob"]}, points=100, replicates=1))
-    assert one["sample_size"].verdict == one["outliers"].verdict == "not checked"
+    assert one["sample_size"].decision == one["outliers"].decision == "not checked"
 
 
 def test_numbers_do_not_depend_on_jobs_and_stay_out_of_the_table():

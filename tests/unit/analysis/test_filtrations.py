@@ -1,9 +1,22 @@
 """The filtration decides what is filtered, and is named in every result."""
 
+import importlib
+import sys
+import types
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
 import toposcope as ts
+from toposcope.analysis.design import Design
+from toposcope.analysis.filtrations import FILTRATIONS, PointFiltration, register
+from toposcope.analysis.filtrations.base import filtration_named
+from toposcope.analysis.parameters import parameter
+from toposcope.analysis.plan import plan_analysis
+from toposcope.analysis.run import load_analysis
+from toposcope.errors import StoreError, UsageError
+from toposcope.store.arrays import save_arrays
 
 RNG = np.random.default_rng(0)
 ANGLE = np.sort(RNG.uniform(0, 2 * np.pi, 200))
@@ -47,3 +60,126 @@ def test_dimensions_do_not_depend_on_the_filtration():
         t.table.query("statistic in ['ph_dimension', 'two_nn']")["value"].tolist() for t in (a, b)
     ]
     assert values[0] == values[1]
+
+
+SIXTH = '''
+from dataclasses import dataclass
+
+import numpy as np
+
+from toposcope.analysis.filtrations import PointFiltration, register
+from toposcope.analysis.parameters import parameter
+
+
+@register
+@dataclass(frozen=True)
+class Powered(PointFiltration):
+    """Distances to a power."""
+
+    power: int = parameter(2, "power of the distances.", low=1)
+
+    def distances(self, cloud, distances):
+        return np.power(distances, self.power)
+'''
+
+
+@pytest.fixture
+def sixth(tmp_path, monkeypatch):
+    """A module outside the package, written now and imported; unknown again after the test."""
+    (tmp_path / "sixth_filtration.py").write_text(SIXTH)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield importlib.import_module("sixth_filtration")
+    del sys.modules["sixth_filtration"]
+    FILTRATIONS.pop("powered", None)
+
+
+def test_a_sixth_filtration_joins_in_one_file_from_outside(sixth, tmp_path):
+    path = save_arrays(ACTS, tmp_path / "run")
+    options = {"points": 50, "replicates": 2, "null": "none"}
+    plain = ts.analyze(path, **options, jobs=0)
+    here, there = (
+        ts.analyze(path, filtration=sixth.Powered(), jobs=jobs, **options) for jobs in (0, 2)
+    )
+    assert here.failures == there.failures == []
+    pairs = there.diagrams.pairs("circle", 1)
+    np.testing.assert_allclose(pairs, plain.diagrams.pairs("circle", 1) ** 2)
+    assert here.table.equals(there.table)
+    assert there.design.filtration == sixth.Powered(2)
+    assert there.attrs["conventions"]["filtration"].endswith("of Powered(power=2)")
+    assert "--complex powered --power 2" in there.attrs["commands"][-1]
+    # Numbers of an edited file are others: it is part of the identity.
+    before = plan_analysis(path, there.design)
+    (tmp_path / "sixth_filtration.py").write_text(SIXTH + "# edited\n")
+    edited = importlib.reload(sixth)
+    after = plan_analysis(path, Design(filtration=edited.Powered(), **options))
+    assert before.done == 2 and after.done == 0 and before.folder != after.folder
+
+
+def test_parameters_of_a_sixth_filtration_are_checked_and_have_flags(sixth):
+    with pytest.raises(UsageError, match=r"Powered\(power=0\).*1 or more.*--power 2"):
+        sixth.Powered(0)
+    assert filtration_named("powered", {"power": 3}) == sixth.Powered(3)
+    with pytest.raises(UsageError, match=r"--neighbors belongs to another.*takes --power"):
+        filtration_named("powered", {"neighbors": 3})
+
+
+def test_a_stored_analysis_of_a_filtration_that_is_gone_says_so(sixth, tmp_path):
+    path = save_arrays(ACTS, tmp_path / "run")
+    ts.analyze(path, filtration=sixth.Powered(), points=20, replicates=2, jobs=0)
+    FILTRATIONS.pop("powered")
+    with pytest.raises(StoreError, match="'powered', which is not registered here"):
+        load_analysis(path)
+
+
+def distances_as_they_are(self, cloud, distances):
+    return distances
+
+
+def point_filtration(name, **attributes):
+    """A class that is not registered yet, as one written in this file."""
+    body = {"distances": distances_as_they_are, "__module__": __name__, **attributes}
+    return type(name, (PointFiltration,), body)
+
+
+def test_classes_that_cannot_be_registered_say_why():
+    with pytest.raises(UsageError, match=r"register\(Plain\): write @dataclass\(frozen=True\)"):
+        register(point_filtration("Plain"))
+    with pytest.raises(UsageError, match=r"rips\.Rips has the name 'rips' already"):
+        register(dataclass(frozen=True)(point_filtration("Rips")))
+    with pytest.raises(UsageError, match=r"Loose is not registered. Write @register"):
+        Design(filtration=dataclass(frozen=True)(point_filtration("Loose"))())
+
+
+def test_a_filtration_typed_in_at_a_prompt_is_asked_to_move_into_a_file():
+    prompt = types.ModuleType("prompt")
+    sys.modules["prompt"] = prompt
+    try:
+        cls = register(dataclass(frozen=True)(point_filtration("Typed", __module__="prompt")))
+        with pytest.raises(UsageError, match="Typed has no source file"):
+            Design(filtration=cls())
+    finally:
+        del sys.modules["prompt"]
+        FILTRATIONS.pop("typed", None)
+
+
+def test_a_parameter_that_every_design_has_is_refused():
+    attributes = {"points": parameter(3), "__annotations__": {"points": "int"}}
+    try:
+        cls = register(dataclass(frozen=True)(point_filtration("Own", **attributes)))
+        with pytest.raises(UsageError, match="every design has a parameter points already"):
+            Design(filtration=cls())
+    finally:
+        FILTRATIONS.pop("own", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "message"),
+    [
+        ("alpha", {}, "choose one of rips, geodesic, local, cubical"),
+        ("rips", {"neighbors": 5}, "--neighbors belongs to another complex; this one takes no"),
+        ("geodesic", {"quantile": 0.5}, "takes --neighbors, --weighted"),
+    ],
+)
+def test_parameters_of_another_filtration_are_refused(name, given, message):
+    with pytest.raises(UsageError, match=message):
+        filtration_named(name, given)

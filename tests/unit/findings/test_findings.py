@@ -57,6 +57,16 @@ def test_unpaired_checkpoints_are_no_series(series, tmp_path):
     assert checkpoints([series[0], other]) == {}
 
 
+def test_checkpoints_of_another_design_are_no_series(series, tmp_path):
+    path = save_arrays(series[0].activations, tmp_path / "x")
+    same, other = (ts.analyze(path, **OPTIONS, coeff=coeff) for coeff in (2, 3))
+    for later in (same, other):
+        later.attrs.update({"step": 20, "model": series[0].attrs["model"]})
+    assert other.design.differs(same.design) == ("coeff",)
+    assert len(checkpoints([series[0], same])) == 1
+    assert checkpoints([series[0], other]) == {}
+
+
 def test_one_network_is_looked_at_along_its_depth(series):
     found = contrasts(series[:1])
     assert {c.where for c in found} == {Place(0, "net step 0", "net", "b", "a")}

@@ -9,8 +9,10 @@ from click.testing import CliRunner
 import toposcope as ts
 from toposcope.cli import main
 from toposcope.errors import StoreError, TooFewSamplesError, UsageError
+from toposcope.findings.validity.verdict import Quantity
 from toposcope.store.arrays import save_arrays
-from toposcope.studies import Number, Verdict, trust_verdicts, validity
+from toposcope.studies import Decision, Number, Verdict, trust_verdicts, validity
+from toposcope.words.validity import as_json, told
 
 RNG = np.random.default_rng(0)
 LAYERS = {f"b{d}": 9.0 ** (4 - d) * RNG.normal(size=(520, d)) for d in (4, 3, 2)}
@@ -33,18 +35,21 @@ def test_the_study_says_what_the_cheap_form_says_and_more(run, study):
     assert study.failures == []
     found = {one.name: one for one in study.verdicts}
     assert list(found) == ["sample_size", "outliers", "normalization", "concentration", "metric"]
-    assert found["normalization"].verdict == "fails"
-    assert "H0 lifespan sum falls under mean_distance" in found["normalization"].text
-    assert found["concentration"].verdict == "holds"
+    assert found["normalization"].decision == Decision.FAILS
+    assert "H0 lifespan sum falls under mean_distance" in told(found["normalization"]).text
+    assert found["concentration"].decision == Decision.HOLDS
     assert study.spec["largest"] == 128 and study.spec["sizes"] == (50, 64, 100, 128)
-    whats = {one.what for one in found["outliers"].numbers}
-    assert "H1 lifespan sum without isolation forest 5 % outliers" in whats
-    assert "H0 wasserstein distance, outliers against random points" in whats
-    unequal = [n for n in found["sample_size"].numbers if "n to 2 n points" in n.what]
+    shifts = {(n.statistic, n.degree, n.condition) for n in found["outliers"].of(Quantity.SHIFT)}
+    assert ("lifespan_sum", 1, "isolation forest 5 %") in shifts
+    moved = {(n.statistic, n.degree) for n in found["outliers"].of(Quantity.DIAGRAM_SHIFT)}
+    assert ("wasserstein_distance", 0) in moved
+    unequal = found["sample_size"].of(Quantity.UNEQUAL_N)
     # Twice the points is no other draw: H0 alone has twice as many pairs.
-    assert unequal and all(one.value > 2 for one in unequal if one.what.startswith("H0"))
+    assert unequal and all(one.value > 2 for one in unequal if one.degree == 0)
     stored = json.loads((study.folder / "verdicts.json").read_text())
-    assert [Verdict.from_dict(one).text for one in stored] == [v.text for v in study.verdicts]
+    assert [Verdict.from_dict(one).as_dict() for one in stored] == [
+        one.as_dict() for one in study.verdicts
+    ]
 
 
 def test_a_constant_layer_is_named_with_its_reason(study):
@@ -58,7 +63,7 @@ def test_it_resumes_and_repeats_nothing(run, study):
     before = {tick: tick.stat().st_mtime_ns for tick in ticks}
     ticks[0].unlink()
     again = validity(run, jobs=0)
-    assert [v.text for v in again.verdicts] == [v.text for v in study.verdicts]
+    assert list(map(as_json, again.verdicts)) == list(map(as_json, study.verdicts))
     assert sum(tick.stat().st_mtime_ns != before[tick] for tick in ticks) == 1
 
 
@@ -66,7 +71,7 @@ def test_a_report_prefers_the_full_study(run, study):
     from toposcope.analysis.run import load_analysis
 
     shown = trust_verdicts(load_analysis(run))
-    assert [one.text for one in shown] == [one.text for one in study.verdicts]
+    assert list(map(as_json, shown)) == list(map(as_json, study.verdicts))
 
 
 def test_command_line(run, study, tmp_path):
@@ -114,5 +119,5 @@ def test_bad_designs_are_refused_with_what_would_fit(run, tmp_path):
 
 
 def test_numbers_read_as_people_write_them():
-    assert str(Number("x", "y", 0.12345, 0.1, 0.2, 8)) == "0.123 [0.1, 0.2]"
-    assert str(Number("x", "y", 300)) == "300"
+    assert str(Number(Quantity.DRIFT, 0.12345, 0.1, 0.2, 8)) == "0.123 [0.1, 0.2]"
+    assert str(Number(Quantity.RECOMMENDED, 300)) == "300"

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope.analysis.validity_checks import at_points
 from toposcope.errors import UsageError
 from toposcope.stats import Interval, mean_interval
 from toposcope.store.tables import OK
@@ -87,11 +86,12 @@ class Observations:
         """Conditions of a check, in the order in which they were measured."""
         return list(dict.fromkeys(self.of(check)["condition"]))
 
+    @property
     def sizes(self) -> list[int]:
-        """Numbers of points at which clouds were measured for the check of the sample size."""
-        pairs = self.of("sample_size")[["condition", "points"]].drop_duplicates()
-        measured = zip(pairs["condition"], map(int, pairs["points"]), strict=True)
-        return sorted({m for condition, m in measured if condition == at_points(m)})
+        """Numbers of points at which clouds were measured, rising."""
+        rows = self.of("sample_size")
+        nested = rows.loc[rows["statistic"] == "lifespan_sum", "points"]
+        return sorted(int(points) for points in nested.unique())
 
     def degrees(self, check: str) -> list[int]:
         """Degrees of homology a check has numbers of."""
@@ -101,17 +101,17 @@ class Observations:
         self, check: str, condition: str, statistic: str, homology_dimension: int | None = 0
     ) -> Curves:
         """One number of every layer and draw; classes of a draw are averaged."""
-        found = self._rows.get((check, condition, statistic, homology_dimension, OK))
-        if found is None:
+        rows = self._rows.get((check, condition, statistic, homology_dimension, OK))
+        if rows is None:
             return Curves((), np.empty(0), np.empty((0, 0)))
-        columns, layer = np.unique(self._columns["layer"][found], return_inverse=True)
-        draws, draw = np.unique(self._columns["replicate"][found], return_inverse=True)
+        columns, layer = np.unique(self._columns["layer"][rows], return_inverse=True)
+        draws, draw = np.unique(self._columns["replicate"][rows], return_inverse=True)
         total, count = np.zeros((2, len(draws), len(columns)))
-        np.add.at(total, (draw, layer), self._columns["value"][found])
+        np.add.at(total, (draw, layer), self._columns["value"][rows])
         np.add.at(count, (draw, layer), 1)
         whole = (count > 0).all(axis=1)
         depth = np.empty(len(columns))
-        depth[layer] = self._columns["depth"][found]
+        depth[layer] = self._columns["depth"][rows]
         return Curves(
             tuple(str(self._layers[code]) for code in columns),
             depth,
@@ -124,11 +124,13 @@ class Observations:
             values, level=self.level, overlap=self.overlap, comparisons=comparisons
         )
 
-    def reasons(self, check: str) -> tuple[tuple[tuple[str, ...], str], ...]:
-        """(layers, reason) where a check has no numbers, each reason once."""
+    def reasons(self, check: str) -> dict[str, list[str]]:
+        """Why a check has no numbers at some layers: reason -> layers."""
         rows = self.frame[(self.frame["check"] == check) & (self.frame["status"] != OK)]
         layers = rows.groupby("reason", sort=False)["layer"].unique()
-        return tuple((tuple(layers[reason]), str(reason)) for reason in layers.index)
+        return {
+            str(reason): [str(layer) for layer in several] for reason, several in layers.items()
+        }
 
 
 def paired(*curves: Curves) -> list[Curves]:

@@ -1,20 +1,17 @@
-"""What a check says: a decision, the numbers that decide, and every number that was weighed.
-
-No sentence stands here: `words.validity` writes them from these values, and nothing reads them.
-"""
+"""What a check says: a decision, and the numbers it rests on. Sentences are in `words.validity`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 
 class Decision(StrEnum):
-    """What a check says about its claim."""
+    """Whether what one would like to be true is."""
 
     HOLDS = "holds"
     IN_PART = "holds in part"
@@ -23,128 +20,151 @@ class Decision(StrEnum):
     NOT_CHECKED = "not checked"
 
 
-class Meaning(StrEnum):
-    """What a number means for the claim."""
+class Quantity(StrEnum):
+    """What a number of a verdict is."""
 
-    NONE = ""
+    DRIFT = "drift"
+    """A statistic at `size` points, relative to all points."""
+    UNEQUAL_N = "unequal_n"
+    """Distance of diagrams of n to 2 n points, over that of n to n."""
+    GROWTH = "growth"
+    """A sum that is not divided by its growth, at `size` points, relative to all points."""
+    ORDER = "order"
+    """Share of the `pairs` of layers told apart that keep their order at `size` points."""
+    RECOMMENDED = "recommended"
+    """Points from which on a layer has settled; NaN: more than `size`."""
+    SHIFT = "shift"
+    """What leaving out outliers moves beyond random points, in standard deviations of draws."""
+    OUTLIER_SHARE = "outlier_share"
+    """Share of the points that LOF flags."""
+    DIAGRAM_SHIFT = "diagram_shift"
+    """The same of diagrams: their distance over that of two draws."""
+    TREND = "trend"
+    """Spearman's rho of a statistic with depth, under a normalization."""
+    CONTRAST = "contrast"
+    """Coefficient of variation of the distances."""
+    GAUSSIAN_CONTRAST = "gaussian_contrast"
+    """The same of a Gaussian of the same covariance."""
+    NEAREST = "nearest"
+    """Mean over nearest distance."""
+    AGREEMENT = "agreement"
+    """Spearman's rho between layer curves under two metrics."""
+
+
+class Meaning(StrEnum):
+    """What a number says of the claim."""
+
+    NOTHING = ""
     STABLE = "stable"
-    MOVES = "moves"
-    BEYOND_ALL = "beyond_all"
-    ORDER_KEPT = "order_kept"
-    ORDER_CHANGES = "order_changes"
-    BELOW_NOISE = "below_noise"
-    ABOVE_NOISE = "above_noise"
+    NOT_STABLE = "not stable"
+    ORDER_KEPT = "order kept"
+    ORDER_CHANGES = "order changes"
+    BELOW_NOISE = "below the noise"
+    ABOVE_NOISE = "above the noise"
     UNDECIDED = "undecided"
     RISES = "rises"
     FALLS = "falls"
-    NO_TREND = "no_trend"
+    NO_TREND = "no clear trend"
     CLEAR = "clear"
     BETWEEN = "between"
-    CONCENTRATED = "concentrated"
+    CONCENTRATED = "too concentrated"
     AGREES = "agrees"
-    IN_PART = "in_part"
+    IN_PART = "in part"
     CONTRADICTS = "contradicts"
 
 
 @dataclass(frozen=True)
 class Number:
-    """One measured number of a study.
+    """One number that was weighed.
 
     Parameters
     ----------
-    statistic, degree
-        Which number, and its degree of homology; None for a number that is not of a diagram.
-    condition
-        Under which condition of the check: "lof", "zscore", "cosine"; "" where there is one only.
-    size
-        Number of points it was measured on, where that is what varies; else 0.
-    where
-        The layer; "" for a number of the whole network.
+    quantity
+        What it is.
     value, low, high
         The number with its interval; NaN where there is none.
     n
-        Number of independent units behind it (disjoint draws, networks).
-    cases
-        Number of cases a share is over; 0 where the value is no share.
+        Number of independent units behind it (disjoint draws).
     meaning
-        What it means for the claim.
+        What it says of the claim.
+    layer, statistic, degree, condition
+        Of which layer, of which statistic in which degree of homology, and under which condition
+        of `analysis.validity_checks`; "" and None where that is no question.
+    size
+        Number of points, where clouds of several sizes are compared.
+    pairs
+        Number of pairs of layers, where those are counted.
     """
 
-    statistic: str
-    degree: int | None = None
-    condition: str = ""
-    size: int = 0
-    where: str = ""
-    value: float = np.nan
+    quantity: Quantity
+    value: float
     low: float = np.nan
     high: float = np.nan
     n: int = 0
-    cases: int = 0
-    meaning: Meaning = Meaning.NONE
+    meaning: Meaning = Meaning.NOTHING
+    layer: str = ""
+    statistic: str = ""
+    degree: int | None = None
+    condition: str = ""
+    size: int | None = None
+    pairs: int | None = None
 
-
-class Missing(StrEnum):
-    """Why a check could not be made."""
-
-    NOT_MEASURED = "not_measured"
-    ONE_DRAW = "one_draw"
-    FEW_LAYERS = "few_layers"
-    NO_LAYER = "no_layer"
-
-
-@dataclass(frozen=True)
-class NotChecked:
-    """Nothing decides.
-
-    Parameters
-    ----------
-    why
-        What is missing.
-    reasons
-        (layers, reason of the measurement) where layers have no number.
-    """
-
-    why: Missing
-    reasons: tuple[tuple[tuple[str, ...], str], ...] = ()
+    def __str__(self) -> str:
+        interval = f" [{self.low:.3g}, {self.high:.3g}]" if np.isfinite(self.low) else ""
+        return f"{self.value:.3g}{interval}"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome of one check or hypothesis.
+    """The outcome of one check.
 
     Parameters
     ----------
     name
-        Of the check: "outliers".
-    verdict
-        The decision.
-    basis
-        The numbers that decide, as a frozen dataclass of the check's own; `words.validity` has one
-        function per class, and other packages register theirs there.
+        Of the check: one of `analysis.validity_checks.CHECKS`.
+    decision
+        Whether its claim holds.
     numbers
         Everything that was weighed.
+    measured
+        Whether there are any measurements.
+    reasons
+        Why some layers have none: reason -> layers.
+    normalization
+        The normalization of the analysis that is judged.
     """
 
     name: str
-    verdict: Decision
-    basis: Any
+    decision: Decision
     numbers: Sequence[Number] = field(default=(), repr=False)
+    measured: bool = True
+    reasons: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
+    normalization: str = ""
+
+    def of(self, *quantities: Quantity) -> list[Number]:
+        """The numbers of some quantities, in their order."""
+        return [number for number in self.numbers if number.quantity in quantities]
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able; numbers that are not finite become None."""
-        plain: dict[str, Any] = _plain(asdict(self))
+        plain = asdict(self)
+        plain["numbers"] = [
+            {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in one.items()}
+            for one in plain["numbers"]
+        ]
+        plain["reasons"] = {reason: list(layers) for reason, layers in self.reasons.items()}
         return plain
 
-
-def not_checked(name: str, why: Missing, numbers: Sequence[Number] = ()) -> Verdict:
-    """The verdict of a check that could not be made."""
-    return Verdict(name, Decision.NOT_CHECKED, NotChecked(why), tuple(numbers))
-
-
-def _plain(value: Any) -> Any:
-    """Values as JSON has them."""
-    if isinstance(value, Mapping):
-        return {name: _plain(inner) for name, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Self:
+        """The verdict that `as_dict` wrote."""
+        numbers = []
+        for one in plain["numbers"]:
+            ends = {k: np.nan if one[k] is None else one[k] for k in ("value", "low", "high")}
+            kinds = {
+                "quantity": Quantity(one["quantity"]),
+                "meaning": Meaning(one["meaning"]),
+            }
+            numbers.append(Number(**{**one, **ends, **kinds}))
+        decision = Decision(plain["decision"])
+        return cls(**{**plain, "decision": decision, "numbers": tuple(numbers)})

@@ -19,10 +19,6 @@ from toposcope.cli.common import (
     this_command,
 )
 
-READING = (
-    "best first; > told apart, ~ not told apart from the one before (paired draws, {level:.0%} "
-    "together per score); ± half interval over {replicates} disjoint draws"
-)
 TOML_HELP = """\b
 MODELS.toml, one table per candidate:
     [[model]]
@@ -105,7 +101,14 @@ def rank(
         from toposcope.execution.progress import bars
         from toposcope.transfer.ranking import accuracies, targets
         from toposcope.transfer.ranking import run as ranking
-        from toposcope.transfer.ranking.board import plain, render, render_missing
+        from toposcope.transfer.ranking.board import plain
+        from toposcope.words.ranking import (
+            READING,
+            board_text,
+            judgement_text,
+            missing_text,
+            targets_text,
+        )
 
         _check_combination(models, target, evaluate, board)
         table, value, lines = None, {}, []
@@ -122,8 +125,8 @@ def rank(
             value = {"board": plain(table), **table.attrs}
             lines = [f"FAILED {one['model']}: {one['reason']}" for one in failures]
             known = table[~table["model"].isin([one["model"] for one in failures])]
-            why = render_missing(known)
-            lines += [render(table), *([why] if why else []), READING.format(**table.attrs)]
+            why = missing_text(known)
+            lines += [board_text(table), *([why] if why else []), READING.format(**table.attrs)]
         grid = _grid(evaluate, accuracy) if evaluate is not None and table is None else None
         if grid is not None:
             over = targets.judge_targets(
@@ -133,7 +136,7 @@ def rank(
                 seed=options["seed"],
             )
             value["evaluation"] = over
-            lines.append(targets.render_targets(over))
+            lines.append(targets_text(over))
         elif evaluate is not None:
             found = accuracies.judge(
                 accuracies.read_accuracies(evaluate, accuracy),
@@ -143,7 +146,7 @@ def rank(
                 seed=options["seed"],
             )
             value["evaluation"] = found
-            lines.append(accuracies.render_judgement(found))
+            lines.append(judgement_text(found))
             if board is not None:
                 ranking.put_judgement(board, found)
         if board is not None:

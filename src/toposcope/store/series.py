@@ -8,7 +8,7 @@ the next capture finds it complete and enters it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -128,20 +128,6 @@ def number(step: float) -> str:
     """
     value = float(step)
     return str(int(value)) if value.is_integer() else repr(value)
-
-
-def step_words(attrs: Mapping[str, Any]) -> str:
-    """The step of a RUN in words; empty when it has none.
-
-    >>> step_words({"step": 1200}), step_words({"step": 0.25, "step_unit": "epoch"})
-    ('step 1,200', 'epoch 0.25')
-    """
-    step = attrs.get("step")
-    if step is None:
-        return ""
-    value = float(step)
-    shown = f"{int(value):,}" if value.is_integer() else repr(value)
-    return f"{attrs.get('step_unit') or 'step'} {shown}"
 
 
 def run_name(step: float, unit: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from toposcope.analysis.result import Analysis, frame
 from toposcope.analysis.validity_checks import CHECKS
+from toposcope.findings.looked_at import overlap_of
 from toposcope.findings.validity import geometry, points
 from toposcope.findings.validity.observations import Observations
 from toposcope.findings.validity.verdict import Decision, Verdict
@@ -73,7 +74,7 @@ def validity_verdicts(analysis: Analysis) -> list[Verdict]:
         Observations(
             analysis.validity,
             level=float(attrs["level"]),
-            overlap=attrs["points"] / attrs["n"] if attrs["overlapping"] else 0.0,
+            overlap=overlap_of(attrs),
             normalize=str(attrs["normalize"]),
         )
     )

@@ -30,6 +30,7 @@ Array = NDArray[np.float64]
 ACCURACY = "accuracy"
 NOT_SCORES = ("model", "seed", "train", "test")
 HONEST, CONSTANTS = ("linear_probe", "knn"), ("source_accuracy", "parameters")
+"""Baselines that look at the target's labels in the plainest way, and that do not look at all."""
 CONSTANT = "source_accuracy"
 """The constant every score is compared with, where the board has it."""
 
@@ -343,43 +344,3 @@ def _adjust(rows: list[dict[str, Any]]) -> None:
     adjusted = benjamini_hochberg(np.array([row["pvalue"] for row in tested], dtype=float))
     for row, q in zip(tested, adjusted, strict=True):
         row["qvalue"] = float(q)
-
-
-def render_judgement(found: Mapping[str, Any], *, statistic: str = "kendall") -> str:
-    """The judgement as text: scores by agreement, with intervals, p, q and regret."""
-    lines = []
-    for part in (found, *found["subsets"]):
-        lines += _render_part(part, statistic)
-    lines += [f"not judged: {one['score']} ({one['reason']})" for one in found["left_out"]]
-    lines += [
-        f"the accuracies {one['a']} and {one['b']} agree by kendall {one['kendall']:+.2f}"
-        for one in found["between"]
-    ]
-    return "\n".join(lines)
-
-
-def _render_part(part: Mapping[str, Any], statistic: str) -> list[str]:
-    lines = []
-    for name in dict.fromkeys(row["accuracy"] for row in part["rows"]):
-        rows = [r for r in part["rows"] if r["accuracy"] == name and r["statistic"] == statistic]
-        rows.sort(key=lambda row: -(row["value"] if row["status"] == "ok" else -2.0))
-        some = f" ({', '.join(part['models'])})" if "subsets" not in part else ""
-        lines.append(f"{statistic} with {name}, {len(part['models'])} models{some}:")
-        width = max(len(row["score"]) for row in rows)
-        for row in rows:
-            if row["status"] != "ok":
-                lines.append(f"  {row['score'].ljust(width)}  {row['reason']}")
-                continue
-            lines.append(
-                f"  {row['score'].ljust(width)}  {row['value']:+.2f} "
-                f"[{row['low']:+.2f}, {row['high']:+.2f}]  p {row['pvalue']:.2g}  "
-                f"q {row['qvalue']:.2g}  regret {row['regret']:.3g} "
-                f"(chance {row['chance_regret']:.3g})"
-            )
-        lines += [
-            f"  a perfect score would reach {one['value']:.2f} [{one['low']:.2f}, "
-            f"{one['high']:.2f}], given the spread over {one['repeats']} fine-tunes"
-            for one in part["ceilings"]
-            if one["accuracy"] == name
-        ]
-    return lines

@@ -17,7 +17,7 @@ from toposcope.activations.data.source import DataSource
 from toposcope.activations.inputs import Inputs, as_inputs, call, mask_of, pads_last, to_model, told
 from toposcope.activations.models.model import LoadedModel
 from toposcope.errors import ToposcopeError, UsageError
-from toposcope.store.runs import Samples
+from toposcope.store.samples import Samples
 
 
 @dataclass

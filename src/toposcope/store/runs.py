@@ -37,6 +37,14 @@ from toposcope.store.objects import (
     objects_in,
     put_json_at,
 )
+from toposcope.store.samples import (
+    SAMPLES,
+    Samples,
+    pack_samples,
+    read_samples,
+    read_texts,
+    sample_hash,
+)
 from toposcope.store.shards import map_shard, shard_header
 from toposcope.types import ActivationSet
 
@@ -46,7 +54,7 @@ CHUNK_BYTES = 64 << 20
 
 LayerPlan = Mapping[str, Mapping[str, Any]]
 
-PLAN, SAMPLES, SUMMARY = MARKS[RUN], "samples.parquet", "capture.json"
+PLAN, SUMMARY = MARKS[RUN], "capture.json"
 TWIN = "twin"
 """Where the RUN of a network's random-init twin lies: inside the RUN of the network."""
 
@@ -54,11 +62,6 @@ TWIN = "twin"
 def twin_of(run: Path | str) -> Path:
     """Folder of the RUN of a network's random-init twin."""
     return Path(run) / TWIN
-
-
-def sample_hash(ids: NDArray[np.str_]) -> str:
-    """Hash of sample ids in order."""
-    return content_hash("\n".join(ids.tolist()).encode())
 
 
 def folder_name(layer: str) -> str:
@@ -73,31 +76,6 @@ def call_of(layer: str) -> str:
     """Call number in a layer address: `block@2` -> "2", `block` -> "0"."""
     _, at, call = layer.rpartition("@")
     return call if at and call.isdigit() else "0"
-
-
-@dataclass(frozen=True, eq=False)
-class Samples:
-    """The samples of a RUN, in stored order.
-
-    Parameters
-    ----------
-    ids
-        (n,) stable ids; runs are paired by them.
-    indices
-        (n,) positions in the data source.
-    labels
-        (n,) integer classes, or None.
-    class_names
-        Names of the classes, position = label.
-    texts
-        Beginnings of samples that are text, for the report; read on demand by `Run.texts`.
-    """
-
-    ids: NDArray[np.str_]
-    indices: NDArray[np.int64]
-    labels: NDArray[np.int64] | None = None
-    class_names: tuple[str, ...] = ()
-    texts: tuple[str, ...] | None = None
 
 
 @dataclass(eq=False)
@@ -141,7 +119,7 @@ class Run:
             if begun is not None:
                 _refuse_other_parameters(objects, begun, plan)
             else:
-                objects.put(SAMPLES, _pack_samples(samples))
+                objects.put(SAMPLES, pack_samples(samples))
                 put_json_at(objects, PLAN, plan)
             return cls(objects, plan["spec"], samples, _layers(plan), chunk_rows, stack.pop_all())
 
@@ -153,7 +131,7 @@ class Run:
         if plan is None:
             raise StoreError(what_is_no(RUN, objects))
         _check_schema(objects, plan)
-        samples = _read_samples(objects, plan["spec"].get("class_names", []))
+        samples = read_samples(objects, plan["spec"].get("class_names", []))
         if sample_hash(samples.ids) != plan["samples"]:
             msg = f"{objects.where(SAMPLES)} does not match run.json: the RUN is damaged."
             raise DamagedError(msg)
@@ -288,13 +266,7 @@ class Run:
 
     def texts(self, rows: Sequence[int]) -> list[str] | None:
         """Beginnings of some samples; None when the data are no texts."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        file = pq.ParquetFile(pa.BufferReader(self.objects.map(SAMPLES)))
-        if "text" not in file.schema_arrow.names:
-            return None
-        return list(file.read(columns=["text"])["text"].take(list(rows)).to_pylist())
+        return read_texts(self.objects, rows)
 
     def layer_hash(self, layer: str) -> str:
         """Hash of all values of a layer, from its ticks; independent of any clock."""
@@ -383,41 +355,3 @@ def _refuse_other_parameters(
         "or delete this one."
     )
     raise ParameterMismatchError(msg)
-
-
-def _pack_samples(samples: Samples) -> bytes:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    n = len(samples.ids)
-    labels = [None] * n if samples.labels is None else samples.labels
-    columns = {
-        "id": pa.array(samples.ids.tolist(), pa.string()),
-        "index": pa.array(samples.indices, pa.int64()),
-        "label": pa.array(labels, pa.int64()),
-    }
-    if samples.texts is not None:
-        columns["text"] = pa.array(samples.texts, pa.string())
-    table = pa.table(columns)
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink)
-    return bytes(sink.getvalue().to_pybytes())
-
-
-def _read_samples(objects: Objects, class_names: list[str]) -> Samples:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        whole = pa.BufferReader(objects.map(SAMPLES))
-        table = pq.read_table(whole, columns=["id", "index", "label"])
-    except (OSError, pa.ArrowInvalid) as error:
-        msg = f"{objects.where(SAMPLES)} cannot be read ({error}): the RUN is damaged."
-        raise DamagedError(msg) from error
-    label = table["label"]
-    return Samples(
-        ids=np.array(table["id"].to_pylist(), dtype=str),
-        indices=table["index"].to_numpy(),
-        labels=None if label.null_count else label.to_numpy(),
-        class_names=tuple(class_names),
-    )

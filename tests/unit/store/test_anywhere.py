@@ -10,7 +10,8 @@ from toposcope.execution.tasks import Task
 from toposcope.execution.workbook import Workbook
 from toposcope.store.ledger import Failure
 from toposcope.store.objects import LocalObjects
-from toposcope.store.runs import Run, Samples, open_run
+from toposcope.store.runs import Run, open_run
+from toposcope.store.samples import Samples
 from toposcope.store.series import (
     Member,
     begin_series,

@@ -18,7 +18,8 @@ from toposcope.errors import (
 )
 from toposcope.store.arrays import from_arrays, save_arrays
 from toposcope.store.objects import put
-from toposcope.store.runs import Run, Samples, folder_name, open_run
+from toposcope.store.runs import Run, folder_name, open_run
+from toposcope.store.samples import Samples
 from toposcope.store.verify import verify
 
 X = np.random.default_rng(0).normal(size=(10, 3)).astype(np.float32)

@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.clouds import KINDS, Cloud
 from benchmarks.engines import gudhi_collapse, gudhi_dense, gudhi_radius
 from toposcope.homology import distances, warm_up
-from toposcope.homology.vietoris_rips.gudhi_extensions import gudhi_rips
+from toposcope.homology.vietoris_rips.higher_degrees import gudhi_rips
 from toposcope.pointclouds import datasets
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from toposcope.analysis import result
 from toposcope.analysis.design import Design
-from toposcope.analysis.filtrations import Filtration
+from toposcope.analysis.filtrations import Filtration, Rips
 from toposcope.analysis.jobs import Inputs, measure_job
 from toposcope.analysis.plan import Plan, plan_analysis, refuse_what_cannot_fit
 from toposcope.analysis.result import Analysis
@@ -31,11 +31,13 @@ from toposcope.store.runs import open_run
 from toposcope.store.tables import compact
 from toposcope.types import ActivationSet
 
+RIPS = Rips()
+
 
 def analyze(
     activations: ActivationSet | Path | str,
     *,
-    filtration: Filtration = Design.filtration,
+    filtration: Filtration = RIPS,
     homology_dimensions: Sequence[int] = Design.homology_dimensions,
     points: int = Design.points,
     replicates: int | None = Design.replicates,
@@ -179,7 +181,7 @@ def run_plan(
         put_json(plan.folder / "spec.json", {**plan.spec, "level": level, "versions": versions()})
         if plan.done < len(plan.tasks):
             # Kernels are compiled here, once, so that workers find them in the cache.
-            plan.design.filtration.warm_up()
+            plan.work.warm_up()
         workbook.run(
             measure_job,
             plan.tasks,

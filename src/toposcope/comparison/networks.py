@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.analysis.design import BESIDE, Design
-from toposcope.analysis.filtrations.base import VOLUMES
+from toposcope.analysis.plan import draws_of
+from toposcope.analysis.registry import VOLUMES
 from toposcope.analysis.result import Analysis
 from toposcope.analysis.run import analyze_command, analyze_design, load_analysis
 from toposcope.errors import StoreError, UsageError
@@ -243,7 +244,7 @@ def _network(
             f"{'per-class' if design.per_class else 'overlapping'} first."
         )
         raise UsageError(msg)
-    draws = design.filtration.draw(activations, design).draws
+    draws = draws_of(activations, design).draws
     return Network(name, activations, analysis, tuple(d.rows for d in draws), activations.attrs)
 
 

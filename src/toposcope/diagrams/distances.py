@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from toposcope.diagrams.summaries import by_birth, ended
 from toposcope.errors import UsageError
+from toposcope.homology.gudhi_extensions import auction_wasserstein
 from toposcope.homology.landscape_kernels import corners, difference_power
 from toposcope.homology.matching import (
     line_bottleneck,
@@ -147,7 +148,10 @@ def wasserstein(
         diagonal = 2.0 ** (1.0 / internal_p - 1.0)
         total += line_transport(x, y, order=order, diagonal=diagonal)
     elif relative_error:
-        total += _auction(A, B, order, internal_p, relative_error) ** order
+        distance = auction_wasserstein(
+            A, B, order=order, internal_p=internal_p, relative_error=relative_error
+        )
+        total += distance**order
     else:
         total += plane_transport(A, B, order=order, internal_p=internal_p)
     if total < _VANISHING and bottleneck(a, b, cutoff=cutoff) > 0:
@@ -336,17 +340,6 @@ def _split(pairs: ArrayLike, cutoff: float | None, call: str) -> tuple[Array, Ar
 def _on_a_line(A: Array, B: Array) -> bool:
     births = np.concatenate([A[:, 0], B[:, 0]])
     return not len(births) or bool((births == births[0]).all())
-
-
-def _auction(A: Array, B: Array, order: float, internal_p: float, relative_error: float) -> float:
-    # Imported here: GUDHI takes 0.2 s, and the exact engines do without.
-    from gudhi.hera import wasserstein_distance
-
-    return float(
-        wasserstein_distance(
-            A, B, order=order, internal_p=internal_p, delta=relative_error, matching=False
-        )
-    )
 
 
 def _check_error(relative_error: float, call: str) -> None:

@@ -1,7 +1,8 @@
-"""Persistent homology of point clouds: exact, without GPL code, fast at hundreds of points.
+"""Persistent homology of point clouds and volumes: exact, no GPL code loaded, fast.
 
-`rips` is the front door. Distances, spanning trees and loops are importable from their modules;
-`warm_up` compiles everything ahead of time.
+`rips` and `cubical` are the front doors. GUDHI does what the own engines do not cover, without its
+parts under the GPL (`gudhi_extensions`). Distances, spanning trees and loops are importable from
+their modules; `warm_up` compiles everything ahead of time.
 """
 
 from toposcope.homology.cubical_complex.betti import (

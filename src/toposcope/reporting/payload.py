@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from toposcope.analysis.result import Analysis
-from toposcope.analysis.volume_task import split_statistic
+from toposcope.analysis.statistic_names import split_statistic
 from toposcope.diagrams import curves as panels
 from toposcope.pointclouds.nulls import GAUSSIAN
 from toposcope.reporting.colors import run_styles

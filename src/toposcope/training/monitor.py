@@ -21,7 +21,7 @@ from toposcope.analysis.design import Design
 from toposcope.analysis.result import Analysis
 from toposcope.analysis.run import analyze_design
 from toposcope.errors import UsageError
-from toposcope.store.objects import lock_folder, put_json
+from toposcope.store.objects import LocalObjects, put_json
 from toposcope.store.series import (
     Member,
     Series,
@@ -252,7 +252,7 @@ class Monitor:
                 "another folder, or resume=True to continue that training."
             )
             raise UsageError(msg)
-        return series, lock_folder(path)
+        return series, LocalObjects(path).lock()
 
     def _next_due(self) -> float:
         return (self._seen // self.every + 1) * self.every

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from toposcope.analysis.filtrations.base import VOLUMES, unit_of
+from toposcope.analysis.registry import VOLUMES, unit_of
 from toposcope.analysis.result import Analysis
 from toposcope.words.formats import count
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from toposcope.analysis.filtrations.base import filtration_of
-from toposcope.analysis.volume_task import split_statistic
+from toposcope.analysis.design import filtration_of
+from toposcope.analysis.statistic_names import split_statistic
 
 UNITS: dict[str, str] = {
     "mean_distance": "in units of the layer's mean distance",

@@ -11,7 +11,7 @@ import pytest
 from toposcope import homology
 from toposcope.errors import UsageError
 from toposcope.homology import distances, rips
-from toposcope.homology.vietoris_rips.gudhi_extensions import gudhi_rips
+from toposcope.homology.vietoris_rips.higher_degrees import gudhi_rips
 from toposcope.pointclouds import datasets
 from toposcope.testing import assert_diagrams_close
 

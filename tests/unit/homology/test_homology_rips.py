@@ -79,7 +79,7 @@ def test_max_edge_length_agrees_with_a_simplex_tree(kind: str) -> None:
     ids=["relu", "gaussian", "torus", "lattice"],
 )
 def test_agrees_with_gudhi_at_realistic_size(cloud: np.ndarray) -> None:
-    from toposcope.homology.vietoris_rips.gudhi_extensions import gudhi_rips
+    from toposcope.homology.vietoris_rips.higher_degrees import gudhi_rips
 
     D = distances(cloud)
     theirs = gudhi_rips(D, homology_dimensions=(0, 1), max_edge_length=np.inf, coeff=2)

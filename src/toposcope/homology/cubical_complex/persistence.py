@@ -17,6 +17,7 @@ from toposcope.errors import UsageError
 from toposcope.homology.cubical_complex.levels import flipped, levels_of_values
 from toposcope.homology.cubical_complex.union import merge_tree
 from toposcope.homology.cubical_complex.voxels import as_3d, check_construction, check_volume
+from toposcope.homology.gudhi_extensions import cubical_pairs
 
 Pairs = NDArray[np.float64]
 
@@ -88,7 +89,7 @@ def cubical(
         elif k == top:
             found = _cavities(padded, count, full=vertices)
         elif k < top:
-            found = _gudhi(padded, k, vertices)
+            found = _reduced(padded, k, vertices)
         else:  # above the top degree, and in axes of one voxel, there is nothing
             found = np.empty((0, 2), np.int64)
         diagrams[k] = _valued(found, scale, sublevel)
@@ -115,18 +116,10 @@ def _cavities(padded: NDArray[np.int32], count: int, *, full: bool) -> NDArray[n
     return np.stack([count - tree.merged, count - tree.younger], axis=1).astype(np.int64)
 
 
-def _gudhi(padded: NDArray[np.int32], k: int, vertices: bool) -> NDArray[np.int64]:
+def _reduced(padded: NDArray[np.int32], k: int, vertices: bool) -> NDArray[np.int64]:
     """(n, 2) levels of birth and death in H_k over Z/2; death at the top level is essential."""
-    # Imported here: GUDHI takes 0.2 s and two degrees out of three never need it.
-    from gudhi import CubicalComplex
-
     inner = padded[(slice(1, -1),) * padded.ndim].astype(np.float64)
-    complex_ = (
-        CubicalComplex(vertices=inner) if vertices else CubicalComplex(top_dimensional_cells=inner)
-    )
-    complex_.compute_persistence(homology_coeff_field=2, min_persistence=0)
-    pairs = np.asarray(complex_.persistence_intervals_in_dimension(k)).reshape(-1, 2)
-    return pairs.astype(np.int64)
+    return cubical_pairs(inner, k, vertices=vertices).astype(np.int64)
 
 
 def _valued(found: NDArray[np.int64], scale: Pairs, sublevel: bool) -> Pairs:

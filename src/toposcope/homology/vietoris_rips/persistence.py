@@ -1,7 +1,7 @@
 """Vietoris-Rips persistence of point clouds: one front door, exact engines behind it.
 
 H0 is a minimum spanning tree (`spanning`), H1 over Z/2 the reduced triangle set (`lunes`,
-`reduction`); H2 and above, and other fields, go to GUDHI (`backends`).
+`reduction`); H2 and above, and other fields, go to GUDHI (`higher_degrees`).
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def rips_from_distances(
             diagrams[1] = h1_diagram(D, max_edge_length=max_edge_length, tree=tree)
     missing = sorted(set(dims) - set(diagrams))
     if missing:
-        from toposcope.homology.vietoris_rips.gudhi_extensions import gudhi_rips
+        from toposcope.homology.vietoris_rips.higher_degrees import gudhi_rips
 
         diagrams |= gudhi_rips(
             D, homology_dimensions=missing, max_edge_length=max_edge_length, coeff=coeff

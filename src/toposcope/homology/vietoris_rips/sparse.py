@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
+from toposcope.homology.gudhi_extensions import simplicial_pairs
 from toposcope.homology.jit import kernel
 from toposcope.homology.metrics import distances
 from toposcope.homology.vietoris_rips.persistence import check_arguments
@@ -129,9 +130,8 @@ def sparse_rips(
     gone = 2.0 * insertion / (epsilon * (1.0 - epsilon))
     births = _sparse_edges(D[np.ix_(order, order)], insertion, gone, epsilon)
     levels = _expand(births, gone, max(dims) + 1)
-    found = _persistence(levels, dims, coeff)
     return SparseRips(
-        diagrams=[found[k].copy() for k in dims],
+        diagrams=[_sorted(pairs) for pairs in simplicial_pairs(levels, dims, coeff)],
         factor=1.0 / (1.0 - epsilon),
         edges=len(levels[1][1]),
         simplices=sum(len(values) for _, values in levels),
@@ -195,26 +195,10 @@ def _expand(
     return levels
 
 
-def _persistence(
-    levels: list[tuple[NDArray[np.int64], NDArray[np.float64]]], dims: tuple[int, ...], coeff: int
-) -> dict[int, NDArray[np.float64]]:
-    """Diagrams of an explicit filtered complex, without pairs of length 0, by GUDHI."""
-    from gudhi import SimplexTree
-
-    tree = SimplexTree()
-    for simplices, values in levels:
-        if len(values):
-            tree.insert_batch(np.ascontiguousarray(simplices.T), values)
-    tree.compute_persistence(
-        homology_coeff_field=coeff, min_persistence=0.0, persistence_dim_max=True
-    )
-    result: dict[int, NDArray[np.float64]] = {}
-    for k in dims:
-        pairs = np.asarray(tree.persistence_intervals_in_dimension(k), dtype=np.float64)
-        pairs = pairs.reshape(-1, 2)
-        pairs = pairs[pairs[:, 1] > pairs[:, 0]]
-        result[k] = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
-    return result
+def _sorted(pairs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Pairs of positive length by birth, then death."""
+    pairs = pairs[pairs[:, 1] > pairs[:, 0]]
+    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""GUDHI for what the own engine does not cover: H2 and above, and fields other than Z/2.
+"""H2 and above, and fields other than Z/2, by GUDHI: which of its two ways is the faster one.
 
 GUDHI's fork of Ripser takes a dense matrix, or a sparse graph that an edge collapse has made
 smaller without changing persistence. Both are given the points in the order of `hubs.py`, which
@@ -8,29 +8,25 @@ manifolds and clusters: when left < 0.28 sqrt(missed + 0.01), all pairs and all 
 1. That was fitted to 106 clouds of 36 kinds, n = 100 to 280; `benchmarks/RESULTS.md` has others.
 From H3 on the collapse costs nothing beside the rest and pays (3 to 18 times) unless it
 removes next to nothing.
-
-Only two extension modules of GUDHI are loaded, both under the MIT license. Any `import gudhi`,
-also of a submodule, runs the package's `__init__`, which loads parts under the GPL.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from collections.abc import Sequence
-from functools import cache
-from importlib.machinery import EXTENSION_SUFFIXES
-from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.errors import UsageError
+from toposcope.homology.gudhi_extensions import (
+    Edges,
+    collapsed_edges,
+    dense_rips_pairs,
+    edge_rips_pairs,
+)
 from toposcope.homology.vietoris_rips.hubs import hubs_last, missed_by_center
 from toposcope.homology.vietoris_rips.ranks import enclosing_radius
-
-Edges = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 
 _SAMPLE_STEP = 4
 _FEWEST_TO_COLLAPSE = 60
@@ -87,8 +83,8 @@ def _plain(
 ) -> list[NDArray[np.float64]]:
     radius = enclosing_radius(D)
     if radius <= max_edge_length and radius < np.inf:
-        return list(_extension("_ripser_ext")._full(D, highest, np.inf, coeff))
-    return _sparse(_edges(D, min(radius, max_edge_length)), len(D), highest, coeff)
+        return dense_rips_pairs(D, highest, coeff)
+    return edge_rips_pairs(_edges(D, min(radius, max_edge_length)), len(D), highest, coeff)
 
 
 def _collapsing(
@@ -98,22 +94,11 @@ def _collapsing(
     edges = _edges(np.ascontiguousarray(D[::-1, ::-1]), min(enclosing_radius(D), max_edge_length))
     if not len(edges[0]):
         return _plain(D, highest, max_edge_length, coeff)
-    first, second, lengths = _collapsed(edges)
+    first, second, lengths = collapsed_edges(edges)
     if highest > 2 and len(first) > _COLLAPSE_KEEPS * len(edges[0]):
         return _plain(D, highest, max_edge_length, coeff)
     last = len(D) - 1
-    return _sparse((last - second, last - first, lengths), len(D), highest, coeff)
-
-
-def _collapsed(edges: Edges) -> Edges:
-    (first, second), lengths = _extension("_edge_collapse_ext")._collapse_edges(*edges, 1)
-    return first.astype(np.int64), second.astype(np.int64), lengths
-
-
-def _sparse(edges: Edges, n: int, highest: int, coeff: int) -> list[NDArray[np.float64]]:
-    # These types exactly: for others GUDHI converts the lengths to float32.
-    ends = (edges[0].astype(np.int32), edges[1].astype(np.int32))
-    return list(_extension("_ripser_ext")._sparse(*ends, edges[2], n, highest, np.inf, coeff))
+    return edge_rips_pairs((last - second, last - first, lengths), len(D), highest, coeff)
 
 
 def _edges(D: NDArray[np.float64], limit: float) -> Edges:
@@ -128,25 +113,5 @@ def _collapse_pays(D: NDArray[np.float64], limit: float) -> bool:
     edges = _edges(sample, min(enclosing_radius(sample), limit))
     if len(D) < _FEWEST_TO_COLLAPSE or not len(edges[0]):
         return False
-    left = len(_collapsed(edges)[0]) / (len(rows) * (len(rows) - 1) / 2)
+    left = len(collapsed_edges(edges)[0]) / (len(rows) * (len(rows) - 1) / 2)
     return left < _COLLAPSE_PAYS * math.sqrt(missed_by_center(D, limit) + 0.01)
-
-
-@cache
-def _extension(stem: str) -> ModuleType:
-    """An extension module of GUDHI, loaded without the package around it."""
-    package = importlib.util.find_spec("gudhi")
-    for folder in (package.submodule_search_locations or []) if package else []:
-        for suffix in EXTENSION_SUFFIXES:
-            path = Path(folder) / f"{stem}{suffix}"
-            if path.exists():
-                spec = importlib.util.spec_from_file_location(f"gudhi.{stem}", path)
-                assert spec is not None and spec.loader is not None
-                module = importlib.util.module_from_spec(spec)
-                spec.loader.exec_module(module)
-                return module
-    msg = (
-        f"rips(): GUDHI's module {stem} was not found; H2 and above and fields other than Z/2 "
-        "need gudhi >= 3.12. Install it with: pip install -U gudhi"
-    )
-    raise UsageError(msg)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from toposcope.comparison.layer_pairs import DIAGRAM_MEASURES
 from toposcope.words.designs import points_text
@@ -107,7 +106,7 @@ def _differences(good: pd.DataFrame, comparison: Comparison, model: Any) -> str:
         f"with the noise of draws taken out they are {_apart(model)} apart (root mean square over "
         f"{len(good)} layers; other draws of one layer are {good['noise'].mean():.3g} apart)"
     )
-    if np.isfinite(model.share) and model.gap_low > 0:
+    if math.isfinite(model.share) and model.gap_low > 0:
         size += f", {model.share:.2g} times the step between neighboring layers"
     if not good["qvalue"].notna().any():
         return f"{size}. Nothing was tested."
@@ -132,7 +131,7 @@ def _differences(good: pd.DataFrame, comparison: Comparison, model: Any) -> str:
         also = (
             f"; with {int(alike['n'].min())} draws a gap of {seen:.2g} would have been seen 8 "
             "times in 10"
-            if np.isfinite(seen)
+            if math.isfinite(seen)
             else ""
         )
         text = f"{text} {_layers(alike)} cannot be told apart{also}."

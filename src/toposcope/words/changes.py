@@ -13,6 +13,7 @@ from toposcope.words.statistics import phrase
 def network_text(place: Place) -> str:
     """The network that a change is about; in a training by its model, at its later step.
 
+    >>> from toposcope.findings import Step
     >>> network_text(Place(0, "cnn step 9", "py:nets:small_cnn", "a", "a", Step(9.0), Step(0.0)))
     'small_cnn at step 9'
     >>> network_text(Place(0, "resnet20", "py:nets:resnet20", "b", "a"))
@@ -26,6 +27,7 @@ def network_text(place: Place) -> str:
 def place_text(place: Place) -> str:
     """What is compared with what.
 
+    >>> from toposcope.findings import Step
     >>> place_text(Place(0, "resnet20", "py:nets:resnet20", "b", "a"))
     'resnet20: b against a'
     >>> place_text(Place(0, "cnn step 9", "py:nets:cnn", "a", "a", Step(9.0), Step(0.0)))

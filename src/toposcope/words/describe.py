@@ -44,8 +44,8 @@ def describe(result: Any) -> str:
     >>> X = np.random.default_rng(0).normal(size=(120, 4))
     >>> layers = ts.from_arrays({"thin": X * [1, 1, 0.01, 0.01], "round": X})
     >>> text = ts.describe(ts.analyze(layers, points=30, replicates=4, jobs=0))
-    >>> print(text.splitlines()[0][:46])
-    The clearest of 6 changes looked at: the H0 lif
+    >>> print(text.splitlines()[0][:36])
+    The clearest of 6 changes looked at:
     """
     if getattr(result, "attrs", {}).get("kind") == "board":
         parts = [*ranking_answer(result), board_text(result), missing_text(result)]

@@ -40,7 +40,7 @@ class Analysis:
     name
         Shown as the name of the run.
     table
-        Tidy numbers, one row per (layer, draw, statistic); see docs/architecture.md.
+        Tidy numbers, one row per (layer, draw, statistic); see docs/storage.md.
     intervals
         Means over replicates with intervals of stated coverage.
     diagrams

@@ -2,7 +2,7 @@
 
 A shard of activations is put first, its tick (rows, sample-id hash, content hash) last; a shard
 without its tick is garbage. Readers check the content hash on first touch.
-The layout is documented in docs/architecture.md; `SCHEMA_VERSION` changes with it.
+The layout is documented in docs/storage.md; `SCHEMA_VERSION` changes with it.
 """
 
 from __future__ import annotations

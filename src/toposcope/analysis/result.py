@@ -219,8 +219,8 @@ def intervals(table: pd.DataFrame, *, level: float = 0.95, overlap: float = 0.0)
         row = dict(zip(KEY_COLUMNS, key, strict=True)) | {"level": level, "replicates": len(good)}
         row["method"] = "t, overlapping draws" if overlap else "t, disjoint draws"
         if len(good):
-            found = mean_interval(values[good], level=level, overlap=overlap)
-            row |= {"mean": found.value, "low": found.low, "high": found.high}
+            mean = mean_interval(values[good], level=level, overlap=overlap)
+            row |= {"mean": mean.value, "low": mean.low, "high": mean.high}
         else:
             row |= {"mean": np.nan, "low": np.nan, "high": np.nan}
         row["status"] = statuses[bad[0]] if len(bad) else OK

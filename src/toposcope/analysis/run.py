@@ -101,8 +101,8 @@ def analyze(
     >>> import numpy as np
     >>> from toposcope.store import from_arrays
     >>> X = np.random.default_rng(0).normal(size=(90, 4))
-    >>> found = analyze(from_arrays({"block": X}), points=30, replicates=3, jobs=0)
-    >>> bool(found.intervals.query("statistic == 'n_pairs' and homology_dimension == 0")
+    >>> analysis = analyze(from_arrays({"block": X}), points=30, replicates=3, jobs=0)
+    >>> bool(analysis.intervals.query("statistic == 'n_pairs' and homology_dimension == 0")
     ...      ["mean"].eq(29).all())
     True
     """
@@ -154,8 +154,8 @@ def analyze_design(
             # Arrays in memory take the path of captured ones: through a RUN, here a fleeting one.
             path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="toposcope-")))
             save_arrays(activations, path)
-            found = analyze_design(path, design, level=level, jobs=jobs, progress=progress)
-            return replace(found, run=None, activations=activations)
+            analysis = analyze_design(path, design, level=level, jobs=jobs, progress=progress)
+            return replace(analysis, run=None, activations=activations)
         run = activations.run if isinstance(activations, ActivationSet) else Path(activations)
         assert run is not None
         plan = plan_analysis(run, design)

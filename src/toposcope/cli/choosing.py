@@ -138,17 +138,17 @@ def rank(
             value["evaluation"] = over
             lines.append(targets_text(over))
         elif evaluate is not None:
-            found = accuracies.judge(
+            judged = accuracies.judge(
                 accuracies.read_accuracies(evaluate, accuracy),
                 table,
                 lower_is_better=lower_is_better,
                 level=options["level"],
                 seed=options["seed"],
             )
-            value["evaluation"] = found
-            lines.append(judgement_text(found))
+            value["evaluation"] = judged
+            lines.append(judgement_text(judged))
             if board is not None:
-                ranking.put_judgement(board, found)
+                ranking.put_judgement(board, judged)
         if board is not None:
             lines.append(f"next: toposcope report {shlex.quote(str(board))} -o ranking.html")
         show(value, as_json, "\n".join(lines))

@@ -71,8 +71,8 @@ class Demo:
 
 
 def _accuracy(share: float, n: int) -> str:
-    found = proportion_interval(share, n)
-    return f"{share:.3f} [{found.low:.3f}, {found.high:.3f}]"
+    interval = proportion_interval(share, n)
+    return f"{share:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
 
 
 def run_demo(

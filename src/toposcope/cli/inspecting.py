@@ -136,7 +136,7 @@ def environment() -> dict[str, Any]:
     from toposcope.execution.executors import default_jobs
     from toposcope.homology.jit import cache_folder
 
-    found: dict[str, Any] = {
+    versions: dict[str, Any] = {
         "python": sys.version.split()[0],
         "platform": platform.platform(),
         "schema": SCHEMA_VERSION,
@@ -148,7 +148,7 @@ def environment() -> dict[str, Any]:
     }
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
-            found[name] = f"missing: pip install {name}"
-    return found
+            versions[name] = f"missing: pip install {name}"
+    return versions

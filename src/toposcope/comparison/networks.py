@@ -96,13 +96,13 @@ def gather(
     jobs, progress
         As in `analyze`.
     """
-    found = [_opened(item) for item in items]
-    sets = [activations for activations, _ in found]
-    analyses = [analysis for _, analysis in found]
+    opened = [_opened(item) for item in items]
+    sets = [activations for activations, _ in opened]
+    analyses = [analysis for _, analysis in opened]
     if equalize:
         sets, changed = _on_shared_samples(sets, store)
         analyses = [None if c else a for a, c in zip(analyses, changed, strict=True)]
-    names = _names(sets, [a for _, a in found])
+    names = _names(sets, [a for _, a in opened])
     design = _design(analyses, options, sets[0].n)
     if not diagrams:
         # Similarities pair samples, whatever the points of an analysis were.
@@ -184,9 +184,9 @@ def _opened(item: Item) -> tuple[ActivationSet, Analysis | None]:
         raise UsageError(msg)
     if item.run is None or not (item.run / "results" / "current.json").exists():
         return item, None
-    found = load_analysis(item.run)
+    analysis = load_analysis(item.run)
     # Betti numbers of volumes have no draws of samples to compare.
-    return item, None if _of_volumes(found) else found
+    return item, None if _of_volumes(analysis) else analysis
 
 
 def _of_volumes(analysis: Analysis) -> bool:

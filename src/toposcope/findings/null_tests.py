@@ -149,15 +149,15 @@ def _row(
         row[name] = np.nan
     if n == 0:
         return row | {"status": "no_value", "reason": "no draw has a value on both sides"}
-    found = difference_interval(
+    interval = difference_interval(
         a, b, paired=paired, level=level, overlap=overlap, comparisons=family if overlap else 1
     )
-    row |= {"value": a.mean(), "null_value": b.mean(), "difference": found.value}
+    row |= {"value": a.mean(), "null_value": b.mean(), "difference": interval.value}
     if row["value"] > 0 and row["null_value"] > 0:
         row["ratio"] = row["value"] / row["null_value"]
     if n == 1:
         return row | {"status": "one_replicate", "reason": "one replicate has no spread"}
-    row |= {"low": found.low, "high": found.high}
+    row |= {"low": interval.low, "high": interval.high}
     if np.ptp(np.concatenate([a, b])) == 0.0:  # such as the number of H0 pairs: never a question
         return row | {"status": "constant", "reason": "the same value in every cloud"}
     if not overlap:

@@ -85,8 +85,10 @@ def trends(analyses: Sequence[Analysis]) -> list[LayerTrend]:
                 columns = [replicate_values(run, layer, statistic, k) for run in series]
                 if len(columns[0]) < 2 or len({len(column) for column in columns}) > 1:
                     continue
-                found = trend(steps, np.column_stack(columns), level=series[0].attrs["level"])
-                tested.append((model, layer, statistic, k, found, span))
+                tested_trend = trend(
+                    steps, np.column_stack(columns), level=series[0].attrs["level"]
+                )
+                tested.append((model, layer, statistic, k, tested_trend, span))
     if not tested:
         return []
     adjusted = benjamini_hochberg([item[4].pvalue for item in tested])

@@ -137,10 +137,10 @@ def run_payload(
 
 
 def _has(analysis: Analysis, homology_dimension: int, label: str) -> bool:
-    found = analysis.diagrams.select(
+    chosen = analysis.diagrams.select(
         homology_dimension=homology_dimension, label=label, cloud=DATA_CLOUD
     )
-    return bool(len(found))
+    return bool(len(chosen))
 
 
 def series_payload(
@@ -192,7 +192,7 @@ def shape_payload(
         )
     groups = [*data.values(), *null.values()]
     grid = panels.common_grid(pairs for group in groups for pairs in group)
-    found = panels.layer_distances(analysis.diagrams, homology_dimension, label=label)
+    distances = panels.layer_distances(analysis.diagrams, homology_dimension, label=label)
     return {
         "end": compact(float(grid[-1]), 6),
         "size": len(grid),
@@ -203,9 +203,9 @@ def shape_payload(
             for one in layers
         ],
         "distances": {
-            "layers": list(found.layers),
-            "matrix": compact(found.matrix, 3),
-            "floor": compact(found.floor, 3),
+            "layers": list(distances.layers),
+            "matrix": compact(distances.matrix, 3),
+            "floor": compact(distances.floor, 3),
         },
     }
 

@@ -326,14 +326,14 @@ def plot_layer_distances(
         Axes to draw into.
     """
     ax = _axes(ax)
-    found = panels.layer_distances(diagrams, homology_dimension, label=label, seed=seed)
-    image = ax.imshow(found.matrix, cmap=COLORMAP, vmin=0, interpolation="nearest")
-    names = [_literal(layer) for layer in found.layers]
+    distances = panels.layer_distances(diagrams, homology_dimension, label=label, seed=seed)
+    image = ax.imshow(distances.matrix, cmap=COLORMAP, vmin=0, interpolation="nearest")
+    names = [_literal(layer) for layer in distances.layers]
     ax.set_yticks(range(len(names)), names)
     ax.set_xticks(range(len(names)), names, rotation=45, ha="right")
-    floor = f"{found.floor:.2g}" if np.isfinite(found.floor) else "unknown: one replicate"
+    floor = f"{distances.floor:.2g}" if np.isfinite(distances.floor) else "unknown: one replicate"
     ax.set_title(
-        f"H{homology_dimension}, {found.replicates} replicates, noise floor {floor}",
+        f"H{homology_dimension}, {distances.replicates} replicates, noise floor {floor}",
         fontsize="medium",
     )
     _colorbar(ax, image, "L2 distance of mean landscapes")

@@ -75,7 +75,7 @@ def candidates(table: pd.DataFrame) -> list[dict[str, Any]]:
 def panels(table: pd.DataFrame) -> list[dict[str, Any]]:
     """One strip chart per score: where each candidate stands, in percent of the width."""
     colors = {one["name"]: one for one in candidates(table)}
-    found = []
+    sentences = []
     for score in dict.fromkeys(table["score"]):
         rows = table[(table["score"] == score) & (table["status"] == "ok")]
         if rows.empty:
@@ -84,7 +84,7 @@ def panels(table: pd.DataFrame) -> list[dict[str, Any]]:
         high = rows["high"].fillna(rows["value"]).max()
         width = (high - low) or abs(high) or 1.0
         declared = SCORES[score]
-        found.append(
+        sentences.append(
             {
                 "score": score,
                 "about": declared.about,
@@ -105,7 +105,7 @@ def panels(table: pd.DataFrame) -> list[dict[str, Any]]:
                 ],
             }
         )
-    return found
+    return sentences
 
 
 def _percent(value: float, low: float, width: float) -> float | None:
@@ -140,7 +140,7 @@ def rank_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 def sensitivity_tables(table: pd.DataFrame) -> list[dict[str, Any]]:
     """For each topological score, ranks under each choice, candidates in columns."""
     records = table.attrs.get("sensitivity") or []
-    found = []
+    groups = []
     for score in dict.fromkeys(record["score"] for record in records):
         own = [record for record in records if record["score"] == score]
         valued = {record["model"] for record in own if record["value"] is not None}
@@ -154,14 +154,14 @@ def sensitivity_tables(table: pd.DataFrame) -> list[dict[str, Any]]:
                 {"knob": knob, "choice": choice, "cells": [cells[model] for model in models]}
                 for (knob, choice), cells in rows.items()
             ]
-            found.append({"score": score, "models": models, "rows": body})
-    return found
+            groups.append({"score": score, "models": models, "rows": body})
+    return groups
 
 
 def judgement(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Agreement of every score with the accuracies: a table per set of models and accuracy."""
-    found = table.attrs.get("evaluation")
-    return [] if not found else [one for p in (found, *found["subsets"]) for one in _judged(p)]
+    judged = table.attrs.get("evaluation")
+    return [] if not judged else [one for p in (judged, *judged["subsets"]) for one in _judged(p)]
 
 
 def _judged(part: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -209,8 +209,8 @@ def _contest(one: Mapping[str, Any] | None) -> str:
 
 def missing(table: pd.DataFrame) -> list[dict[str, str]]:
     """What has no value and why, one line per candidate and reason."""
-    rows = table[table["status"] != "ok"]
-    found = []
-    for (model, reason), group in rows.groupby(["model", "reason"], sort=False):
-        found.append({"model": model, "scores": ", ".join(group["score"]), "reason": reason})
-    return found
+    without = table[table["status"] != "ok"]
+    return [
+        {"model": model, "scores": ", ".join(group["score"]), "reason": reason}
+        for (model, reason), group in without.groupby(["model", "reason"], sort=False)
+    ]

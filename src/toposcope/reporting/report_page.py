@@ -161,23 +161,23 @@ def identity(
 
 def _warnings(analyses: Sequence[Analysis]) -> list[tuple[str, str]]:
     """(runs, warning) pairs, each warning once."""
-    found: dict[str, list[str]] = {}
+    by_text: dict[str, list[str]] = {}
     for analysis in analyses:
         for text in analysis.attrs.get("warnings") or ():
-            found.setdefault(str(text), []).append(analysis.name)
+            by_text.setdefault(str(text), []).append(analysis.name)
     everyone = len(analyses)
     return [
         ("all runs" if len(runs) == everyone else ", ".join(runs), text)
-        for text, runs in found.items()
+        for text, runs in by_text.items()
     ]
 
 
 def _versions(analyses: Sequence[Analysis]) -> list[tuple[str, str]]:
-    found: dict[str, dict[str, None]] = {}
+    by_package: dict[str, dict[str, None]] = {}
     for analysis in analyses:
         for name, version in dict(analysis.attrs.get("versions") or {}).items():
-            found.setdefault(str(name), {})[str(version)] = None
-    return [(name, ", ".join(values)) for name, values in found.items()]
+            by_package.setdefault(str(name), {})[str(version)] = None
+    return [(name, ", ".join(values)) for name, values in by_package.items()]
 
 
 def _commands(analyses: Sequence[Analysis]) -> str:

@@ -122,11 +122,11 @@ def read_table(file: Path) -> pd.DataFrame:
 
 def _repeats(groups: Mapping[Any, pd.DataFrame], models: Sequence[str], name: str) -> Array:
     most = max(len(groups[model]) for model in models)
-    found = np.full((most, len(models)), np.nan)
+    columns = np.full((most, len(models)), np.nan)
     for column, model in enumerate(models):
         values = groups[model][name].to_numpy(float)
-        found[: len(values), column] = values
-    return found
+        columns[: len(values), column] = values
+    return columns
 
 
 def judge(
@@ -165,7 +165,7 @@ def judge(
         Fewer than four models have both accuracies and scores.
     """
     models, scores, directions, partial = _scores(accuracies, board, lower_is_better)
-    found = _judge(accuracies, models, scores, directions, level=level, seed=seed)
+    judged = _judge(accuracies, models, scores, directions, level=level, seed=seed)
     subsets = []
     left_out = []
     for some, names in partial.items():
@@ -181,9 +181,9 @@ def judge(
             {"models": list(some)}
             | _judge(accuracies, list(some), own, ways, level=level, seed=seed)
         )
-    _adjust([row for part in (found, *subsets) for row in part["rows"]])
+    _adjust([row for part in (judged, *subsets) for row in part["rows"]])
     return {
-        **found,
+        **judged,
         "models": models,
         "subsets": subsets,
         "left_out": left_out,
@@ -224,9 +224,9 @@ def _judge(
             rows += [{"accuracy": name, **row} for row in plain(table)]
         contests += _contests(name, scores, directions, truth, level=level, seed=seed)
         if len(values) > 1 and np.isfinite(values).all():
-            found = noise_ceiling(values, level=level, seed=seed)
+            ceiling = noise_ceiling(values, level=level, seed=seed)
             ceilings.append(
-                {"accuracy": name, "value": found.value, "low": found.low, "high": found.high}
+                {"accuracy": name, "value": ceiling.value, "low": ceiling.low, "high": ceiling.high}
                 | {"repeats": len(values)}
             )
     return {
@@ -301,16 +301,16 @@ def _contests(
         mean: Array = np.atleast_2d(scores[name]).mean(axis=0)
         return mean if directions[name] else -mean
 
-    found: list[dict[str, Any]] = []
+    contests: list[dict[str, Any]] = []
     for name in scores:
         if name == CONSTANT:
             continue
         try:
             one = compare_scores(upward(name), upward(CONSTANT), truth, level=level, seed=seed)
         except ToposcopeError as error:
-            found.append({"accuracy": accuracy, "score": name, "reason": str(error)})
+            contests.append({"accuracy": accuracy, "score": name, "reason": str(error)})
             continue
-        found.append(
+        contests.append(
             {
                 "accuracy": accuracy,
                 "score": name,
@@ -321,7 +321,7 @@ def _contests(
                 "reason": "",
             }
         )
-    return found
+    return contests
 
 
 def _between(accuracies: Accuracies, where: Sequence[int]) -> list[dict[str, Any]]:

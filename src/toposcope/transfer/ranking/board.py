@@ -165,14 +165,14 @@ def ties(values: Mapping[str, NDArray[np.float64]], *, level: float = 0.95) -> d
     if len(lengths) > 1:
         msg = f"ties(): candidates have {sorted(lengths)} draws; they must share the same ones."
         raise UsageError(msg)
-    found: dict[str, list[str]] = {name: [] for name in values}
+    tied: dict[str, list[str]] = {name: [] for name in values}
     pairs = list(combinations(values, 2))
     for a, b in pairs:
         gap = mean_interval(values[a] - values[b], level=level, comparisons=len(pairs))
         if gap.low <= 0.0 <= gap.high:
-            found[a].append(b)
-            found[b].append(a)
-    return found
+            tied[a].append(b)
+            tied[b].append(a)
+    return tied
 
 
 def plain(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -175,10 +175,10 @@ def _agreements(values: Array, accuracies: Array, statistic: str) -> Array:
         missing = int((~np.isfinite(values)).sum())
         msg = f"{missing} of {values.size} values are missing or not finite."
         raise UsageError(msg)
-    found = np.array(
+    agreements = np.array(
         [float(CORRELATIONS[statistic](v, a)) for v, a in zip(values, accuracies, strict=True)]
     )
-    if not np.isfinite(found).all():
+    if not np.isfinite(agreements).all():
         msg = "it gives all models of a target one value."
         raise UsageError(msg)
-    return found
+    return agreements

@@ -214,3 +214,18 @@ def test_tests_stand_where_the_rooms_are():
     rooms = {path.stem for path in SOURCE.iterdir()} | {"examples"}
     folders = {path.name for path in (ROOT / "tests" / "unit").iterdir() if path.is_dir()}
     assert folders - {"__pycache__"} <= rooms
+
+
+def test_files_that_the_sources_name_exist():
+    known = {
+        path.relative_to(ROOT).as_posix()
+        for folder in ("src", "tests", "benchmarks", "examples", "docs")
+        for path in (ROOT / folder).rglob("*.py")
+    }
+    lost = [
+        (named(file), mention)
+        for file in FILES
+        for mention in re.findall(r"(?<![*\w/.-])[\w/-]+\.py\b", file.read_text())
+        if not any(f"/{path}".endswith(f"/{mention}") for path in known)
+    ]
+    assert lost == []

@@ -117,9 +117,8 @@ def tree_memory(root: int) -> float:
 
 def our_parts(run: Path, points: int, replicates: int) -> tuple[dict[str, float], dict]:
     """CPU seconds of our own kernels part by part, one process, kernels compiled."""
-    from toposcope import homology
+    from toposcope import dimension, homology
     from toposcope.diagrams import summaries
-    from toposcope.dimension import intrinsic
 
     homology.warm_up()
     cpu: dict[str, float] = defaultdict(float)
@@ -146,11 +145,11 @@ def our_parts(run: Path, points: int, replicates: int) -> tuple[dict[str, float]
         for pairs in finite:
             summaries.landscape(pairs, LEVELS, grid)
         lap("landscapes")
-        ph, _ = intrinsic.ph_dimension_from_distances(distances, seed=0)
+        ph, _ = dimension.ph_dimension_from_distances(distances, seed=0)
         lap("ph_dimension")
-        nn = intrinsic.two_nn(cloud).value
+        nn = dimension.two_nn(cloud).value
         lap("two_nn")
-        rank = intrinsic.effective_rank(cloud)
+        rank = dimension.effective_rank(cloud)
         lap("effective rank")
         numbers[f"{layer}/{replicate}/{kind}"] = {
             **{

@@ -21,7 +21,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from toposcope.similarity.measures import cka_matrix
+from toposcope.similarity import cka_matrix
 from toposcope.stats import permutation_test_gram
 
 LAYERS = 27

@@ -20,7 +20,7 @@ from ripser import ripser
 
 from toposcope import homology
 from toposcope.diagrams import summaries
-from toposcope.dimension.intrinsic import ph_dimension_from_distances
+from toposcope.dimension import ph_dimension_from_distances
 
 BIRDAL = range(200, 1000, 50)
 REPEATS = 10

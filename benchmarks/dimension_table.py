@@ -12,8 +12,8 @@ import numpy as np
 import skdim
 
 from toposcope import homology
+from toposcope.dimension import mle, ph_dimension, ph_dimension_from_distances, two_nn
 from toposcope.dimension.calibration import cube_ruler
-from toposcope.dimension.intrinsic import mle, ph_dimension, ph_dimension_from_distances, two_nn
 
 POINTS, DRAWS = 1000, 20
 

@@ -3,8 +3,6 @@
 import subprocess
 import sys
 
-import pytest
-
 HEAVY = ("torch", "pandas", "xarray", "scipy", "matplotlib", "numba", "pyarrow", "sklearn")
 
 
@@ -37,12 +35,3 @@ ts.analyze(acts, points=20, replicates=2, jobs=0)
 import toposcope.reporting.entry
 """
     assert "torch" not in loaded(code)
-
-
-def test_every_public_name_exists():
-    import toposcope as ts
-
-    for name in ts.__all__:
-        assert getattr(ts, name) is not None
-    with pytest.raises(AttributeError, match="capture"):
-        ts.captur  # noqa: B018

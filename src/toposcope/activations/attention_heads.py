@@ -77,7 +77,7 @@ def find_heads(model: nn.Module) -> dict[str, Heads]:
     {'0': Heads(attention='0', projection='0.out_proj', count=2)}
     """
     modules = dict(model.named_modules())
-    found: dict[str, Heads] = {}
+    heads_of: dict[str, Heads] = {}
     for name, module in modules.items():
         # torch's own attention computes its projection without calling it as a module.
         if "attention" not in type(module).__name__.lower() or isinstance(
@@ -88,11 +88,13 @@ def find_heads(model: nn.Module) -> dict[str, Heads]:
         projection = next((start + p for p in PROJECTIONS if start + p in modules), None)
         count = _count(name, modules, model)
         if projection is not None and count is not None:
-            outer = next((n for n, heads in found.items() if heads.projection == projection), None)
+            outer = next(
+                (n for n, heads in heads_of.items() if heads.projection == projection), None
+            )
             if outer is not None:
-                del found[outer]
-            found[name] = Heads(name, projection, count)
-    return found
+                del heads_of[outer]
+            heads_of[name] = Heads(name, projection, count)
+    return heads_of
 
 
 def _count(name: str, modules: Mapping[str, nn.Module], model: nn.Module) -> int | None:

@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from toposcope.activations.data.source import DataSource
-from toposcope.activations.inputs import Inputs, as_inputs, call, mask_of, pads_last, to_model, told
+from toposcope.activations.model_inputs import (
+    Inputs,
+    as_inputs,
+    call,
+    mask_of,
+    pads_last,
+    to_model,
+    told,
+)
 from toposcope.activations.models.model import LoadedModel
 from toposcope.errors import ToposcopeError, UsageError
 from toposcope.store.samples import Samples
@@ -112,11 +120,11 @@ class Feed:
 
     def longest(self) -> int:
         """Real tokens of the longest sample; reads and tokenizes all of them."""
-        found = 0
+        most = 0
         for start in range(0, self.n, self.batch_size):
             mask = mask_of(self.batch(start, min(start + self.batch_size, self.n))[1])
-            found = max(found, 0 if mask is None else int(mask.sum(dim=1).max()))
-        return found
+            most = max(most, 0 if mask is None else int(mask.sum(dim=1).max()))
+        return most
 
     def truncated(self, *, all_run: bool) -> tuple[int, int] | None:
         """Number of texts that the tokenizer cut, and its limit; None where nobody counts.

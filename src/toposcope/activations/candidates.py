@@ -82,14 +82,14 @@ def read_candidates(path: Path | str) -> list[Candidate]:
     """
     file = Path(path)
     try:
-        found = tomllib.loads(file.read_text(encoding="utf-8"))
+        table = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         msg = f"rank(): there is no readable {file} ({error.strerror})."
         raise SpecError(msg) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         msg = f"rank(): {file} is not TOML: {error}."
         raise SpecError(msg) from error
-    entries = found.get("model")
+    entries = table.get("model")
     if not isinstance(entries, list) or not entries:
         msg = (
             f"rank(): {file} has no [[model]] tables; write one per candidate, with name and model."
@@ -100,17 +100,17 @@ def read_candidates(path: Path | str) -> list[Candidate]:
 
 def as_candidates(models: Sequence[Any], *, where: str = "rank()") -> list[Candidate]:
     """Candidates from mappings, `Candidate`s or MODEL arguments; names must differ."""
-    found = [_candidate(entry, number, where) for number, entry in enumerate(models, start=1)]
-    if not found:
+    candidates = [_candidate(entry, number, where) for number, entry in enumerate(models, start=1)]
+    if not candidates:
         msg = f"{where}: there are no candidates."
         raise SpecError(msg)
     folders: dict[str, str] = {}
-    for one in found:
+    for one in candidates:
         if one.folder in folders:
             msg = f"{where}: the names {folders[one.folder]!r} and {one.name!r} are too much alike."
             raise SpecError(msg)
         folders[one.folder] = one.name
-    return found
+    return candidates
 
 
 def _resolved(entry: Any, folder: Path) -> Any:

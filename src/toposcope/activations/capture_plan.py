@@ -14,8 +14,8 @@ from torch import Tensor
 
 from toposcope.activations.batches import Feed
 from toposcope.activations.hooks import undisturbed
-from toposcope.activations.inputs import Inputs, mask_of, told
 from toposcope.activations.layers import list_layers, select_layers
+from toposcope.activations.model_inputs import Inputs, mask_of, told
 from toposcope.activations.models.class_order import accuracy_note, class_order
 from toposcope.activations.models.model import LoadedModel
 from toposcope.activations.pools.plan import PoolPlan, TokenAxis, plan_pool
@@ -254,10 +254,10 @@ def network_dtypes(model: torch.nn.Module) -> list[str]:
     >>> network_dtypes(torch.nn.Linear(2, 2).bfloat16())
     ['bfloat16']
     """
-    found = {str(p.dtype).removeprefix("torch.") for p in model.parameters()}
+    dtypes = {str(p.dtype).removeprefix("torch.") for p in model.parameters()}
     if any("quantized" in type(module).__module__ for module in model.modules()):
-        found.add("int8")
-    return sorted(found)
+        dtypes.add("int8")
+    return sorted(dtypes)
 
 
 def _has_class_token(model: torch.nn.Module) -> bool:

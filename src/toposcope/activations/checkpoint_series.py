@@ -85,11 +85,11 @@ def capture_series(
     UsageError
         As `capture`, and when steps cannot be told.
     """
-    found, notes = find_checkpoints(weights, steps=steps)
+    checkpoints, notes = find_checkpoints(weights, steps=steps)
     for note in notes:
         log.info("%s", note)
     place = Path(store)
-    unit = next((one.unit for one in found if one.step is not None), "step")
+    unit = next((one.unit for one in checkpoints if one.step is not None), "step")
     series = begin_series(place, unit)
     called = name or _name_of(model)
     if command is None and isinstance(model, str) and isinstance(data, str):
@@ -129,7 +129,7 @@ def capture_series(
 
     with series.objects.lock(), _own_weights(model):
         series = put_series(replace(series, notes=tuple(notes)))
-        for one in found:
+        for one in checkpoints:
             try:
                 series = with_member(series, member_of(one))
             except WeightsError as error:
@@ -138,7 +138,7 @@ def capture_series(
             series = put_series(series)
     if not series.members:
         reasons = "; ".join(f"{f['weights']}: {f['reason']}" for f in series.failures)
-        msg = f"none of {len(found)} checkpoints could be captured. {reasons[:800]}"
+        msg = f"none of {len(checkpoints)} checkpoints could be captured. {reasons[:800]}"
         raise WeightsError(msg)
     return series
 

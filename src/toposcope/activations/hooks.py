@@ -2,7 +2,7 @@
 
 The pool runs inside the hook and its result is a new tensor, so that an in-place operation later
 in the forward pass cannot change what was recorded. What is recorded, under which address and
-from which modules, is decided in layers.py; what a pool computes, in pools.py.
+from which modules, is decided in layers.py; what a pool computes, in pools/.
 """
 
 from __future__ import annotations
@@ -66,9 +66,9 @@ def tensor_of(output: object, address: str) -> tuple[Tensor, str]:
     if isinstance(output, Tensor):
         return output, ""
     if isinstance(output, Mapping):
-        found = output.get("last_hidden_state")
-        if isinstance(found, Tensor):
-            return found, ".last_hidden_state"
+        state = output.get("last_hidden_state")
+        if isinstance(state, Tensor):
+            return state, ".last_hidden_state"
         holds = f"a mapping with the keys {sorted(map(str, output))}"
     elif isinstance(output, tuple | list):
         if output and isinstance(output[0], Tensor):

@@ -17,7 +17,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from toposcope.activations import inputs as fed
+from toposcope.activations import model_inputs as fed
 from toposcope.activations.attention_heads import SIGN, Heads, find_heads, head_address
 from toposcope.activations.hooks import address_of, refuse_wrapped, tensor_of, undisturbed
 from toposcope.activations.repeated_blocks import LayerInfo, find_blocks
@@ -102,23 +102,23 @@ def _match(model: nn.Module, rows: Sequence[LayerInfo], pattern: str) -> list[st
     if pattern == "all":
         return [row.address for row in rows if row.leaf and row.shape is not None]
     if pattern == "heads":
-        found = [row for row in rows if row.head is not None]
-        if not found:
+        matching = [row for row in rows if row.head is not None]
+        if not matching:
             msg = "'heads' found no attention module with an output projection and a head count."
             raise LayerNotFoundError(msg)
-        return [row.address for row in found]
+        return [row.address for row in matching]
     if pattern.startswith("type:"):
         kind = pattern.removeprefix("type:")
-        found = [row for row in rows if row.type == kind]
+        matching = [row for row in rows if row.type == kind]
         known = sorted({row.type for row in rows})
     else:
-        found = [row for row in rows if _named(row, pattern)]
+        matching = [row for row in rows if _named(row, pattern)]
         known = [row.address for row in rows if row.head is None or SIGN in pattern]
-    usable = [row.address for row in found if row.shape is not None]
+    usable = [row.address for row in matching if row.shape is not None]
     if usable:
         return usable
-    if found:
-        msg = f"layer {found[0].address!r} cannot be captured: {found[0].why}"
+    if matching:
+        msg = f"layer {matching[0].address!r} cannot be captured: {matching[0].why}"
         raise UsageError(msg)
     uncalled = [name for name, _ in model.named_modules() if name and fnmatchcase(name, pattern)]
     if uncalled:

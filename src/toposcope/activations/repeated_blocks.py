@@ -121,13 +121,13 @@ def find_blocks(model: nn.Module, rows: Sequence[LayerInfo]) -> dict[str, str]:
         When nothing repeats; lists what exists.
     """
     rows = [row for row in rows if row.head is None]
-    found = (
+    blocks = (
         _composite_units(model, rows, weights=2)
         or _composite_units(model, rows, weights=1)
         or _flat_units(rows)
     )
-    if found:
-        return {**_embeddings(rows, found), **found}
+    if blocks:
+        return {**_embeddings(rows, blocks), **blocks}
     names = [f"{row.address} ({row.type})" for row in rows if row.shape is not None]
     shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
     msg = (
@@ -137,9 +137,9 @@ def find_blocks(model: nn.Module, rows: Sequence[LayerInfo]) -> dict[str, str]:
     raise UsageError(msg)
 
 
-def _embeddings(rows: Sequence[LayerInfo], found: Mapping[str, str]) -> dict[str, str]:
+def _embeddings(rows: Sequence[LayerInfo], blocks: Mapping[str, str]) -> dict[str, str]:
     """The call whose output, tokens by width, goes into the first block as it is."""
-    first = next(row for row in rows if row.address in found)
+    first = next(row for row in rows if row.address in blocks)
     for row in rows:
         if row.address == first.source and row.shape == first.shape and len(row.shape or ()) == 2:
             return {row.address: "hidden state 0: what goes into the first block"}
@@ -206,7 +206,7 @@ def _parents(name: str) -> list[str]:
 
 
 def _flat_units(rows: Sequence[LayerInfo]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    units: dict[str, str] = {}
     weighted: LayerInfo | None = None
     last: LayerInfo | None = None
     for row in rows:
@@ -214,13 +214,13 @@ def _flat_units(rows: Sequence[LayerInfo]) -> dict[str, str]:
             continue
         if row.type in _WEIGHTED_NAMES:
             if weighted and last:
-                found[last.address] = f"activation after {weighted.type} {weighted.address}"
+                units[last.address] = f"activation after {weighted.type} {weighted.address}"
             weighted, last = row, None
         elif row.type in ACTIVATION_NAMES and row.shape is not None and weighted:
             last = row
     if weighted and last:
-        found[last.address] = f"activation after {weighted.type} {weighted.address}"
-    return found if len(found) > 1 else {}
+        units[last.address] = f"activation after {weighted.type} {weighted.address}"
+    return units if len(units) > 1 else {}
 
 
 _WEIGHTED_NAMES = frozenset(

@@ -12,13 +12,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope import homology
+from toposcope import dimension, homology
 from toposcope.analysis import validity_checks
 from toposcope.analysis.filtrations import PointFiltration
 from toposcope.analysis.jobs import Inputs, Job
 from toposcope.analysis.rulers import Layer, Source, fit_twin, prepare
 from toposcope.diagrams import summaries
-from toposcope.dimension import intrinsic
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError
 from toposcope.pointclouds.kinds import read_points
 from toposcope.pointclouds.normalize import check_finite
@@ -188,10 +187,10 @@ def _controls(
     check_finite(raw)
     distances = homology.distances(raw)
     n = len(raw)
-    rows.value("activation_norm", intrinsic.activation_norm(raw))
+    rows.value("activation_norm", dimension.activation_norm(raw))
     rows.value("scale", float(distances.sum()) / (n * (n - 1)) if n > 1 else np.nan)
-    _guarded(rows, "effective_rank", lambda: intrinsic.effective_rank(cloud))
-    _guarded(rows, "participation_ratio", lambda: intrinsic.participation_ratio(cloud))
+    _guarded(rows, "effective_rank", lambda: dimension.effective_rank(cloud))
+    _guarded(rows, "participation_ratio", lambda: dimension.participation_ratio(cloud))
     return distances
 
 
@@ -260,13 +259,13 @@ def _dimensions(
     rows: Rows, cloud: NDArray[np.float64], distances: NDArray[np.float64], job: CloudJob
 ) -> None:
     try:
-        value, r2 = intrinsic.ph_dimension_from_distances(distances, seed=job.design.seed)
+        value, r2 = dimension.ph_dimension_from_distances(distances, seed=job.design.seed)
         rows.value("ph_dimension", value)
         rows.value("ph_dimension_r2", r2)
     except (DegenerateCloudError, TooFewSamplesError) as error:
         for name in DIMENSIONS[:2]:
             rows.missing(name, _status(error), str(error))
-    _guarded(rows, "two_nn", lambda: intrinsic.two_nn(cloud).value)
+    _guarded(rows, "two_nn", lambda: dimension.two_nn(cloud).value)
 
 
 def _guarded(rows: Rows, name: str, compute: Callable[[], float]) -> None:

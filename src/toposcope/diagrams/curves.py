@@ -118,12 +118,12 @@ def split_half_noise(stack: Array, grid: Array, *, splits: int = SPLITS, seed: i
     rng = np.random.default_rng(seed)
     half = count // 2
     scale = np.sqrt((2 / count) / (1 / half + 1 / (count - half)))
-    found = []
+    gaps = []
     for _ in range(splits):
         order = rng.permutation(count)
         first, second = stack[order[:half]].mean(axis=0), stack[order[half:]].mean(axis=0)
-        found.append(landscape_l2(first - second, grid))
-    return float(scale * np.mean(found))
+        gaps.append(landscape_l2(first - second, grid))
+    return float(scale * np.mean(gaps))
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,11 +164,11 @@ def layer_diagrams(
     UsageError
         No diagram has this degree, label and cloud.
     """
-    found: dict[str, list[Array]] = {}
+    of_layer: dict[str, list[Array]] = {}
     for key, pairs in diagrams:
         if (key.homology_dimension, key.label, key.cloud) == (homology_dimension, label, cloud):
-            found.setdefault(key.layer, []).append(pairs)
-    if not found:
+            of_layer.setdefault(key.layer, []).append(pairs)
+    if not of_layer:
         msg = (
             f"no diagrams of homology_dimension={homology_dimension}, label={label!r}, "
             f"cloud={cloud!r}. Present: homology dimensions {diagrams.homology_dimensions}, "
@@ -176,7 +176,7 @@ def layer_diagrams(
             f"clouds {sorted({key.cloud for key in diagrams.keys})}."
         )
         raise UsageError(msg)
-    return found
+    return of_layer
 
 
 def landscape_panel(
@@ -213,12 +213,12 @@ def landscape_panel(
     Wheeler, Bouza, Bubenik, Activation landscapes as a topological summary of neural network
     performance, 2021.
     """
-    found = layer_diagrams(diagrams, homology_dimension, label=label, cloud=cloud)
-    grid = common_grid((p for group in found.values() for p in group), size=grid_size)
+    of_layer = layer_diagrams(diagrams, homology_dimension, label=label, cloud=cloud)
+    grid = common_grid((p for group in of_layer.values() for p in group), size=grid_size)
     panel = np.stack(
-        [landscapes(group, level, grid)[:, level - 1].mean(axis=0) for group in found.values()]
+        [landscapes(group, level, grid)[:, level - 1].mean(axis=0) for group in of_layer.values()]
     )
-    return grid, tuple(found), panel
+    return grid, tuple(of_layer), panel
 
 
 def layer_distances(
@@ -253,19 +253,19 @@ def layer_distances(
     Draws use the same samples in every layer, so two layers err together and the floor, which
     assumes independent draws, is on the cautious side.
     """
-    found = layer_diagrams(diagrams, homology_dimension, label=label, cloud=cloud)
-    everything = [pairs for group in found.values() for pairs in group]
+    of_layer = layer_diagrams(diagrams, homology_dimension, label=label, cloud=cloud)
+    everything = [pairs for group in of_layer.values() for pairs in group]
     grid = common_grid(everything, size=grid_size)
     levels = max(1, *(len(pairs) for pairs in everything))
     means, noise = [], []
-    for group in found.values():
+    for group in of_layer.values():
         stack = landscapes(group, levels, grid)
         means.append(stack.mean(axis=0))
         noise.append(split_half_noise(stack, grid, splits=splits, seed=seed))
-    matrix = np.zeros((len(found), len(found)))
+    matrix = np.zeros((len(of_layer), len(of_layer)))
     for i in range(len(means)):
         for j in range(i):
             matrix[i, j] = matrix[j, i] = landscape_l2(means[i] - means[j], grid)
     return LayerDistances(
-        tuple(found), matrix, np.asarray(noise), min(len(group) for group in found.values())
+        tuple(of_layer), matrix, np.asarray(noise), min(len(group) for group in of_layer.values())
     )

@@ -5,8 +5,8 @@ learns its grid (or its reference diagrams) in `fit` and makes one row per diagr
 or layers are several transformers: concatenate their columns, or add their kernels.
 
 scikit-learn's own estimator checks feed matrices of numbers. A ragged list of diagrams is none, and
-the tags say so, which makes scikit-learn leave out every check that fits. tests/unit/
-test_estimators.py runs them all the same, through subclasses that read each row as a diagram.
+the tags say so, which makes scikit-learn leave out every check that fits. All of them run the same
+in tests/unit/diagrams/test_estimators.py, through subclasses that read each row as a diagram.
 """
 
 from __future__ import annotations
@@ -415,14 +415,14 @@ class LandscapeKernel(_Diagrams):
     def transform(self, X: Diagrams) -> Array:
         """(diagrams, training diagrams) inner products, units of filtration ** 3."""
         check_is_fitted(self)
-        found = exact_landscapes(X, cutoff=self.cutoff, call=self._call("transform"))
-        kernel = products(found, self.landscapes_)
+        landscapes = exact_landscapes(X, cutoff=self.cutoff, call=self._call("transform"))
+        kernel = products(landscapes, self.landscapes_)
         if self.normalize:
-            kernel /= np.outer(self._norms(found, "transform"), self.norms_)
+            kernel /= np.outer(self._norms(landscapes, "transform"), self.norms_)
         return kernel
 
-    def _norms(self, found: list[Any], method: str) -> Array:
-        norms = np.sqrt([products([one], [one])[0, 0] for one in found])
+    def _norms(self, landscapes: list[Any], method: str) -> Array:
+        norms = np.sqrt([products([one], [one])[0, 0] for one in landscapes])
         if self.normalize and not norms.all():
             msg = (
                 f"{self._call(method)}: {int((norms == 0).sum())} of {len(norms)} diagrams have no "

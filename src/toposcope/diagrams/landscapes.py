@@ -133,13 +133,13 @@ def landscape_gram(
     performance, 2021.
     """
     call = "landscape_gram()"
-    found = exact_landscapes(diagrams, cutoff=cutoff, call=call)
+    landscapes = exact_landscapes(diagrams, cutoff=cutoff, call=call)
     if others is not None:
-        return products(found, exact_landscapes(others, cutoff=cutoff, call=call))
-    gram = np.zeros((len(found), len(found)))
-    for i, left in enumerate(found):
+        return products(landscapes, exact_landscapes(others, cutoff=cutoff, call=call))
+    gram = np.zeros((len(landscapes), len(landscapes)))
+    for i, left in enumerate(landscapes):
         for j in range(i + 1):
-            gram[i, j] = gram[j, i] = inner_product(*left, *found[j])
+            gram[i, j] = gram[j, i] = inner_product(*left, *landscapes[j])
     return gram
 
 
@@ -258,8 +258,8 @@ def landscape_test(
     Bars of length 2 against bars of length 3, all 20 ways to share them out:
 
     >>> a, b = ([[[0.0, length]]] * 3 for length in (2.0, 3.0))
-    >>> found = landscape_test(a, b)
-    >>> found.pvalue
+    >>> test = landscape_test(a, b)
+    >>> test.pvalue
     0.1
 
     References

@@ -77,9 +77,9 @@ def rips(
         clouds.normalizer(layer)  # once, before threads share it
     homology.warm_up()
     with ThreadPoolExecutor(default_jobs() if jobs is None else jobs) as pool:
-        found = list(pool.map(one, clouds))
+        computed = list(pool.map(one, clouds))
     keys, pairs = [], []
-    for (layer, draw), diagrams in zip(clouds, found, strict=True):
+    for (layer, draw), diagrams in zip(clouds, computed, strict=True):
         depth = clouds.activations.depth(layer)
         for k, diagram in zip(dimensions, diagrams, strict=True):
             keys.append(

@@ -1,17 +1,21 @@
-"""Intrinsic dimensions of point clouds, and what they read on clouds of known dimension."""
+"""Dimension of a point cloud: from its spanning trees, its nearest neighbors, its covariance.
+
+`calibration` says what an estimate reads on clouds of known dimension.
+"""
 
 from toposcope.dimension.calibration import Ruler, cube_ruler
-from toposcope.dimension.intrinsic import (
-    Dimension,
-    PHDimension,
+from toposcope.dimension.covariance import (
     activation_norm,
     covariance_eigenvalues,
     effective_rank,
-    mle,
     participation_ratio,
+)
+from toposcope.dimension.estimates import Dimension
+from toposcope.dimension.nearest_neighbors import mle, two_nn
+from toposcope.dimension.spanning_trees import (
+    PHDimension,
     ph_dimension,
     ph_dimension_from_distances,
-    two_nn,
 )
 
 __all__ = [

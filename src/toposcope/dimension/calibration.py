@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope import homology
-from toposcope.dimension.intrinsic import ph_dimension_from_distances
+from toposcope.dimension.spanning_trees import ph_dimension_from_distances
 from toposcope.errors import UsageError
 
 CUBES = (1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 22, 28, 36, 46, 60)
@@ -46,8 +46,8 @@ class Ruler:
 
     def __call__(self, value: float) -> float:
         """Dimension of the cube that reads `value`; NaN beyond the ends of the ruler."""
-        found = np.interp(value, self.readings, self.dimensions, left=np.nan, right=np.nan)
-        return float(found)
+        dimension = np.interp(value, self.readings, self.dimensions, left=np.nan, right=np.nan)
+        return float(dimension)
 
 
 @lru_cache(maxsize=32)

@@ -13,6 +13,7 @@ from toposcope.homology.cubical_complex.betti import (
 from toposcope.homology.cubical_complex.persistence import cubical
 from toposcope.homology.jit import kernel_hash
 from toposcope.homology.metrics import distances
+from toposcope.homology.precompile import warm_up
 from toposcope.homology.vietoris_rips.cost import estimate_cost
 from toposcope.homology.vietoris_rips.geodesic import geodesic_distances
 from toposcope.homology.vietoris_rips.landmarks import (
@@ -25,7 +26,6 @@ from toposcope.homology.vietoris_rips.loops import Loop, longest_loops
 from toposcope.homology.vietoris_rips.nested import nested_h0, nested_tree_sums
 from toposcope.homology.vietoris_rips.persistence import rips, rips_from_distances
 from toposcope.homology.vietoris_rips.sparse import SparseRips, sparse_rips
-from toposcope.homology.warm import warm_up
 
 __all__ = [
     "Landmarks",

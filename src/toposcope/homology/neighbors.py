@@ -37,25 +37,25 @@ def nearest(
     k = min(k, n - 1)
     if d < 20 and n > _POINTS_PER_CORNER * 2**d:
         return _by_tree(points, k)
-    found = products(points)
+    scaled = products(points)
     near = np.full((n, k), np.inf)
     rows = np.full((n, k), -1, dtype=np.int64)
     repeated = np.zeros(n, dtype=bool)
     tile = max(1, _TILE // n)
     for start in range(0, n, tile):
         # The same array twice lets BLAS compute half of the product.
-        left = found.small if tile >= n else found.small[start : start + tile]
+        left = scaled.small if tile >= n else scaled.small[start : start + tile]
         _search(
-            left @ found.small.T,
+            left @ scaled.small.T,
             start,
-            found.points,
-            found.squares,
-            found.slack,
+            scaled.points,
+            scaled.squares,
+            scaled.slack,
             near,
             rows,
             repeated,
         )
-    return np.ldexp(np.sqrt(near), found.exponent), rows, repeated
+    return np.ldexp(np.sqrt(near), scaled.exponent), rows, repeated
 
 
 def _by_tree(
@@ -64,8 +64,8 @@ def _by_tree(
     from scipy.spatial import cKDTree
 
     # Centered and of a size that squares can hold; equal points stay equal.
-    found = products(points)
-    near, rows = cKDTree(found.points).query(found.points, k + 1)
+    scaled = products(points)
+    near, rows = cKDTree(scaled.points).query(scaled.points, k + 1)
     own = rows == np.arange(len(points))[:, None]
     own[~own.any(axis=1), -1] = True  # more than k copies of a point: it may not find itself
     repeated = np.zeros(len(points), dtype=bool)
@@ -74,7 +74,7 @@ def _by_tree(
         repeated[:] = True
         repeated[first] = False
     shape = (len(points), k)
-    return np.ldexp(near[~own].reshape(shape), found.exponent), rows[~own].reshape(shape), repeated
+    return np.ldexp(near[~own].reshape(shape), scaled.exponent), rows[~own].reshape(shape), repeated
 
 
 @kernel

@@ -67,11 +67,11 @@ def euclidean_tree(X: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[n
     -------
     edges (n - 1, 2), lengths (n - 1,) in the order of growth.
     """
-    found = products(X)
-    gram = found.small @ found.small.T
+    scaled = products(X)
+    gram = scaled.small @ scaled.small.T
     edges: NDArray[np.int64]
-    edges, lengths = _lazy_prim(gram, found.points, found.squares, found.slack)
-    return edges, np.ldexp(lengths, found.exponent)
+    edges, lengths = _lazy_prim(gram, scaled.points, scaled.squares, scaled.slack)
+    return edges, np.ldexp(lengths, scaled.exponent)
 
 
 def tiled_tree(

@@ -133,22 +133,22 @@ def read_points(
     if why:
         msg = f"layer {layer!r} {why}"
         raise UsageError(msg)
-    found = points_of(values, points_are)
+    cloud = points_of(values, points_are)
     if masked and values.ndim == 3:
-        found = found[read(MASK, rows).astype(bool)[:, : found.shape[1]]]
-    found = found.reshape(-1, found.shape[-1])
-    if len(found) < points:
+        cloud = cloud[read(MASK, rows).astype(bool)[:, : cloud.shape[1]]]
+    cloud = cloud.reshape(-1, cloud.shape[-1])
+    if len(cloud) < points:
         if not exactly:
-            return found.astype(np.float64)
+            return cloud.astype(np.float64)
         kind = "channels" if points_are == "channels" else "positions or tokens"
         msg = (
-            f"layer {layer!r} has {len(found)} {kind} in the {len(rows)} sample(s) of a draw; "
-            f"{points} are asked for. Pass points={len(found)} (--points) to measure this layer "
+            f"layer {layer!r} has {len(cloud)} {kind} in the {len(rows)} sample(s) of a draw; "
+            f"{points} are asked for. Pass points={len(cloud)} (--points) to measure this layer "
             "and all others at that size, or leave it out"
         )
         raise TooFewSamplesError(msg)
-    chosen = np.sort(np.random.default_rng(seed).choice(len(found), points, replace=False))
-    return found[chosen].astype(np.float64)
+    chosen = np.sort(np.random.default_rng(seed).choice(len(cloud), points, replace=False))
+    return cloud[chosen].astype(np.float64)
 
 
 def ruler_points(

@@ -1,17 +1,11 @@
 """How alike are two layers on the same samples? Each measure declares its invariances."""
 
-from toposcope.similarity.all_layers import cka_matrix
 from toposcope.similarity.canonical_correlation import cca, pwcca, svcca
+from toposcope.similarity.distance_agreement import mutual_knn, rsa
 from toposcope.similarity.kernel_alignment import KERNELS, LinearCKA, cka
-from toposcope.similarity.measures import (
-    MEASURES,
-    TRANSFORMATIONS,
-    Measure,
-    angular,
-    mutual_knn,
-    procrustes,
-    rsa,
-)
+from toposcope.similarity.measures import MEASURES, TRANSFORMATIONS, Measure
+from toposcope.similarity.pairwise_alignment import cka_matrix
+from toposcope.similarity.shape_distances import angular, procrustes
 from toposcope.similarity.topology_divergence import (
     cross_barcode,
     mtop_div,

@@ -249,11 +249,11 @@ def draws(
     if n <= points:
         return [np.arange(n)]
     rng = np.random.default_rng(seed)
-    found: list[NDArray[np.intp]] = []
-    while len(found) < replicates:
+    disjoint: list[NDArray[np.intp]] = []
+    while len(disjoint) < replicates:
         order = rng.permutation(n)
-        found += np.split(order[: n - n % points], n // points)
-    return [np.sort(rows) for rows in found[:replicates]]
+        disjoint += np.split(order[: n - n % points], n // points)
+    return [np.sort(rows) for rows in disjoint[:replicates]]
 
 
 def _plain(cloud: Array, call: str) -> Array:

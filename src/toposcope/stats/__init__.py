@@ -28,8 +28,8 @@ from toposcope.stats.trends import Trend, trend
 from toposcope.stats.units import TARGETS, target_of
 
 __all__ = [
-    "Beyond",
     "TARGETS",
+    "Beyond",
     "ChangePoint",
     "Contrast",
     "Effect",

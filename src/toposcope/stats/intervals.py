@@ -91,8 +91,8 @@ def mean_interval(
 
     Notes
     -----
-    Simulated coverage at level 0.95 with R = 8 disjoint draws (tests/unit/test_stats.py): 0.95 for
-    a normal statistic, 0.93 or more for total lifespans and maxima of Rips diagrams.
+    Simulated coverage at level 0.95 with R = 8 disjoint draws (tests/unit/stats/test_stats.py):
+    0.95 for a normal statistic, 0.93 or more for total lifespans and maxima of Rips diagrams.
 
     Examples
     --------

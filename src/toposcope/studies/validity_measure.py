@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope import homology
+from toposcope import dimension, homology
 from toposcope.analysis import validity_checks
 from toposcope.analysis.validity_checks import Measured
 from toposcope.diagrams import distances
-from toposcope.dimension import intrinsic
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
 from toposcope.pointclouds.draws import draw_rows, scale_rows
 from toposcope.pointclouds.normalize import NORMALIZATIONS, check_finite, estimate_normalizer, flat
@@ -165,7 +164,7 @@ def sample_size(raw: LayerRows, design: CheckDesign) -> Numbers:
     rng = np.random.default_rng([design.seed, 1])
     for r, rows in enumerate(_draws(raw, design, largest, design.large_replicates)):
         D = homology.distances(ruler(raw[rows]), metric=design.metric)
-        slope = 1.0 - 1.0 / intrinsic.ph_dimension_from_distances(D, seed=design.seed)[0]
+        slope = 1.0 - 1.0 / dimension.ph_dimension_from_distances(D, seed=design.seed)[0]
         order = rng.permutation(len(D))
         for m in design.sizes:
             part = np.ix_(order[:m], order[:m])
@@ -311,7 +310,7 @@ def concentration(raw: LayerRows, design: CheckDesign) -> Numbers:
     for r, rows in enumerate(_draws(raw, design, design.points, design.replicates)):
         cloud = ruler(raw[rows])
         D = homology.distances(cloud, metric=design.metric)
-        ratio = intrinsic.participation_ratio(cloud)
+        ratio = dimension.participation_ratio(cloud)
         for one in validity_checks.check_concentration(D, participation_ratio=ratio):
             yield r, one
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from toposcope.activations import capture as capture_module
+from toposcope.activations import forward_passes
 from toposcope.activations.capture import capture
 from toposcope.activations.capture_plan import chunk_rows
 from toposcope.errors import (
@@ -119,7 +119,7 @@ def test_a_stopped_capture_continues_to_the_same_bits(tmp_path, monkeypatch, aft
 
 def test_a_finished_capture_runs_no_forward_pass_again(tmp_path, monkeypatch):
     first = capture(cnn(), (IMAGES, LABELS), store=tmp_path / "run")
-    monkeypatch.setattr(capture_module, "_fill", lambda *a: pytest.fail("computed again"))
+    monkeypatch.setattr(forward_passes, "_fill", lambda *a: pytest.fail("computed again"))
     again = capture(cnn(), (IMAGES, LABELS), store=tmp_path / "run", command="another spelling")
     assert same(values(again), values(first))
 

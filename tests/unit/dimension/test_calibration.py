@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from toposcope import homology
+from toposcope.dimension import ph_dimension_from_distances
 from toposcope.dimension.calibration import cube_ruler
-from toposcope.dimension.intrinsic import ph_dimension_from_distances
 from toposcope.errors import UsageError
 
 DIMENSIONS = (1, 2, 3, 5, 8, 12, 17, 24)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
+from toposcope import similarity
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
 from toposcope.homology import distances
-from toposcope.similarity import measures
-from toposcope.similarity.measures import MEASURES, LinearCKA
+from toposcope.similarity import MEASURES, LinearCKA
 from toposcope.similarity.topology_divergence import draws
 
 RNG = np.random.default_rng(0)
@@ -41,7 +41,7 @@ def naive_cka(K: np.ndarray, L: np.ndarray, *, debiased: bool) -> float:
 def test_linear_cka_is_the_textbook_formula(debiased: bool, width: int) -> None:
     wide = np.random.default_rng(1).normal(size=(60, width)) + X[:, :1]
     expected = naive_cka(wide @ wide.T, Y @ Y.T, debiased=debiased)
-    assert measures.cka(wide, Y, debiased=debiased) == pytest.approx(expected, rel=1e-10)
+    assert similarity.cka(wide, Y, debiased=debiased) == pytest.approx(expected, rel=1e-10)
 
 
 @pytest.mark.parametrize("debiased", [False, True])
@@ -51,16 +51,16 @@ def test_rbf_cka_is_the_textbook_formula(debiased: bool) -> None:
         D = distances(cloud)
         width = 0.5 * np.median(D[np.triu_indices(60, k=1)])
         grams.append(np.exp(-(D**2) / (2 * width**2)))
-    value = measures.cka(X, Y, kernel="rbf", bandwidth=0.5, debiased=debiased)
+    value = similarity.cka(X, Y, kernel="rbf", bandwidth=0.5, debiased=debiased)
     assert value == pytest.approx(naive_cka(*grams, debiased=debiased), rel=1e-10)
-    assert value != measures.cka(X, Y, kernel="rbf", debiased=debiased)
+    assert value != similarity.cka(X, Y, kernel="rbf", debiased=debiased)
 
 
 def test_debiasing_removes_what_width_adds() -> None:
     rng = np.random.default_rng(2)
     unrelated = rng.normal(size=(50, 400)), rng.normal(size=(50, 400))
-    assert measures.cka(*unrelated) > 0.8
-    assert abs(measures.cka(*unrelated, debiased=True)) < 0.05
+    assert similarity.cka(*unrelated) > 0.8
+    assert abs(similarity.cka(*unrelated, debiased=True)) < 0.05
 
 
 @pytest.mark.parametrize("debiased", [False, True])
@@ -113,12 +113,12 @@ def test_matrix_of_all_pairs_is_the_pairs(kernel: str, debiased: bool) -> None:
     layers = [cloud, np.tanh(cloud[:, :3] - 50)]
     options = {"kernel": kernel, "debiased": debiased}
     for others in ([wide], [1e150 * wide, cloud[:, 2:4].astype(np.float32)], None):
-        found = measures.cka_matrix(layers, others, **options)
+        found = similarity.cka_matrix(layers, others, **options)
         columns = layers if others is None else others
         assert found.shape == (2, len(columns))
         for i, left in enumerate(layers):
             for j, right in enumerate(columns):
-                expected = measures.cka(left, right, **options)
+                expected = similarity.cka(left, right, **options)
                 assert found[i, j] == pytest.approx(expected, rel=1e-6, abs=1e-9)
 
 
@@ -126,8 +126,10 @@ def test_matrix_of_all_pairs_reads_mapped_files_and_names_layers(tmp_path) -> No
     wide = np.random.default_rng(18).normal(size=(60, 200)).astype(np.float32)
     np.save(tmp_path / "wide.npy", wide)
     mapped = np.load(tmp_path / "wide.npy", mmap_mode="r")
-    np.testing.assert_array_equal(measures.cka_matrix([mapped, X]), measures.cka_matrix([wide, X]))
-    assert measures.cka_matrix([], [X]).shape == (0, 1)
+    np.testing.assert_array_equal(
+        similarity.cka_matrix([mapped, X]), similarity.cka_matrix([wide, X])
+    )
+    assert similarity.cka_matrix([], [X]).shape == (0, 1)
     hole = X.copy()
     hole[0, 0] = np.inf
     for layers, others, error, match in (
@@ -137,29 +139,29 @@ def test_matrix_of_all_pairs_reads_mapped_files_and_names_layers(tmp_path) -> No
         ([X[:3]], None, TooFewSamplesError, "3 samples"),
     ):
         with pytest.raises(error, match=rf"cka_matrix\(\).*{match}"):
-            measures.cka_matrix(layers, others)
+            similarity.cka_matrix(layers, others)
 
 
 def test_procrustes_is_the_nuclear_norm() -> None:
     unit = [c / np.linalg.norm(c) for c in (X - X.mean(axis=0), Y - Y.mean(axis=0))]
     nuclear = np.linalg.norm(unit[0].T @ unit[1], ord="nuc")
-    assert measures.procrustes(X, Y) == pytest.approx(math.sqrt(2 - 2 * nuclear), rel=1e-10)
-    assert measures.angular(X, Y) == pytest.approx(math.acos(nuclear), rel=1e-10)
+    assert similarity.procrustes(X, Y) == pytest.approx(math.sqrt(2 - 2 * nuclear), rel=1e-10)
+    assert similarity.angular(X, Y) == pytest.approx(math.acos(nuclear), rel=1e-10)
     from scipy.spatial import procrustes
 
     # SciPy also scales after rotating: its disparity is the squared sine of the angle.
     padded = np.pad(Y, ((0, 0), (0, 2)))
-    assert procrustes(X, padded)[2] == pytest.approx(math.sin(measures.angular(X, Y)) ** 2)
+    assert procrustes(X, padded)[2] == pytest.approx(math.sin(similarity.angular(X, Y)) ** 2)
 
 
 def test_wide_layers_cost_no_more_than_samples() -> None:
     rng = np.random.default_rng(4)
     wide = rng.normal(size=(20, 3000))
-    assert measures.procrustes(wide, 3 * wide[:, ::-1] + 7) < 1e-12
+    assert similarity.procrustes(wide, 3 * wide[:, ::-1] + 7) < 1e-12
     other = rng.normal(size=(20, 40))
     gram = np.linalg.norm((other - other.mean(0)).T @ (wide - wide.mean(0)), ord="nuc")
     gram /= np.linalg.norm(wide - wide.mean(0)) * np.linalg.norm(other - other.mean(0))
-    assert measures.angular(wide, other) == pytest.approx(math.acos(gram))
+    assert similarity.angular(wide, other) == pytest.approx(math.acos(gram))
 
 
 def test_rsa_is_a_correlation_of_distances() -> None:
@@ -168,9 +170,9 @@ def test_rsa_is_a_correlation_of_distances() -> None:
 
     for metric in ("euclidean", "correlation"):
         left, right = pdist(X, metric), pdist(Y, metric)
-        value = measures.rsa(X, Y, metric=metric)
+        value = similarity.rsa(X, Y, metric=metric)
         assert value == pytest.approx(spearmanr(left, right).statistic, rel=1e-9)
-        value = measures.rsa(X, Y, metric=metric, correlation="pearson")
+        value = similarity.rsa(X, Y, metric=metric, correlation="pearson")
         assert value == pytest.approx(pearsonr(left, right).statistic, rel=1e-9)
 
 
@@ -178,10 +180,10 @@ def test_mutual_knn_counts_shared_neighbors() -> None:
     x = np.array([[0.0], [1.0], [2.1], [3.3], [4.6]])
     y = np.array([[0.0], [1.0], [2.1], [2.2], [9.0]])
     # Nearest in x: 1 0 1 2 3; in y: 1 0 3 2 3.
-    assert measures.mutual_knn(x, y, k=1) == 0.8
-    assert measures.mutual_knn(x, y, k=4) == 1
+    assert similarity.mutual_knn(x, y, k=1) == 0.8
+    assert similarity.mutual_knn(x, y, k=4) == 1
     rng = np.random.default_rng(5)
-    unrelated = measures.mutual_knn(rng.normal(size=(300, 3)), rng.normal(size=(300, 3)))
+    unrelated = similarity.mutual_knn(rng.normal(size=(300, 3)), rng.normal(size=(300, 3)))
     assert unrelated == pytest.approx(10 / 299, abs=0.01)
 
 
@@ -189,20 +191,20 @@ def test_cca_of_known_correlation() -> None:
     rng = np.random.default_rng(6)
     shared, own = rng.normal(size=(2, 20000, 1))
     y = 0.6 * shared + 0.8 * own
-    assert measures.cca(shared, y) == pytest.approx(0.6, abs=0.02)
+    assert similarity.cca(shared, y) == pytest.approx(0.6, abs=0.02)
     repeated = np.hstack([X, X @ RNG.normal(size=(5, 3))])  # rank 5
-    assert measures.cca(repeated, Y) == pytest.approx(measures.cca(X, Y), rel=1e-9)
+    assert similarity.cca(repeated, Y) == pytest.approx(similarity.cca(X, Y), rel=1e-9)
 
 
 def test_svcca_keeps_the_directions_of_most_variance() -> None:
     rng = np.random.default_rng(16)
     strong, weak, other = rng.normal(size=(3, 400, 2))
     left = np.hstack([100 * strong, weak])
-    assert measures.svcca(left, strong) == pytest.approx(1, abs=1e-6)
-    assert measures.svcca(left, weak) < 0.2 < 0.99 < measures.cca(left, weak)
-    assert measures.svcca(left, other, variance=1.0) == measures.cca(left, other)
+    assert similarity.svcca(left, strong) == pytest.approx(1, abs=1e-6)
+    assert similarity.svcca(left, weak) < 0.2 < 0.99 < similarity.cca(left, weak)
+    assert similarity.svcca(left, other, variance=1.0) == similarity.cca(left, other)
     with pytest.raises(UsageError, match=r"svcca\(\): variance"):
-        measures.svcca(left, other, variance=1.5)
+        similarity.svcca(left, other, variance=1.5)
 
 
 def test_pwcca_is_the_published_weighting() -> None:
@@ -216,7 +218,7 @@ def test_pwcca_is_the_published_weighting() -> None:
     U, rho, _ = np.linalg.svd(inverse_root(a.T @ a) @ a.T @ b @ inverse_root(b.T @ b))
     variates = a @ inverse_root(a.T @ a) @ U[:, : len(rho)]
     weights = np.abs(variates.T @ a).sum(axis=1)
-    assert measures.pwcca(X, Y) == pytest.approx(weights @ rho / weights.sum(), rel=1e-9)
+    assert similarity.pwcca(X, Y) == pytest.approx(weights @ rho / weights.sum(), rel=1e-9)
 
 
 def test_rtd_of_the_readme() -> None:
@@ -227,7 +229,7 @@ def test_rtd_of_the_readme() -> None:
     for _ in range(10):
         rows = list(range(1000))
         state.shuffle(rows)
-        values.append(measures.rtd(P[rows[:500]], Q[rows[:500]]))
+        values.append(similarity.rtd(P[rows[:500]], Q[rows[:500]]))
     # Their bars are float32.
     assert np.mean(values) == pytest.approx(35.55234398557805, rel=1e-7)
 
@@ -246,7 +248,7 @@ def test_rtd_orders_the_clusters_experiment() -> None:
         split = base + np.repeat(places, 5, axis=0)
         for name, values in found.items():
             values.append(MEASURES[name].function(base, split))
-        plain.append(measures.rtd_lite(base, split, normalize=False))
+        plain.append(similarity.rtd_lite(base, split, normalize=False))
     found["plain"] = plain
     tau = {name: kendalltau(counts, values).statistic for name, values in found.items()}
     assert tau["rtd"] == 1
@@ -273,21 +275,21 @@ def test_rtd_draws_are_disjoint_where_n_allows() -> None:
     assert len(np.unique(np.concatenate(rows[:3]))) == 90
     assert len(np.unique(np.concatenate(rows[3:6]))) == 90
     assert len(draws(30, points=30, replicates=7, seed=1, call="test()")) == 1
-    one, two = (measures.rtd_draws(X, Y, points=20, replicates=4, seed=s) for s in (0, 1))
+    one, two = (similarity.rtd_draws(X, Y, points=20, replicates=4, seed=s) for s in (0, 1))
     assert one.shape == (4, 2) and not np.array_equal(one, two)
-    assert measures.rtd(X, Y, points=20, replicates=4, seed=0) == one.mean()
+    assert similarity.rtd(X, Y, points=20, replicates=4, seed=0) == one.mean()
 
 
 def test_mtop_div_sees_what_is_missing() -> None:
     angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
     circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     arc = circle[:20]
-    assert measures.mtop_div(circle, circle) == 0
-    assert measures.mtop_div(circle, arc) < 1e-9
+    assert similarity.mtop_div(circle, circle) == 0
+    assert similarity.mtop_div(circle, arc) < 1e-9
     # From the arc, the other half is a loop around the gap.
-    assert measures.mtop_div(arc, circle) > 1
+    assert similarity.mtop_div(arc, circle) > 1
     with pytest.raises(UsageError, match="one space"):
-        measures.mtop_div(circle, X)
+        similarity.mtop_div(circle, X)
 
 
 @pytest.mark.parametrize("name", MEASURES)
@@ -311,17 +313,17 @@ def test_degenerate_input_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     ("call", "match"),
     [
-        (lambda: measures.cka(X, Y, kernel="cosine"), "linear, rbf"),
-        (lambda: measures.cka(X, Y, bandwidth=0), "bandwidth must be positive"),
-        (lambda: measures.cka(np.r_[X[:9], 0 * X[9:]], Y, kernel="rbf"), "half of all pairs"),
-        (lambda: measures.mutual_knn(X, Y, k=60), "between 1 and n - 1 = 59"),
-        (lambda: measures.rsa(X, Y, correlation="kendall"), "'spearman' or 'pearson'"),
-        (lambda: measures.rsa(X, Y, metric="taxi"), "'taxi' is unknown"),
-        (lambda: measures.rsa(np.eye(60), Y), "X are equally far apart"),
-        (lambda: measures.cca(RNG.normal(size=(60, 59)), Y), "60 samples of a layer of rank 59"),
-        (lambda: measures.rtd(X, Y, points=3), "at least 4 points"),
-        (lambda: measures.rtd(np.r_[X[:2], 0 * X[2:]], Y), "0.9 quantile"),
-        (lambda: measures.cross_barcode(np.zeros((2, 2)), np.zeros((3, 3))), "one shape"),
+        (lambda: similarity.cka(X, Y, kernel="cosine"), "linear, rbf"),
+        (lambda: similarity.cka(X, Y, bandwidth=0), "bandwidth must be positive"),
+        (lambda: similarity.cka(np.r_[X[:9], 0 * X[9:]], Y, kernel="rbf"), "half of all pairs"),
+        (lambda: similarity.mutual_knn(X, Y, k=60), "between 1 and n - 1 = 59"),
+        (lambda: similarity.rsa(X, Y, correlation="kendall"), "'spearman' or 'pearson'"),
+        (lambda: similarity.rsa(X, Y, metric="taxi"), "'taxi' is unknown"),
+        (lambda: similarity.rsa(np.eye(60), Y), "X are equally far apart"),
+        (lambda: similarity.cca(RNG.normal(size=(60, 59)), Y), "60 samples of a layer of rank 59"),
+        (lambda: similarity.rtd(X, Y, points=3), "at least 4 points"),
+        (lambda: similarity.rtd(np.r_[X[:2], 0 * X[2:]], Y), "0.9 quantile"),
+        (lambda: similarity.cross_barcode(np.zeros((2, 2)), np.zeros((3, 3))), "one shape"),
     ],
 )
 def test_wrong_arguments_are_named(call, match: str) -> None:

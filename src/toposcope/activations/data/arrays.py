@@ -1,7 +1,7 @@
 """Data that is arrays: npz and npy files, arrays in memory, torch Datasets, the user's own factory.
 
 Pickled object arrays are refused. Pictures, text, tables and Hugging Face datasets have files of
-their own (sources_*.py).
+their own beside this one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from toposcope.activations.data.files import damaged, file_hash, pick_key, split
 from toposcope.activations.data.pictures import from_jpegs, stacker
 from toposcope.activations.data.source import DataSource, check_labels, kind_of
 from toposcope.activations.data.text import from_texts, is_texts
-from toposcope.activations.imports import resolve
+from toposcope.activations.user_code import resolve
 from toposcope.errors import SpecError
 from toposcope.store.objects import content_hash
 
@@ -141,8 +141,8 @@ def digits_arrays() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 def from_python(spec: str) -> DataSource:
     """`py:module:factory`: whatever object the user's factory returns."""
-    found = resolve(spec, "DATA")
-    return from_object(found.call(), name=spec.rpartition(":")[2], spec=spec)
+    factory = resolve(spec, "DATA")
+    return from_object(factory.call(), name=spec.rpartition(":")[2], spec=spec)
 
 
 def from_object(value: Any, *, name: str, spec: str) -> DataSource:

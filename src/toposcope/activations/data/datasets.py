@@ -37,19 +37,19 @@ def from_hub(spec: str) -> DataSource:
             msg = f"DATA {spec!r}: option {part!r} cannot be understood; accepted: {accepted}."
             raise SpecError(msg)
         options[key] = value
-    found = _load(where, options, spec)
+    dataset = _load(where, options, spec)
     folder = Path(where).expanduser()
     name, split = split_of(folder) if folder.exists() else (where, "")
-    if isinstance(found, Mapping):
-        found, split = _one_split(found, options.get("split"), spec)
+    if isinstance(dataset, Mapping):
+        dataset, split = _one_split(dataset, options.get("split"), spec)
         name = f"{name}/{split}"
     elif options.get("split"):
         split = options["split"]
-        if str(found.split) != split:
-            msg = f"DATA {spec!r}: the folder holds one split, {found.split}. Leave split= out."
+        if str(dataset.split) != split:
+            msg = f"DATA {spec!r}: the folder holds one split, {dataset.split}. Leave split= out."
             raise SpecError(msg)
         name = f"{name}/{split}"
-    return from_dataset(found, options, name=name, spec=spec, split=split)
+    return from_dataset(dataset, options, name=name, spec=spec, split=split)
 
 
 def _load(where: str, options: Mapping[str, str], spec: str) -> Any:
@@ -83,15 +83,15 @@ def _load(where: str, options: Mapping[str, str], spec: str) -> Any:
             datasets.enable_progress_bars()
 
 
-def _one_split(found: Mapping[str, Any], asked: str | None, spec: str) -> tuple[Any, str]:
-    if asked is None and len(found) == 1:
-        asked = next(iter(found))
-    if asked is None or asked not in found:
-        have = ", ".join(f"{name} ({len(rows):,})" for name, rows in found.items())
+def _one_split(splits: Mapping[str, Any], asked: str | None, spec: str) -> tuple[Any, str]:
+    if asked is None and len(splits) == 1:
+        asked = next(iter(splits))
+    if asked is None or asked not in splits:
+        have = ", ".join(f"{name} ({len(rows):,})" for name, rows in splits.items())
         start = spec.partition("#")[0]
         msg = f"DATA {spec!r}: the dataset has the splits {have}. Name one: {start}#split=NAME."
         raise SpecError(msg)
-    return found[asked], asked
+    return splits[asked], asked
 
 
 def from_dataset(
@@ -190,7 +190,7 @@ def _numbers(value: Any, where: str) -> NDArray[Any]:
 def _revision(dataset: Any) -> str:
     """Commit of a dataset from the hub, which its cache files carry in their path; else ""."""
     for entry in getattr(dataset, "cache_files", ()):
-        found = re.search(r"[/\\]([0-9a-f]{40})[/\\]", str(entry.get("filename", "")))
-        if found:
-            return found.group(1)
+        match = re.search(r"[/\\]([0-9a-f]{40})[/\\]", str(entry.get("filename", "")))
+        if match:
+            return match.group(1)
     return ""

@@ -128,14 +128,14 @@ def pick_key(
             asked, sorted(members)
         )
         raise SpecError(msg)
-    found = next((key for key in usual if key in members), None)
-    if found is None and needed:
+    usual_key = next((key for key in usual if key in members), None)
+    if usual_key is None and needed:
         msg = (
             f"DATA {spec!r}: none of the {what}s {', '.join(usual)} is in the file; it has "
             f"{', '.join(sorted(members)) or 'nothing'}. Name one: {spec.partition('#')[0]}#x=KEY."
         )
         raise SpecError(msg)
-    return found
+    return usual_key
 
 
 def damaged(spec: str, path: Path, error: Exception) -> SpecError:

@@ -110,21 +110,21 @@ def _chosen(table: pa.Table, asked: str | None, y_key: str | None, spec: str) ->
         text = next((key for key in TEXT_KEYS if key in columns), None)
         if text is not None:
             return [text]
-        found = [c for c in columns if c != y_key and _is_number(table.column(c).type)]
-        if not found:
+        numbers = [c for c in columns if c != y_key and _is_number(table.column(c).type)]
+        if not numbers:
             msg = (
                 f"DATA {spec!r}: no column called {', '.join(TEXT_KEYS)} and none of numbers; it "
                 f"has {', '.join(columns)}. Name one: {spec.partition('#')[0]}#x=COLUMN."
             )
             raise SpecError(msg)
-        return found
+        return numbers
     chosen: list[str] = []
     for part in asked.split("+"):
-        found = [c for c in columns if c == part or fnmatchcase(c, part)]
-        if not found:
+        matching = [c for c in columns if c == part or fnmatchcase(c, part)]
+        if not matching:
             msg = f"DATA {spec!r}: no column {part!r}. " + near_matches(part, columns)
             raise SpecError(msg)
-        chosen += [column for column in found if column not in (*chosen, y_key)]
+        chosen += [column for column in matching if column not in (*chosen, y_key)]
     if not chosen:
         msg = f"DATA {spec!r}: x={asked} names the label column {y_key!r} alone."
         raise SpecError(msg)

@@ -116,16 +116,16 @@ def weights_file(place: Path) -> Path:
     """The file to load for a file or a Trainer's folder."""
     if not place.is_dir():
         return place
-    found = next((place / name for name in IN_FOLDER if (place / name).is_file()), None)
-    return place / IN_FOLDER[0] if found is None else found
+    present = (place / name for name in IN_FOLDER if (place / name).is_file())
+    return next(present, place / IN_FOLDER[0])
 
 
 def parse_step(name: str) -> tuple[float | None, str]:
     """Step and unit that a name tells, without its suffix; a step wins over an epoch."""
     for pattern, unit in ((_STEP, "step"), (_EPOCH, "epoch"), (_TAIL, "step")):
-        found = pattern.search(name)
-        if found:
-            return float(found.group(1)), unit
+        match = pattern.search(name)
+        if match:
+            return float(match.group(1)), unit
     return None, "step"
 
 
@@ -144,14 +144,13 @@ def _natural(name: str) -> tuple[bool, list[tuple[int, float, str]]]:
 def _expand(item: str) -> list[Path]:
     path = Path(item).expanduser()
     if path.is_dir():
-        found = _members(path)
-        return found or [path]
+        return _members(path) or [path]
     if path.is_file():
         return [path]
     if glob.has_magic(item):
         # Path.glob takes no absolute patterns.
-        found = [Path(match) for match in glob.glob(str(path))]  # noqa: PTH207
-        usable = [one for one in found if one.is_dir() or one.suffix in SUFFIXES]
+        matches = [Path(match) for match in glob.glob(str(path))]  # noqa: PTH207
+        usable = [place for place in matches if place.is_dir() or place.suffix in SUFFIXES]
         if usable:
             return usable
         msg = f"--weights {item!r} matches no folder and no file that ends in {_suffixes()}."
@@ -216,16 +215,16 @@ def _given(places: Sequence[Path], steps: Sequence[float]) -> list[Checkpoint]:
     ]
 
 
-def _ordered(found: Sequence[Checkpoint]) -> tuple[list[Checkpoint], list[str]]:
+def _ordered(checkpoints: Sequence[Checkpoint]) -> tuple[list[Checkpoint], list[str]]:
     """Checkpoints by step; the one called final or last comes behind all others."""
     notes: list[str] = []
-    broken = [one for one in found if one.problem]
-    known = [one for one in found if one.step is not None]
-    unknown = [one for one in found if one.step is None and not one.problem]
+    broken = [one for one in checkpoints if one.problem]
+    known = [one for one in checkpoints if one.step is not None]
+    unknown = [one for one in checkpoints if one.step is None and not one.problem]
     units = {one.unit for one in known}
     last = [one for one in unknown if _LAST.search(Path(one.name).stem)]
-    if len(units) > 1 or (not known and len(found) > 1) or len(unknown) > min(len(last), 1):
-        named = ", ".join(one.name for one in found)
+    if len(units) > 1 or (not known and len(checkpoints) > 1) or len(unknown) > min(len(last), 1):
+        named = ", ".join(one.name for one in checkpoints)
         msg = (
             f"the steps of these checkpoints cannot be read from their names: {named}. Give one "
             "rising number for each with --steps, in this order."

@@ -158,9 +158,9 @@ def _class_of(config: Any) -> Any:
     import transformers
 
     for name in getattr(config, "architectures", None) or ():
-        found = getattr(transformers, name, None)
-        if name.endswith(KEPT_HEADS) and isinstance(found, type) and issubclass(found, nn.Module):
-            return found
+        kind = getattr(transformers, name, None)
+        if name.endswith(KEPT_HEADS) and isinstance(kind, type) and issubclass(kind, nn.Module):
+            return kind
     return transformers.AutoModel
 
 
@@ -282,11 +282,11 @@ class TextPreprocess:
             )
             raise SpecError(msg)
         texts = [str(text) for text in batch]
-        found = self._tokenizer(
+        encoded = self._tokenizer(
             texts, padding=True, truncation=True, max_length=self.limit, return_tensors="pt"
         )
-        self.filled |= found["input_ids"].shape[1] == self.limit
-        return dict(found)
+        self.filled |= encoded["input_ids"].shape[1] == self.limit
+        return dict(encoded)
 
     def cut(self, batch: NDArray[Any]) -> int:
         """Number of texts that have more tokens than the limit."""

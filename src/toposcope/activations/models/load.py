@@ -1,7 +1,7 @@
 """From a MODEL argument to a network, its preprocessing and its provenance.
 
 `py:package.module:factory` is the user's own code; `hf:`, `timm:NAME` and `torchvision:NAME` need
-those packages (Hugging Face models: models_hub.py). Weights are checked key by key in weights.py.
+those packages (Hugging Face models: hub.py). Weights are checked key by key in weights.py.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from toposcope.activations.imports import resolve
 from toposcope.activations.models.model import LoadedModel, Preprocess
 from toposcope.activations.models.weights import load_weights
+from toposcope.activations.user_code import resolve
 from toposcope.errors import MissingExtraError, SpecError, UsageError
 from toposcope.types import near_matches
 
@@ -109,9 +109,10 @@ def loaded_module(
     name
         Name for tables and reports; default: the class.
     """
-    text, found = _find_preprocess(model)
+    text, function = _find_preprocess(model)
     if preprocess is not None:
-        text, found = f"{getattr(preprocess, '__name__', 'preprocess')} of the caller", preprocess
+        text = f"{getattr(preprocess, '__name__', 'preprocess')} of the caller"
+        function = preprocess
     called = name or type(model).__name__
     provenance = {
         "preprocess": text,
@@ -119,7 +120,7 @@ def loaded_module(
         "weights": None,
         "state": state_hash(model),
     }
-    return LoadedModel(model, found, called, provenance)
+    return LoadedModel(model, function, called, provenance)
 
 
 def device_of(model: nn.Module) -> str:
@@ -205,12 +206,12 @@ DEFAULT_TEXT = "default: uint8 NHWC or NHW -> float32 NCHW / 255; floating point
 def _find_preprocess(*places: object) -> tuple[str, Preprocess]:
     """The first callable attribute `preprocess` among some objects, and its description."""
     for place in places:
-        found = getattr(place, "preprocess", None)
-        if callable(found):
+        function = getattr(place, "preprocess", None)
+        if callable(function):
             owner = getattr(place, "__name__", type(place).__name__)
-            summary = (inspect.getdoc(found) or "").strip().splitlines()
+            summary = (inspect.getdoc(function) or "").strip().splitlines()
             told = f": {summary[0]}" if summary else ""
-            return f"{owner}.{getattr(found, '__name__', 'preprocess')}{told}", found
+            return f"{owner}.{getattr(function, '__name__', 'preprocess')}{told}", function
     return DEFAULT_TEXT, default_preprocess
 
 
@@ -242,14 +243,14 @@ def _from_python(spec: str, seed: int) -> LoadedModel:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         # A module may build layers while it is imported, which happens once: seed again after.
-        found = resolve(spec, "MODEL")
+        factory = resolve(spec, "MODEL")
         torch.manual_seed(seed)
-        model = found.call()
+        model = factory.call()
     if not isinstance(model, nn.Module):
         msg = f"{spec}: the factory must return a torch.nn.Module; got {type(model).__name__}."
         raise SpecError(msg)
-    text, preprocess = _find_preprocess(model, found.value, found.module)
-    provenance = {"model": spec, "preprocess": text, "code": found.code_hash()}
+    text, preprocess = _find_preprocess(model, factory.value, factory.module)
+    provenance = {"model": spec, "preprocess": text, "code": factory.code_hash()}
     return LoadedModel(model, preprocess, spec.rpartition(":")[2], provenance)
 
 

@@ -1,7 +1,7 @@
 """What is kept of one layer's output: a vector per sample, or all of it.
 
 A pool is planned once per layer from the shape of its output, and recorded by name with the RUN.
-Tokens come before width (tokens, width). How tokens are pooled is in tokenpools.py, where the
+Tokens come before width (tokens, width). How tokens are pooled is in tokens.py, where the
 channels of maps are in volumes.py, random projections in projection.py.
 """
 

@@ -73,13 +73,13 @@ def channels_of(
     maps = [row for row in rows if row.shape is not None and len(row.shape) == 3]
     if channels != "auto":
         return {row.address: Channels(channels, f"channels {channels}, as asked") for row in maps}
-    found = {}
+    axes = {}
     for row in maps:
         assert row.shape is not None
-        found[row.address] = _detect(row, modules[row.name], model)
-        if found[row.address].axis == "last":
-            log.info("layer %r: %s", row.address, found[row.address].why)
-    return found
+        axes[row.address] = _detect(row, modules[row.name], model)
+        if axes[row.address].axis == "last":
+            log.info("layer %r: %s", row.address, axes[row.address].why)
+    return axes
 
 
 def _detect(row: LayerInfo, module: nn.Module, model: nn.Module) -> Channels:

@@ -17,7 +17,7 @@ from toposcope.errors import UsageError
 from toposcope.homology.cubical_complex.bits import betti_of_packed, pack_many
 from toposcope.homology.cubical_complex.euler import euler_steps
 from toposcope.homology.cubical_complex.levels import flipped, levels_of_limits, levels_of_values
-from toposcope.homology.cubical_complex.union import merge_tree
+from toposcope.homology.cubical_complex.merge_trees import merge_tree
 from toposcope.homology.cubical_complex.voxels import (
     Volume,
     as_3d,
@@ -143,11 +143,11 @@ def betti_numbers_batch(
         return _count(as_3d(part, batch=True), limits, vertices)
 
     if threads == 1 or len(parts) == 1:
-        found = [count(part) for part in parts]
+        counts = [count(part) for part in parts]
     else:
         with ThreadPoolExecutor(threads) as pool:
-            found = list(pool.map(count, parts))
-    return np.concatenate(found)[:, :, :ndim]
+            counts = list(pool.map(count, parts))
+    return np.concatenate(counts)[:, :, :ndim]
 
 
 def betti_curves(

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
 from toposcope.homology.cubical_complex.levels import flipped, levels_of_values
-from toposcope.homology.cubical_complex.union import merge_tree
+from toposcope.homology.cubical_complex.merge_trees import merge_tree
 from toposcope.homology.cubical_complex.voxels import as_3d, check_construction, check_volume
 from toposcope.homology.gudhi_extensions import cubical_pairs
 
@@ -85,14 +85,14 @@ def cubical(
     diagrams: dict[int, Pairs] = {}
     for k in set(dims):
         if k == 0:
-            found = _components(padded, count, full=not vertices)
+            levels = _components(padded, count, full=not vertices)
         elif k == top:
-            found = _cavities(padded, count, full=vertices)
+            levels = _cavities(padded, count, full=vertices)
         elif k < top:
-            found = _reduced(padded, k, vertices)
+            levels = _reduced(padded, k, vertices)
         else:  # above the top degree, and in axes of one voxel, there is nothing
-            found = np.empty((0, 2), np.int64)
-        diagrams[k] = _valued(found, scale, sublevel)
+            levels = np.empty((0, 2), np.int64)
+        diagrams[k] = _valued(levels, scale, sublevel)
     return [diagrams[k].copy() for k in dims]
 
 
@@ -122,9 +122,9 @@ def _reduced(padded: NDArray[np.int32], k: int, vertices: bool) -> NDArray[np.in
     return cubical_pairs(inner, k, vertices=vertices).astype(np.int64)
 
 
-def _valued(found: NDArray[np.int64], scale: Pairs, sublevel: bool) -> Pairs:
+def _valued(levels: NDArray[np.int64], scale: Pairs, sublevel: bool) -> Pairs:
     """Pairs of positive length by birth, then death, as values with the signs of the volume."""
-    kept = found[found[:, 0] < found[:, 1]]
+    kept = levels[levels[:, 0] < levels[:, 1]]
     # Sorting one integer per pair is ten times faster than sorting by two columns.
     keys = np.sort(kept[:, 0] * len(scale) + kept[:, 1])
     pairs: Pairs = scale[np.stack(np.divmod(keys, len(scale)), axis=1)]

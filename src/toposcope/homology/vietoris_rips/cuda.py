@@ -64,15 +64,15 @@ def spanning_tree(
     copies = np.delete(np.arange(len(cloud)), first)
     edges = np.stack([first[group.ravel()[copies]], copies], axis=1)
     lengths = np.zeros(len(copies))
-    found = products(cloud[first])
+    scaled = products(cloud[first])
     component = np.arange(len(first))
     with _full_float32(torch):
-        search = _Search(torch, found, device, tile)
+        search = _Search(torch, scaled, device, tile)
         while component.any():
             i, j, squares = search.nearest_outside(component)
             pairs, values = _shortest_per_component(i, j, squares, component)
             edges = np.concatenate([edges, first[pairs]])
-            lengths = np.concatenate([lengths, np.ldexp(np.sqrt(values), found.exponent)])
+            lengths = np.concatenate([lengths, np.ldexp(np.sqrt(values), scaled.exponent)])
             component = _joined(component, pairs)
     return kruskal(len(cloud), np.sort(edges, axis=1), lengths)
 
@@ -119,13 +119,13 @@ def distances(X: ArrayLike, *, device: str = "cuda", tile: int = _TILE) -> NDArr
 class _Search:
     """Nearest points in other components, with the cloud on the device."""
 
-    def __init__(self, torch: ModuleType, found: Products, device: str, tile: int) -> None:
+    def __init__(self, torch: ModuleType, scaled: Products, device: str, tile: int) -> None:
         self._torch, self._tile, self._device = torch, tile, device
-        self._small = torch.from_numpy(found.small).to(device)
-        self._points = torch.from_numpy(found.points).to(device)
-        self._squares = torch.from_numpy(found.squares).to(device)
+        self._small = torch.from_numpy(scaled.small).to(device)
+        self._points = torch.from_numpy(scaled.points).to(device)
+        self._squares = torch.from_numpy(scaled.squares).to(device)
         self._norms = self._squares.sqrt()
-        self._slack = found.slack
+        self._slack = scaled.slack
 
     def nearest_outside(
         self, component: NDArray[np.int64]

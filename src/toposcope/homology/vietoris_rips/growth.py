@@ -71,12 +71,12 @@ def h1_diagram(
     share, low = _BEYOND_LAST_BIRTH * _share(lengths, born), -1.0
     for attempt in count():
         high = limit if share > _LAST_SHARE else max(born, _quantile(lengths, share, limit))
-        found = _extended(scan, D, low, high)
-        if high >= limit or np.isfinite(found[:, 1]).all():
+        pairs = _extended(scan, D, low, high)
+        if high >= limit or np.isfinite(pairs[:, 1]).all():
             break
         # A class that outlives two attempts is a large one, and those show in a sub-sample.
         low, share = high, _ONCE_MORE * share if not attempt else max(2 * share, _guess(D, lengths))
-    return found
+    return pairs
 
 
 def _extended(

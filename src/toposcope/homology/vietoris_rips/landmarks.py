@@ -87,8 +87,8 @@ def farthest_landmarks(X: ArrayLike, count: int, *, start: int = 0) -> Landmarks
     Examples
     --------
     >>> line = [[0.0], [1.0], [4.0], [10.0]]
-    >>> found = farthest_landmarks(line, 3)
-    >>> found.rows, found.radii, found.bound
+    >>> chosen = farthest_landmarks(line, 3)
+    >>> chosen.rows, chosen.radii, chosen.bound
     (array([0, 3, 2]), array([10.,  4.,  1.]), 2.0)
 
     References
@@ -131,8 +131,8 @@ def random_landmarks(X: ArrayLike, count: int, *, seed: int | np.random.Generato
 
     Examples
     --------
-    >>> found = random_landmarks([[0.0], [1.0], [4.0], [10.0]], 4)
-    >>> sorted(found.rows.tolist()), found.radius
+    >>> chosen = random_landmarks([[0.0], [1.0], [4.0], [10.0]], 4)
+    >>> sorted(chosen.rows.tolist()), chosen.radius
     ([0, 1, 2, 3], 0.0)
     """
     points = _checked(X, count, "random_landmarks()")

@@ -67,15 +67,15 @@ def longest_loops(X: ArrayLike, *, count: int = 3, metric: str = "euclidean") ->
     return loops_of_pairs(edges, h1_pairs(edges), count=count)
 
 
-def loops_of_pairs(edges: RankedEdges, found: H1Pairs, *, count: int = 3) -> list[Loop]:
+def loops_of_pairs(edges: RankedEdges, h1: H1Pairs, *, count: int = 3) -> list[Loop]:
     """As `longest_loops`, from an H1 computation that is already there."""
-    order = np.argsort(found.pairs[:, 0] - found.pairs[:, 1], kind="stable")[:count]
+    order = np.argsort(h1.pairs[:, 0] - h1.pairs[:, 1], kind="stable")[:count]
     loops = []
     for i in order:
-        r = int(found.birth_rank[i])
+        r = int(h1.birth_rank[i])
         vertices = _shortest_path(edges.rank, edges.lengths, r, *edges.ends[r].astype(np.int64))
         loops.append(
-            Loop(birth=float(found.pairs[i, 0]), death=float(found.pairs[i, 1]), vertices=vertices)
+            Loop(birth=float(h1.pairs[i, 0]), death=float(h1.pairs[i, 1]), vertices=vertices)
         )
     return loops
 

@@ -235,7 +235,7 @@ def _hang(ends, m, head, follow, visit, above, via):  # type: ignore[no-untyped-
     visit[0] = 0
     above[0] = -1
     via[0] = -1
-    found = 1
+    count = 1
     # The list of points found is its own queue: no stack, no recursion.
     for k in range(m):
         p = visit[k]
@@ -246,6 +246,6 @@ def _hang(ends, m, head, follow, visit, above, via):  # type: ignore[no-untyped-
                 q = ends[e, 1 - (h & 1)]
                 above[q] = p
                 via[q] = e
-                visit[found] = q
-                found += 1
+                visit[count] = q
+                count += 1
             h = follow[h]

@@ -98,8 +98,8 @@ def compare_scores(
     Examples
     --------
     >>> truth = [70.0, 75.0, 80.0, 85.0, 90.0]
-    >>> found = compare_scores([1, 2, 3, 4, 5], [5, 1, 4, 2, 3], truth)
-    >>> round(found.a, 3), round(found.b, 3), found.unit
+    >>> comparison = compare_scores([1, 2, 3, 4, 5], [5, 1, 4, 2, 3], truth)
+    >>> round(comparison.a, 3), round(comparison.b, 3), comparison.unit
     (1.0, -0.2, 'model')
     """
     call = "compare_scores()"
@@ -152,11 +152,11 @@ def _over_targets(
     seed: int | np.random.Generator,
     call: str,
 ) -> ScoreComparison:
-    found = []
+    agreements = []
     for scores in (x, y):
         rows = [checked(s, t, call) for s, t in zip(scores, z, strict=True)]
-        found.append(np.array([float(function(s[0], t)) for s, t in rows]))
-    a, b = found
+        agreements.append(np.array([float(function(s[0], t)) for s, t in rows]))
+    a, b = agreements
     interval = mean_interval(a - b, level=level)
     test = permutation_test(a, b, paired=True, n_resamples=max(n_resamples, 99), seed=seed)
     return ScoreComparison(

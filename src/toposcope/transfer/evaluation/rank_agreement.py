@@ -127,8 +127,8 @@ def agreement(
     --------
     Four models in the right order, of 24 orders; two are as extreme:
 
-    >>> found = agreement([0.1, 0.2, 0.3, 0.4], [70.0, 75.0, 80.0, 90.0])
-    >>> found.value, round(found.pvalue, 4)
+    >>> kendall = agreement([0.1, 0.2, 0.3, 0.4], [70.0, 75.0, 80.0, 90.0])
+    >>> kendall.value, round(kendall.pvalue, 4)
     (1.0, 0.0833)
 
     References
@@ -241,8 +241,8 @@ def _resampled(
         models = distinct_models(m, n_resamples, mean[None], truth, rng)
         rows = np.take_along_axis(rows, models, axis=1)
         targets = truth[models]
-    found = _blocks(rows, targets, function)
-    return found[np.isfinite(found)]
+    values = _blocks(rows, targets, function)
+    return values[np.isfinite(values)]
 
 
 def _blocks(rows: Array, targets: Array, function: Correlation) -> Array:

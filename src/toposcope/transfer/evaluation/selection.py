@@ -157,8 +157,8 @@ def noise_ceiling(
     --------
     Differences ten times the noise leave a ranking nearly as it is:
 
-    >>> found = noise_ceiling([80.0, 81.0, 82.0, 83.0, 84.0], sd=0.1)
-    >>> found.value > 0.99
+    >>> ceiling = noise_ceiling([80.0, 81.0, 82.0, 83.0, 84.0], sd=0.1)
+    >>> ceiling.value > 0.99
     True
     """
     call = "noise_ceiling()"
@@ -181,9 +181,9 @@ def noise_ceiling(
     truth = np.atleast_2d(table).mean(axis=0)
     checked(truth, truth, call)
     noise = np.random.default_rng(seed).normal(size=(n_resamples, len(truth)))
-    found = function(np.broadcast_to(truth, noise.shape), truth + sd * noise)
-    low, high = np.quantile(found, [0.5 - level / 2, 0.5 + level / 2])
-    return Interval(float(found.mean()), float(low), float(high), level, len(truth), "network")
+    ceilings = function(np.broadcast_to(truth, noise.shape), truth + sd * noise)
+    low, high = np.quantile(ceilings, [0.5 - level / 2, 0.5 + level / 2])
+    return Interval(float(ceilings.mean()), float(low), float(high), level, len(truth), "network")
 
 
 def evaluate_scores(
@@ -250,7 +250,7 @@ def evaluate_scores(
                 "reason": "",
             }
             try:
-                found = agreement(
+                measured = agreement(
                     values,
                     accuracies,
                     statistic=statistic,
@@ -260,14 +260,14 @@ def evaluate_scores(
                     n_resamples=n_resamples,
                     seed=seed,
                 )
-                tried = min(top, found.n)
+                tried = min(top, measured.n)
                 row |= {
-                    "value": found.value,
-                    "low": found.low,
-                    "high": found.high,
-                    "pvalue": found.pvalue,
-                    "n": found.n,
-                    "draws": found.draws,
+                    "value": measured.value,
+                    "low": measured.low,
+                    "high": measured.high,
+                    "pvalue": measured.pvalue,
+                    "n": measured.n,
+                    "draws": measured.draws,
                     "regret": regret(values, accuracies, higher_is_better=up),
                     "regret_top": regret(values, accuracies, k=tried, higher_is_better=up),
                     "chance_regret": chance_regret(accuracies),

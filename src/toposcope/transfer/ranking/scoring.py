@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from toposcope.activations.candidates import EVAL, CapturedCandidate
 from toposcope.diagrams.summaries import lifespan_sum
-from toposcope.dimension.intrinsic import ph_dimension_from_distances
+from toposcope.dimension.spanning_trees import ph_dimension_from_distances
 from toposcope.errors import TooFewSamplesError, ToposcopeError, UsageError
 from toposcope.homology import betti_numbers, rips
 from toposcope.homology.metrics import distances

@@ -79,5 +79,5 @@ def _evidence(sigma: Array, x2: Array, total: float, n: int) -> float:
     steps = np.log(RATIOS * sigma[0])
     best = int(np.argmin([loss(step) for step in steps]))
     ends = steps[max(best - 1, 0)], steps[min(best + 1, len(steps) - 1)]
-    found = minimize_scalar(loss, bounds=ends, method="bounded", options={"xatol": 1e-9})
-    return float(-found.fun / n + 0.5 * math.log(n / (2 * math.pi)) - 0.5)
+    minimum = minimize_scalar(loss, bounds=ends, method="bounded", options={"xatol": 1e-9})
+    return float(-minimum.fun / n + 0.5 * math.log(n / (2 * math.pi)) - 0.5)

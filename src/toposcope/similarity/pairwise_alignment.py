@@ -93,12 +93,12 @@ def cka_matrix(
 
 
 def _checked(layers: Sequence[ArrayLike], kind: str, call: str) -> list[NDArray]:
-    found = []
+    arrays = []
     for i, values in enumerate(layers):
         array = check_cloud(values, call=f"{call}, {kind} {i}")
         check_varies(array, call=f"{call}, {kind} {i}")
-        found.append(array)
-    return found
+        arrays.append(array)
+    return arrays
 
 
 class _Tiles:

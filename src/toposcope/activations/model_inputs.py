@@ -36,16 +36,16 @@ def as_inputs(value: object, n: int, fed: str) -> Inputs:
     UsageError
         When it is something else.
     """
-    found: object = value
+    named: object = value
     if isinstance(value, Mapping):
-        found = {str(key): entry for key, entry in value.items()}
-        good = bool(found) and all(_has_rows(entry, n) for entry in value.values())
+        named = {str(key): entry for key, entry in value.items()}
+        good = bool(named) and all(_has_rows(entry, n) for entry in value.values())
     else:
         good = _has_rows(value, n)
     if good:
-        return found  # type: ignore[return-value]
+        return named  # type: ignore[return-value]
     msg = (
-        f"capture(): preprocess turned {fed} into {told(found)}; needed is a torch tensor with one "
+        f"capture(): preprocess turned {fed} into {told(named)}; needed is a torch tensor with one "
         "row per sample, or a dict of such tensors (a tokenizer's with return_tensors='pt')."
     )
     raise UsageError(msg)

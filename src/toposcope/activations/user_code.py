@@ -17,7 +17,7 @@ from toposcope.types import near_matches
 
 
 @dataclass(frozen=True)
-class Found:
+class UserObject:
     """An object of the user's code and the module it stands in."""
 
     spec: str
@@ -62,7 +62,7 @@ def _current_directory_first() -> Iterator[None]:
             sys.path.remove(here)
 
 
-def resolve(spec: str, what: str) -> Found:
+def resolve(spec: str, what: str) -> UserObject:
     """The object that `py:package.module:name` stands for.
 
     Parameters
@@ -94,7 +94,7 @@ def resolve(spec: str, what: str) -> Found:
             msg = f"{what} {spec!r}: {module_name} has no {part!r}. " + near_matches(part, public)
             raise SpecError(msg)
         value = getattr(value, part)
-    return Found(spec, module, value)
+    return UserObject(spec, module, value)
 
 
 def _import(spec: str, name: str, what: str) -> ModuleType:

@@ -54,7 +54,9 @@ def _compile_beside() -> subprocess.Popen[bytes]:
     Numba compiles one kernel at a time per process. Should the helper fail, this process compiles
     all of it itself: only time is lost.
     """
-    code = f"import numpy, {__name__} as warm; warm._others(numpy.random.default_rng(0))"
+    code = (
+        f"import numpy, {__name__} as precompile; precompile._others(numpy.random.default_rng(0))"
+    )
     return subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

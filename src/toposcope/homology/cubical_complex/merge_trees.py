@@ -107,9 +107,9 @@ def _neighbors(
     sizes = np.zeros(len(later), np.int64)
     for k, step in enumerate(later):
         # Zero out some of the coordinates: the voxels of the box that the two span.
-        found = set(product(*[(0, c) if c else (0,) for c in step])) - {step, (0,) * len(shape)}
-        sizes[k] = len(found)
-        detours[k, : len(found)] = sorted(flat(s) for s in found)
+        box = set(product(*[(0, c) if c else (0,) for c in step])) - {step, (0,) * len(shape)}
+        sizes[k] = len(box)
+        detours[k, : len(box)] = sorted(flat(s) for s in box)
     return np.array([flat(s) for s in steps], np.int64), detours, sizes
 
 
@@ -145,10 +145,10 @@ def _basins(levels, shape, offsets, count, outside):  # type: ignore[no-untyped-
     for i in range(labels.size):
         labels[i] = 0 if outside else -1
     born = np.empty(levels.size, np.int32)
-    found = 0
+    basins = 0
     if outside:
         born[0] = -1
-        found = 1
+        basins = 1
     planes = 1 if depth > 1 else 0
     for z in range(depth):
         for y in range(height):
@@ -162,15 +162,15 @@ def _basins(levels, shape, offsets, count, outside):  # type: ignore[no-untyped-
             target[line + width - 1] = line + width - 1
             for i in range(line + 1, line + width - 1):
                 if target[i] == i and levels[i] < count:
-                    labels[i] = found
-                    born[found] = levels[i]
-                    found += 1
+                    labels[i] = basins
+                    born[basins] = levels[i]
+                    basins += 1
     for z in range(planes, depth - planes):
         for y in range(1, height - 1):
             line = (z * height + y) * width
             for i in range(line + 1, line + width - 1):
                 labels[i] = labels[find_root(target, i)] if levels[i] < count else -1
-    return labels, born[:found].copy()
+    return labels, born[:basins].copy()
 
 
 @kernel
@@ -182,16 +182,16 @@ def _borders(levels, labels, offsets, detours, sizes, count):  # type: ignore[no
     reach = offsets[-1]
     edges, when = np.empty(n, np.int64), np.empty(n, np.int32)
     bits, lowest = np.empty(_CHUNK, np.int32), np.empty(_CHUNK, np.int32)
-    found = 0
+    written = 0
     for start in range(reach, n - reach, _CHUNK):
         size = min(_CHUNK, n - reach - start)
         _mark_borders(levels, labels, later, detours, sizes, start, size, bits, lowest)
         # Grown between chunks only: an array that may be replaced inside a loop is slow in it.
-        if found + later.size * size > edges.size:
+        if written + later.size * size > edges.size:
             edges = np.concatenate((edges, np.empty(edges.size + later.size * size, np.int64)))
             when = np.concatenate((when, np.empty(when.size + later.size * size, np.int32)))
-        found = _write_borders(levels, labels, later, start, bits[:size], edges, when, found)
-    return _counting_sort(edges[:found], when[:found], count)
+        written = _write_borders(levels, labels, later, start, bits[:size], edges, when, written)
+    return _counting_sort(edges[:written], when[:written], count)
 
 
 @kernel
@@ -220,7 +220,7 @@ def _mark_borders(levels, labels, later, detours, sizes, start, size, bits, lowe
 
 
 @kernel
-def _write_borders(levels, labels, later, start, bits, edges, when, found):  # type: ignore[no-untyped-def]
+def _write_borders(levels, labels, later, start, bits, edges, when, written):  # type: ignore[no-untyped-def]
     """Append the marked pairs; returns how many there are now."""
     for c in range(bits.size):
         left = bits[c]
@@ -229,10 +229,10 @@ def _write_borders(levels, labels, later, start, bits, edges, when, found):  # t
             bit = left & -left
             left ^= bit
             j = i + later[ones(np.uint64(bit - 1))]
-            edges[found] = (np.int64(labels[i]) << 32) | np.int64(labels[j])
-            when[found] = max(levels[i], levels[j])
-            found += 1
-    return found
+            edges[written] = (np.int64(labels[i]) << 32) | np.int64(labels[j])
+            when[written] = max(levels[i], levels[j])
+            written += 1
+    return written
 
 
 @kernel
@@ -261,7 +261,7 @@ def _join_basins(edges, levels, born):  # type: ignore[no-untyped-def]
         parent[i] = i
     younger = np.empty(max(born.size - 1, 0), np.int32)
     merged = np.empty(max(born.size - 1, 0), np.int32)
-    found = 0
+    merges = 0
     for e in range(edges.size):
         a = find_root(parent, np.int32(edges[e] >> 32))
         b = find_root(parent, np.int32(edges[e] & 0xFFFFFFFF))
@@ -270,7 +270,7 @@ def _join_basins(edges, levels, born):  # type: ignore[no-untyped-def]
         if born[a] > born[b] or (born[a] == born[b] and a > b):
             a, b = b, a
         parent[b] = a
-        younger[found] = born[b]
-        merged[found] = levels[e]
-        found += 1
-    return younger[:found].copy(), merged[:found].copy()
+        younger[merges] = born[b]
+        merged[merges] = levels[e]
+        merges += 1
+    return younger[:merges].copy(), merged[:merges].copy()

@@ -43,6 +43,7 @@ from toposcope.training.monitor import Monitor as Monitor
 from toposcope.transfer.ranking.run import rank as rank
 from toposcope.types import ActivationSet as ActivationSet
 from toposcope.types import DiagramSet as DiagramSet
+from toposcope.words.describe import describe as describe
 
 open = open_run
 __version__: str

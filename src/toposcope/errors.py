@@ -12,6 +12,7 @@ ToposcopeError
 │   ├── ParameterMismatchError              resumed with other parameters; shows the difference
 │   ├── DamagedError                        bytes that do not match their recorded hash
 │   └── RunLockedError                      another process is writing to the same RUN
+├── WorkersLostError (RuntimeError)         no worker lives long enough to begin a task
 └── MissingExtraError (ImportError)         an optional package is absent; shows the pip line
 
 A message names the call, what arrived, what is needed and what to type next.
@@ -70,6 +71,10 @@ class DamagedError(StoreError):
 
 class RunLockedError(StoreError):
     """Another process is writing to the same RUN."""
+
+
+class WorkersLostError(ToposcopeError, RuntimeError):
+    """No worker lives long enough to begin a task."""
 
 
 class MissingExtraError(ToposcopeError, ImportError):

@@ -241,16 +241,16 @@ class DiagramSet:
         if layer not in self.layers:
             msg = f"no diagrams of layer {layer!r}. " + near_matches(layer, self.layers)
             raise LayerNotFoundError(msg)
-        found = self.select(
+        matching = self.select(
             layer=layer,
             homology_dimension=homology_dimension,
             replicate=replicate,
             label=label,
             cloud=cloud,
         )
-        if len(found) != 1:
+        if len(matching) != 1:
             msg = (
-                f"pairs(): {len(found)} diagrams match layer={layer!r}, "
+                f"pairs(): {len(matching)} diagrams match layer={layer!r}, "
                 f"homology_dimension={homology_dimension}, replicate={replicate}, "
                 f"label={label!r}, cloud={cloud!r}; exactly one is needed. Present: "
                 f"homology dimensions {self.homology_dimensions}, replicates {self.replicates}, "
@@ -258,7 +258,7 @@ class DiagramSet:
                 f"clouds {sorted({k.cloud for k in self.keys})}."
             )
             raise UsageError(msg)
-        return found.pairs_list[0]
+        return matching.pairs_list[0]
 
     def to_xarray(self) -> xr.Dataset:
         """CF contiguous-ragged form: `birth(pair)`, `death(pair)`, `row_size(diagram)`."""

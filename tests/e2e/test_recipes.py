@@ -122,6 +122,39 @@ def test_a_score_stands_on_the_board(installed):
     assert 0 < values["spread"] < 1 and 0 <= values["knn"] <= 1
 
 
+STUDY = """
+import json
+import numpy as np
+from click.testing import CliRunner
+import toposcope as ts
+from toposcope.cli import main
+from toposcope.store.arrays import save_arrays
+
+X = np.random.default_rng(0).normal(size=(20, 4))
+run = str(save_arrays(ts.from_arrays({"first": X, "second": SCALE * X}), FOLDER))
+print(ts.studies.run("growing-norms", run).verdicts[0].decision)
+for words in (["--help"], ["growing-norms", run, "--json"], ["growing-norms", run], ["nothing"]):
+    done = CliRunner().invoke(main, ["study", *words])
+    print(json.dumps([done.exit_code, done.stdout, done.stderr]))
+"""
+
+
+@pytest.mark.parametrize(("scale", "decision"), [(2.0, "holds"), (0.5, "fails")])
+def test_a_study_is_listed_and_run(installed, tmp_path, scale, decision):
+    code = STUDY.replace("FOLDER", repr(str(tmp_path / "run"))).replace("SCALE", str(scale))
+    first, *told = run(installed, code).splitlines()
+    listed, as_json, as_text, unknown = map(json.loads, told)
+    assert first == decision
+    for name in ("validity", "growing-norms"):
+        assert name in listed[1] and name in unknown[2]
+    assert unknown[0] == 2 and "Do activations grow with depth?" in unknown[2]
+    value = json.loads(as_json[1])
+    (verdict,) = value["verdicts"]
+    assert (as_json[0], value["study"], verdict["decision"]) == (0, "growing-norms", decision)
+    assert verdict["norms"][1] == pytest.approx(scale * verdict["norms"][0])
+    assert as_text[1].startswith(f"{decision.upper():<15}mean norms by depth: ")
+
+
 CLASH = """
 from toposcope.errors import UsageError
 from toposcope.execution.plugins import Registry

@@ -15,7 +15,6 @@ from ..unit.reporting.report_fixture import (  # noqa: TID252 - the tests are no
     LAYERS,
     analysis,
     checkpoints,
-    depth_effects,
     per_class,
 )
 
@@ -77,13 +76,13 @@ def browser(tmp_path_factory):
 @pytest.fixture(scope="module")
 def one(tmp_path_factory):
     made = analysis(points=40, failures=True)
-    return write_report([made], depth_effects(made), tmp_path_factory.mktemp("one") / "r.html")
+    return write_report(ts.findings.look([made]), tmp_path_factory.mktemp("one") / "r.html")
 
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory):
     runs = checkpoints()
-    return write_report(runs, depth_effects(runs[0]), tmp_path_factory.mktemp("many") / "r.html")
+    return write_report(ts.findings.look(runs), tmp_path_factory.mktemp("many") / "r.html")
 
 
 def look(browser, path, *, width=1400, scheme="light"):
@@ -253,7 +252,7 @@ def test_checkpoints_get_one_panel_per_model_and_can_be_switched_off(browser, ma
 
 
 def test_class_picker_moves_every_figure(browser, tmp_path):
-    look(browser, write_report([per_class()], [], tmp_path / "r.html"))
+    look(browser, write_report(ts.findings.look([per_class()]), tmp_path / "r.html"))
     names = ["depth", "layer", "panel", "distances"]
     before = [drawn(browser, name) for name in names]
     choose(browser, "figure-depth", "label", "dog")
@@ -299,7 +298,7 @@ def test_hostile_names_stay_text(browser, tmp_path):
     made = analysis(
         evil, model=HOSTILE[1], layers=HOSTILE, class_names=HOSTILE, points=14, replicates=3
     )
-    path = write_report([made], depth_effects(made), tmp_path / "<b>r.html", title=TITLE)
+    path = write_report(ts.findings.look([made]), tmp_path / "<b>r.html", title=TITLE)
     look(browser, path)
     assert browser.title == TITLE
     choices = browser.execute_script("return toposcope.data.runs[0].layers.length")

@@ -25,7 +25,7 @@ from toposcope.activations.model_inputs import (
 )
 from toposcope.activations.models.model import LoadedModel
 from toposcope.errors import ToposcopeError, UsageError
-from toposcope.store.runs import Samples
+from toposcope.store.samples import Samples
 
 
 @dataclass

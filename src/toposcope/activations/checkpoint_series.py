@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ from toposcope.activations.models.checkpoints import Checkpoint, find_checkpoint
 from toposcope.activations.models.model import LoadedModel
 from toposcope.errors import WeightsError
 from toposcope.execution.progress import Progress, ensure
-from toposcope.store.objects import lock_folder
 from toposcope.store.series import (
     Member,
     Series,
@@ -127,8 +127,8 @@ def capture_series(
         )
         return Member(one.step, run, one.name)
 
-    with lock_folder(place), _own_weights(model):
-        series = put_series(Series(place, series.members, series.failures, unit, tuple(notes)))
+    with series.objects.lock(), _own_weights(model):
+        series = put_series(replace(series, notes=tuple(notes)))
         for one in checkpoints:
             try:
                 series = with_member(series, member_of(one))

@@ -26,7 +26,7 @@ from toposcope.activations.hooks import Recorder, record
 from toposcope.activations.pools.tokens import real_first
 from toposcope.activations.shard_writer import CHUNKS_IN_FLIGHT, Chunk, ShardWriter
 from toposcope.errors import UsageError
-from toposcope.execution.progress import Progress, Task
+from toposcope.execution.progress import Progress, Steps
 from toposcope.store.arrays import from_arrays
 from toposcope.store.runs import Run, open_run
 from toposcope.types import LOGITS, MASK, PREDICTION, THUMBNAIL, ActivationSet
@@ -60,10 +60,10 @@ def in_memory(feed: Feed, plan: Plan, spec: dict[str, Any], progress: Progress) 
     """Capture all rows as one chunk, without a folder."""
     began = time.perf_counter()
     with (
-        progress.task(f"capture {feed.loaded.name}", feed.n) as task,
+        progress.task(f"capture {feed.loaded.name}", feed.n) as steps,
         record(feed.loaded.model, plan.addresses, _pool_of(feed, plan)) as recorder,
     ):
-        chunk = _compute(feed, plan, recorder, 0, feed.n, task)
+        chunk = _compute(feed, plan, recorder, 0, feed.n, steps)
         feed.clock.hooks = recorder.seconds
     feed.clock.total = time.perf_counter() - began
     top1 = None
@@ -89,18 +89,18 @@ def _fill(
     nonfinite: Counter[str] = Counter()
     began = time.perf_counter()
     with (
-        progress.task(f"capture {feed.loaded.name}", feed.n) as task,
+        progress.task(f"capture {feed.loaded.name}", feed.n) as steps,
         ShardWriter(run, feed, CHUNKS_IN_FLIGHT if plan.chunk_rows < CHUNK_ROWS else 1) as writer,
         record(feed.loaded.model, plan.addresses, _pool_of(feed, plan)) as recorder,
     ):
         for index, start, stop in run.chunks:
             if missing[index]:
-                chunk = _compute(feed, plan, recorder, start, stop, task)
+                chunk = _compute(feed, plan, recorder, start, stop, steps)
                 writer.submit(index, {layer: chunk[layer] for layer in missing[index]})
             else:
                 rows = np.arange(start, stop)
                 chunk = {layer: run.read(layer, rows) for layer in plan.addresses}
-                task.advance(stop - start)
+                steps.advance(stop - start)
             nonfinite.update(_nonfinite(plan, chunk))
         feed.clock.hooks = recorder.seconds
     feed.clock.total = time.perf_counter() - began
@@ -120,7 +120,7 @@ def _pool_of(feed: Feed, plan: Plan) -> Any:
 
 
 def _compute(
-    feed: Feed, plan: Plan, recorder: Recorder, start: int, stop: int, task: Task
+    feed: Feed, plan: Plan, recorder: Recorder, start: int, stop: int, steps: Steps
 ) -> Chunk:
     """Rows `start` to `stop` of everything planned."""
     chunk = {
@@ -152,7 +152,7 @@ def _compute(
         if shape is not None:
             chunk[THUMBNAIL][rows] = thumbnails_of(raw, shape)
         feed.clock.store += time.perf_counter() - began
-        task.advance(last - first)
+        steps.advance(last - first)
     return chunk
 
 

@@ -6,17 +6,67 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from toposcope import homology
 from toposcope.analysis.cloud_task import CloudJob
 from toposcope.analysis.design import Design
 from toposcope.analysis.jobs import Job, rows_hash, stream_of
+from toposcope.analysis.work import Work
 from toposcope.errors import TooFewSamplesError, UsageError
 from toposcope.homology.vietoris_rips.cost import estimate_cost
-from toposcope.pointclouds.cloudset import CloudSet
+from toposcope.pointclouds.cloudset import CloudSet, clouds
 from toposcope.pointclouds.kinds import points_of, unfit
 from toposcope.pointclouds.nulls import PERMUTED_LABELS, RANDOM_INIT
 from toposcope.store.objects import content_hash
 from toposcope.store.runs import Run, twin_of
-from toposcope.types import MASK
+from toposcope.types import MASK, ActivationSet
+
+
+class CloudWork(Work):
+    """Diagrams, statistics and dimensions of clouds of points."""
+
+    def draw(self, activations: ActivationSet, design: Design) -> CloudSet:
+        """The draws of every cloud."""
+        assert design.replicates is not None and design.normalize is not None, "resolved"
+        return clouds(
+            activations,
+            points=design.points,
+            replicates=design.replicates,
+            normalize=design.normalize,
+            per_class=design.per_class,
+            overlapping=design.overlapping,
+            seed=design.seed,
+            points_are=design.points_are,
+            samples=design.samples,
+        )
+
+    def jobs(self, run: Run, draws: CloudSet, design: Design, code: str) -> Sequence[Job]:
+        """One job per layer and draw."""
+        return cloud_jobs(run, draws, design, code)
+
+    def predict(self, run: Run, jobs: Sequence[Job], design: Design) -> tuple[float, int]:
+        """CPU seconds of some jobs, and the peak memory of a worker in bytes."""
+        clouds_each = 1 + len(design.nulls)
+        costs: dict[int, tuple[float, int]] = {}
+        seconds, peak = 0.0, 0
+        for job in jobs:
+            shape = run.layers[job.layer]["shape"]
+            d = int(np.prod(shape, dtype=np.int64))
+            if design.points_are != "samples" and len(shape) in (2, 3):
+                d = points_of(np.empty((1, *shape), np.bool_), design.points_are).shape[2]
+            if d not in costs:
+                costs[d] = estimate_cost(design.points, d, design.homology_dimensions)
+            seconds += clouds_each * costs[d][0]
+            peak = max(peak, costs[d][1])
+        return seconds, peak
+
+    def slimmer(self, design: Design, share: float) -> str:
+        """What to type when only a share of the memory needed is there."""
+        points = int(design.points * share**0.5 * 0.9)
+        return f"points={points} or less, fewer jobs, or lower homology_dimensions"
+
+    def warm_up(self) -> None:
+        """Compile or load the kernels of homology."""
+        homology.warm_up()
 
 
 def cloud_jobs(run: Run, draws: CloudSet, design: Design, code: str) -> list[CloudJob]:
@@ -125,20 +175,3 @@ def permuted_rows(draws: CloudSet) -> dict[tuple[int, str], tuple[int, ...]]:
         for draw, rows in zip(members, np.split(mixed, ends[:-1]), strict=True):
             strangers[replicate, draw.label] = tuple(np.sort(rows).tolist())
     return strangers
-
-
-def predict_clouds(run: Run, jobs: Sequence[Job], design: Design) -> tuple[float, int]:
-    """CPU seconds of some jobs, and the peak memory of a worker in bytes."""
-    clouds_each = 1 + len(design.nulls)
-    costs: dict[int, tuple[float, int]] = {}
-    seconds, peak = 0.0, 0
-    for job in jobs:
-        shape = run.layers[job.layer]["shape"]
-        d = int(np.prod(shape, dtype=np.int64))
-        if design.points_are != "samples" and len(shape) in (2, 3):
-            d = points_of(np.empty((1, *shape), np.bool_), design.points_are).shape[2]
-        if d not in costs:
-            costs[d] = estimate_cost(design.points, d, design.homology_dimensions)
-        seconds += clouds_each * costs[d][0]
-        peak = max(peak, costs[d][1])
-    return seconds, peak

@@ -1,19 +1,102 @@
-"""`Design`: the parameters of an analysis, each declared once, and their form in a stored RUN."""
+"""`Design` and `Filtration`: the parameters of an analysis, and the one of them that is a family.
+
+Each parameter is declared once. A filtration is a value too, with parameters of its own; the two
+know each other, since a design says what is filtered and a filtration what goes with it.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Self
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from toposcope.analysis.filtrations import Filtration, Rips
-from toposcope.analysis.filtrations.base import filtration_of, refuse_unfit
-from toposcope.analysis.parameters import checked, command_words, parameter, parameters
-from toposcope.errors import UsageError
+from toposcope.analysis.parameters import (
+    checked,
+    command_words,
+    from_keywords,
+    parameter,
+    parameters,
+)
+from toposcope.analysis.registry import in_order, is_own, known
+from toposcope.errors import StoreError, UsageError
+
+if TYPE_CHECKING:
+    from toposcope.types import ActivationSet
 
 BESIDE = ("homology_dimensions", "null")
 """Parameters that add numbers beside others and change none of those."""
+
+
+class Filtration(ABC):
+    """What is filtered, with its parameters: a frozen dataclass, so a plain value.
+
+    A filtration of points is a `PointFiltration`, which needs no more than its distances. This
+    class is for other kinds: it says all that an analysis asks of what it filters, and its `unit`
+    names the `Work` that measures it.
+    """
+
+    name: ClassVar[str]
+    """In tables and specs, and for `--complex`: the name of the class in small letters."""
+    unit: ClassVar[str]
+    """POINTS, VOLUMES, or another one with a `Work` of its own."""
+    defaults: ClassVar[Mapping[str, Any]]
+    """What None stands for in a design: its `normalize`, `replicates` and `null`."""
+    unused: ClassVar[Sequence[str]] = ()
+    """Parameters of a design that mean nothing here."""
+    source: ClassVar[str | None] = ""
+    """Hash of the source files of a class from outside the package; None when it has none."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Name the class."""
+        super().__init_subclass__(**options)
+        cls.name = cls.__name__.lower()
+
+    def __post_init__(self) -> None:
+        """Check the parameters."""
+        checked(self, call=type(self).__name__)
+
+    @abstractmethod
+    def check(self, design: Design) -> None:
+        """Refuse what does not go together, before any work; see `refuse_unknown`."""
+
+    def resolve(self, design: Design, n: int) -> Design:
+        """The design with nothing left open, for n samples."""
+        opened = {k: v for k, v in self.defaults.items() if getattr(design, k) is None}
+        return replace(design, **opened)
+
+    @property
+    @abstractmethod
+    def headline(self) -> Sequence[tuple[str, int | None]]:
+        """Statistics that layers are compared in, each with its degree."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """The filtration in words, for reports."""
+
+    @abstractmethod
+    def conventions(self, design: Design) -> dict[str, str]:
+        """What has to be said beside its numbers, by keyword."""
+
+    @abstractmethod
+    def reservations(self, design: Design, activations: ActivationSet) -> list[str]:
+        """What a reader has to know before anything is concluded."""
+
+    def value_unit(self) -> str:
+        """What a filtration value counts, where the normalization does not say it."""
+        return ""
+
+    def to_spec(self) -> dict[str, Any]:
+        """The parameters as they are stored."""
+        values = {name: getattr(self, name) for name in parameters(type(self))}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+
+
+def plain() -> Filtration:
+    """The filtration of a design that names none: the metric as it is."""
+    made: Filtration = known()["rips"]()
+    return made
 
 
 @dataclass(frozen=True)
@@ -34,7 +117,7 @@ class Design:
     ('points', 'seed')
     """
 
-    filtration: Filtration = parameter(Rips(), flag="--complex")  # noqa: RUF009
+    filtration: Filtration = parameter(factory=plain, flag="--complex")  # noqa: RUF009
     homology_dimensions: Sequence[int] = parameter((0, 1), flag="--homology")
     points: int = parameter(500, "Points of each cloud.", low=1)
     replicates: int | None = parameter(
@@ -117,7 +200,7 @@ class Design:
         StoreError
             When the filtration is not registered here.
         """
-        filtration = filtration_of(spec.get("complex", Rips.name), spec.get("filtration") or {})
+        filtration = filtration_of(spec.get("complex", "rips"), spec.get("filtration") or {})
         known = parameters(cls).keys() & spec.keys() - {"filtration"}
         return cls(filtration=filtration, **{name: spec[name] for name in known})
 
@@ -128,3 +211,85 @@ class Design:
             *command_words(self.filtration),
             *command_words(self, leave_out=("filtration", *self.filtration.unused)),
         ]
+
+
+def refuse_unfit(filtration: object, *, call: str, taken: Iterable[str]) -> None:
+    """Refuse what is no registered filtration, or has parameters that a design has."""
+    names = ", ".join(f"ts.{cls.__name__}()" for cls in in_order() if is_own(cls))
+    if not isinstance(filtration, Filtration):
+        msg = f"{call}(filtration={filtration!r}): needed is a filtration, one of {names}."
+        raise UsageError(msg)
+    cls = type(filtration)
+    if known().get(cls.name) is not cls:
+        msg = (
+            f"{call}(filtration={filtration!r}): {cls.__name__} is not registered. Write @register "
+            "(from toposcope.analysis.filtrations) above its @dataclass(frozen=True)."
+        )
+        raise UsageError(msg)
+    if cls.source is None:
+        msg = (
+            f"{call}(filtration={filtration!r}): {cls.__name__} has no source file to tell its "
+            "versions apart. Write it into a module and import it."
+        )
+        raise UsageError(msg)
+    twice = sorted(parameters(cls).keys() & set(taken))
+    if twice:
+        msg = (
+            f"{call}(filtration={filtration!r}): every design has a parameter "
+            f"{', '.join(twice)} already. Give that of {cls.__name__} another name."
+        )
+        raise UsageError(msg)
+
+
+def refuse_unknown(design: Design, choices: Mapping[str, Sequence[str]]) -> None:
+    """Refuse values that are not among the names known for a parameter."""
+    for name, names in choices.items():
+        value = getattr(design, name)
+        if value is not None and value not in names:
+            msg = f"analyze({name}={value!r}): it is unknown; choose one of {', '.join(names)}."
+            raise UsageError(msg)
+
+
+def filtration_named(name: str, given: Mapping[str, Any]) -> Filtration:
+    """The filtration of a name with some parameters; those of others are refused.
+
+    Examples
+    --------
+    >>> filtration_named("geodesic", {"neighbors": 5})
+    Geodesic(neighbors=5, weighted=False)
+    """
+    if name not in known():
+        names = ", ".join(cls.name for cls in in_order())
+        msg = f"analyze --complex {name}: it is unknown; choose one of {names}."
+        raise UsageError(msg)
+    cls = known()[name]
+    own = parameters(cls)
+    foreign = [key for key in given if key not in own]
+    if foreign:
+        flags = ", ".join(parameter.flag for parameter in own.values())
+        msg = (
+            f"analyze --complex {name}: --{', --'.join(foreign)} belongs to another complex; this "
+            f"one takes {flags or 'no parameters of its own'}."
+        )
+        raise UsageError(msg)
+    made: Filtration = cls(**given)
+    return made
+
+
+def filtration_of(name: str, spec: Mapping[str, Any]) -> Filtration:
+    """The filtration of a stored analysis.
+
+    Raises
+    ------
+    StoreError
+        When it is not registered: nothing is imported on the word of a file.
+    """
+    if name not in known():
+        msg = (
+            f"the analysis is of the filtration {name!r}, which is not registered here. Import the "
+            f"module with its class, a PointFiltration called {name.capitalize()!r} or so under "
+            "@register (toposcope.analysis.filtrations), then open the RUN again."
+        )
+        raise StoreError(msg)
+    made: Filtration = from_keywords(known()[name], spec, call=f"filtration {name!r}")
+    return made

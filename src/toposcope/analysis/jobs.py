@@ -10,15 +10,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from toposcope.analysis.design import Design
 from toposcope.execution.tasks import spec_hash
 from toposcope.store.objects import content_hash
-
-if TYPE_CHECKING:
-    from toposcope.analysis.design import Design
 
 
 @dataclass(frozen=True)

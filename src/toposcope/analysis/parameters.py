@@ -7,8 +7,8 @@ from the declaration. The command line reads it for `--help`, so nothing heavy i
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cache
 from numbers import Integral, Real
 from types import NoneType, UnionType
@@ -125,7 +125,7 @@ class Parameter:
 
 
 def parameter(
-    default: Any,
+    default: Any = None,
     doc: str = "",
     *,
     flag: str = "",
@@ -135,6 +135,7 @@ def parameter(
     choices: Sequence[str] = (),
     shown: str = "",
     rare: bool = False,
+    factory: Callable[[], Any] | None = None,
 ) -> Any:
     """A field of a dataclass that says all there is to know of a parameter; see `Parameter`.
 
@@ -152,6 +153,8 @@ points=500 (--points 500), the default, or another such value.
     """
     said = {"doc": doc, "flag": flag, "low": low, "high": high, "above": above}
     more = {"choices": tuple(choices), "shown": shown, "rare": rare}
+    if factory is not None:
+        return field(default_factory=factory, metadata={_KEY: {**said, **more}})
     return field(default=default, metadata={_KEY: {**said, **more}})
 
 
@@ -167,7 +170,8 @@ def _read(owner: type[Any]) -> Mapping[str, Parameter]:
     for one in fields(owner):
         told = dict(one.metadata.get(_KEY, {}))
         told["flag"] = told.get("flag") or "--" + one.name.replace("_", "-")
-        known[one.name] = Parameter(one.name, hints[one.name], one.default, **told)
+        default = one.default if one.default_factory is MISSING else one.default_factory()
+        known[one.name] = Parameter(one.name, hints[one.name], default, **told)
     return known
 
 

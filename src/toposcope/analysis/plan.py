@@ -10,15 +10,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from toposcope.analysis.design import Design
-from toposcope.analysis.filtrations import Filtration
+from toposcope.analysis.cloud_jobs import CloudWork
+from toposcope.analysis.design import Design, Filtration
 from toposcope.analysis.jobs import Job
+from toposcope.analysis.registry import POINTS, VOLUMES
+from toposcope.analysis.volume_jobs import VolumeWork
+from toposcope.analysis.work import WORKS, Work
 from toposcope.errors import UsageError
 from toposcope.execution.plugins import plugin_hash
+from toposcope.execution.source_hash import source_hash
 from toposcope.execution.tasks import Task, spec_hash
 from toposcope.execution.workbook import Workbook
+from toposcope.pointclouds.cloudset import CloudSet
 from toposcope.store.objects import LocalObjects
 from toposcope.store.runs import Run, open_run
+from toposcope.types import ActivationSet
 
 SCIENCE = (
     "homology",
@@ -38,14 +44,7 @@ SCIENCE = (
 @cache
 def code_hash(sources: tuple[str, ...] = SCIENCE) -> str:
     """Hash of all sources that decide numbers, those of installed plug-ins included."""
-    root = Path(__file__).parent.parent
-    digest = hashlib.sha256()
-    for name in sources:
-        path = root / name
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            digest.update(str(file.relative_to(root)).encode() + b"\0" + file.read_bytes())
-    digest.update(plugin_hash().encode())
-    return digest.hexdigest()[:16]
+    return hashlib.sha256((source_hash(*sources) + plugin_hash()).encode()).hexdigest()[:16]
 
 
 def code_of(filtration: Filtration) -> str:
@@ -86,6 +85,11 @@ class Plan:
     worker_bytes: int = 0
 
     @property
+    def work(self) -> Work:
+        """How what is filtered is measured."""
+        return work_of(self.design.filtration)
+
+    @property
     def spec(self) -> dict[str, Any]:
         """The design and the code, as they are stored with the numbers."""
         return {**self.design.to_spec(), "code": self.code}
@@ -110,19 +114,40 @@ class Plan:
         }
 
 
+OWN: dict[str, Work] = {POINTS: CloudWork(), VOLUMES: VolumeWork()}
+"""How the units of this package are measured."""
+
+
+def work_of(filtration: Filtration) -> Work:
+    """How what a filtration is of is measured."""
+    work = OWN.get(filtration.unit) or WORKS.get(filtration.unit)
+    if work is None:
+        msg = (
+            f"analyze(filtration={filtration!r}): nothing measures {filtration.unit!r}. Write a "
+            f"Work under @measures({filtration.unit!r}) beside the filtration "
+            "(toposcope.analysis.work)."
+        )
+        raise UsageError(msg)
+    return work
+
+
+def draws_of(activations: ActivationSet, design: Design) -> CloudSet:
+    """Which samples of the activations make which replicate; the design is resolved."""
+    return work_of(design.filtration).draw(activations, design)
+
+
 def plan_analysis(run_path: Path | str, design: Design) -> Plan:
     """Check a design against a RUN and lay out its jobs; computes nothing."""
     activations = open_run(run_path)
     assert activations.run is not None
     run = Run.open(activations.run)
     design = design.resolved(activations.n)
-    filtration = design.filtration
-    code = code_of(filtration)
+    work, code = work_of(design.filtration), code_of(design.filtration)
     folder = run.path / "results" / spec_hash({**design.to_spec(), "code": code})[:12]
-    jobs = filtration.jobs(run, filtration.draw(activations, design), design, code)
+    jobs = work.jobs(run, work.draw(activations, design), design, code)
     plan = Plan(run.path, folder, design, code, [Task(job, job.title) for job in jobs])
     todo = plan.workbook.todo(plan.tasks)
-    seconds, peak = filtration.predict(run, [task.job for task in todo], design)
+    seconds, peak = work.predict(run, [task.job for task in todo], design)
     return replace(plan, done=len(jobs) - len(todo), seconds=seconds, worker_bytes=peak)
 
 
@@ -142,7 +167,7 @@ def refuse_what_cannot_fit(plan: Plan, jobs: int) -> None:
     needed = plan.worker_bytes * min(jobs, max(len(plan.tasks) - plan.done, 1))
     if needed <= room:
         return
-    advice = plan.design.filtration.slimmer(plan.design, room / needed)
+    advice = plan.work.slimmer(plan.design, room / needed)
     msg = (
         f"analyze(): {jobs} workers would need about {needed / 2**30:.1f} GiB, "
         f"{room / 2**30:.1f} GiB are available. Pass {advice}."

@@ -15,7 +15,7 @@ from toposcope.analysis.design import Design
 from toposcope.errors import StoreError
 from toposcope.stats import mean_interval
 from toposcope.store.objects import read_json
-from toposcope.store.tables import KEY_COLUMNS, OK, VALIDITY_COLUMNS, part_schema, read_part
+from toposcope.store.tables import KEY_COLUMNS, OK, VALIDITY_COLUMNS, part_schema, read_table
 from toposcope.store.tidy import rows_by
 from toposcope.types import (
     DATA_CLOUD,
@@ -40,7 +40,7 @@ class Analysis:
     name
         Shown as the name of the run.
     table
-        Tidy numbers, one row per (layer, draw, statistic); see docs/architecture.md.
+        Tidy numbers, one row per (layer, draw, statistic); see docs/storage.md.
     intervals
         Means over replicates with intervals of stated coverage.
     diagrams
@@ -110,7 +110,7 @@ class Analysis:
         """Read the compacted tables of a finished analysis, verified against their hashes."""
         done = read_json(folder / "done.json")
         tables = {
-            name: read_part(folder / f"{name}.parquet", expected)
+            name: read_table(folder, f"{name}.parquet", expected)
             for name, expected in done["files"].items()
         }
         table = frame(tables["table"])
@@ -219,8 +219,8 @@ def intervals(table: pd.DataFrame, *, level: float = 0.95, overlap: float = 0.0)
         row = dict(zip(KEY_COLUMNS, key, strict=True)) | {"level": level, "replicates": len(good)}
         row["method"] = "t, overlapping draws" if overlap else "t, disjoint draws"
         if len(good):
-            found = mean_interval(values[good], level=level, overlap=overlap)
-            row |= {"mean": found.value, "low": found.low, "high": found.high}
+            mean = mean_interval(values[good], level=level, overlap=overlap)
+            row |= {"mean": mean.value, "low": mean.low, "high": mean.high}
         else:
             row |= {"mean": np.nan, "low": np.nan, "high": np.nan}
         row["status"] = statuses[bad[0]] if len(bad) else OK

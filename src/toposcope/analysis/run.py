@@ -17,7 +17,7 @@ from typing import Any
 
 from toposcope.analysis import result
 from toposcope.analysis.design import Design
-from toposcope.analysis.filtrations import Filtration
+from toposcope.analysis.filtrations import Filtration, Rips
 from toposcope.analysis.jobs import Inputs, measure_job
 from toposcope.analysis.plan import Plan, plan_analysis, refuse_what_cannot_fit
 from toposcope.analysis.result import Analysis
@@ -31,11 +31,13 @@ from toposcope.store.runs import open_run
 from toposcope.store.tables import compact
 from toposcope.types import ActivationSet
 
+RIPS = Rips()
+
 
 def analyze(
     activations: ActivationSet | Path | str,
     *,
-    filtration: Filtration = Design.filtration,
+    filtration: Filtration = RIPS,
     homology_dimensions: Sequence[int] = Design.homology_dimensions,
     points: int = Design.points,
     replicates: int | None = Design.replicates,
@@ -99,8 +101,8 @@ def analyze(
     >>> import numpy as np
     >>> from toposcope.store import from_arrays
     >>> X = np.random.default_rng(0).normal(size=(90, 4))
-    >>> found = analyze(from_arrays({"block": X}), points=30, replicates=3, jobs=0)
-    >>> bool(found.intervals.query("statistic == 'n_pairs' and homology_dimension == 0")
+    >>> analysis = analyze(from_arrays({"block": X}), points=30, replicates=3, jobs=0)
+    >>> bool(analysis.intervals.query("statistic == 'n_pairs' and homology_dimension == 0")
     ...      ["mean"].eq(29).all())
     True
     """
@@ -152,8 +154,8 @@ def analyze_design(
             # Arrays in memory take the path of captured ones: through a RUN, here a fleeting one.
             path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="toposcope-")))
             save_arrays(activations, path)
-            found = analyze_design(path, design, level=level, jobs=jobs, progress=progress)
-            return replace(found, run=None, activations=activations)
+            analysis = analyze_design(path, design, level=level, jobs=jobs, progress=progress)
+            return replace(analysis, run=None, activations=activations)
         run = activations.run if isinstance(activations, ActivationSet) else Path(activations)
         assert run is not None
         plan = plan_analysis(run, design)
@@ -179,7 +181,7 @@ def run_plan(
         put_json(plan.folder / "spec.json", {**plan.spec, "level": level, "versions": versions()})
         if plan.done < len(plan.tasks):
             # Kernels are compiled here, once, so that workers find them in the cache.
-            plan.design.filtration.warm_up()
+            plan.work.warm_up()
         workbook.run(
             measure_job,
             plan.tasks,

@@ -122,12 +122,12 @@ def analyze_series(
 
 def load_trajectory(series: Series | Path | str, analysis: str | None = None) -> Trajectory:
     """The finished analyses of a SERIES: the one named, or the last one of each checkpoint."""
-    found = series if isinstance(series, Series) else open_series(series)
-    _refuse_empty(found)
+    opened = series if isinstance(series, Series) else open_series(series)
+    _refuse_empty(opened)
     try:
-        return Trajectory(tuple(load_analysis(run, analysis) for run in found.runs), found)
+        return Trajectory(tuple(load_analysis(run, analysis) for run in opened.runs), opened)
     except StoreError as error:
-        error.add_note(f"'toposcope analyze {found.path}' measures what is missing in the series")
+        error.add_note(f"'toposcope analyze {opened.path}' measures what is missing in the series")
         raise
 
 

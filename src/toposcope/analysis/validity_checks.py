@@ -140,17 +140,17 @@ def cheap_checks(
         wanted["outliers"] = lambda: check_outliers(D, rng=rng)
         wanted["normalization"] = lambda: check_normalization(raw[half], D_raw[np.ix_(half, half)])
         wanted["metric"] = lambda: check_metric(raw[few])
-    found: list[Measured] = []
+    measured: list[Measured] = []
     for name, check in wanted.items():
         try:
             if n < FEWEST_POINTS:
                 msg = f"{n} points; validity checks need {FEWEST_POINTS} or more."
                 raise TooFewSamplesError(msg)
-            found += list(check())
+            measured += list(check())
         except (DegenerateCloudError, TooFewSamplesError) as error:
             status = "too_few" if isinstance(error, TooFewSamplesError) else "constant"
-            found.append(Measured(name, "", "", None, np.nan, n, status, str(error)))
-    return found
+            measured.append(Measured(name, "", "", None, np.nan, n, status, str(error)))
+    return measured
 
 
 def local_outlier_factor(D: Array, neighbors: int = LOF_NEIGHBORS) -> Array:
@@ -202,8 +202,8 @@ def _nearest(D: Array, count: int) -> NDArray[np.intp]:
         return np.asarray(near.reshape(n, count))
     others = D.copy()
     np.fill_diagonal(others, np.inf)
-    found: NDArray[np.intp] = np.argpartition(others, count - 1, axis=1)[:, :count]
-    return found
+    nearest: NDArray[np.intp] = np.argpartition(others, count - 1, axis=1)[:, :count]
+    return nearest
 
 
 def outliers(D: Array, *, share: float | None = None) -> NDArray[np.bool_]:
@@ -282,8 +282,8 @@ def h0_statistics(D: Array, kept: NDArray[np.intp] | None = None) -> dict[str, f
     """`STATISTICS` of H0 of some rows of a distance matrix, by one spanning tree."""
     lengths = tree_lengths(D, np.arange(len(D)) if kept is None else kept)
     lengths = lengths[np.isfinite(lengths) & (lengths > 0)]
-    found = summaries.diagram_statistics(np.column_stack([np.zeros_like(lengths), lengths]))
-    return {name: found[name] for name in STATISTICS}
+    numbers = summaries.diagram_statistics(np.column_stack([np.zeros_like(lengths), lengths]))
+    return {name: numbers[name] for name in STATISTICS}
 
 
 def sizes_of(points: int) -> list[int]:
@@ -309,9 +309,9 @@ def check_sample_size(D: Array, *, slope: float, rng: np.random.Generator) -> It
     """
     order = rng.permutation(len(D))
     for m in sizes_of(len(D)):
-        found = h0_statistics(D, order[:m])
-        found["lifespan_sum_normalized"] = found["lifespan_sum"] / m**slope
-        for name, value in found.items():
+        numbers = h0_statistics(D, order[:m])
+        numbers["lifespan_sum_normalized"] = numbers["lifespan_sum"] / m**slope
+        for name, value in numbers.items():
             yield Measured("sample_size", at_size(m), name, 0, value, m)
 
 
@@ -345,7 +345,7 @@ def check_normalization(raw: Array, D_raw: Array) -> Iterator[Measured]:
     boxed = homology.distances(raw / np.where(width > 0, width, 1.0))
     plain = h0_statistics(D_raw)
     quantile = float(np.quantile(D_raw[np.triu_indices(n, 1)], 0.9))
-    for name, found, unit in (
+    for name, numbers, unit in (
         ("mean_distance", plain, float(D_raw.sum()) / (n * (n - 1))),
         ("quantile_distance", plain, quantile),
         ("none", plain, 1.0),
@@ -355,7 +355,7 @@ def check_normalization(raw: Array, D_raw: Array) -> Iterator[Measured]:
         if not unit > 0:
             msg = f"normalization {name}: at least nine in ten distances are 0."
             raise DegenerateCloudError(msg)
-        for statistic, value in found.items():
+        for statistic, value in numbers.items():
             lengths = statistic != "normalized_entropy"
             scaled = value / unit if lengths else value
             yield Measured("normalization", name, statistic, 0, scaled, n)
@@ -385,8 +385,8 @@ def check_metric(
     for name, D in matrices.items():
         finite = np.isfinite(D)
         unit = float(D[finite].sum()) / max(int(finite.sum()) - len(D), 1)
-        for k, found in statistics_of(D / unit if unit > 0 else D, degrees).items():
-            for statistic, value in found.items():
+        for k, numbers in statistics_of(D / unit if unit > 0 else D, degrees).items():
+            for statistic, value in numbers.items():
                 yield Measured("metric", name, statistic, k, value, len(raw))
 
 
@@ -397,11 +397,11 @@ def statistics_of(D: Array, degrees: Sequence[int]) -> dict[int, dict[str, float
     diagrams = homology.rips_from_distances(
         D, homology_dimensions=tuple(degrees), max_edge_length=np.inf, coeff=2
     )
-    found = {}
+    by_degree = {}
     for k, pairs in zip(degrees, diagrams, strict=True):
         numbers = summaries.diagram_statistics(summaries.finite(pairs))
-        found[k] = {name: numbers[name] for name in STATISTICS}
-    return found
+        by_degree[k] = {name: numbers[name] for name in STATISTICS}
+    return by_degree
 
 
 def check_names(checks: Sequence[str] | str | None) -> tuple[str, ...]:

@@ -7,35 +7,27 @@ of the two are never compared. Runs in worker processes; imports neither torch n
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toposcope import homology
 from toposcope.analysis.filtrations import Cubical
-from toposcope.analysis.jobs import Inputs, Job, rows_hash, stream_of
+from toposcope.analysis.jobs import Inputs, Job
+from toposcope.analysis.statistic_names import at
 from toposcope.diagrams import summaries
-from toposcope.errors import UsageError
-from toposcope.pointclouds.cloudset import CloudSet
 from toposcope.pointclouds.draws import scale_rows
 from toposcope.pointclouds.nulls import SHUFFLED_VOXELS
 from toposcope.store.runs import Run
 from toposcope.store.tables import Rows, part_bytes
 from toposcope.types import DATA_CLOUD
 
-if TYPE_CHECKING:
-    from toposcope.analysis.design import Design
-
 VOLUME_STATISTICS = ("betti_number", "betti_per_voxel", "betti_total", "total_per_voxel")
-IMAGES_PER_TASK = 32
-TASK_BYTES = 64 << 20
 SCALE_VOLUMES = 200
 """Images the root mean square of a layer is estimated on."""
 
@@ -73,29 +65,6 @@ class VolumeJob(Job):
     def measure(self, inputs: Inputs) -> bytes:
         """Everything that is measured on the images and their nulls."""
         return measure_volumes(self, inputs)
-
-
-def at(statistic: str, threshold: float) -> str:
-    """Name of a statistic at a threshold, as it stands in tables.
-
-    Examples
-    --------
-    >>> at("betti_number", 0.25)
-    'betti_number@0.25'
-    """
-    return f"{statistic}@{threshold:.12g}"
-
-
-def split_statistic(name: str) -> tuple[str, float | None]:
-    """Statistic and threshold of a name in a table; None where there is no threshold.
-
-    Examples
-    --------
-    >>> split_statistic("betti_total@0.5"), split_statistic("scale")
-    (('betti_total', 0.5), ('scale', None))
-    """
-    statistic, sign, threshold = name.partition("@")
-    return statistic, float(threshold) if sign else None
 
 
 def volume_betti_numbers(
@@ -157,12 +126,6 @@ def layer_rms(run_path: Path, layer: str, content: str, seed: int) -> float:
     ]
     means = np.array([one.mean() for one in squares])
     return float(np.sqrt(means[np.isfinite(means)].mean())) if np.isfinite(means).any() else 0.0
-
-
-def warm_up() -> None:
-    """Compile or load the kernels for a few and for many thresholds, before workers start."""
-    for count in (1, 16):
-        homology.betti_numbers(np.zeros((2, 2, 2)), np.arange(float(count)))
 
 
 def measure_volumes(job: VolumeJob, inputs: Inputs) -> bytes:
@@ -265,74 +228,3 @@ def _missing(rows: Rows, filtration: Cubical, status: str, reason: str) -> None:
                 continue
             for k in degrees:
                 rows.missing(at(statistic, threshold), status, reason, homology_dimension=k)
-
-
-def volume_jobs(run: Run, draws: CloudSet, design: Design, code: str) -> list[VolumeJob]:
-    """A few images per job: one image takes milliseconds, a part on disk takes as long.
-
-    Raises
-    ------
-    UsageError
-        When no layer holds volumes.
-    """
-    activations = draws.activations
-    if all(len(run.layers[layer]["shape"]) != 3 for layer in activations.layers):
-        shapes = {layer: tuple(run.layers[layer]["shape"]) for layer in activations.layers[:4]}
-        msg = (
-            f"analyze(filtration=Cubical()): no layer of {run.path} holds volumes (C, H, W); they "
-            f"are {shapes}. Capture again with --pool volume into another folder."
-        )
-        raise UsageError(msg)
-    jobs = []
-    for layer in activations.layers:
-        content = run.layer_hash(layer)
-        each = max(1, min(IMAGES_PER_TASK, TASK_BYTES // max(_bytes_of(run, layer), 1)))
-        for label, labelled in groupby(draws.draws, key=lambda draw: draw.label):
-            members = list(labelled)
-            for start in range(0, len(members), each):
-                part = members[start : start + each]
-                rows = tuple(int(draw.rows[0]) for draw in part)
-                images = tuple(draw.replicate for draw in part)
-                stream = stream_of(
-                    design,
-                    layer=layer,
-                    images=images,
-                    label=label,
-                    rows=rows_hash(rows),
-                    content=content,
-                )
-                jobs.append(
-                    VolumeJob(
-                        design=design,
-                        code=code,
-                        layer=layer,
-                        depth=activations.depth(layer),
-                        images=images,
-                        label=label,
-                        rows=rows,
-                        content=content,
-                        stream=stream,
-                    )
-                )
-    return jobs
-
-
-def _bytes_of(run: Run, layer: str) -> int:
-    plan = run.layers[layer]
-    return int(math.prod(plan["shape"]) * np.dtype(plan["dtype"]).itemsize)
-
-
-def predict_volumes(
-    run: Run, jobs: Sequence[Job], filtration: Cubical, *, shuffled: bool
-) -> tuple[float, int]:
-    """CPU seconds of some jobs, and the peak memory of a worker in bytes."""
-    seconds, peak = 0.0, 0
-    diagrams = filtration.diagrams
-    # Per voxel: 40 ns a threshold, at most 2 us for all of them; GUDHI takes 10 us for H1.
-    per_voxel = min(40e-9 * len(filtration.thresholds), 2e-6) + 12e-6 * diagrams
-    for job in jobs:
-        voxels = int(np.prod(run.layers[job.layer]["shape"], dtype=np.int64))
-        images = len(job.rows)
-        seconds += images * voxels * per_voxel * (1 + shuffled)
-        peak = max(peak, 12 * images * voxels + (400 if diagrams else 80) * voxels + (150 << 20))
-    return seconds, peak

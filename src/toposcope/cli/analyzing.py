@@ -75,21 +75,22 @@ def analyze(
             summary = plan_analysis(run, design).summary(workers_of(jobs))
             show(summary, as_json, key_values(summary))
             return
-        found = analyze_design(run, design, level=level, jobs=jobs, progress=bars())
-        folder = run / "results" / found.attrs["analysis"]
+        analysis = analyze_design(run, design, level=level, jobs=jobs, progress=bars())
+        folder = run / "results" / analysis.attrs["analysis"]
         value = {
             "run": str(run),
-            "analysis": found.attrs["analysis"],
+            "analysis": analysis.attrs["analysis"],
             "table": str(folder / "table.parquet"),
-            "failures": found.failures,
+            "failures": analysis.failures,
         }
         text = (
-            f"measured {len(found.layers)} layers, {len(found.table):,} numbers: {value['table']}\n"
-            f"{not_computed(found.table)}failed tasks: {len(found.failures)}\n"
+            f"measured {len(analysis.layers)} layers, {len(analysis.table):,} numbers: "
+            f"{value['table']}\n"
+            f"{not_computed(analysis.table)}failed tasks: {len(analysis.failures)}\n"
             f"next: toposcope report {shlex.quote(str(run))} -o report.html"
         )
         show(value, as_json, text)
-    exit_with_failures(found.failures)
+    exit_with_failures(analysis.failures)
 
 
 def not_computed(table: pd.DataFrame) -> str:
@@ -139,19 +140,20 @@ def _analyze_series(
         }
         show(summary, as_json, outline(summary))
         return []
-    found = analyze_series(series, design, level=level, jobs=jobs, progress=bars())
-    steps = ", ".join(map(number, found.steps))
+    trajectory = analyze_series(series, design, level=level, jobs=jobs, progress=bars())
+    steps = ", ".join(map(number, trajectory.steps))
     value = {
         "series": str(path),
-        "steps": list(found.steps),
-        "analyses": [one.attrs["analysis"] for one in found.analyses],
-        "failures": found.failures,
+        "steps": list(trajectory.steps),
+        "analyses": [one.attrs["analysis"] for one in trajectory.analyses],
+        "failures": trajectory.failures,
     }
     text = (
-        f"measured {len(found.layers)} layers at {len(found.steps)} {series.unit}s ({steps}): "
-        f"{len(found.table):,} numbers\n"
-        f"{not_computed(found.table)}failed tasks: {len(found.failures)}\n"
+        f"measured {len(trajectory.layers)} layers at {len(trajectory.steps)} {series.unit}s "
+        f"({steps}): "
+        f"{len(trajectory.table):,} numbers\n"
+        f"{not_computed(trajectory.table)}failed tasks: {len(trajectory.failures)}\n"
         f"next: toposcope report {shlex.quote(str(path))} -o report.html"
     )
     show(value, as_json, text)
-    return found.failures
+    return trajectory.failures

@@ -177,10 +177,10 @@ def capture(
         }
         accuracy = f"none, because {note}" if note else "none"
         if top1 is not None:
-            found = proportion_interval(top1, acts.n)
+            interval = proportion_interval(top1, acts.n)
             accuracy = (
-                f"{top1:.4f} (95 % interval {found.low:.4f} to {found.high:.4f}, n = {acts.n:,})"
-                + f"; {note}" * bool(note)
+                f"{top1:.4f} (95 % interval {interval.low:.4f} to {interval.high:.4f}, "
+                f"n = {acts.n:,})" + f"; {note}" * bool(note)
             )
         text = (
             f"captured {len(acts)} layers x {acts.n} samples into {run}\n"

@@ -19,10 +19,6 @@ from toposcope.cli.common import (
     this_command,
 )
 
-READING = (
-    "best first; > told apart, ~ not told apart from the one before (paired draws, {level:.0%} "
-    "together per score); ± half interval over {replicates} disjoint draws"
-)
 TOML_HELP = """\b
 MODELS.toml, one table per candidate:
     [[model]]
@@ -105,7 +101,14 @@ def rank(
         from toposcope.execution.progress import bars
         from toposcope.transfer.ranking import accuracies, targets
         from toposcope.transfer.ranking import run as ranking
-        from toposcope.transfer.ranking.board import plain, render, render_missing
+        from toposcope.transfer.ranking.board import plain
+        from toposcope.words.ranking import (
+            READING,
+            board_text,
+            judgement_text,
+            missing_text,
+            targets_text,
+        )
 
         _check_combination(models, target, evaluate, board)
         table, value, lines = None, {}, []
@@ -122,8 +125,8 @@ def rank(
             value = {"board": plain(table), **table.attrs}
             lines = [f"FAILED {one['model']}: {one['reason']}" for one in failures]
             known = table[~table["model"].isin([one["model"] for one in failures])]
-            why = render_missing(known)
-            lines += [render(table), *([why] if why else []), READING.format(**table.attrs)]
+            why = missing_text(known)
+            lines += [board_text(table), *([why] if why else []), READING.format(**table.attrs)]
         grid = _grid(evaluate, accuracy) if evaluate is not None and table is None else None
         if grid is not None:
             over = targets.judge_targets(
@@ -133,19 +136,19 @@ def rank(
                 seed=options["seed"],
             )
             value["evaluation"] = over
-            lines.append(targets.render_targets(over))
+            lines.append(targets_text(over))
         elif evaluate is not None:
-            found = accuracies.judge(
+            judged = accuracies.judge(
                 accuracies.read_accuracies(evaluate, accuracy),
                 table,
                 lower_is_better=lower_is_better,
                 level=options["level"],
                 seed=options["seed"],
             )
-            value["evaluation"] = found
-            lines.append(accuracies.render_judgement(found))
+            value["evaluation"] = judged
+            lines.append(judgement_text(judged))
             if board is not None:
-                ranking.put_judgement(board, found)
+                ranking.put_judgement(board, judged)
         if board is not None:
             lines.append(f"next: toposcope report {shlex.quote(str(board))} -o ranking.html")
         show(value, as_json, "\n".join(lines))

@@ -15,10 +15,12 @@ from toposcope.activations.capture import capture
 from toposcope.analysis.result import Analysis
 from toposcope.analysis.run import analyze
 from toposcope.execution.progress import Progress
-from toposcope.findings.changes import findings
+from toposcope.findings.findings import look
+from toposcope.findings.places import Place
 from toposcope.reporting.report_page import write_report
 from toposcope.stats import Effect, proportion_interval
 from toposcope.training.digits import RECIPES, train_digits
+from toposcope.words.changes import effect_text
 
 POINTS, REPLICATES = 150, 8
 """8 disjoint clouds of 150 digits: 1,200 held-out images."""
@@ -40,14 +42,14 @@ class Demo:
 
     report: Path
     accuracies: dict[str, dict[int, float]]
-    largest: list[Effect]
+    largest: tuple[Effect[Place], ...]
 
     def as_dict(self) -> dict[str, Any]:
         """For `--json`."""
         return {
             "report": str(self.report),
             "accuracies": self.accuracies,
-            "effects": [asdict(effect) for effect in self.largest],
+            "effects": [{**asdict(effect), "text": effect_text(effect)} for effect in self.largest],
         }
 
     def text(self) -> str:
@@ -64,13 +66,13 @@ class Demo:
                 f"(change [interval]; all {one.looked_at} intervals hold together with "
                 f"{one.level:.0%}; n = {one.n} disjoint draws of {POINTS} digits):",
             ]
-            lines += [f"  {effect.text}" for effect in self.largest]
+            lines += [f"  {effect_text(effect)}" for effect in self.largest]
         return "\n".join([*lines, f"report: {self.report}"])
 
 
 def _accuracy(share: float, n: int) -> str:
-    found = proportion_interval(share, n)
-    return f"{share:.3f} [{found.low:.3f}, {found.high:.3f}]"
+    interval = proportion_interval(share, n)
+    return f"{share:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
 
 
 def run_demo(
@@ -104,7 +106,7 @@ def run_demo(
                     progress=progress,
                 )
             )
-    found = findings(analyses)
+    findings = look(analyses)
     title = "What training does to handwritten digits"
-    path = write_report(analyses, found, out / "report.html", title=title)
-    return Demo(path, accuracies, found[:3])
+    path = write_report(findings, out / "report.html", title=title)
+    return Demo(path, accuracies, findings.changes[:3])

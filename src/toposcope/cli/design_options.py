@@ -9,9 +9,9 @@ from typing import Any, get_args
 
 import click
 
-from toposcope.analysis.design import Design
-from toposcope.analysis.filtrations.base import POINTS, filtration_named, in_order
+from toposcope.analysis.design import Design, filtration_named
 from toposcope.analysis.parameters import Parameter, parameters
+from toposcope.analysis.registry import POINTS, in_order
 from toposcope.cli.common import Command
 
 COMPLEX = "complex"

@@ -10,9 +10,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from toposcope.store.objects import read_json
-from toposcope.store.runs import SCHEMA_VERSION, Run
+from toposcope.store.ledger import Ledger
+from toposcope.store.objects import Objects, Place, get_json, objects_in
+from toposcope.store.runs import PLAN, SCHEMA_VERSION, Run
 from toposcope.store.series import is_series, number, open_series
+from toposcope.store.tables import SEAL
+from toposcope.store.verify import RESULTS, analyses_in
 
 PACKAGES = [
     "toposcope",
@@ -30,11 +33,13 @@ PACKAGES = [
 ]
 
 
-def describe(path: Path | str) -> dict[str, Any]:
+def describe(place: Place) -> dict[str, Any]:
     """Model, data, layers, accuracy and analyses of a RUN, or the checkpoints of a SERIES."""
-    if is_series(path):
-        return _describe_series(Path(path))
-    run = Run.open(path)
+    objects = objects_in(place)
+    if is_series(objects):
+        return _describe_series(objects)
+    run = Run.open(objects)
+    names = objects.list()
     summary = run.summary or {}
     spec = run.spec
     shown = {
@@ -43,7 +48,7 @@ def describe(path: Path | str) -> dict[str, Any]:
         if spec.get(key) is not None
     }
     return {
-        "run": str(run.path),
+        "run": objects.where(),
         **shown,
         "samples": run.n,
         "classes": len(run.samples.class_names) or None,
@@ -51,19 +56,19 @@ def describe(path: Path | str) -> dict[str, Any]:
         "top1": summary.get("top1"),
         "complete": run.summary is not None,
         "analyses": [
-            {"analysis": f.parent.name, **_short(read_json(f))}
-            for f in sorted((run.path / "results").glob("*/spec.json"))
+            {"analysis": name, **_short(get_json(objects, f"{RESULTS}{name}/spec.json"))}
+            for name in analyses_in(names)
         ],
-        "bytes": sum(f.stat().st_size for f in run.path.rglob("*") if f.is_file()),
+        "bytes": sum(map(objects.size, names)),
     }
 
 
-def _describe_series(path: Path) -> dict[str, Any]:
-    series = open_series(path)
-    runs = [describe(run) for run in series.runs]
+def _describe_series(objects: Objects) -> dict[str, Any]:
+    series = open_series(objects)
+    runs = [describe(series.within(member)) for member in series.members]
     same = ("model", "data", "pool", "seed", "samples", "classes", "layers")
     return {
-        "series": str(path),
+        "series": objects.where(),
         **{key: runs[-1][key] for key in same if runs and key in runs[-1]},
         "unit": series.unit,
         "checkpoints": [
@@ -87,37 +92,42 @@ def _short(spec: dict[str, Any]) -> dict[str, Any]:
     return {key: spec[key] for key in keys}
 
 
-def progress_of(path: Path | str) -> dict[str, Any]:
-    """How far capture and analyses of a RUN are, or of each RUN of a SERIES, from the disk."""
-    if is_series(path):
-        return _progress_of_series(Path(path))
-    run = Run.open(path)
+def progress_of(place: Place) -> dict[str, Any]:
+    """How far capture and analyses of a RUN, or of each RUN of a SERIES, are by what is stored."""
+    objects = objects_in(place)
+    if is_series(objects):
+        return _progress_of_series(objects)
+    run = Run.open(objects)
     wanted = len(run.layers) * len(run.chunks)
     have = sum(run.has_chunk(layer, i) for layer in run.layers for i, _, _ in run.chunks)
-    analyses = []
-    for spec in sorted((run.path / "results").glob("*/spec.json")):
-        entries = [read_json(tick) for tick in sorted((spec.parent / "ledger").glob("*.json"))]
-        failed = [entry for entry in entries if entry["status"] == "failed"]
-        analyses.append(
-            {
-                "analysis": spec.parent.name,
-                "done": len(entries) - len(failed),
-                "failed": len(failed),
-                "failures": [{"task": e["task"], "reason": e["reason"]} for e in failed],
-                "complete": (spec.parent / "done.json").exists(),
-            }
-        )
+    analyses = [
+        {"analysis": name, **_progress_of_tasks(objects.within(RESULTS + name))}
+        for name in analyses_in(objects.list(RESULTS))
+    ]
     capture = "complete" if run.summary is not None else f"{have} of {wanted} shards"
-    return {"run": str(run.path), "capture": capture, "analyses": analyses}
+    return {"run": objects.where(), "capture": capture, "analyses": analyses}
 
 
-def _progress_of_series(path: Path) -> dict[str, Any]:
-    series = open_series(path)
-    known = {member.run for member in series.members}
-    # A capture that was interrupted is on the disk and not in the record yet.
-    begun = [p.parent for p in sorted(path.glob("*/run.json")) if p.parent.name not in known]
-    runs = [{"member": run.name, **progress_of(run)} for run in (*series.runs, *begun)]
-    return {"series": str(path), "runs": runs, "failures": list(series.failures)}
+def _progress_of_tasks(objects: Objects) -> dict[str, Any]:
+    ledger = Ledger(objects)
+    tried = ledger.tried()
+    failed = [failure for failure in map(ledger.failure, tried) if failure is not None]
+    return {
+        "done": len(tried) - len(failed),
+        "failed": len(failed),
+        "failures": [{"task": failure.task, "reason": failure.reason} for failure in failed],
+        "complete": objects.exists(SEAL),
+    }
+
+
+def _progress_of_series(objects: Objects) -> dict[str, Any]:
+    series = open_series(objects)
+    names = [member.run for member in series.members]
+    # A capture that was interrupted is stored and not in the record yet.
+    begun = (name.removesuffix(f"/{PLAN}") for name in objects.list() if name.endswith(f"/{PLAN}"))
+    names += [name for name in begun if "/" not in name and name not in names]
+    runs = [{"member": name, **progress_of(objects.within(name))} for name in names]
+    return {"series": objects.where(), "runs": runs, "failures": list(series.failures)}
 
 
 def environment() -> dict[str, Any]:
@@ -126,7 +136,7 @@ def environment() -> dict[str, Any]:
     from toposcope.execution.executors import default_jobs
     from toposcope.homology.jit import cache_folder
 
-    found: dict[str, Any] = {
+    versions: dict[str, Any] = {
         "python": sys.version.split()[0],
         "platform": platform.platform(),
         "schema": SCHEMA_VERSION,
@@ -138,7 +148,7 @@ def environment() -> dict[str, Any]:
     }
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
-            found[name] = f"missing: pip install {name}"
-    return found
+            versions[name] = f"missing: pip install {name}"
+    return versions

@@ -33,8 +33,8 @@ def demo(ctx: click.Context, out: Path, jobs: int | None, seed: int, as_json: bo
         from toposcope.execution.progress import bars
 
         keep_freed_memory()
-        found = run_demo(out, jobs=jobs, seed=seed, progress=bars())
-        show(found.as_dict(), as_json, found.text())
+        shown = run_demo(out, jobs=jobs, seed=seed, progress=bars())
+        show(shown.as_dict(), as_json, shown.text())
 
 
 @command("toposcope report runs/r20 -o r20.html\ntoposcope report runs/step_* -o training.html")
@@ -63,24 +63,32 @@ def report(
 
 
 @command("toposcope verify runs/r20\ntoposcope verify runs/vgg_series --digest")
-@click.argument("run", metavar="RUN|SERIES", type=click.Path(path_type=Path))
+@click.argument("run", metavar="RUN|SERIES|COMPARISON|RANKING", type=click.Path(path_type=Path))
 @click.option("--digest", is_flag=True, help="Print the digest over all values only.")
 @json_option
 @click.pass_context
 def verify(ctx: click.Context, run: Path, digest: bool, as_json: bool) -> None:
-    """Check every byte of a RUN, or of all RUNs of a SERIES, against its recorded hash."""
+    """Check every byte of a RUN, a SERIES, a comparison or a ranking against its recorded hash."""
     with exits(ctx):
         from dataclasses import asdict
 
         from toposcope.store.verify import verify as check
 
-        found = check(run)
-        text = f"{found.shards} shards and {found.analyses} analyses are as they were written"
-        full = f"{text}\ndigest: {found.digest}" if not found.problems else "damaged or incomplete"
-        show(asdict(found), as_json, found.digest if digest else full)
-        for problem in found.problems:
+        verified = check(run)
+        text = (
+            f"{verified.shards} shards, {verified.parts} parts of tasks and {verified.analyses} "
+            "analyses "
+            "are as they were written"
+        )
+        full = (
+            f"{text}\ndigest: {verified.digest}"
+            if not verified.problems
+            else "damaged or incomplete"
+        )
+        show(asdict(verified), as_json, verified.digest if digest else full)
+        for problem in verified.problems:
             click.echo(printable(problem), err=True)
-    if found.problems:
+    if verified.problems:
         sys.exit(EXIT_ERROR)
 
 
@@ -93,8 +101,8 @@ def info(ctx: click.Context, run: Path, as_json: bool) -> None:
     with exits(ctx):
         from toposcope.cli.inspecting import describe
 
-        found = describe(run)
-        show(found, as_json, outline(found))
+        described = describe(run)
+        show(described, as_json, outline(described))
 
 
 @command("toposcope status runs/r20\ntoposcope status runs/vgg_series")
@@ -106,9 +114,9 @@ def status(ctx: click.Context, run: Path, as_json: bool) -> None:
     with exits(ctx):
         from toposcope.cli.inspecting import progress_of
 
-        found = progress_of(run)
+        progress = progress_of(run)
         lines = []
-        for one in found.get("runs", [found]):
+        for one in progress.get("runs", [progress]):
             member = f"{one['member']}: " if "member" in one else ""
             lines.append(f"{member}capture: {one['capture']}")
             lines += [
@@ -116,8 +124,8 @@ def status(ctx: click.Context, run: Path, as_json: bool) -> None:
                 + ("complete" if a["complete"] else "not complete")
                 for a in one["analyses"]
             ]
-        lines += [f"failed: {f['weights']}: {f['reason']}" for f in found.get("failures", [])]
-        show(found, as_json, "\n".join(lines))
+        lines += [f"failed: {f['weights']}: {f['reason']}" for f in progress.get("failures", [])]
+        show(progress, as_json, "\n".join(lines))
 
 
 @command("toposcope doctor")
@@ -128,5 +136,5 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
     with exits(ctx):
         from toposcope.cli.inspecting import environment
 
-        found = environment()
-        show(found, as_json, key_values(found))
+        machine = environment()
+        show(machine, as_json, key_values(machine))

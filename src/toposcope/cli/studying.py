@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -16,9 +17,6 @@ from toposcope.cli.common import (
     printable,
     show,
 )
-
-if TYPE_CHECKING:
-    from toposcope.studies.registry import Studied
 
 
 class Studies(click.Group):
@@ -67,25 +65,21 @@ def _plain_command(name: str) -> click.Command:
         with exits(ctx, resume=True):
             from toposcope import studies
             from toposcope.execution.progress import bars
-            from toposcope.words.validity import plain_text
 
-            found = studies.run(name, run, jobs=jobs, progress=bars())
-            show(_value(name, run, found), as_json, plain_text(found.verdicts))
-        exit_with_failures(found.failures)
+            studied = studies.run(name, run, jobs=jobs, progress=bars())
+            verdicts = [one.as_dict() for one in studied.verdicts]
+            text = "\n".join(f"{one.decision.upper():<15}{one}" for one in studied.verdicts)
+            show(_value(name, run, verdicts, studied.failures), as_json, text)
+        exit_with_failures(studied.failures)
 
     return command
 
 
-def _value(name: str, run: Path, studied: Studied) -> dict[str, Any]:
+def _value(
+    name: str, run: Path, verdicts: list[dict[str, Any]], failures: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
     """What `--json` prints of any study."""
-    from toposcope.words.validity import as_json
-
-    return {
-        "study": name,
-        "run": str(run),
-        "verdicts": [as_json(one) for one in studied.verdicts],
-        "failures": list(studied.failures),
-    }
+    return {"study": name, "run": str(run), "verdicts": verdicts, "failures": list(failures)}
 
 
 jobs_option = click.option(
@@ -129,9 +123,10 @@ def validity(
     with exits(ctx, resume=True):
         from toposcope.execution.progress import bars
         from toposcope.studies import validity as do_study
+        from toposcope.words.validity import as_json as told_as_json
         from toposcope.words.validity import plain_text
 
-        found = do_study(
+        studied = do_study(
             run,
             checks=checks,
             points=points,
@@ -141,14 +136,15 @@ def validity(
             jobs=jobs,
             progress=bars(),
         )
-        value = _value("validity", run, found) | {
-            "folder": str(found.folder),
-            "design": {k: found.spec[k] for k in ("points", "replicates", "sizes", "normalize")},
+        spec, verdicts = studied.spec, [told_as_json(one) for one in studied.verdicts]
+        value = _value("validity", run, verdicts, studied.failures) | {
+            "folder": str(studied.folder),
+            "design": {k: spec[k] for k in ("points", "replicates", "sizes", "normalize")},
         }
         text = (
-            f"{found.spec['replicates']} disjoint draws of {found.spec['points']} points, up to "
-            f"{found.spec['largest']} for the sample size\n\n{plain_text(found.verdicts)}\n\n"
-            f"all numbers: {found.folder / 'measurements.parquet'}, verdicts.json beside it"
+            f"{spec['replicates']} disjoint draws of {spec['points']} points, up to "
+            f"{spec['largest']} for the sample size\n\n{plain_text(studied.verdicts)}\n\n"
+            f"all numbers: {studied.folder / 'measurements.parquet'}, verdicts.json beside it"
         )
         show(value, as_json, text)
-    exit_with_failures(found.failures)
+    exit_with_failures(studied.failures)

@@ -139,10 +139,12 @@ def gap_test(
     else:
         form = -(np.block([[within_a, cross], [cross.T, within_b]]) ** 2)
         signs = _labels(count, n_resamples, rng)
-    found = np.einsum("si,ij,sj->s", signs, form, signs, optimize=True)
+    statistics = np.einsum("si,ij,sj->s", signs, form, signs, optimize=True)
     noise = _EQUAL * float((within_a**2).sum() + (within_b**2).sum() + 2 * (cross**2).sum())
-    reached = int((found >= found[0] - noise).sum())  # the first arrangement is the observed one
-    return reached / len(found)
+    reached = int(
+        (statistics >= statistics[0] - noise).sum()
+    )  # the first arrangement is the observed one
+    return reached / len(statistics)
 
 
 def _kernel(within_a: Array, within_b: Array, cross: Array) -> Array:

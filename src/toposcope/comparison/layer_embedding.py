@@ -39,8 +39,8 @@ def layer_map(dissimilarities: ArrayLike) -> LayerMap:
     --------
     Three points on a line are on a line:
 
-    >>> found = layer_map([[0, 1, 3], [1, 0, 2], [3, 2, 0]])
-    >>> round(found.stress, 9), np.abs(np.diff(found.points[:, 0])).round(9)
+    >>> embedding = layer_map([[0, 1, 3], [1, 0, 2], [3, 2, 0]])
+    >>> round(embedding.stress, 9), np.abs(np.diff(embedding.points[:, 0])).round(9)
     (0.0, array([1., 2.]))
 
     References

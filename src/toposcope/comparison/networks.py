@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.analysis.design import BESIDE, Design
-from toposcope.analysis.filtrations.base import VOLUMES
+from toposcope.analysis.plan import draws_of
+from toposcope.analysis.registry import VOLUMES
 from toposcope.analysis.result import Analysis
 from toposcope.analysis.run import analyze_command, analyze_design, load_analysis
 from toposcope.errors import StoreError, UsageError
@@ -95,13 +96,13 @@ def gather(
     jobs, progress
         As in `analyze`.
     """
-    found = [_opened(item) for item in items]
-    sets = [activations for activations, _ in found]
-    analyses = [analysis for _, analysis in found]
+    opened = [_opened(item) for item in items]
+    sets = [activations for activations, _ in opened]
+    analyses = [analysis for _, analysis in opened]
     if equalize:
         sets, changed = _on_shared_samples(sets, store)
         analyses = [None if c else a for a, c in zip(analyses, changed, strict=True)]
-    names = _names(sets, [a for _, a in found])
+    names = _names(sets, [a for _, a in opened])
     design = _design(analyses, options, sets[0].n)
     if not diagrams:
         # Similarities pair samples, whatever the points of an analysis were.
@@ -183,9 +184,9 @@ def _opened(item: Item) -> tuple[ActivationSet, Analysis | None]:
         raise UsageError(msg)
     if item.run is None or not (item.run / "results" / "current.json").exists():
         return item, None
-    found = load_analysis(item.run)
+    analysis = load_analysis(item.run)
     # Betti numbers of volumes have no draws of samples to compare.
-    return item, None if _of_volumes(found) else found
+    return item, None if _of_volumes(analysis) else analysis
 
 
 def _of_volumes(analysis: Analysis) -> bool:
@@ -243,7 +244,7 @@ def _network(
             f"{'per-class' if design.per_class else 'overlapping'} first."
         )
         raise UsageError(msg)
-    draws = design.filtration.draw(activations, design).draws
+    draws = draws_of(activations, design).draws
     return Network(name, activations, analysis, tuple(d.rows for d in draws), activations.attrs)
 
 

@@ -1,4 +1,4 @@
-"""The numbers of all finished tasks, found again by the two layers they belong to."""
+"""The numbers of all finished tasks, by the two layers they belong to."""
 
 from __future__ import annotations
 

@@ -84,6 +84,17 @@ class Comparison:
         axis = pd.MultiIndex.from_tuples([p[:2] for p in self.places], names=["network", "layer"])
         return pd.DataFrame((self.gaps if gap else self.matrices)[key], index=axis, columns=axis)
 
+    def onset_known(self, model: Mapping[str, Any]) -> bool:
+        """Whether a row of `models` says where its networks begin to differ.
+
+        An onset that survives the correction and whose interval is not the whole network.
+        """
+        depths = [depth for name, _, depth in self.places if name == model["network_a"]]
+        low, high = float(model["change_low"]), float(model["change_high"])
+        everywhere = low <= min(depths) and high >= max(depths)
+        sure = float(model["change_qvalue"]) <= 1 - float(self.attrs["level"])
+        return bool(np.isfinite(float(model["change_depth"])) and sure and not everywhere)
+
     def save(self, folder: Path) -> None:
         """Put all tables into a folder; the tick comes last."""
         hashes = {}

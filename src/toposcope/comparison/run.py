@@ -112,8 +112,8 @@ def compare(
     >>> import toposcope as ts
     >>> X = np.random.default_rng(0).normal(size=(120, 4))
     >>> left, right = ts.from_arrays({"block": X}), ts.from_arrays({"block": X[:, ::-1]})
-    >>> found = compare(left, right, points=30, replicates=4, jobs=0)
-    >>> abs(found.layers.set_index("measure").loc["cka", "value"] - 1) < 1e-9
+    >>> comparison = compare(left, right, points=30, replicates=4, jobs=0)
+    >>> abs(comparison.layers.set_index("measure").loc["cka", "value"] - 1) < 1e-9
     np.True_
     """
     diagram, paired = _split(measures)

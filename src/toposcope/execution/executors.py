@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Any, Protocol, TypeVar
+from numbers import Integral
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from toposcope.errors import UsageError
 
@@ -31,6 +32,7 @@ THREAD_VARIABLES = (
 )
 
 
+@runtime_checkable
 class Executor(Protocol):
     """Runs functions somewhere."""
 
@@ -44,7 +46,7 @@ class Executor(Protocol):
         """Errors of a future, or of `submit`, that mean that a worker died.
 
         Its functions may have done nothing, a part or all of their work, and the executor must be
-        renewed.
+        renewed before the next one. Empty where workers cannot die alone.
         """
         ...
 
@@ -90,11 +92,19 @@ class Processes:
     ----------
     workers
         Number of processes, at least 1.
+
+    Raises
+    ------
+    UsageError
+        For a number below 1.
     """
 
     died: tuple[type[BaseException], ...] = (BrokenProcessPool,)
 
     def __init__(self, workers: int) -> None:
+        if workers < 1:
+            msg = f"Processes({workers}): needed is a number of worker processes, 1 or more."
+            raise UsageError(msg)
         self.workers = workers
         self._pool: Any = None
 
@@ -106,9 +116,9 @@ class Processes:
         return future
 
     def renew(self) -> None:
-        """Leave the broken pool; the next call starts a fresh one."""
+        """End what is left of the broken pool; the next call starts a fresh one."""
         if self._pool is not None:
-            self._pool.shutdown(wait=False)
+            self._pool.shutdown(wait=False, kill_workers=True)
         self._pool = None
 
     def close(self) -> None:
@@ -140,10 +150,19 @@ def default_jobs() -> int:
 
 
 def workers_of(jobs: Jobs) -> int:
-    """How many tasks run at once: what a forecast divides by."""
-    if jobs is None:
-        return default_jobs()
-    return max(1, jobs if isinstance(jobs, int) else jobs.workers)
+    """How many tasks run at once: what a forecast divides by.
+
+    Raises
+    ------
+    UsageError
+        For what is no number of workers and no executor.
+
+    Examples
+    --------
+    >>> workers_of(3), workers_of(0), workers_of(Inline())
+    (3, 1, 1)
+    """
+    return max(1, jobs.workers if isinstance(jobs, Executor) else _count(jobs))
 
 
 @contextmanager
@@ -157,24 +176,39 @@ def opened(jobs: Jobs, *, tasks: int) -> Iterator[Executor]:
     tasks
         How many there are: no more processes are started.
 
+    Raises
+    ------
+    UsageError
+        For what is no number of workers and no executor.
+
     Examples
     --------
     >>> with opened(0, tasks=3) as executor:
     ...     executor.submit(abs, -2).result()
     2
     """
-    if jobs is not None and not isinstance(jobs, int):
+    if isinstance(jobs, Executor):
         yield jobs
         return
-    count = default_jobs() if jobs is None else jobs
-    if count < 0:
-        msg = f"jobs={count}: needed is a number of workers, 1 or more, or 0 for none."
-        raise UsageError(msg)
+    count = _count(jobs)
     executor = Processes(min(count, max(tasks, 1))) if count else Inline()
     try:
         yield executor
     finally:
         executor.close()
+
+
+def _count(jobs: int | None) -> int:
+    """Number of worker processes; 0 for none."""
+    if jobs is None:
+        return default_jobs()
+    if not isinstance(jobs, Integral) or jobs < 0:
+        msg = (
+            f"jobs={jobs!r}: needed is a number of workers, 1 or more, 0 for none, or an executor "
+            "such as toposcope.execution.executors.Processes(4)."
+        )
+        raise UsageError(msg)
+    return int(jobs)
 
 
 def _end_with_parent(parent: int) -> None:

@@ -15,7 +15,7 @@ from typing import Protocol
 log = logging.getLogger("toposcope")
 
 
-class Task(Protocol):
+class Steps(Protocol):
     """One piece of work with a known number of steps."""
 
     def advance(self, steps: int = 1) -> None:
@@ -24,14 +24,14 @@ class Task(Protocol):
 
 
 class Progress(Protocol):
-    """Opens tasks; `with progress.task("capture", total) as task: task.advance(k)`."""
+    """Opens pieces of work: `with progress.task("capture", total) as steps: steps.advance(k)`."""
 
-    def task(self, name: str, total: int, /) -> AbstractContextManager[Task]:
+    def task(self, name: str, total: int, /) -> AbstractContextManager[Steps]:
         """Context manager around one piece of work."""
         ...
 
 
-class _SilentTask:
+class _SilentSteps:
     def advance(self, steps: int = 1) -> None:
         """Nothing to tell."""
 
@@ -40,12 +40,12 @@ class Silent:
     """The null progress: library default."""
 
     @contextmanager
-    def task(self, name: str, total: int, /) -> Iterator[Task]:
+    def task(self, name: str, total: int, /) -> Iterator[Steps]:
         """Context manager around one piece of work."""
-        yield _SilentTask()
+        yield _SilentSteps()
 
 
-class _BarTask:
+class _BarSteps:
     def __init__(self, bar: object) -> None:
         self._bar = bar
 
@@ -57,15 +57,15 @@ class Bars:
     """tqdm bars on stderr, with rate and time left."""
 
     @contextmanager
-    def task(self, name: str, total: int, /) -> Iterator[Task]:
+    def task(self, name: str, total: int, /) -> Iterator[Steps]:
         """Context manager around one piece of work."""
         from tqdm import tqdm
 
         with tqdm(total=total, desc=name, file=sys.stderr, dynamic_ncols=True) as bar:
-            yield _BarTask(bar)
+            yield _BarSteps(bar)
 
 
-class _LogTask:
+class _LogSteps:
     def __init__(self, name: str, total: int) -> None:
         self._name, self._total, self._done, self._told = name, total, 0, 0
 
@@ -81,9 +81,9 @@ class LogLines:
     """A line on stderr for every tenth of the work: for files, CI and cron."""
 
     @contextmanager
-    def task(self, name: str, total: int, /) -> Iterator[Task]:
+    def task(self, name: str, total: int, /) -> Iterator[Steps]:
         """Context manager around one piece of work."""
-        yield _LogTask(name, total)
+        yield _LogSteps(name, total)
 
 
 def bars() -> Progress:

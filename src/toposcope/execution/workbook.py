@@ -18,17 +18,18 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from toposcope.errors import DamagedError
+from toposcope.errors import WorkersLostError
 from toposcope.execution.executors import Executor, Jobs, opened
 from toposcope.execution.progress import Progress, ensure
-from toposcope.execution.tasks import DONE, Failure, Ledger, Task
-from toposcope.store.objects import Objects, content_hash
+from toposcope.execution.tasks import Task
+from toposcope.store.ledger import DONE, Failure, Ledger, part_name, tick_name
+from toposcope.store.objects import Objects, content_hash, get_checked
 
 log = logging.getLogger("toposcope")
 
@@ -37,6 +38,9 @@ Body = Callable[[Any, Inputs], bytes]
 
 WORKER_DEATHS_ALLOWED = 2
 """A task alone in fresh workers that dies this often is poison, not a victim."""
+
+REFUSALS_ALLOWED = 10
+"""Workers that die this often before they take a task will not live the next time either."""
 
 
 @dataclass(frozen=True)
@@ -115,19 +119,8 @@ class Workbook:
 
     def part(self, key: str, expected: str) -> bytes:
         """The part of one task, held against the hash that its tick recorded."""
-        name = self.part_name(key)
-        data = self.objects.get(name) if self.objects.exists(name) else b""
-        if content_hash(data) != expected:
-            msg = (
-                f"{self.objects.where(name)} does not match its recorded hash. Delete it and its "
-                f"tick in ledger/, then {self.again}."
-            )
-            raise DamagedError(msg)
-        return data
-
-    def part_name(self, key: str) -> str:
-        """Name of the part of a task."""
-        return f"parts/{key}{self.suffix}"
+        again = f"Delete its tick, {self.objects.where(tick_name(key))}, then {self.again}."
+        return get_checked(self.objects, part_name(key, self.suffix), expected, again=again)
 
     def failures(self, tasks: Sequence[Task[Any]]) -> Iterator[tuple[Task[Any], Failure]]:
         """Tasks that could not be done, with the reason."""
@@ -141,7 +134,7 @@ class Workbook:
 def perform(body: Body[Inputs], job: Any, inputs: Inputs, workbook: Workbook, key: str) -> None:
     """What a worker does: the body, then its part in place, then the tick."""
     data = body(job, inputs)
-    workbook.objects.put(workbook.part_name(key), data)
+    workbook.objects.put(part_name(key, workbook.suffix), data)
     workbook.ledger.tick(key, part=content_hash(data))
 
 
@@ -155,8 +148,9 @@ class _Dispatch:
     executor: Executor
     advance: Callable[[int], None]
     suspects: deque[Task[Any]] = field(default_factory=deque)
-    deaths: dict[str, int] = field(default_factory=dict)
+    deaths: Counter[str] = field(default_factory=Counter)
     in_flight: dict[Future[None], Task[Any]] = field(default_factory=dict)
+    refused: int = 0
 
     def run(self, todo: Sequence[Task[Any]]) -> None:
         waiting = deque(todo)
@@ -164,44 +158,56 @@ class _Dispatch:
         while waiting or self.suspects or self.in_flight:
             # While there are suspects exactly one task runs, so that a death names its culprit.
             source, limit = (self.suspects, 1) if self.suspects else (waiting, window)
-            died = self._submit(source, limit)
-            finished, _ = wait(self.in_flight, return_when=FIRST_COMPLETED)
-            for future in finished:
-                if isinstance(future.exception(), self.executor.died):
-                    died = True
-                else:
-                    self._settle(future, self.in_flight.pop(future))
-            if died:
-                self._after_a_death()
+            all_alive = self._submit(source, limit)
+            # After a refusal nobody knows whether those in flight will ever be done.
+            patience = None if all_alive else 0
+            finished, _ = wait(self.in_flight, timeout=patience, return_when=FIRST_COMPLETED)
+            dead = [future for future in finished if self._died(future)]
+            for future in finished.difference(dead):
+                self._settle(future, self.in_flight.pop(future))
+            if dead or not all_alive:
+                self._after_a_death(alone=all_alive and len(self.in_flight) == 1)
 
     def _submit(self, source: deque[Task[Any]], limit: int) -> bool:
-        """Fill the window; True when a worker was found dead."""
+        """Fill the window; False when a worker was found dead on the way."""
         while source and len(self.in_flight) < limit:
             task = source[0]
             arguments = (self.body, task.job, self.inputs, self.workbook, task.key)
             try:
                 future = self.executor.submit(perform, *arguments)
-            except self.executor.died:
-                return True
+            except self.executor.died as error:
+                self.refused += 1
+                if self.refused >= REFUSALS_ALLOWED:
+                    msg = (
+                        f"{self.refused} times in a row the workers of {self.executor!r} died "
+                        f"before a task could begin ({type(error).__name__}: {error}). What is "
+                        "done is kept: run the same again with another executor, or with jobs=0."
+                    )
+                    raise WorkersLostError(msg) from error
+                return False
+            self.refused = 0
             self.in_flight[future] = source.popleft()
-        return False
+        return True
+
+    def _died(self, future: Future[None]) -> bool:
+        return isinstance(_error(future), self.executor.died)
 
     def _settle(self, future: Future[None], task: Task[Any]) -> None:
-        error = future.exception()
-        if error is not None:
+        error, ledger = _error(future), self.workbook.ledger
+        # A task that was published is done, whatever became of the message that says so.
+        if error is not None and not ledger.done(task.key):
             trace = "".join(traceback.format_exception(error))
-            failure = Failure(task.title, f"{type(error).__name__}: {error}", trace)
-            self.workbook.ledger.fail(task.key, failure)
+            ledger.fail(task.key, Failure(task.title, f"{type(error).__name__}: {error}", trace))
         self.advance(1)
 
-    def _after_a_death(self) -> None:
+    def _after_a_death(self, *, alone: bool) -> None:
         """Sort those in flight into published, poison and suspects, and get live workers."""
-        ledger, alone = self.workbook.ledger, len(self.in_flight) == 1
+        ledger = self.workbook.ledger
         for task in self.in_flight.values():
-            if ledger.done(task.key):  # it had published before its neighbour died
+            if ledger.done(task.key):  # it had published before its neighbor died
                 self.advance(1)
                 continue
-            self.deaths[task.key] = self.deaths.get(task.key, 0) + alone
+            self.deaths[task.key] += alone
             if self.deaths[task.key] >= WORKER_DEATHS_ALLOWED:
                 reason = "the worker process died twice while running this task alone"
                 ledger.fail(task.key, Failure(task.title, reason))
@@ -211,3 +217,8 @@ class _Dispatch:
         log.warning("a worker died; %d tasks are run again one by one", len(self.suspects))
         self.in_flight.clear()
         self.executor.renew()
+
+
+def _error(future: Future[None]) -> BaseException | None:
+    """What a future that is finished raised; some executors cancel those of dead workers."""
+    return CancelledError() if future.cancelled() else future.exception()

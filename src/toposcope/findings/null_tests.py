@@ -7,12 +7,13 @@ follows from how a null is made: the Gaussian twin and label permutations are cl
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from toposcope.analysis.result import Analysis
+from toposcope.findings.looked_at import Looked, overlap_of
 from toposcope.pointclouds.nulls import NULLS, RANDOM_INIT, SHUFFLED, SHUFFLED_VOXELS
 from toposcope.stats import benjamini_hochberg, difference_interval, permutation_test
 from toposcope.store.tables import OK
@@ -25,6 +26,16 @@ PAIRED_NULLS = (SHUFFLED, RANDOM_INIT, SHUFFLED_VOXELS)
 """Nulls made from the very draw they stand beside."""
 
 ABOVE, BELOW, UNDECIDED = "above", "below", "undecided"
+NUMBERS = (
+    "value",
+    "null_value",
+    "difference",
+    "low",
+    "high",
+    "ratio",
+    "pvalue",
+    "smallest_p",
+)
 COLUMNS = [
     "layer",
     "depth",
@@ -32,12 +43,7 @@ COLUMNS = [
     "null",
     "homology_dimension",
     "statistic",
-    "value",
-    "null_value",
-    "difference",
-    "low",
-    "high",
-    "pvalue",
+    *NUMBERS,
     "qvalue",
     "verdict",
     "paired",
@@ -50,7 +56,7 @@ COLUMNS = [
 def against_nulls(
     analysis: Analysis,
     *,
-    statistics: Sequence[tuple[str, int | None]] | None = None,
+    statistics: Sequence[Looked] | None = None,
     n_resamples: int = 9999,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -69,10 +75,11 @@ def against_nulls(
     Returns
     -------
     `value` and `null_value` are means over draws, `difference` is their difference with its t
-    interval [low, high] at the level of the analysis. `pvalue` is of a permutation test of draws,
-    `qvalue` corrected over the table (Benjamini-Hochberg), and `verdict` is "above", "below" or
-    "undecided". Overlapping draws cannot be permuted: their intervals are corrected for overlap and
-    for the number of rows instead, and decide. `status` says why there is no test: no_value,
+    interval [low, high] at the level of the analysis, `ratio` value / null_value where both are
+    positive. `pvalue` is of a permutation test of draws, `smallest_p` the smallest that so many can
+    give, `qvalue` corrected over the table (Benjamini-Hochberg), and `verdict` is "above", "below"
+    or "undecided". Overlapping draws cannot be permuted: their intervals are corrected for overlap
+    and for the number of rows instead, and decide. `status` says why there is no test: no_value,
     one_replicate, constant.
     """
     import pandas as pd
@@ -99,11 +106,6 @@ def against_nulls(
 def rejected(q: pd.Series, level: float) -> pd.Series:
     """Where corrected p-values are at most 1 - level; NaN is not."""
     return q <= 1.0 - level + 1e-12
-
-
-def overlap_of(attrs: Mapping[str, Any]) -> float:
-    """Share of the samples that two draws have in common; 0 for disjoint draws."""
-    return float(attrs["points"] / attrs["n"]) if attrs.get("overlapping") else 0.0
 
 
 def _cells(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
@@ -142,21 +144,23 @@ def _row(
         data, values = data[both], values[both]
     a, b = data.to_numpy(), values.to_numpy()
     n = min(len(a), len(b))
-    row = cell | {"paired": paired, "n": n, "pvalue": np.nan, "status": OK, "reason": ""}
-    for name in ("value", "null_value", "difference", "low", "high"):
+    row = cell | {"paired": paired, "n": n, "status": OK, "reason": ""}
+    for name in NUMBERS:
         row[name] = np.nan
     if n == 0:
         return row | {"status": "no_value", "reason": "no draw has a value on both sides"}
-    found = difference_interval(
+    interval = difference_interval(
         a, b, paired=paired, level=level, overlap=overlap, comparisons=family if overlap else 1
     )
-    row |= {"value": a.mean(), "null_value": b.mean(), "difference": found.value}
+    row |= {"value": a.mean(), "null_value": b.mean(), "difference": interval.value}
+    if row["value"] > 0 and row["null_value"] > 0:
+        row["ratio"] = row["value"] / row["null_value"]
     if n == 1:
         return row | {"status": "one_replicate", "reason": "one replicate has no spread"}
-    row |= {"low": found.low, "high": found.high}
+    row |= {"low": interval.low, "high": interval.high}
     if np.ptp(np.concatenate([a, b])) == 0.0:  # such as the number of H0 pairs: never a question
         return row | {"status": "constant", "reason": "the same value in every cloud"}
     if not overlap:
         test = permutation_test(a, b, paired=paired, n_resamples=n_resamples, seed=seed)
-        row["pvalue"] = test.pvalue
+        row |= {"pvalue": test.pvalue, "smallest_p": test.smallest_p}
     return row

@@ -21,6 +21,8 @@ HUES: tuple[tuple[str, str], ...] = (
 """(on light, on dark): Okabe-Ito hues, moved in lightness to keep a contrast of 3:1 or more."""
 
 MARKERS = ("circle", "square", "diamond", "triangle-up", "cross", "x")
+NULL_COLOR = "#8a929c"
+"""Of null models, on light paper."""
 PAPER = ("#ffffff", "#14171c")
 PALEST = 0.45
 """Share of the full color in the earliest checkpoint."""

@@ -13,15 +13,22 @@ from toposcope.comparison.layer_embedding import layer_map
 from toposcope.comparison.layer_pairs import DIAGRAM_MEASURES
 from toposcope.comparison.result import Comparison
 from toposcope.errors import UsageError
-from toposcope.findings.changes import short_name
 from toposcope.reporting.colors import run_styles
+from toposcope.reporting.page import PLOTLY, page
 from toposcope.reporting.payload import compact
-from toposcope.reporting.report_page import PLOTLY, page, static
 from toposcope.similarity.measures import MEASURES
 from toposcope.store.objects import put
-from toposcope.words.analysis import count
-from toposcope.words.comparison import measure_name, onset_known, summarize_comparison
+from toposcope.words.comparison import measure_name, summarize_comparison
 from toposcope.words.designs import points_text
+from toposcope.words.formats import (
+    MISSING,
+    all_of,
+    count,
+    level_text,
+    number,
+    short_name,
+    with_interval,
+)
 
 SCRIPTS = (PLOTLY, "core.js", "comparison.js")
 EQUIVALENCE: dict[bool | None, str] = {True: "yes", False: "not shown"}
@@ -60,7 +67,7 @@ def render_comparison(comparison: Comparison, *, title: str | None = None) -> st
     data = comparison_payload(comparison)
     return page(
         "comparison.html",
-        scripts=[static(name) for name in SCRIPTS],
+        scripts=SCRIPTS,
         payload=data,
         **comparison_context(comparison, data, title),
     )
@@ -92,7 +99,7 @@ def comparison_context(
     attrs, rows = comparison.attrs, comparison.layers.head(ROWS_SHOWN).to_dict("records")
     summary = summarize_comparison(comparison)
     return {
-        "title": title or f"How alike are {_listed(comparison.networks)}?",
+        "title": title or f"How alike are {all_of(comparison.networks)}?",
         "summary": summary,
         "lead": min(LEAD, len(summary) - 1),
         "networks": [
@@ -102,16 +109,13 @@ def comparison_context(
                    "top1": "" if one.get("top1") is None else f"{one['top1']:.4g}"}
             for one, net in zip(attrs["networks"], data["networks"], strict=True)
         ],
-        "models": [
-            _model_row(row, attrs, _depths(comparison, row["network_a"]))
-            for row in comparison.models.to_dict("records")
-        ],
+        "models": [_model_row(comparison, row) for row in comparison.models.to_dict("records")],
         "rows": [_layer_row(row, attrs) for row in rows],
         "left_out": max(0, len(comparison.layers) - ROWS_SHOWN),
         "several": len(comparison.networks) > 2,
         "attrs": attrs,
         "alpha": f"{1 - attrs['level']:.2g}",
-        "percent": f"{100 * attrs['level']:g} %",
+        "percent": level_text(attrs["level"]),
         "terms": _terms(comparison),
         "failures": comparison.failures,
         "warnings": attrs.get("warnings") or [],
@@ -167,14 +171,8 @@ def _pairs(comparison: Comparison, keys: list[tuple[str, int | None]]) -> list[d
 
 
 def _onset(comparison: Comparison, model: Mapping[str, Any]) -> list[Any] | None:
-    onset = [_float(model[f"change_{name}"]) for name in ("depth", "low", "high", "qvalue")]
-    depths = _depths(comparison, str(model["network_a"]))
-    known = onset_known(*onset, level=comparison.attrs["level"], depths=depths)
-    return list(compact(onset[:3])) if known else None
-
-
-def _depths(comparison: Comparison, network: str) -> list[float]:
-    return [depth for name, _, depth in comparison.places if name == network]
+    onset = [_float(model[f"change_{name}"]) for name in ("depth", "low", "high")]
+    return list(compact(onset)) if comparison.onset_known(model) else None
 
 
 def _same_pair(row: Mapping[str, Any], model: Mapping[str, Any]) -> bool:
@@ -182,20 +180,16 @@ def _same_pair(row: Mapping[str, Any], model: Mapping[str, Any]) -> bool:
     return same and _degree(row["homology_dimension"]) == _degree(model["homology_dimension"])
 
 
-def _model_row(
-    row: Mapping[str, Any], attrs: Mapping[str, Any], depths: list[float]
-) -> dict[str, Any]:
-    onset = [_float(row[f"change_{name}"]) for name in ("depth", "low", "high", "qvalue")]
-    sure = onset_known(*onset, level=attrs["level"], depths=depths)
+def _model_row(comparison: Comparison, row: Mapping[str, Any]) -> dict[str, Any]:
+    onset, low, high = (row[f"change_{name}"] for name in ("depth", "low", "high"))
+    known = comparison.onset_known(row)
     return {
         "networks": f"{row['network_a']} / {row['network_b']}",
         "measure": measure_name(row["measure"], _degree(row["homology_dimension"])),
         "value": _with_interval(row["value"], row["low"], row["high"]),
         "gap": _with_interval(row["gap"], row["gap_low"], row["gap_high"]),
-        "share": _number(row["share"], 2) if _float(row["gap_low"]) > 0 else "–",
-        "onset": _with_interval(row["change_depth"], row["change_low"], row["change_high"], 2)
-        if sure
-        else "–",
+        "share": _number(row["share"], 2) if _float(row["gap_low"]) > 0 else MISSING,
+        "onset": _with_interval(onset, low, high, 2) if known else MISSING,
         "n": str(row["n"]),
         "reason": row["reason"] if row["status"] != "ok" else "",
     }
@@ -215,7 +209,7 @@ def _layer_row(row: Mapping[str, Any], attrs: Mapping[str, Any]) -> dict[str, An
         "pvalue": _number(row["pvalue"], 2),
         "qvalue": _number(row["qvalue"], 2),
         "differs": bool(row["qvalue"] <= 1 - attrs["level"]),
-        "equivalent": EQUIVALENCE.get(equivalent, "–"),
+        "equivalent": EQUIVALENCE.get(equivalent, MISSING),
         "n": str(row["n"]),
         "status": row["status"],
         "reason": row["reason"],
@@ -239,18 +233,11 @@ def _terms(comparison: Comparison) -> list[tuple[str, str]]:
 
 
 def _with_interval(value: Any, low: Any, high: Any, digits: int = 3) -> str:
-    if not math.isfinite(_float(value)):
-        return "–"
-    if not math.isfinite(_float(low)):
-        return _number(value, digits)
-    return f"{_number(value, digits)} [{_number(low, digits)}, {_number(high, digits)}]"
+    return with_interval(_float(value), _float(low), _float(high), digits)
 
 
 def _number(value: Any, digits: int) -> str:
-    number = _float(value)
-    if not math.isfinite(number):
-        return "–"
-    return f"{number:.{digits}g}".replace("-", "−")
+    return number(_float(value), digits)
 
 
 def _float(value: Any) -> float:
@@ -263,9 +250,3 @@ def _float(value: Any) -> float:
 def _degree(value: Any) -> int | None:
     number = _float(value)
     return None if math.isnan(number) else int(number)
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    if len(names) <= 2:
-        return " and ".join(names)
-    return f"{', '.join(names[:-1])} and {names[-1]}"

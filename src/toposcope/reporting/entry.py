@@ -12,7 +12,7 @@ from toposcope.analysis.run import load_analysis
 from toposcope.analysis.trajectory import Trajectory, load_trajectory
 from toposcope.comparison.result import Comparison, is_comparison
 from toposcope.errors import UsageError
-from toposcope.findings.changes import findings
+from toposcope.findings.findings import look
 from toposcope.reporting.comparison_page import write_comparison
 from toposcope.reporting.ranking_page import write_board
 from toposcope.reporting.report_page import write_report
@@ -64,7 +64,7 @@ def report(
         msg = "report(): got no runs; pass at least one RUN folder or Analysis."
         raise UsageError(msg)
     analyses = told_apart(in_training_order(analyses))
-    return write_report(analyses, findings(analyses), Path(to), title=title)
+    return write_report(look(analyses), Path(to), title=title)
 
 
 def as_board(items: object) -> pd.DataFrame | None:

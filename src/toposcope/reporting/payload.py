@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,17 +12,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from toposcope.analysis.result import Analysis
-from toposcope.analysis.volume_task import split_statistic
+from toposcope.analysis.statistic_names import split_statistic
 from toposcope.diagrams import curves as panels
-from toposcope.findings.changes import short_name
+from toposcope.pointclouds.nulls import GAUSSIAN
 from toposcope.reporting.colors import run_styles
 from toposcope.reporting.pictures import Album, loops_payload
 from toposcope.store.tables import OK
 from toposcope.types import DATA_CLOUD
 from toposcope.words.designs import design_text, is_cubical
-from toposcope.words.statistics import STATISTICS, describe, filtration_unit
+from toposcope.words.formats import short_name
+from toposcope.words.statistics import STATISTICS, display, filtration_unit
 
-NULL_CLOUD = "gaussian"
 PAIRS_BUDGET = 200_000
 """Pairs in one report (about 2 MB); beyond it only replicate 0, longest pairs first."""
 CURVES_BUDGET = 2_000
@@ -50,19 +49,6 @@ def compact(values: Any, digits: int = 4) -> Any:
     return int(rounded) if rounded == int(rounded) else rounded
 
 
-def to_json(data: Any) -> str:
-    r"""JSON that is safe inside a <script> element.
-
-    >>> print(to_json("</script>"))
-    "\u003c/script\u003e"
-    """
-    text = json.dumps(data, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    # Lone surrogates come from undecodable file names and cannot be written as UTF-8.
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
 def report_payload(analyses: Sequence[Analysis]) -> dict[str, Any]:
     """The whole report for the browser: runs, statistics, pictures."""
     album = Album()
@@ -77,7 +63,7 @@ def report_payload(analyses: Sequence[Analysis]) -> dict[str, Any]:
     names = dict.fromkeys(one["stat"] for run in runs for one in run["series"])
     return {
         "runs": runs,
-        "statistics": {name: asdict(describe(name)) for name in sorted(names, key=_importance)},
+        "statistics": {name: asdict(display(name)) for name in sorted(names, key=_importance)},
         "pictures": album.uris,
         "pairs": plan,
     }
@@ -151,10 +137,10 @@ def run_payload(
 
 
 def _has(analysis: Analysis, homology_dimension: int, label: str) -> bool:
-    found = analysis.diagrams.select(
+    chosen = analysis.diagrams.select(
         homology_dimension=homology_dimension, label=label, cloud=DATA_CLOUD
     )
-    return bool(len(found))
+    return bool(len(chosen))
 
 
 def series_payload(
@@ -199,16 +185,14 @@ def shape_payload(
     data = panels.layer_diagrams(analysis.diagrams, homology_dimension, label=label)
     null = {}
     if len(
-        analysis.diagrams.select(
-            homology_dimension=homology_dimension, label=label, cloud=NULL_CLOUD
-        )
+        analysis.diagrams.select(homology_dimension=homology_dimension, label=label, cloud=GAUSSIAN)
     ):
         null = panels.layer_diagrams(
-            analysis.diagrams, homology_dimension, label=label, cloud=NULL_CLOUD
+            analysis.diagrams, homology_dimension, label=label, cloud=GAUSSIAN
         )
     groups = [*data.values(), *null.values()]
     grid = panels.common_grid(pairs for group in groups for pairs in group)
-    found = panels.layer_distances(analysis.diagrams, homology_dimension, label=label)
+    distances = panels.layer_distances(analysis.diagrams, homology_dimension, label=label)
     return {
         "end": compact(float(grid[-1]), 6),
         "size": len(grid),
@@ -219,9 +203,9 @@ def shape_payload(
             for one in layers
         ],
         "distances": {
-            "layers": list(found.layers),
-            "matrix": compact(found.matrix, 3),
-            "floor": compact(found.floor, 3),
+            "layers": list(distances.layers),
+            "matrix": compact(distances.matrix, 3),
+            "floor": compact(distances.floor, 3),
         },
     }
 

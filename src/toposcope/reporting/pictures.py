@@ -110,5 +110,5 @@ def class_names(analysis: Analysis, rows: list[int]) -> list[str]:
     if acts.labels is None:
         return [str(acts.sample_ids[row]) for row in rows]
     names = acts.class_names or tuple(analysis.attrs.get("class_names") or ())
-    found = [int(acts.labels[row]) for row in rows]
-    return [names[label] if 0 <= label < len(names) else str(label) for label in found]
+    labels = [int(acts.labels[row]) for row in rows]
+    return [names[label] if 0 <= label < len(names) else str(label) for label in labels]

@@ -16,16 +16,17 @@ from toposcope.analysis.result import Analysis
 from toposcope.diagrams import curves as panels
 from toposcope.diagrams.summaries import finite
 from toposcope.errors import UsageError
+from toposcope.pointclouds.nulls import GAUSSIAN
+from toposcope.reporting.colors import HUES, NULL_COLOR
 from toposcope.types import DATA_CLOUD, DiagramSet, near_matches
+from toposcope.words.statistics import phrase
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-COLORS = ("#0072b2", "#d55e00", "#00805f", "#a8518a", "#b07d00", "#4b5563")
-"""Okabe-Ito hues, darkened to a contrast of 3:1 or more on white."""
-NULL_COLOR = "#8a929c"
-NULL_CLOUD = "gaussian"
+COLORS = tuple(light for light, _ in HUES)
+"""The colors of the report on light paper."""
 COLORMAP = "cividis"
 
 Array = NDArray[np.float64]
@@ -91,12 +92,11 @@ def plot_depth(
         )
         raise UsageError(msg)
     if null and series:
-        twin = _select(series[-1][1], statistic, homology_dimension, label, NULL_CLOUD)
+        twin = _select(series[-1][1], statistic, homology_dimension, label, GAUSSIAN)
         if len(twin):
             _line_and_band(ax, twin, NULL_COLOR, "Gaussian null", ":")
-    degree = "" if homology_dimension is None else f"H{homology_dimension} "
     ax.set_xlabel("relative depth")
-    ax.set_ylabel(degree + statistic.replace("_", " "))
+    ax.set_ylabel(phrase(statistic, homology_dimension))
     if len(ax.lines) > 1:
         ax.legend(frameon=False)
     return ax
@@ -326,14 +326,14 @@ def plot_layer_distances(
         Axes to draw into.
     """
     ax = _axes(ax)
-    found = panels.layer_distances(diagrams, homology_dimension, label=label, seed=seed)
-    image = ax.imshow(found.matrix, cmap=COLORMAP, vmin=0, interpolation="nearest")
-    names = [_literal(layer) for layer in found.layers]
+    distances = panels.layer_distances(diagrams, homology_dimension, label=label, seed=seed)
+    image = ax.imshow(distances.matrix, cmap=COLORMAP, vmin=0, interpolation="nearest")
+    names = [_literal(layer) for layer in distances.layers]
     ax.set_yticks(range(len(names)), names)
     ax.set_xticks(range(len(names)), names, rotation=45, ha="right")
-    floor = f"{found.floor:.2g}" if np.isfinite(found.floor) else "unknown: one replicate"
+    floor = f"{distances.floor:.2g}" if np.isfinite(distances.floor) else "unknown: one replicate"
     ax.set_title(
-        f"H{homology_dimension}, {found.replicates} replicates, noise floor {floor}",
+        f"H{homology_dimension}, {distances.replicates} replicates, noise floor {floor}",
         fontsize="medium",
     )
     _colorbar(ax, image, "L2 distance of mean landscapes")

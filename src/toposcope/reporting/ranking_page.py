@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from toposcope.reporting.colors import run_styles
-from toposcope.reporting.report_page import content_security_policy, static
+from toposcope.reporting.page import page
 from toposcope.store.objects import put
 from toposcope.transfer.scores.registry import SCORES
+from toposcope.words.formats import all_of
+from toposcope.words.ranking import ranking_answer, ranking_design
 
 if TYPE_CHECKING:
     import pandas as pd
 
-HONEST = ("linear_probe", "knn")
-"""Baselines that look at the target's labels in the plainest way; the answer starts with them."""
-CONSTANTS = ("source_accuracy", "parameters")
 TOPOLOGICAL = tuple(name for name, one in SCORES.items() if one.needs in ("volumes", "clouds"))
 
 
@@ -34,23 +33,12 @@ def write_board(table: pd.DataFrame, to: Path | str, *, title: str | None = None
     title
         Heading; by default made from the target's name.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
-
-    environment = Environment(
-        loader=PackageLoader("toposcope", "reporting/templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     target = str(table.attrs.get("target_name") or "the target")
-    text = environment.get_template("board.html").render(
-        csp=content_security_policy([]),
-        style=Markup(static("report.css")),
+    text = page(
+        "board.html",
         title=title or f"Which model to fine-tune for {target}",
         target=target,
-        answer=answer(table),
+        answer=ranking_answer(table),
         failures=table.attrs.get("failures") or [],
         candidates=candidates(table),
         panels=panels(table),
@@ -58,7 +46,7 @@ def write_board(table: pd.DataFrame, to: Path | str, *, title: str | None = None
         scores=list(dict.fromkeys(table["score"])),
         sensitivity=sensitivity_tables(table),
         judgement=judgement(table),
-        design=design(table),
+        design=ranking_design(table),
         command=str(table.attrs.get("command") or ""),
         meanings=[(name, SCORES[name].about) for name in dict.fromkeys(table["score"])],
         missing=missing(table),
@@ -66,58 +54,6 @@ def write_board(table: pd.DataFrame, to: Path | str, *, title: str | None = None
     path = Path(to)
     put(path, text.encode("utf-8", "replace"))
     return path
-
-
-def answer(table: pd.DataFrame) -> list[str]:
-    """What to do, in sentences a reader understands without the tables."""
-    found = []
-    honest = next((name for name in HONEST if _first(table, name) is not None), None)
-    if honest is not None:
-        first = _first(table, honest)
-        assert first is not None
-        tied = list(first["tied_with"])
-        told = (
-            f"It cannot be told apart from {_and(tied)}."
-            if tied
-            else "Every other candidate can be told apart from it."
-        )
-        found.append(
-            f"{first['model']} comes first by {honest}, the plainest use of the labels: "
-            f"{first['value']:.3f} [{first['low']:.3f}, {first['high']:.3f}] over "
-            f"{first['replicates']} disjoint draws of {first['points']} samples. {told}"
-        )
-    found += [_vote(table, honest)] if honest is not None else []
-    constants = [row for name in CONSTANTS if (row := _first(table, name)) is not None]
-    if constants:
-        words = _and([f"{row['score']} would choose {row['model']}" for row in constants])
-        found.append(
-            f"What costs nothing: {words}. A score that knows the target should do better."
-        )
-    found.append(
-        "Scores estimate how well frozen features fit; only fine-tuning shows what fine-tuning "
-        "gives. `toposcope rank --evaluate accuracies.csv` says how far each score can be trusted."
-    )
-    return found
-
-
-def _vote(table: pd.DataFrame, honest: str) -> str:
-    best = _first(table, honest)
-    assert best is not None
-    names = [n for n in dict.fromkeys(table["score"]) if n not in (*CONSTANTS, honest)]
-    firsts = {name: row for name in names if (row := _first(table, name)) is not None}
-    agree = [n for n, row in firsts.items() if row["model"] == best["model"]]
-    other = [f"{n} ({row['model']})" for n, row in firsts.items() if row["model"] != best["model"]]
-    text = f"{len(agree)} of {len(firsts)} other scores put {best['model']} first"
-    return f"{text}; not so {_and(other)}." if other else f"{text}."
-
-
-def _first(table: pd.DataFrame, score: str) -> Any:
-    rows = table[(table["score"] == score) & (table["rank"] == 1)]
-    return None if rows.empty else rows.iloc[0]
-
-
-def _and(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def candidates(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -139,7 +75,7 @@ def candidates(table: pd.DataFrame) -> list[dict[str, Any]]:
 def panels(table: pd.DataFrame) -> list[dict[str, Any]]:
     """One strip chart per score: where each candidate stands, in percent of the width."""
     colors = {one["name"]: one for one in candidates(table)}
-    found = []
+    sentences = []
     for score in dict.fromkeys(table["score"]):
         rows = table[(table["score"] == score) & (table["status"] == "ok")]
         if rows.empty:
@@ -148,7 +84,7 @@ def panels(table: pd.DataFrame) -> list[dict[str, Any]]:
         high = rows["high"].fillna(rows["value"]).max()
         width = (high - low) or abs(high) or 1.0
         declared = SCORES[score]
-        found.append(
+        sentences.append(
             {
                 "score": score,
                 "about": declared.about,
@@ -163,13 +99,13 @@ def panels(table: pd.DataFrame) -> list[dict[str, Any]]:
                         "at": 100 * (row["value"] - low) / width,
                         "from": _percent(row["low"], low, width),
                         "to": _percent(row["high"], low, width),
-                        "tied": _and(list(row["tied_with"])) if len(row["tied_with"]) else "",
+                        "tied": all_of(list(row["tied_with"])) if len(row["tied_with"]) else "",
                     }
                     for _, row in rows.iterrows()
                 ],
             }
         )
-    return found
+    return sentences
 
 
 def _percent(value: float, low: float, width: float) -> float | None:
@@ -204,7 +140,7 @@ def rank_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
 def sensitivity_tables(table: pd.DataFrame) -> list[dict[str, Any]]:
     """For each topological score, ranks under each choice, candidates in columns."""
     records = table.attrs.get("sensitivity") or []
-    found = []
+    groups = []
     for score in dict.fromkeys(record["score"] for record in records):
         own = [record for record in records if record["score"] == score]
         valued = {record["model"] for record in own if record["value"] is not None}
@@ -218,14 +154,14 @@ def sensitivity_tables(table: pd.DataFrame) -> list[dict[str, Any]]:
                 {"knob": knob, "choice": choice, "cells": [cells[model] for model in models]}
                 for (knob, choice), cells in rows.items()
             ]
-            found.append({"score": score, "models": models, "rows": body})
-    return found
+            groups.append({"score": score, "models": models, "rows": body})
+    return groups
 
 
 def judgement(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Agreement of every score with the accuracies: a table per set of models and accuracy."""
-    found = table.attrs.get("evaluation")
-    return [] if not found else [one for p in (found, *found["subsets"]) for one in _judged(p)]
+    judged = table.attrs.get("evaluation")
+    return [] if not judged else [one for p in (judged, *judged["subsets"]) for one in _judged(p)]
 
 
 def _judged(part: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -245,7 +181,7 @@ def _judged(part: Mapping[str, Any]) -> list[dict[str, Any]]:
             {
                 "accuracy": name,
                 "models": len(part["models"]),
-                "subset": "" if "subsets" in part else _and(part["models"]),
+                "subset": "" if "subsets" in part else all_of(part["models"]),
                 "ceiling": next((c for c in part["ceilings"] if c["accuracy"] == name), None),
                 "rows": [
                     {
@@ -273,25 +209,8 @@ def _contest(one: Mapping[str, Any] | None) -> str:
 
 def missing(table: pd.DataFrame) -> list[dict[str, str]]:
     """What has no value and why, one line per candidate and reason."""
-    rows = table[table["status"] != "ok"]
-    found = []
-    for (model, reason), group in rows.groupby(["model", "reason"], sort=False):
-        found.append({"model": model, "scores": ", ".join(group["score"]), "reason": reason})
-    return found
-
-
-def design(table: pd.DataFrame) -> list[tuple[str, str]]:
-    """How it was measured, as terms and values."""
-    a = table.attrs
+    without = table[table["status"] != "ok"]
     return [
-        ("Target", str(a.get("target"))),
-        ("Draws", f"{a.get('replicates')} disjoint draws of {a.get('points')} samples, stratified"),
-        ("Images for theta", f"{a.get('images')} over all draws, threshold {a.get('threshold'):g}"),
-        ("Intervals", f"Student t over draws, {100 * float(a.get('level', 0.95)):g} %"),
-        (
-            "Told apart",
-            "paired differences over draws, Bonferroni over all pairs of candidates of a score",
-        ),
-        ("Unit", "disjoint draws: how far a score would move on other samples of the target"),
-        ("Seed", str(a.get("seed"))),
+        {"model": model, "scores": ", ".join(group["score"]), "reason": reason}
+        for (model, reason), group in without.groupby(["model", "reason"], sort=False)
     ]

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from toposcope.analysis.result import Analysis
-from toposcope.errors import UsageError
-from toposcope.findings.changes import short_name
-from toposcope.findings.trends import tendencies
-from toposcope.findings.validity.judge import trust_verdicts
-from toposcope.reporting.payload import report_payload, to_json
-from toposcope.stats import Effect
+from toposcope.findings.findings import Findings
+from toposcope.findings.places import step_of
+from toposcope.reporting.page import PLOTLY, page
+from toposcope.reporting.payload import report_payload
+from toposcope.stats import Interval
 from toposcope.store.objects import put
-from toposcope.store.series import step_words
 from toposcope.words import analysis as sentences
-from toposcope.words import trends
+from toposcope.words.changes import change_rows
 from toposcope.words.designs import draws_text, is_cubical
+from toposcope.words.formats import count, level_text, short_name, step_cell
+from toposcope.words.trends import trend_rows, trend_sentence
 from toposcope.words.validity import told
-
-PLOTLY = "plotly-cartesian.min.js"
-"""plotly.js-cartesian-dist-min 4.1.1 of the npm registry, unchanged; MIT, plotly-LICENSE.txt."""
 
 SCRIPTS = (
     PLOTLY,
@@ -41,21 +35,13 @@ SCRIPTS = (
 )
 
 
-def write_report(
-    analyses: Sequence[Analysis],
-    effects: Sequence[Effect],
-    to: Path | str,
-    *,
-    title: str | None = None,
-) -> Path:
-    """Write the report of given analyses and effects.
+def write_report(findings: Findings, to: Path | str, *, title: str | None = None) -> Path:
+    """Write the report of runs that were looked at.
 
     Parameters
     ----------
-    analyses
-        At least one.
-    effects
-        Changes, clearest first, as from `findings`.
+    findings
+        What `toposcope.findings.look` found; it holds the runs.
     to
         File to write.
     title
@@ -66,78 +52,44 @@ def write_report(
     Path of the file.
     """
     path = Path(to)
-    text = render(analyses, effects, title=title)
+    text = render(findings, title=title)
     # File names may hold bytes that are no text; they are shown with a question mark.
     put(path, text.encode("utf-8", "replace"))
     return path
 
 
-def render(
-    analyses: Sequence[Analysis], effects: Sequence[Effect], *, title: str | None = None
-) -> str:
+def render(findings: Findings, *, title: str | None = None) -> str:
     """The report as HTML text."""
-    if not analyses:
-        msg = "report(): no analysis given. Pass one or more, as returned by ts.analyze()."
-        raise UsageError(msg)
-    payload = report_payload(analyses)
-    shown = context(analyses, effects, payload, title)
+    payload = report_payload(findings.analyses)
+    shown = context(findings, payload, title)
     unused = {"layer.js", "network.js"} if not shown["has_shapes"] else set()
     unused |= {"thresholds.js"} if not shown["has_volumes"] else set()
-    scripts = [static(name) for name in SCRIPTS if name not in unused]
+    scripts = [name for name in SCRIPTS if name not in unused]
     return page("report.html", scripts=scripts, payload=payload, **shown)
 
 
-def page(template: str, *, scripts: Sequence[str], payload: Any, **shown: Any) -> str:
-    """A template as one HTML file that opens offline; every text in `shown` is escaped."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
-
-    environment = Environment(
-        loader=PackageLoader("toposcope", "reporting/templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(template).render(
-        csp=content_security_policy(scripts),
-        style=Markup(static("report.css")),
-        scripts=[Markup(text) for text in scripts],
-        # `to_json` escapes what could end the element; autoescape would break the JSON.
-        data=Markup(to_json(payload)),
-        **shown,
-    )
-
-
-def context(
-    analyses: Sequence[Analysis],
-    effects: Sequence[Effect],
-    payload: dict[str, Any],
-    title: str | None,
-) -> dict[str, Any]:
+def context(findings: Findings, payload: dict[str, Any], title: str | None) -> dict[str, Any]:
     """Everything the template shows as text; autoescaped there."""
+    analyses, changes = findings.analyses, findings.changes
     names = list(dict.fromkeys(_title_name(a) for a in analyses))
-    found = tendencies(analyses)
+    each = zip(analyses, payload["runs"], findings.accuracies, strict=True)
     return {
         "title": title or f"The shape of data inside {', '.join(names)}",
-        "runs": [
-            identity(analysis, run["style"])
-            for analysis, run in zip(analyses, payload["runs"], strict=True)
-        ],
-        "answer": sentences.answer(analyses, effects),
+        "runs": [identity(analysis, run["style"], accuracy) for analysis, run, accuracy in each],
+        "answer": sentences.answer(findings),
         "has_training": _most_checkpoints(analyses) > 2,
-        "trends": trends.table(found),
-        "trends_told": trends.sentence(found),
-        "changes": sentences.other_changes(effects),
-        "looked_at": effects[0].looked_at if effects else 0,
-        "changes_level": f"{100 * effects[0].level:g} %" if effects else "",
+        "trends": trend_rows(findings.trends),
+        "trends_told": trend_sentence(findings.trends),
+        "changes": change_rows(changes),
+        "looked_at": changes[0].looked_at if changes else 0,
+        "changes_level": level_text(changes[0].level) if changes else "",
         "failures": [
             {"run": a.name, **{k: failure.get(k) for k in ("layer", "replicate", "reason", "task")}}
             for a in analyses
             for failure in a.failures
         ],
         "warnings": _warnings(analyses),
-        "trust": trust(analyses),
+        "trust": trust(findings),
         "methods": sentences.methods(analyses),
         "meanings": sentences.meanings(list(payload["statistics"])),
         "versions": _versions(analyses),
@@ -151,22 +103,23 @@ def context(
     }
 
 
-def trust(analyses: Sequence[Analysis]) -> list[dict[str, Any]]:
+def trust(findings: Findings) -> list[dict[str, Any]]:
     """The validity checks of each run, for the section that asks whether to trust it."""
+    several = len(findings.analyses) > 1
     return [
         {
-            "run": analysis.name if len(analyses) > 1 else "",
+            "run": analysis.name if several else "",
             "verdicts": [
                 {
                     "word": str(verdict.decision),
                     "mark": verdict.decision.replace(" ", "-"),
                     **vars(told(verdict)),
                 }
-                for verdict in trust_verdicts(analysis)
+                for verdict in verdicts
             ],
         }
-        for analysis in analyses
-        if len(analysis.validity)
+        for analysis, verdicts in zip(findings.analyses, findings.validity, strict=True)
+        if verdicts
     ]
 
 
@@ -184,7 +137,9 @@ def _title_name(analysis: Analysis) -> str:
     )
 
 
-def identity(analysis: Analysis, style: dict[str, Any]) -> dict[str, Any]:
+def identity(
+    analysis: Analysis, style: dict[str, Any], accuracy: Interval | None
+) -> dict[str, Any]:
     """Who a run is: one row of the first table."""
     a = analysis.attrs
     return {
@@ -192,37 +147,37 @@ def identity(analysis: Analysis, style: dict[str, Any]) -> dict[str, Any]:
         "style": style,
         "model": short_name(str(a.get("model") or "")),
         "model_spec": str(a.get("model") or ""),
-        "step": step_words(a).removeprefix("step "),
+        "step": step_cell(step_of(a)),
         "data": str(a.get("data_name") or a.get("data") or ""),
         "data_spec": str(a.get("data") or ""),
         "pool": sentences.pool_text(a.get("pool")),
         "layers": str(len(analysis.layers)),
-        "n": sentences.count(a.get("n")),
+        "n": count(a.get("n")),
         "draws": draws_text(a),
         "normalize": str(a.get("normalize") or ""),
-        "top1": sentences.top1_text(analysis),
+        "top1": sentences.top1_text(accuracy),
     }
 
 
 def _warnings(analyses: Sequence[Analysis]) -> list[tuple[str, str]]:
     """(runs, warning) pairs, each warning once."""
-    found: dict[str, list[str]] = {}
+    by_text: dict[str, list[str]] = {}
     for analysis in analyses:
         for text in analysis.attrs.get("warnings") or ():
-            found.setdefault(str(text), []).append(analysis.name)
+            by_text.setdefault(str(text), []).append(analysis.name)
     everyone = len(analyses)
     return [
         ("all runs" if len(runs) == everyone else ", ".join(runs), text)
-        for text, runs in found.items()
+        for text, runs in by_text.items()
     ]
 
 
 def _versions(analyses: Sequence[Analysis]) -> list[tuple[str, str]]:
-    found: dict[str, dict[str, None]] = {}
+    by_package: dict[str, dict[str, None]] = {}
     for analysis in analyses:
         for name, version in dict(analysis.attrs.get("versions") or {}).items():
-            found.setdefault(str(name), {})[str(version)] = None
-    return [(name, ", ".join(values)) for name, values in found.items()]
+            by_package.setdefault(str(name), {})[str(version)] = None
+    return [(name, ", ".join(values)) for name, values in by_package.items()]
 
 
 def _commands(analyses: Sequence[Analysis]) -> str:
@@ -233,25 +188,3 @@ def _commands(analyses: Sequence[Analysis]) -> str:
     if len(runs) == len(analyses):
         lines[shlex.join(["toposcope", "report", *runs, "-o", "report.html"])] = None
     return "\n".join(lines)
-
-
-def static(name: str) -> str:
-    """A file of reporting/static."""
-    return files("toposcope").joinpath("reporting", "static", name).read_text("utf-8")
-
-
-def content_security_policy(scripts: Sequence[str]) -> str:
-    """Policy that runs these scripts and loads nothing from anywhere.
-
-    >>> content_security_policy(["1"])[:57]
-    "default-src 'none'; script-src 'sha256-a4ayc/80/OGda4BO/1"
-    """
-    hashes = [
-        base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
-        for text in scripts
-    ]
-    allowed = " ".join(f"'sha256-{one}'" for one in hashes) or "'none'"
-    return (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )

@@ -7,7 +7,7 @@ and how each was calibrated.
 """
 
 from toposcope.stats.bootstrap import bootstrap_interval
-from toposcope.stats.contrasts import Beyond, Contrast, Effect, effects, percent
+from toposcope.stats.contrasts import Beyond, Contrast, Effect, effects
 from toposcope.stats.depth import ChangePoint, change_point
 from toposcope.stats.equivalence import Equivalence, margin_from, tost
 from toposcope.stats.families import benjamini_hochberg
@@ -48,7 +48,6 @@ __all__ = [
     "margin_from",
     "mean_interval",
     "minimum_detectable",
-    "percent",
     "permanova",
     "permutation_test",
     "permutation_test_gram",

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.stats.intervals import mean_interval
 
+Where = TypeVar("Where", bound=Hashable)
+"""What is compared: any value, given back as it came."""
+
 
 @dataclass(frozen=True)
-class Contrast:
+class Contrast(Generic[Where]):
     """One comparison that somebody looks at: the same statistic on the same draws, here and there.
 
     Parameters
     ----------
     where
-        What is compared, in words: "vit block 3: trained against untrained".
+        What is compared: any value; it tells this comparison from the others.
     statistic, homology_dimension
         Which number.
     before, after
@@ -29,7 +33,7 @@ class Contrast:
         Null model -> (before, after) of its clouds, paired with the same replicates.
     """
 
-    where: str
+    where: Where
     statistic: str
     homology_dimension: int | None
     before: NDArray[np.float64]
@@ -66,7 +70,7 @@ class Beyond:
 
 
 @dataclass(frozen=True)
-class Effect:
+class Effect(Generic[Where]):
     """A relative change with an interval that holds for all the comparisons looked at.
 
     Parameters
@@ -81,13 +85,11 @@ class Effect:
         Coverage of all intervals together.
     n
         Number of replicates.
-    text
-        The effect as a sentence.
     nulls
         Its distance from each null model.
     """
 
-    where: str
+    where: Where
     statistic: str
     homology_dimension: int | None
     change: float
@@ -96,11 +98,10 @@ class Effect:
     looked_at: int
     level: float
     n: int
-    text: str
     nulls: tuple[Beyond, ...] = ()
 
 
-def effects(contrasts: Sequence[Contrast], *, level: float = 0.95) -> list[Effect]:
+def effects(contrasts: Sequence[Contrast[Where]], *, level: float = 0.95) -> list[Effect[Where]]:
     """Paired relative changes, largest first, corrected for how many were looked at.
 
     Parameters
@@ -119,12 +120,13 @@ def effects(contrasts: Sequence[Contrast], *, level: float = 0.95) -> list[Effec
 
     Examples
     --------
-    >>> one = Contrast("block 2 against 1", "lifespan_sum", 0,
-    ...                np.array([1.0, 1.1, 0.9, 1.0]), np.array([2.0, 2.2, 1.8, 2.0]))
-    >>> effects([one])[0].text
-    'block 2 against 1: H0 lifespan_sum +100 % [+100 %, +100 %]'
+    >>> blocks = Contrast(("block 2", "block 1"), "lifespan_sum", 0,
+    ...                   np.array([1.0, 1.1, 0.9, 1.0]), np.array([2.0, 2.2, 1.8, 2.0]))
+    >>> doubled = effects([blocks])[0]
+    >>> doubled.where, round(doubled.change, 6), round(doubled.low, 6), round(doubled.high, 6)
+    (('block 2', 'block 1'), 1.0, 1.0, 1.0)
     """
-    found = []
+    ranked = []
     for contrast in contrasts:
         both = np.concatenate([contrast.before, contrast.after])
         if len(contrast.before) < 2 or not (np.isfinite(both).all() and (both > 0).all()):
@@ -135,8 +137,6 @@ def effects(contrasts: Sequence[Contrast], *, level: float = 0.95) -> list[Effec
         )
         with np.errstate(over="ignore"):  # an interval without an upper end: inf says so
             change, low, high = np.expm1([log.value, log.low, log.high])
-        degree = "" if contrast.homology_dimension is None else f"H{contrast.homology_dimension} "
-        shown = f"{percent(change)} [{percent(low)}, {percent(high)}]"
         sure = max(log.low, -log.high, 0.0)
         effect = Effect(
             contrast.where,
@@ -148,19 +148,18 @@ def effects(contrasts: Sequence[Contrast], *, level: float = 0.95) -> list[Effec
             len(contrasts),
             level,
             log.n,
-            f"{contrast.where}: {degree}{contrast.statistic} {shown}",
             _beyond(contrast, ratio, level, len(contrasts)),
         )
-        found.append(((sure, abs(log.value)), effect))
-    found.sort(key=lambda pair: pair[0], reverse=True)
-    return [effect for _, effect in found]
+        ranked.append(((sure, abs(log.value)), effect))
+    ranked.sort(key=lambda pair: pair[0], reverse=True)
+    return [effect for _, effect in ranked]
 
 
 def _beyond(
-    contrast: Contrast, ratio: NDArray[np.float64], level: float, looked_at: int
+    contrast: Contrast[Where], ratio: NDArray[np.float64], level: float, looked_at: int
 ) -> tuple[Beyond, ...]:
     """The distance of a change from each null that has one, paired by replicate."""
-    found = []
+    beside = []
     for null, (before, after) in contrast.nulls.items():
         both = np.concatenate([before, after])
         if len(before) != len(ratio) or not (np.isfinite(both).all() and (both > 0).all()):
@@ -171,20 +170,5 @@ def _beyond(
         )
         with np.errstate(over="ignore"):
             change, beyond, low, high = np.expm1([own.mean(), log.value, log.low, log.high])
-        found.append(Beyond(null, float(change), float(beyond), float(low), float(high), log.n))
-    return tuple(found)
-
-
-def percent(change: float) -> str:
-    """A relative change as people write it: -35 %, +0.4 %, x12 for more than tenfold.
-
-    >>> percent(-0.35), percent(0.004), percent(11.0)
-    ('-35 %', '+0.4 %', 'x12')
-    """
-    if np.isinf(change):
-        return "∞"
-    if change >= 9.0:
-        return f"x{change + 1:.3g}"
-    size = abs(100 * change)
-    digits = 0 if size >= 9.95 else 1
-    return f"{100 * change:+.{digits}f} %"
+        beside.append(Beyond(null, float(change), float(beyond), float(low), float(high), log.n))
+    return tuple(beside)

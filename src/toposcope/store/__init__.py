@@ -1,7 +1,8 @@
 """RUN folders and everything else on disk: placed whole, hashed, read strictly."""
 
 from toposcope.store.arrays import from_arrays, save_arrays
-from toposcope.store.runs import Run, Samples, open_run, twin_of
+from toposcope.store.runs import Run, open_run, twin_of
+from toposcope.store.samples import Samples
 from toposcope.store.series import Series, open_series
 
 __all__ = [

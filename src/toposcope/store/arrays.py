@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from toposcope.errors import (
     UsageError,
 )
-from toposcope.store.runs import CHUNK_BYTES, Run, Samples
+from toposcope.store.runs import CHUNK_BYTES, Run
+from toposcope.store.samples import Samples
 from toposcope.store.shards import STORED_TYPES
 from toposcope.types import ActivationSet
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from toposcope.errors import UsageError
+from toposcope.store.objects import LocalObjects, Place, objects_in
 
 RUN, SERIES, COMPARISON, RANKING = "RUN", "SERIES", "comparison", "ranking"
 
@@ -26,23 +25,31 @@ NEXT = {
 """What to type about a folder of each kind."""
 
 
-def folder_kind(path: Path | str) -> str | None:
+HOW = {
+    RUN: "'toposcope capture MODEL DATA -o RUN' or ts.capture(..., store=...)",
+    SERIES: "\"toposcope capture MODEL DATA --weights 'checkpoints/*' -o SERIES\"",
+}
+"""How folders that are opened by their path are made."""
+
+
+def folder_kind(place: Place) -> str | None:
     """Kind of a folder; None for what is no folder of ours.
 
     Examples
     --------
     >>> import tempfile
-    >>> place = Path(tempfile.mkdtemp())
+    >>> place = objects_in(tempfile.mkdtemp())
     >>> folder_kind(place) is None
     True
-    >>> _ = (place / "board.json").write_text("{}")
+    >>> place.put("board.json", b"{}")
     >>> folder_kind(place)
     'ranking'
     """
-    return next((kind for kind, mark in MARKS.items() if (Path(path) / mark).exists()), None)
+    objects = objects_in(place)
+    return next((kind for kind, mark in MARKS.items() if objects.exists(mark)), None)
 
 
-def refuse_other_kind(path: Path | str, kind: str, call: str) -> None:
+def refuse_other_kind(place: Place, kind: str, call: str) -> None:
     """Raise before anything is written into a folder of another kind.
 
     Raises
@@ -53,34 +60,34 @@ def refuse_other_kind(path: Path | str, kind: str, call: str) -> None:
     Examples
     --------
     >>> import tempfile
-    >>> place = Path(tempfile.mkdtemp())
+    >>> place = objects_in(tempfile.mkdtemp())
     >>> refuse_other_kind(place, RUN, "capture()")
-    >>> _ = (place / "series.json").write_text("{}")
+    >>> place.put("series.json", b"{}")
     >>> try:
     ...     refuse_other_kind(place, RUN, "capture()")
     ... except UsageError as error:
-    ...     print(str(error).replace(str(place), "FOLDER"))
+    ...     print(str(error).replace(place.where(), "FOLDER"))
     capture(): FOLDER is a SERIES already; name another folder for a RUN (-o).
     """
-    found = folder_kind(path)
-    if found not in (None, kind):
-        msg = f"{call}: {path} is a {found} already; name another folder for a {kind} (-o)."
+    there = folder_kind(place)
+    if there not in (None, kind):
+        where = objects_in(place).where()
+        msg = f"{call}: {where} is a {there} already; name another folder for a {kind} (-o)."
         raise UsageError(msg)
 
 
-def what_is_no_run(path: Path | str) -> str:
-    """What a path is that is no RUN, and what to type next.
+def what_is_no(kind: str, place: Place) -> str:
+    """What a place is that is no RUN, or no SERIES, and what to type next.
 
     Examples
     --------
-    >>> what_is_no_run("nowhere")[:40]
+    >>> what_is_no(RUN, "nowhere")[:40]
     'nowhere is no folder, so it is not a RUN'
     """
-    kind = folder_kind(path)
-    if kind is not None:
-        return f"{path} is a {kind} folder, not a RUN. Type {NEXT[kind].format(path)}."
-    what = "a folder without run.json" if Path(path).is_dir() else "no folder"
-    return (
-        f"{path} is {what}, so it is not a RUN. Make one with "
-        "'toposcope capture MODEL DATA -o RUN' or ts.capture(..., store=...)."
-    )
+    objects = objects_in(place)
+    where, there = objects.where(), folder_kind(objects)
+    if there is not None:
+        return f"{where} is a {there} folder, not a {kind}. Type {NEXT[there].format(where)}."
+    nowhere = isinstance(objects, LocalObjects) and not objects.path.is_dir()
+    what = "no folder" if nowhere else f"a folder without {MARKS[kind]}"
+    return f"{where} is {what}, so it is not a {kind}. Make one with {HOW[kind]}."

@@ -2,17 +2,18 @@
 
 A shard of activations is put first, its tick (rows, sample-id hash, content hash) last; a shard
 without its tick is garbage. Readers check the content hash on first touch.
-The layout is documented in docs/architecture.md; `SCHEMA_VERSION` changes with it.
+The layout is documented in docs/storage.md; `SCHEMA_VERSION` changes with it.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import Any, Self
 from urllib.parse import quote
 
 import numpy as np
@@ -25,14 +26,24 @@ from toposcope.errors import (
     StoreError,
     UsageError,
 )
-from toposcope.store.folders import RUN, refuse_other_kind, what_is_no_run
+from toposcope.store.folders import MARKS, RUN, refuse_other_kind, what_is_no
 from toposcope.store.objects import (
     LocalObjects,
+    Objects,
+    Place,
     content_hash,
-    lock_folder,
-    put,
-    put_json,
-    read_json,
+    find_json,
+    local_folder,
+    objects_in,
+    put_json_at,
+)
+from toposcope.store.samples import (
+    SAMPLES,
+    Samples,
+    pack_samples,
+    read_samples,
+    read_texts,
+    sample_hash,
 )
 from toposcope.store.shards import map_shard, shard_header
 from toposcope.types import ActivationSet
@@ -43,15 +54,14 @@ CHUNK_BYTES = 64 << 20
 
 LayerPlan = Mapping[str, Mapping[str, Any]]
 
+PLAN, SUMMARY = MARKS[RUN], "capture.json"
+TWIN = "twin"
+"""Where the RUN of a network's random-init twin lies: inside the RUN of the network."""
+
 
 def twin_of(run: Path | str) -> Path:
-    """Where the RUN of a network's random-init twin lies: inside the RUN of the network."""
-    return Path(run) / "twin"
-
-
-def sample_hash(ids: NDArray[np.str_]) -> str:
-    """Hash of sample ids in order."""
-    return content_hash("\n".join(ids.tolist()).encode())
+    """Folder of the RUN of a network's random-init twin."""
+    return Path(run) / TWIN
 
 
 def folder_name(layer: str) -> str:
@@ -68,48 +78,23 @@ def call_of(layer: str) -> str:
     return call if at and call.isdigit() else "0"
 
 
-@dataclass(frozen=True, eq=False)
-class Samples:
-    """The samples of a RUN, in stored order.
-
-    Parameters
-    ----------
-    ids
-        (n,) stable ids; runs are paired by them.
-    indices
-        (n,) positions in the data source.
-    labels
-        (n,) integer classes, or None.
-    class_names
-        Names of the classes, position = label.
-    texts
-        Beginnings of samples that are text, for the report; read on demand by `Run.texts`.
-    """
-
-    ids: NDArray[np.str_]
-    indices: NDArray[np.int64]
-    labels: NDArray[np.int64] | None = None
-    class_names: tuple[str, ...] = ()
-    texts: tuple[str, ...] | None = None
-
-
 @dataclass(eq=False)
 class Run:
-    """A RUN folder, open for reading (`Run.open`) or for writing (`Run.begin`, as a context)."""
+    """A RUN, open for reading (`Run.open`) or for writing (`Run.begin`, as a context)."""
 
-    path: Path
+    objects: Objects
     spec: dict[str, Any]
     samples: Samples
     layers: dict[str, dict[str, Any]]
     chunk_rows: int
-    _lock: IO[str] | None = None
+    _lock: ExitStack = field(default_factory=ExitStack)
     _checked: dict[tuple[str, int], NDArray[Any]] = field(default_factory=dict)
     _sample_hashes: dict[int, str] = field(default_factory=dict)
 
     @classmethod
     def begin(
         cls,
-        path: Path | str,
+        place: Place,
         *,
         spec: Mapping[str, Any],
         samples: Samples,
@@ -117,10 +102,8 @@ class Run:
         chunk_rows: int,
     ) -> Self:
         """Create a RUN, or resume one that was begun with the same parameters."""
-        path = Path(path)
-        refuse_other_kind(path, RUN, "capture()")
-        path.mkdir(parents=True, exist_ok=True)
-        lock = lock_folder(path)
+        objects = objects_in(place)
+        refuse_other_kind(objects, RUN, "capture()")
         plan = {
             "schema": SCHEMA_VERSION,
             "spec": dict(spec),
@@ -130,30 +113,29 @@ class Run:
             "samples": sample_hash(samples.ids),
         }
         plan = json.loads(json.dumps(plan))  # tuples become lists, as they will when read back
-        try:
-            if (path / "run.json").exists():
-                _refuse_other_parameters(path, read_json(path / "run.json"), plan)
+        with ExitStack() as stack:
+            stack.enter_context(objects.lock())
+            begun = find_json(objects, PLAN)
+            if begun is not None:
+                _refuse_other_parameters(objects, begun, plan)
             else:
-                _put_samples(path / "samples.parquet", samples)
-                put_json(path / "run.json", plan)
-        except BaseException:
-            lock.close()
-            raise
-        return cls(path, plan["spec"], samples, _layers(plan), chunk_rows, lock)
+                objects.put(SAMPLES, pack_samples(samples))
+                put_json_at(objects, PLAN, plan)
+            return cls(objects, plan["spec"], samples, _layers(plan), chunk_rows, stack.pop_all())
 
     @classmethod
-    def open(cls, path: Path | str) -> Self:
+    def open(cls, place: Place) -> Self:
         """Open a RUN for reading."""
-        path = Path(path)
-        if not (path / "run.json").exists():
-            raise StoreError(what_is_no_run(path))
-        plan = read_json(path / "run.json")
-        _check_schema(path, plan)
-        samples = _read_samples(path / "samples.parquet", plan["spec"].get("class_names", []))
+        objects = objects_in(place)
+        plan = find_json(objects, PLAN)
+        if plan is None:
+            raise StoreError(what_is_no(RUN, objects))
+        _check_schema(objects, plan)
+        samples = read_samples(objects, plan["spec"].get("class_names", []))
         if sample_hash(samples.ids) != plan["samples"]:
-            msg = f"{path / 'samples.parquet'} does not match run.json: the RUN is damaged."
+            msg = f"{objects.where(SAMPLES)} does not match run.json: the RUN is damaged."
             raise DamagedError(msg)
-        return cls(path, plan["spec"], samples, _layers(plan), plan["chunk_rows"])
+        return cls(objects, plan["spec"], samples, _layers(plan), plan["chunk_rows"])
 
     def __enter__(self) -> Self:
         return self
@@ -164,9 +146,18 @@ class Run:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        self._lock.close()
+
+    @property
+    def path(self) -> Path:
+        """The RUN folder.
+
+        Raises
+        ------
+        StoreError
+            When the RUN lies in no folder of this machine.
+        """
+        return local_folder(self.objects)
 
     @property
     def n(self) -> int:
@@ -184,13 +175,13 @@ class Run:
         starts = range(0, self.n, self.chunk_rows)
         return [(i, a, min(a + self.chunk_rows, self.n)) for i, a in enumerate(starts)]
 
-    def shard_path(self, layer: str, index: int) -> Path:
-        """File of one chunk of one layer; its tick has the suffix .json."""
-        return self.path / "acts" / call_of(layer) / folder_name(layer) / f"{index:06d}.safetensors"
+    def shard_name(self, layer: str, index: int) -> str:
+        """Name of the object that holds one chunk of one layer."""
+        return f"{_chunk_name(layer, index)}.safetensors"
 
     def has_chunk(self, layer: str, index: int) -> bool:
         """Whether this chunk was written and ticked off."""
-        return self.shard_path(layer, index).with_suffix(".json").exists()
+        return self.objects.exists(_tick_name(layer, index))
 
     def _samples_of(self, index: int) -> str:
         """Hash of the sample ids of a chunk, computed once for all layers."""
@@ -212,29 +203,28 @@ class Run:
             raise StoreError(msg)
         values = np.ascontiguousarray(values)
         header, body = shard_header(values), values.reshape(-1).view(np.uint8)
-        path = self.shard_path(layer, index)
-        put(path, header, body)
+        self.objects.put(self.shard_name(layer, index), header, body)
         tick = {
             "rows": [start, stop],
             "samples": self._samples_of(index),
             "content": content_hash(header, body),
             "values": content_hash(body),
         }
-        put_json(path.with_suffix(".json"), tick)
+        put_json_at(self.objects, _tick_name(layer, index), tick)
 
     def tick(self, layer: str, index: int) -> dict[str, Any]:
         """The manifest of one chunk."""
-        path = self.shard_path(layer, index).with_suffix(".json")
-        if not path.exists():
+        tick = find_json(self.objects, _tick_name(layer, index))
+        if tick is None:
             msg = (
-                f"layer {layer!r} has no chunk {index} in {self.path}: the capture is not "
-                "complete. Run the same capture command again; it continues where it stopped."
+                f"layer {layer!r} has no chunk {index} in {self.objects.where()}: the capture is "
+                "not complete. Run the same capture command again; it continues where it stopped."
             )
             raise StoreError(msg)
-        tick = read_json(path)
         _, start, stop = self.chunks[index]
         if tick["rows"] != [start, stop] or tick["samples"] != self._samples_of(index):
-            msg = f"{path} belongs to other samples than this RUN: it was moved or swapped."
+            where = self.objects.where(_tick_name(layer, index))
+            msg = f"{where} belongs to other samples than this RUN: it was moved or swapped."
             raise DamagedError(msg)
         return dict(tick)
 
@@ -245,11 +235,11 @@ class Run:
             return known
         tick = self.tick(layer, index)
         plan = self.layers[layer]
-        path = self.shard_path(layer, index)
-        values = map_shard(LocalObjects(path.parent), path.name, tick["content"])
+        name = self.shard_name(layer, index)
+        values = map_shard(self.objects, name, tick["content"])
         want = (tick["rows"][1] - tick["rows"][0], *plan["shape"])
         if values.shape != tuple(want) or values.dtype != np.dtype(plan["dtype"]):
-            msg = f"{self.shard_path(layer, index)} holds {values.dtype}{values.shape}, not {want}."
+            msg = f"{self.objects.where(name)} holds {values.dtype}{values.shape}, not {want}."
             raise DamagedError(msg)
         self._checked[layer, index] = values
         return values
@@ -257,7 +247,8 @@ class Run:
     def read(self, layer: str, rows: NDArray[np.intp] | None = None) -> NDArray[Any]:
         """(n, ...) activations of one layer, or those of `rows` in the order given."""
         if layer not in self.layers:
-            msg = f"{self.path} has no layer {layer!r}; it has {', '.join(self.addresses)}."
+            known = ", ".join(self.addresses)
+            msg = f"{self.objects.where()} has no layer {layer!r}; it has {known}."
             raise StoreError(msg)
         if rows is None:
             return np.concatenate([self.shard(layer, i) for i, _, _ in self.chunks])
@@ -275,12 +266,7 @@ class Run:
 
     def texts(self, rows: Sequence[int]) -> list[str] | None:
         """Beginnings of some samples; None when the data are no texts."""
-        import pyarrow.parquet as pq
-
-        path = self.path / "samples.parquet"
-        if "text" not in pq.read_schema(path).names:
-            return None
-        return list(pq.read_table(path, columns=["text"])["text"].take(list(rows)).to_pylist())
+        return read_texts(self.objects, rows)
 
     def layer_hash(self, layer: str) -> str:
         """Hash of all values of a layer, from its ticks; independent of any clock."""
@@ -293,23 +279,27 @@ class Run:
         for layer in self.layers:
             for index, _, _ in self.chunks:
                 self.tick(layer, index)
-        put_json(self.path / "capture.json", dict(summary))
+        put_json_at(self.objects, SUMMARY, dict(summary))
 
     @property
     def summary(self) -> dict[str, Any] | None:
         """What `finish` sealed, or None while the capture is not complete."""
-        path = self.path / "capture.json"
-        return dict(read_json(path)) if path.exists() else None
+        summary: dict[str, Any] | None = find_json(self.objects, SUMMARY)
+        return summary
 
 
-def open_run(path: Path | str) -> ActivationSet:
-    """Activations of a complete RUN, read lazily from its shards (`ts.open`)."""
-    run = Run.open(path)
+def open_run(place: Place) -> ActivationSet:
+    """Activations of a complete RUN, read lazily from its shards (`ts.open`).
+
+    Of a RUN in no folder of this machine, `run` is None: what needs a folder treats it as it treats
+    arrays in memory.
+    """
+    run = Run.open(place)
     summary = run.summary
     if summary is None:
         msg = (
-            f"the capture in {path} is not complete. Run its command again to continue: "
-            f"{run.spec.get('command', 'the same toposcope capture …')}"
+            f"the capture in {run.objects.where()} is not complete. Run its command again to "
+            f"continue: {run.spec.get('command', 'the same toposcope capture …')}"
         )
         raise StoreError(msg)
     return ActivationSet(
@@ -318,10 +308,18 @@ def open_run(path: Path | str) -> ActivationSet:
         read=run.read,
         labels=run.samples.labels,
         class_names=run.samples.class_names,
-        run=run.path,
+        run=run.path if isinstance(run.objects, LocalObjects) else None,
         attrs={**run.spec, **summary},
         pseudo=tuple(name for name in run.layers if name.startswith("@")),
     )
+
+
+def _chunk_name(layer: str, index: int) -> str:
+    return f"acts/{call_of(layer)}/{folder_name(layer)}/{index:06d}"
+
+
+def _tick_name(layer: str, index: int) -> str:
+    return f"{_chunk_name(layer, index)}.json"
 
 
 def _layers(plan: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -330,18 +328,20 @@ def _layers(plan: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _check_schema(path: Path, plan: Mapping[str, Any]) -> None:
+def _check_schema(objects: Objects, plan: Mapping[str, Any]) -> None:
     if plan.get("schema") != SCHEMA_VERSION:
         msg = (
-            f"{path} has schema version {plan.get('schema')!r}; this toposcope reads version "
-            f"{SCHEMA_VERSION}. Capture again into a new folder, or install the toposcope that "
-            "wrote it (see versions in run.json)."
+            f"{objects.where()} has schema version {plan.get('schema')!r}; this toposcope reads "
+            f"version {SCHEMA_VERSION}. Capture again into a new folder, or install the toposcope "
+            "that wrote it (see versions in run.json)."
         )
         raise SchemaVersionError(msg)
 
 
-def _refuse_other_parameters(path: Path, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    _check_schema(path, old)
+def _refuse_other_parameters(
+    objects: Objects, old: Mapping[str, Any], new: Mapping[str, Any]
+) -> None:
+    _check_schema(objects, old)
     before, after = {**old["spec"], **old}, {**new["spec"], **new}
     # The command is kept for people; two spellings of one command are the same capture.
     ignored = {"spec", "command"}
@@ -351,44 +351,7 @@ def _refuse_other_parameters(path: Path, old: Mapping[str, Any], new: Mapping[st
         return
     shown = "; ".join(f"{k}: {before.get(k)!r} -> {after.get(k)!r}"[:200] for k in different)
     msg = (
-        f"{path} was begun with other parameters ({shown}). Use another folder with -o, or delete "
-        "this one."
+        f"{objects.where()} was begun with other parameters ({shown}). Use another folder with -o, "
+        "or delete this one."
     )
     raise ParameterMismatchError(msg)
-
-
-def _put_samples(path: Path, samples: Samples) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    n = len(samples.ids)
-    labels = [None] * n if samples.labels is None else samples.labels
-    columns = {
-        "id": pa.array(samples.ids.tolist(), pa.string()),
-        "index": pa.array(samples.indices, pa.int64()),
-        "label": pa.array(labels, pa.int64()),
-    }
-    if samples.texts is not None:
-        columns["text"] = pa.array(samples.texts, pa.string())
-    table = pa.table(columns)
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink)
-    put(path, sink.getvalue().to_pybytes())
-
-
-def _read_samples(path: Path, class_names: list[str]) -> Samples:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(path, columns=["id", "index", "label"])
-    except (OSError, pa.ArrowInvalid) as error:
-        msg = f"{path} cannot be read ({error}): the RUN is damaged."
-        raise DamagedError(msg) from error
-    label = table["label"]
-    return Samples(
-        ids=np.array(table["id"].to_pylist(), dtype=str),
-        indices=table["index"].to_numpy(),
-        labels=None if label.null_count else label.to_numpy(),
-        class_names=tuple(class_names),
-    )

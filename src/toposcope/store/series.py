@@ -8,16 +8,23 @@ the next capture finds it complete and enters it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from toposcope.errors import DamagedError, SchemaVersionError, StoreError, UsageError
-from toposcope.store.folders import MARKS, SERIES, refuse_other_kind
-from toposcope.store.objects import put_json, read_json
+from toposcope.store.folders import MARKS, SERIES, refuse_other_kind, what_is_no
+from toposcope.store.objects import (
+    Objects,
+    Place,
+    find_json,
+    local_folder,
+    objects_in,
+    put_json_at,
+)
 from toposcope.store.runs import Run, open_run
 from toposcope.types import ActivationSet
 
@@ -50,8 +57,8 @@ class Series:
 
     Parameters
     ----------
-    path
-        SERIES folder.
+    objects
+        What holds the SERIES.
     members
         What is captured.
     failures
@@ -60,7 +67,7 @@ class Series:
         What `step` counts: "step" or "epoch".
     """
 
-    path: Path
+    objects: Objects
     members: tuple[Member, ...] = ()
     failures: tuple[dict[str, Any], ...] = ()
     unit: str = "step"
@@ -70,7 +77,22 @@ class Series:
         return len(self.members)
 
     def __iter__(self) -> Iterator[ActivationSet]:
-        return (open_run(run) for run in self.runs)
+        return (open_run(self.within(member)) for member in self.members)
+
+    @property
+    def path(self) -> Path:
+        """The SERIES folder.
+
+        Raises
+        ------
+        StoreError
+            When the SERIES lies in no folder of this machine.
+        """
+        return local_folder(self.objects)
+
+    def within(self, member: Member) -> Objects:
+        """What holds the RUN of a member."""
+        return self.objects.within(member.run)
 
     @property
     def steps(self) -> tuple[float, ...]:
@@ -92,9 +114,9 @@ class Series:
         """
         for member in self.members:
             if member.step == step:
-                return open_run(self.path / member.run)
+                return open_run(self.within(member))
         known = ", ".join(map(number, self.steps)) or "none"
-        msg = f"{self.path} has no {self.unit} {number(step)}; it has {known}."
+        msg = f"{self.objects.where()} has no {self.unit} {number(step)}; it has {known}."
         raise UsageError(msg)
 
 
@@ -108,31 +130,17 @@ def number(step: float) -> str:
     return str(int(value)) if value.is_integer() else repr(value)
 
 
-def step_words(attrs: Mapping[str, Any]) -> str:
-    """The step of a RUN in words; empty when it has none.
-
-    >>> step_words({"step": 1200}), step_words({"step": 0.25, "step_unit": "epoch"})
-    ('step 1,200', 'epoch 0.25')
-    """
-    step = attrs.get("step")
-    if step is None:
-        return ""
-    value = float(step)
-    shown = f"{int(value):,}" if value.is_integer() else repr(value)
-    return f"{attrs.get('step_unit') or 'step'} {shown}"
-
-
 def run_name(step: float, unit: str) -> str:
     """Folder of a member: `step_390`, `epoch_0.25`."""
     return f"{unit}_{number(step)}"
 
 
-def is_series(path: Path | str) -> bool:
+def is_series(place: Place) -> bool:
     """Whether a folder is a SERIES."""
-    return (Path(path) / FILE).is_file()
+    return objects_in(place).exists(FILE)
 
 
-def open_series(path: Path | str) -> Series:
+def open_series(place: Place) -> Series:
     """Open a SERIES folder for reading.
 
     Raises
@@ -140,40 +148,36 @@ def open_series(path: Path | str) -> Series:
     StoreError
         When the folder is not a SERIES, or its record is damaged.
     """
-    path = Path(path)
-    if not is_series(path):
-        what = "no folder" if not path.exists() else f"a folder without {FILE}"
-        msg = (
-            f"{path} is {what}, so it is not a SERIES. Make one with "
-            f"\"toposcope capture MODEL DATA --weights 'checkpoints/*' -o {path}\"."
-        )
-        raise StoreError(msg)
-    return _read(path)
+    objects = objects_in(place)
+    record = find_json(objects, FILE)
+    if record is None:
+        raise StoreError(what_is_no(SERIES, objects))
+    return _read(objects, record)
 
 
-def _read(path: Path) -> Series:
-    found = read_json(path / FILE)
-    version = found.get("schema") if isinstance(found, dict) else None
+def _read(objects: Objects, record: Any) -> Series:
+    version = record.get("schema") if isinstance(record, dict) else None
+    where = objects.where(FILE)
     if version != SCHEMA_VERSION:
-        msg = f"{path / FILE} has schema version {version!r}; this toposcope reads version 1."
+        msg = f"{where} has schema version {version!r}; this toposcope reads version 1."
         raise SchemaVersionError(msg)
     try:
-        members = tuple(Member(**entry) for entry in found["members"])
+        members = tuple(Member(**entry) for entry in record["members"])
         series = Series(
-            path, members, tuple(found["failures"]), found["unit"], tuple(found["notes"])
+            objects, members, tuple(record["failures"]), record["unit"], tuple(record["notes"])
         )
     except (KeyError, TypeError) as error:
-        msg = f"{path / FILE} is damaged ({error}). Delete it and capture again; RUNs are kept."
+        msg = f"{where} is damaged ({error}). Delete it and capture again; RUNs are kept."
         raise DamagedError(msg) from error
     # Names come from a file: a member must be a folder of this SERIES and nothing else.
     odd = [m.run for m in members if not re.fullmatch(r"[a-z]+_[0-9.e+-]+", m.run)]
     if odd:
-        msg = f"{path / FILE} is damaged: {odd[0]!r} is not the name of a member."
+        msg = f"{where} is damaged: {odd[0]!r} is not the name of a member."
         raise DamagedError(msg)
     return series
 
 
-def begin_series(path: Path, unit: str) -> Series:
+def begin_series(place: Place, unit: str) -> Series:
     """The SERIES to write to: the one that is there, or an empty one.
 
     Raises
@@ -181,29 +185,24 @@ def begin_series(path: Path, unit: str) -> Series:
     UsageError
         When the folder is a RUN or anything else, or counts its steps in another unit.
     """
-    refuse_other_kind(path, SERIES, "a training")
-    path.mkdir(parents=True, exist_ok=True)
-    if not is_series(path):
-        return Series(path, unit=unit)
-    series = _read(path)
+    objects = objects_in(place)
+    refuse_other_kind(objects, SERIES, "a training")
+    record = find_json(objects, FILE)
+    if record is None:
+        return Series(objects, unit=unit)
+    series = _read(objects, record)
     if series.unit != unit and series.members:
         msg = (
-            f"{path} counts its members in {series.unit}s; these checkpoints come in {unit}s. Give "
-            "their numbers with --steps, or use another folder."
+            f"{objects.where()} counts its members in {series.unit}s; these checkpoints come in "
+            f"{unit}s. Give their numbers with --steps, or use another folder."
         )
         raise UsageError(msg)
-    return Series(path, series.members, series.failures, unit, series.notes)
+    return replace(series, unit=unit)
 
 
 def put_series(series: Series) -> Series:
     """Write the record of a SERIES; members come out by rising step."""
-    ordered = Series(
-        series.path,
-        tuple(sorted(series.members, key=lambda member: member.step)),
-        series.failures,
-        series.unit,
-        series.notes,
-    )
+    ordered = replace(series, members=tuple(sorted(series.members, key=lambda member: member.step)))
     record = {
         "schema": SCHEMA_VERSION,
         "unit": ordered.unit,
@@ -211,7 +210,7 @@ def put_series(series: Series) -> Series:
         "failures": list(ordered.failures),
         "notes": list(ordered.notes),
     }
-    put_json(series.path / FILE, record)
+    put_json_at(series.objects, FILE, record)
     return ordered
 
 
@@ -225,19 +224,20 @@ def with_member(series: Series, member: Member) -> Series:
     """
     kept = tuple(one for one in series.members if one.step != member.step)
     if kept:
-        first, new = Run.open(series.path / kept[0].run), Run.open(series.path / member.run)
+        first, new = Run.open(series.within(kept[0])), Run.open(series.within(member))
         if not np.array_equal(first.samples.ids, new.samples.ids):
             msg = (
-                f"{new.path} holds other samples than {first.path}: checkpoints of one series are "
-                "compared on the same samples. Use the same data, n and seed, or another folder."
+                f"{new.objects.where()} holds other samples than {first.objects.where()}: "
+                "checkpoints of one series are compared on the same samples. Use the same data, n "
+                "and seed, or another folder."
             )
             raise StoreError(msg)
     failures = tuple(f for f in series.failures if f.get("step") != member.step)
-    return Series(series.path, (*kept, member), failures, series.unit, series.notes)
+    return replace(series, members=(*kept, member), failures=failures)
 
 
 def with_failure(series: Series, step: float | None, weights: str, reason: str) -> Series:
     """The series with a checkpoint that could not be captured; the last reason of a file counts."""
     kept = tuple(f for f in series.failures if f.get("weights") != weights)
     failure = {"step": step, "weights": weights, "reason": reason}
-    return Series(series.path, series.members, (*kept, failure), series.unit, series.notes)
+    return replace(series, failures=(*kept, failure))

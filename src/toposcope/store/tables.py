@@ -8,14 +8,13 @@ compacted into tables in canonical order; compaction is pure and can be done aga
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.errors import DamagedError
-from toposcope.store.objects import content_hash, put, put_json
+from toposcope.store.objects import Place, content_hash, get_checked, objects_in, put_json_at
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,6 +40,11 @@ VALIDITY_COLUMNS = [
 ]
 DIAGRAM, LOOP = "diagram", "loop"
 OK = "ok"
+SEAL = "done.json"
+"""What is put when all tables are: their hashes, and the digest over their values."""
+
+AGAIN = "Run the command that made it again: tables are made anew from the parts of their tasks."
+"""What to do about a damaged table."""
 
 
 def part_schema() -> pa.Schema:
@@ -173,9 +177,11 @@ def table_of(part: bytes) -> pa.Table:
     return pq.read_table(pa.BufferReader(part))
 
 
-def put_table(path: Path, table: pa.Table) -> None:
-    """Put a whole table as a Parquet file."""
-    put(path, _parquet_bytes(table.combine_chunks()))
+def put_table(place: Place, name: str, table: pa.Table) -> str:
+    """Put a whole table as a Parquet object; returns the hash of its bytes."""
+    data = _parquet_bytes(table.combine_chunks())
+    objects_in(place).put(name, data)
+    return content_hash(data)
 
 
 def _parquet_bytes(table: pa.Table) -> bytes:
@@ -187,23 +193,27 @@ def _parquet_bytes(table: pa.Table) -> bytes:
     return bytes(sink.getvalue().to_pybytes())
 
 
-def read_part(path: Path, expected: str | None = None) -> pa.Table:
-    """Read a part; with the hash its tick recorded, damage is found before any number is used."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+def read_table(place: Place, name: str, expected: str | None = None) -> pa.Table:
+    """Read a table; with its recorded hash, damage is found before any number is used.
 
+    Raises
+    ------
+    DamagedError
+        When it is missing, or its bytes are not those that were put.
+    """
+    import pyarrow as pa
+
+    objects = objects_in(place)
     try:
-        data = path.read_bytes()
-        if expected is not None and content_hash(data) != expected:
-            msg = f"{path} does not match its recorded hash. Delete it and its tick, analyze again."
-            raise DamagedError(msg)
-        return pq.read_table(pa.BufferReader(data))
+        if expected is None:
+            return table_of(objects.get(name))
+        return table_of(get_checked(objects, name, expected, again=AGAIN))
     except (OSError, pa.ArrowInvalid) as error:
-        msg = f"{path} cannot be read ({error}). Delete it and its tick, then analyze again."
+        msg = f"{objects.where(name)} cannot be read ({error}). {AGAIN}"
         raise DamagedError(msg) from error
 
 
-def compact(folder: Path, parts: Iterable[bytes]) -> str:
+def compact(place: Place, parts: Iterable[bytes]) -> str:
     """Write the tables of an analysis from its parts, in the order given; returns their digest.
 
     The digest covers every value and nothing else, so it is the same after a kill and a resume.
@@ -224,13 +234,10 @@ def compact(folder: Path, parts: Iterable[bytes]) -> str:
         "loops": shapes.filter(is_loop).drop_columns(["status", "reason"]),
         "validity": whole.filter(is_check).select(VALIDITY_COLUMNS),
     }
-    hashes = {}
-    for name, table in outputs.items():
-        data = _parquet_bytes(table.combine_chunks())
-        put(folder / f"{name}.parquet", data)
-        hashes[name] = content_hash(data)
+    objects = objects_in(place)
+    hashes = {name: put_table(objects, f"{name}.parquet", table) for name, table in outputs.items()}
     digest = content_hash(repr([_value_hash(table) for table in outputs.values()]).encode())
-    put_json(folder / "done.json", {"digest": digest, "files": hashes})
+    put_json_at(objects, SEAL, {"digest": digest, "files": hashes})
     return digest
 
 

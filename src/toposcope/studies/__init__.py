@@ -2,13 +2,14 @@
 
 from toposcope.findings.validity.judge import trust_verdicts, validity_verdicts
 from toposcope.findings.validity.verdict import Decision, Number, Verdict
-from toposcope.studies.registry import STUDIES, Studied, Study, run
+from toposcope.studies.registry import STUDIES, Outcome, Studied, Study, run
 from toposcope.studies.validity_study import ValidityStudy, validity
 
 __all__ = [
     "STUDIES",
     "Decision",
     "Number",
+    "Outcome",
     "Studied",
     "Study",
     "ValidityStudy",

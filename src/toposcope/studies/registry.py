@@ -9,16 +9,28 @@ from typing import Any, Protocol
 
 from toposcope.errors import UsageError
 from toposcope.execution.plugins import Registry
-from toposcope.findings.validity.verdict import Verdict
 from toposcope.studies.validity_study import validity
 from toposcope.types import near_matches
+
+
+class Outcome(Protocol):
+    """What a study says of one claim; `str` of it is what people read of another package's."""
+
+    @property
+    def decision(self) -> str:
+        """Whether the claim holds, as "holds", "fails" or "undecided"."""
+        ...
+
+    def as_dict(self) -> dict[str, Any]:
+        """The decision and the numbers behind it, as JSON can hold them."""
+        ...
 
 
 class Studied(Protocol):
     """What a study returns."""
 
     @property
-    def verdicts(self) -> Sequence[Verdict]:
+    def verdicts(self) -> Sequence[Outcome]:
         """What holds, fails or is undecided, with the numbers behind it."""
         ...
 

@@ -40,9 +40,13 @@ FEWEST_POINTS, FEWEST_DRAWS = 64, 4
 SIZES = (50, 100, 200, 300, 500, 750, 1000, 1500, 2000)
 
 
+SOURCES = ("diagrams/distances.py", "studies/validity_measure.py")
+"""Sources that decide the numbers of a check, besides those of an analysis."""
+
+
 @dataclass(frozen=True, eq=False)
 class ValidityStudy:
-    """What the study found.
+    """What the study measured, and what follows.
 
     Parameters
     ----------
@@ -139,7 +143,7 @@ def validity(
 
 def study_hash() -> str:
     """Hash of all sources that decide a number of this study."""
-    return code_hash((*SCIENCE, "diagrams/distances.py", "studies/validity_measure.py"))
+    return code_hash((*SCIENCE, *SOURCES))
 
 
 def _design(
@@ -241,7 +245,7 @@ def _collect(
         raise StoreError(msg)
     table = pa.concat_tables(parts).select(VALIDITY_COLUMNS)
     folder = Path(workbook.objects.where())
-    put_table(folder / "measurements.parquet", table)
+    put_table(workbook.objects, "measurements.parquet", table)
     frame = result.frame(table)
     observations = Observations(frame, level=level, normalize=str(spec["normalize"]))
     verdicts = judge(observations, checks=names)

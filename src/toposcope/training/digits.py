@@ -166,7 +166,7 @@ def _train(kind: str, out: Path, seed: int, progress: Progress | None) -> list[C
     optimizer, schedule = _optimizer(model, recipe)
     rng = np.random.default_rng(seed)
     checkpoints = []
-    with ensure(progress).task(f"train {kind}", recipe.steps) as task:
+    with ensure(progress).task(f"train {kind}", recipe.steps) as steps:
         for step in range(recipe.steps + 1):
             if step in (0, recipe.early, recipe.steps):
                 path = out / f"{kind}-seed{seed}-step{step:04d}.safetensors"
@@ -180,7 +180,7 @@ def _train(kind: str, out: Path, seed: int, progress: Progress | None) -> list[C
                 nn.utils.clip_grad_norm_(model.parameters(), 1.0)
                 optimizer.step()
                 schedule.step()
-                task.advance(1)
+                steps.advance(1)
     return checkpoints
 
 

@@ -21,7 +21,7 @@ from toposcope.analysis.design import Design
 from toposcope.analysis.result import Analysis
 from toposcope.analysis.run import analyze_design
 from toposcope.errors import UsageError
-from toposcope.store.objects import lock_folder, put_json
+from toposcope.store.objects import LocalObjects, put_json
 from toposcope.store.series import (
     Member,
     Series,
@@ -252,7 +252,7 @@ class Monitor:
                 "another folder, or resume=True to continue that training."
             )
             raise UsageError(msg)
-        return series, lock_folder(path)
+        return series, LocalObjects(path).lock()
 
     def _next_due(self) -> float:
         return (self._seen // self.every + 1) * self.every
@@ -293,10 +293,10 @@ class Monitor:
     def _look(self, step: int) -> None:
         began = time.perf_counter()
         run = run_name(step, "step")
-        found = self._measure(self.series.path / run, step)
+        analysis = self._measure(self.series.path / run, step)
         self.series = put_series(with_member(self.series, Member(step, run)))
         self._looked_at = step
-        values = numbers(found)
+        values = numbers(analysis)
         self.looks.append({"step": step, "seconds": time.perf_counter() - began, "values": values})
         for tracker in list(self._trackers):
             try:
@@ -379,9 +379,9 @@ class Monitor:
             self._lock = None
 
 
-def numbers(found: Analysis) -> dict[str, float]:
+def numbers(analysis: Analysis) -> dict[str, float]:
     """What is logged of an analysis: the mean over draws, by statistic and layer."""
-    frame = found.intervals
+    frame = analysis.intervals
     good = frame[(frame["cloud"] == DATA_CLOUD) & (frame["status"] == OK)]
     values: dict[str, float] = {}
     for statistic, k in SHOWN:
@@ -392,7 +392,7 @@ def numbers(found: Analysis) -> dict[str, float]:
         name = f"toposcope_{statistic}" + ("" if k is None else f"_H{k}")
         for layer, mean in zip(good[rows]["layer"], good[rows]["mean"], strict=True):
             values[f"{name}/{layer}"] = float(mean)
-    top1 = found.attrs.get("top1")
+    top1 = analysis.attrs.get("top1")
     return values if top1 is None else {**values, "toposcope_top1/probe": float(top1)}
 
 

@@ -64,14 +64,14 @@ def open_trackers(names: str | tuple[str, ...], folder: Path) -> list[Tracker]:
 
 
 def _present() -> list[str]:
-    found = ["tensorboard"] if importlib.util.find_spec("tensorboard") else []
+    installed = ["tensorboard"] if importlib.util.find_spec("tensorboard") else []
     # Only what the training itself has imported and started: nobody's account is touched unasked.
     wandb, mlflow = sys.modules.get("wandb"), sys.modules.get("mlflow")
     if wandb is not None and getattr(wandb, "run", None) is not None:
-        found.append("wandb")
+        installed.append("wandb")
     if mlflow is not None and mlflow.active_run() is not None:
-        found.append("mlflow")
-    return found
+        installed.append("mlflow")
+    return installed
 
 
 def _require(package: str) -> Any:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from toposcope.comparison.layer_pairs import DIAGRAM_MEASURES
 from toposcope.words.designs import points_text
+from toposcope.words.formats import all_of, first_to_last, number, with_interval
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from toposcope.comparison.result import Comparison
-
-SHOWN = 4
-"""Names listed in one sentence."""
 
 NAMES = {
     "wasserstein": "Wasserstein distance",
@@ -98,7 +95,7 @@ def _pair_sentences(comparison: Comparison, model: Any) -> Iterator[str]:
     bad = rows[rows["status"] != "ok"]
     if len(bad):
         yield (
-            f"{_listed(bad)} {'has' if len(bad) == 1 else 'have'} no value or no test "
+            f"{_layers(bad)} {'has' if len(bad) == 1 else 'have'} no value or no test "
             f"({'; '.join(dict.fromkeys(bad['reason']))[:200]})."
         )
 
@@ -109,7 +106,7 @@ def _differences(good: pd.DataFrame, comparison: Comparison, model: Any) -> str:
         f"with the noise of draws taken out they are {_apart(model)} apart (root mean square over "
         f"{len(good)} layers; other draws of one layer are {good['noise'].mean():.3g} apart)"
     )
-    if np.isfinite(model.share) and model.gap_low > 0:
+    if math.isfinite(model.share) and model.gap_low > 0:
         size += f", {model.share:.2g} times the step between neighboring layers"
     if not good["qvalue"].notna().any():
         return f"{size}. Nothing was tested."
@@ -123,9 +120,9 @@ def _differences(good: pd.DataFrame, comparison: Comparison, model: Any) -> str:
     differ = good[good["qvalue"] <= alpha]
     alike = good[~(good["qvalue"] <= alpha)]
     few = 0 < len(differ) < len(good) and len(differ) <= len(alike)
-    named = f": {_listed(differ)}" if few else ""
+    named = f": {_layers(differ)}" if few else ""
     text = f"{len(differ)} of {len(good)} layers differ (q ≤ {alpha:.2g}){named}; {size}."
-    if _sure(model, comparison):
+    if comparison.onset_known(model._asdict()):
         sooner = (differ["depth_a"] < model.change_depth).any()
         start = "Most of the difference lies" if sooner else "They differ"
         text = f"{text} {start} from {_depth(model, good)} on."
@@ -134,62 +131,36 @@ def _differences(good: pd.DataFrame, comparison: Comparison, model: Any) -> str:
         also = (
             f"; with {int(alike['n'].min())} draws a gap of {seen:.2g} would have been seen 8 "
             "times in 10"
-            if np.isfinite(seen)
+            if math.isfinite(seen)
             else ""
         )
-        text = f"{text} {_listed(alike)} cannot be told apart{also}."
+        text = f"{text} {_layers(alike)} cannot be told apart{also}."
     return text
 
 
 def _similarities(good: pd.DataFrame, comparison: Comparison, model: Any) -> str:
     lowest = good.loc[good["effect"].idxmin()] if good["effect"].notna().any() else None
-    text = f"mean {model.value:.3g} [{model.low:.3g}, {model.high:.3g}] over {len(good)} layers"
+    mean = with_interval(model.value, model.low, model.high)
+    text = f"mean {mean} over {len(good)} layers"
     if good["noise"].notna().any():
-        text += f"; unrelated samples give {good['noise'].mean():.2g}"
+        text += f"; unrelated samples give {number(good['noise'].mean(), 2)}"
     if lowest is not None:
-        text += (
-            f". Least alike is {lowest['layer_a']} ({lowest['value']:.3g} "
-            f"[{lowest['low']:.3g}, {lowest['high']:.3g}])"
-        )
-    if _sure(model, comparison) and model.change_depth > good["depth_a"].min():
+        value = with_interval(lowest["value"], lowest["low"], lowest["high"])
+        text += f". Least alike is {lowest['layer_a']} ({value})"
+    if comparison.onset_known(model._asdict()) and model.change_depth > good["depth_a"].min():
         text += f". They grow apart from {_depth(model, good)} on"
     return f"{text}."
 
 
 def _apart(model: Any) -> str:
     if model.gap_low > 0:
-        return f"{model.gap:.3g} [{model.gap_low:.3g}, {model.gap_high:.3g}]"
-    return f"at most {max(model.gap_high, 0.0):.3g}"
+        return with_interval(model.gap, model.gap_low, model.gap_high)
+    return f"at most {number(max(model.gap_high, 0.0))}"
 
 
 def _depth(model: Any, good: pd.DataFrame) -> str:
     place = f"depth {model.change_depth:.2f} [{model.change_low:.2f}, {model.change_high:.2f}]"
     return f"the first layer, {place}," if model.change_depth == good["depth_a"].min() else place
-
-
-def _sure(model: Any, comparison: Comparison) -> bool:
-    """Whether there is an onset that survives the correction and that is somewhere."""
-    depths = [depth for name, _, depth in comparison.places if name == model.network_a]
-    return onset_known(
-        model.change_depth,
-        model.change_low,
-        model.change_high,
-        model.change_qvalue,
-        level=float(comparison.attrs["level"]),
-        depths=depths,
-    )
-
-
-def onset_known(
-    depth: float, low: float, high: float, q: float, *, level: float, depths: list[float]
-) -> bool:
-    """Whether an onset says where; an interval over the whole network does not.
-
-    >>> onset_known(0.5, 0.25, 1.0, 0.01, level=0.95, depths=[0.25, 0.5, 0.75, 1.0])
-    False
-    """
-    everywhere = low <= min(depths) and high >= max(depths)
-    return bool(np.isfinite(depth) and q <= 1 - level and not everywhere)
 
 
 def _equivalence(good: pd.DataFrame, margin: float) -> str:
@@ -203,13 +174,13 @@ def _equivalence(good: pd.DataFrame, margin: float) -> str:
     if len(shown) == len(judged):
         return f"Equivalence {where} is shown for all of them."
     many = f"{len(shown)} of {len(judged)} layers"
-    return f"Equivalence {where} is shown for {many}: {_listed(shown)}."
+    return f"Equivalence {where} is shown for {many}: {_layers(shown)}."
 
 
 def _basis(comparison: Comparison) -> str:
     attrs = comparison.attrs
     kinds = sorted(set(attrs["paired"].values()))
-    how = " and ".join(kinds)
+    how = all_of(kinds)
     tested = (
         f"{attrs['family']} permutation tests are corrected together (Benjamini-Hochberg)"
         if attrs["family"]
@@ -221,8 +192,5 @@ def _basis(comparison: Comparison) -> str:
     )
 
 
-def _listed(rows: pd.DataFrame) -> str:
-    names = [str(name) for name in rows["layer_a"]]
-    if len(names) <= SHOWN:
-        return ", ".join(names)
-    return f"{', '.join(names[:2])} … {names[-1]}"
+def _layers(rows: pd.DataFrame) -> str:
+    return first_to_last([str(name) for name in rows["layer_a"]])

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from toposcope.analysis.filtrations.base import VOLUMES, unit_of
+from toposcope.analysis.registry import VOLUMES, unit_of
+from toposcope.analysis.result import Analysis
+from toposcope.words.formats import count
 
 
 def is_cubical(attrs: Mapping[str, Any]) -> bool:
@@ -16,6 +18,11 @@ def is_cubical(attrs: Mapping[str, Any]) -> bool:
 def one_sample(attrs: Mapping[str, Any]) -> bool:
     """Whether a replicate is a single sample, in which classes cannot form clusters."""
     return is_cubical(attrs) or attrs.get("points_are") in ("positions", "channels")
+
+
+def per_class(analysis: Analysis) -> bool:
+    """Whether clouds hold one class each."""
+    return bool(analysis.attrs.get("per_class")) or any(k.label for k in analysis.diagrams.keys)
 
 
 def design_text(attrs: Mapping[str, Any]) -> str:
@@ -32,18 +39,44 @@ def design_text(attrs: Mapping[str, Any]) -> str:
     """
     n = attrs.get("n")
     end = "" if n is None else f", n = {int(n):,}"
-    count, each = f"{attrs.get('replicates')}", ""
+    many = f"{attrs.get('replicates')}"
     kind = attrs.get("points_are") or "samples"
     if is_cubical(attrs):
-        return f"{count} images{end}"
+        return f"{many} images{end}"
     points = f"{int(attrs['points']):,}"
     if kind in ("positions", "channels"):
-        each = f"{count} samples, {points} {kind} of each"
+        each = f"{many} samples, {points} {kind} of each"
     elif kind == "tokens":
-        each = f"{count} draws of {points} tokens of {attrs.get('samples')} samples"
+        each = f"{many} draws of {points} tokens of {attrs.get('samples')} samples"
     else:
-        each = f"{count} draws of {points} points"
+        each = f"{many} draws of {points} points"
     return each + end
+
+
+def replicates_text(attrs: Mapping[str, Any], *, classes: bool = False) -> str:
+    """What every number is a mean over, with how draws were taken.
+
+    Examples
+    --------
+    >>> replicates_text({"replicates": 8, "points": 500, "n": 4000, "overlapping": False})
+    '8 disjoint draws of 500 points out of n = 4,000 samples'
+    >>> replicates_text({"replicates": 8, "points": 64, "points_are": "positions", "n": None})
+    '8 samples, 64 positions of each,'
+    """
+    many, kind = attrs["replicates"], attrs.get("points_are") or "samples"
+    draws = "overlapping" if attrs.get("overlapping") else "disjoint"
+    each = " per class" if classes else ""
+    if is_cubical(attrs):
+        text = f"{many} images{each}"
+    elif kind in ("positions", "channels"):
+        text = f"{many} samples{each}, {attrs['points']:,} {kind} of each,"
+    elif kind == "tokens":
+        of = f"{attrs.get('samples')} samples"
+        text = f"{many} {draws} draws of {attrs['points']:,} tokens of {of}{each}"
+    else:
+        text = f"{many} {draws} draws of {attrs['points']:,} points{each}"
+    n = attrs.get("n")
+    return text if n is None else f"{text} out of n = {count(n)} samples"
 
 
 def draws_text(attrs: Mapping[str, Any]) -> str:

@@ -1,55 +1,63 @@
-"""How lists, shares, changes and counts read in a sentence: one home for each."""
+"""How numbers, names and steps are written: each in one way, everywhere."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 
-from toposcope.stats import percent
+from toposcope.findings.places import Step
+
+MISSING = "–"
+VAGUE = ("model", "models", "final", "best", "last", "checkpoint", "checkpoints", "snapshot")
+"""Last folders of a path that say nothing about the model; the one above is shown too."""
 
 
-def few(names: Sequence[str], *, shown: int = 3) -> str:
-    """A few names and how many more.
+def percent(change: float) -> str:
+    """A relative change, in ASCII: -35 %, +0.4 %, x12 for more than tenfold.
 
-    >>> few(["a", "b", "c", "d"])
-    'a, b, c and 1 more'
+    >>> percent(-0.35), percent(0.004), percent(11.0)
+    ('-35 %', '+0.4 %', 'x12')
     """
-    rest = len(names) - shown
-    return ", ".join(names[:shown]) + (f" and {rest} more" if rest > 0 else "")
+    if math.isinf(change):
+        return "∞"
+    if change >= 9.0:
+        return f"x{change + 1:.3g}"
+    size = abs(100 * change)
+    digits = 0 if size >= 9.95 else 1
+    return f"{100 * change:+.{digits}f} %"
 
 
-def first_to_last(names: Sequence[str], *, shown: int = 4) -> str:
-    """Names in an order: all of them, or the first two and the last.
+def signed(change: float) -> str:
+    """A relative change with a true minus sign.
 
-    >>> first_to_last(["a", "b"]), first_to_last(["a", "b", "c", "d", "e"])
-    ('a, b', 'a, b … e')
+    >>> signed(-0.5), signed(float("nan"))
+    ('−50 %', '∞')
     """
-    if len(names) <= shown:
-        return ", ".join(names)
-    return f"{', '.join(names[:2])} … {names[-1]}"
+    if not math.isfinite(change):
+        return "∞"
+    return minus(percent(change)).replace("x", "×")
 
 
-def all_of(names: Sequence[str]) -> str:
-    """All names, the last after "and".
+def minus(text: str) -> str:
+    """Numbers with true minus signs.
 
-    >>> all_of(["a"]), all_of(["a", "b"]), all_of(["a", "b", "c"])
-    ('a', 'a and b', 'a, b and c')
+    >>> minus("-0.5 [-1, 2]")
+    '−0.5 [−1, 2]'
     """
-    if len(names) < 2:
-        return "".join(names)
-    return f"{', '.join(names[:-1])} and {names[-1]}"
+    return text.replace("-", "−")
 
 
-def share(value: float) -> str:
-    """A share of the whole, in whole percent.
+def share(value: float, decimals: int = 0) -> str:
+    """A share of the whole, in percent.
 
-    >>> share(0.354)
-    '35 %'
+    >>> share(0.354), share(0.3333, 1)
+    ('35 %', '33.3 %')
     """
-    return f"{100 * value:.0f} %"
+    return f"{100 * value:.{decimals}f} %"
 
 
 def level_text(level: float) -> str:
-    """A coverage.
+    """A coverage, as exactly as it is given.
 
     >>> level_text(0.95), level_text(0.999)
     ('95 %', '99.9 %')
@@ -57,22 +65,24 @@ def level_text(level: float) -> str:
     return f"{100 * level:g} %"
 
 
-def signed(change: float) -> str:
-    """A relative change with a real minus sign; a factor above tenfold.
+def number(value: float, digits: int = 3) -> str:
+    """A number with so many significant digits and a true minus sign.
 
-    >>> signed(0.5), signed(-0.5), signed(11.0)
-    ('+50 %', '−50 %', '×12')
+    >>> number(-0.12345), number(float("nan"))
+    ('−0.123', '–')
     """
-    return minus(percent(change)).replace("x", "×")
+    return minus(f"{value:.{digits}g}") if math.isfinite(value) else MISSING
 
 
-def minus(text: str) -> str:
-    """Text with real minus signs.
+def with_interval(value: float, low: float, high: float, digits: int = 3) -> str:
+    """A number with its interval, where it has one.
 
-    >>> minus("-1 [-2, 0]")
-    '−1 [−2, 0]'
+    >>> with_interval(0.12345, 0.1, 0.2), with_interval(300, float("nan"), float("nan"))
+    ('0.123 [0.1, 0.2]', '300')
     """
-    return text.replace("-", "−")
+    if not (math.isfinite(value) and math.isfinite(low)):
+        return number(value, digits)
+    return f"{number(value, digits)} [{number(low, digits)}, {number(high, digits)}]"
 
 
 def count(value: int | None) -> str:
@@ -82,3 +92,80 @@ def count(value: int | None) -> str:
     ('4,000', '')
     """
     return "" if value is None else f"{int(value):,}"
+
+
+def all_of(names: Sequence[str]) -> str:
+    """All names.
+
+    >>> all_of(["a"]), all_of(["a", "b"]), all_of(["a", "b", "c"])
+    ('a', 'a and b', 'a, b and c')
+    """
+    if len(names) <= 2:
+        return " and ".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def few(names: Iterable[str], *, shown: int = 3) -> str:
+    """The first names and how many more, each once.
+
+    >>> few(["a", "b", "a", "c", "d"])
+    'a, b, c and 1 more'
+    """
+    distinct = list(dict.fromkeys(names))
+    rest = len(distinct) - shown
+    return ", ".join(distinct[:shown]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def first_to_last(names: Sequence[str], *, shown: int = 4) -> str:
+    """Names that have an order: all of a few, else where they begin and where they end.
+
+    >>> first_to_last(["l1", "l2", "l3", "l4", "l5"])
+    'l1, l2 … l5'
+    """
+    if len(names) <= shown:
+        return ", ".join(names)
+    return f"{', '.join(names[:2])} … {names[-1]}"
+
+
+def short_name(model: str) -> str:
+    """What people call a model: the last part of its spec that says something.
+
+    >>> short_name("py:examples.cifar_resnet:resnet20"), short_name("hf:nets/minilm/model")
+    ('resnet20', 'minilm/model')
+    """
+    last = model.rpartition(":")[2] or model
+    parts = [part for part in last.split("/") if part not in ("", ".", "..")]
+    if not parts:
+        return last
+    stem = parts[-1].partition("@")[0].lower()
+    vague = stem in VAGUE or stem.isdigit() or stem.startswith("checkpoint-")
+    return "/".join(parts[-2:] if vague else parts[-1:])
+
+
+def step_number(step: Step | None) -> str:
+    """The number of a step; empty without one.
+
+    >>> step_number(Step(1200.0)), step_number(Step(0.25, "epoch")), step_number(None)
+    ('1,200', '0.25', '')
+    """
+    if step is None:
+        return ""
+    return f"{int(step.value):,}" if step.value.is_integer() else repr(step.value)
+
+
+def step_text(step: Step | None) -> str:
+    """A step with its unit; empty without one.
+
+    >>> step_text(Step(1200.0)), step_text(Step(0.25, "epoch"))
+    ('step 1,200', 'epoch 0.25')
+    """
+    return "" if step is None else f"{step.unit} {step_number(step)}"
+
+
+def step_cell(step: Step | None) -> str:
+    """A step in a column of steps: its unit only where that is another one.
+
+    >>> step_cell(Step(1200.0)), step_cell(Step(0.25, "epoch"))
+    ('1,200', 'epoch 0.25')
+    """
+    return step_number(step) if step is None or step.unit == "step" else step_text(step)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from math import comb
-
-import numpy as np
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from toposcope.analysis.result import Analysis
-from toposcope.findings.changes import HEADLINE
-from toposcope.findings.null_tests import ABOVE, BELOW, PAIRED_NULLS, against_nulls
+from toposcope.findings.findings import Findings
+from toposcope.findings.looked_at import Looked
+from toposcope.findings.null_tests import ABOVE, BELOW
 from toposcope.pointclouds.nulls import (
     GAUSSIAN,
     PERMUTED_LABELS,
@@ -18,8 +15,13 @@ from toposcope.pointclouds.nulls import (
     SHUFFLED,
     SHUFFLED_VOXELS,
 )
-from toposcope.stats import percent
+from toposcope.words.changes import network_text
+from toposcope.words.designs import is_cubical, per_class
+from toposcope.words.formats import signed
 from toposcope.words.statistics import phrase
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 WORDS = {
     GAUSSIAN: "a Gaussian cloud with the same n, dimension and covariance",
@@ -30,35 +32,43 @@ WORDS = {
 }
 
 
-def null_sentences(
-    shown: Analysis, wanted: Sequence[tuple[str, int | None]], *, of: str, clouds: str
-) -> str | None:
-    """One sentence per null about the first wanted statistic that has nulls; None without any.
-
-    The family that is corrected is all headline statistics at all layers against all nulls, and
-    the wanted one where it is not among them.
-    """
-    looked_at = list(dict.fromkeys([*HEADLINE, *wanted]))
-    found = against_nulls(shown, statistics=looked_at)
-    family = int(found["pvalue"].notna().sum())
-    for statistic, k in wanted:
-        degree = found["homology_dimension"]
-        same = degree.isna() if k is None else degree.eq(k).fillna(False)
-        rows = found[(found["statistic"] == statistic) & same.astype(bool)]
-        rows = rows[rows["status"] != "no_value"]
+def null_sentence(findings: Findings) -> str:
+    """At how many layers a statistic of the subject is told apart from each null model."""
+    shown = findings.analyses[findings.subject]
+    for statistic, k in findings.told:
+        rows = _rows(findings.nulls, (statistic, k))
         if len(rows):
-            what = f"{phrase(statistic, k)}{of}"
-            parts = [
-                _sentence(str(null), part, what, clouds, family, shown)
-                for null, part in rows.groupby("null", sort=False)
-            ]
-            return " ".join(parts)
-    return None
+            what = f"{phrase(statistic, k)}{_of(findings)}"
+            family = int(findings.nulls["pvalue"].notna().sum())
+            parts = rows.groupby("null", sort=False)
+            return " ".join(_sentence(str(null), part, what, family, shown) for null, part in parts)
+    if is_cubical(shown.attrs):
+        return (
+            "No null was drawn (--null shuffled_voxels), so nothing here tells the network's "
+            "topology from that of any volume with the same values."
+        )
+    return "No null model was drawn, so nothing here tells shape from covariance alone."
 
 
-def _sentence(
-    null: str, rows: pd.DataFrame, what: str, clouds: str, family: int, shown: Analysis
-) -> str:
+def _rows(table: pd.DataFrame, looked: Looked) -> pd.DataFrame:
+    """Rows of one statistic that have a value."""
+    statistic, k = looked
+    degree = table["homology_dimension"]
+    same = degree.isna() if k is None else degree.eq(k).fillna(False)
+    rows = table[(table["statistic"] == statistic) & same.astype(bool)]
+    return rows[rows["status"] != "no_value"]
+
+
+def _of(findings: Findings) -> str:
+    """Whose statistic it is; said where several runs are shown."""
+    if len(findings.analyses) == 1:
+        return ""
+    if findings.changes:
+        return f" of {network_text(findings.changes[0].where)}"
+    return f" of {findings.analyses[findings.subject].name}"
+
+
+def _sentence(null: str, rows: pd.DataFrame, what: str, family: int, shown: Analysis) -> str:
     against = WORDS[null]
     if (rows["status"] == "one_replicate").all():
         return (
@@ -67,20 +77,19 @@ def _sentence(
         )
     below, above = (int((rows["verdict"] == side).sum()) for side in (BELOW, ABOVE))
     rest = len(rows) - below - above
-    level = float(shown.attrs["level"])
-    draws = int(rows["n"].max())
+    draws, floor = int(rows["n"].max()), float(rows["smallest_p"].min())
     if shown.attrs.get("overlapping"):
         how = (
             f"intervals over {draws} overlapping draws, corrected for overlap and for all looked at"
         )
     else:
         how = (
-            f"permutations of {draws} draws, at most {100 * (1 - level):.3g} % false among those "
-            f"named, over {family:,} tests"
+            f"permutations of {draws} draws, at most {100 * (1 - shown.attrs['level']):.3g} % "
+            f"false among those named, over {family:,} tests"
         )
-        floor = 2 / (2**draws if null in PAIRED_NULLS else comb(2 * draws, draws))
         if floor > 0.01 and rest:
             how += f"; {draws} draws give no p below {floor:.2g}"
+    clouds = "clouds (layer by class)" if per_class(shown) else "layers"
     return (
         f"Against {against}, the {what} lies below at {below}, above at {above} and is not told "
         f"apart at {rest} of {len(rows)} {clouds} ({_size(rows)}{how})."
@@ -89,8 +98,5 @@ def _sentence(
 
 def _size(rows: pd.DataFrame) -> str:
     """The median relative difference, where it is defined."""
-    defined = rows[(rows["null_value"] > 0) & (rows["value"] > 0)]
-    if not len(defined):
-        return ""
-    ratio = float(np.median(defined["value"] / defined["null_value"])) - 1.0
-    return f"median difference {percent(ratio).replace('-', '−').replace('x', '×')}; "
+    ratio = float(rows["ratio"].median()) if rows["ratio"].notna().any() else None
+    return "" if ratio is None else f"median difference {signed(ratio - 1.0)}; "

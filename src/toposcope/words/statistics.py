@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from toposcope.analysis.filtrations.base import filtration_of
-from toposcope.analysis.volume_task import split_statistic
+from toposcope.analysis.design import filtration_of
+from toposcope.analysis.statistic_names import split_statistic
 
 UNITS: dict[str, str] = {
     "mean_distance": "in units of the layer's mean distance",
@@ -107,19 +107,19 @@ STATISTICS: dict[str, Statistic] = {
 }
 
 
-def describe(statistic: str) -> Statistic:
+def display(statistic: str) -> Statistic:
     """How to show a statistic; an unknown one is shown by its own name.
 
-    >>> describe("lifespan_sum").title
+    >>> display("lifespan_sum").title
     'Lifespan sum'
-    >>> describe("betti_total@0.25").title
+    >>> display("betti_total@0.25").title
     'Total Betti number at 0.25'
     """
     base, threshold = split_statistic(statistic)
-    found = STATISTICS.get(base) or Statistic(base.replace("_", " "))
+    known = STATISTICS.get(base) or Statistic(base.replace("_", " "))
     if threshold is None:
-        return found
-    return replace(found, title=f"{found.title} at {threshold:g}")
+        return known
+    return replace(known, title=f"{known.title} at {threshold:g}")
 
 
 def phrase(statistic: str, homology_dimension: int | None) -> str:
@@ -130,7 +130,7 @@ def phrase(statistic: str, homology_dimension: int | None) -> str:
     >>> phrase("betti_total@0.5", None)
     'total Betti number at 0.5'
     """
-    title = describe(statistic).title
+    title = display(statistic).title
     if homology_dimension is None:
         return title[0].lower() + title[1:] if "@" in statistic else title
     lower = title if title[:2].isupper() else title[0].lower() + title[1:]

@@ -241,7 +241,7 @@ def test_a_series_is_told_from_a_run(tmp_path):
         ts.open(tmp_path / "s")
     with pytest.raises(StoreError, match=r"analyze_series\(\) measures it"):
         ts.analyze(tmp_path / "s")
-    with pytest.raises(StoreError, match="so it is not a SERIES"):
+    with pytest.raises(StoreError, match="is a RUN folder, not a SERIES"):
         ts.open_series(tmp_path / "s" / "step_0")
     with pytest.raises(UsageError, match="is a RUN already"):
         ts.capture_series(net(), X, weights=folder, store=tmp_path / "s" / "step_0")

@@ -38,7 +38,7 @@ def test_analyze_takes_the_parameters_of_a_design_and_no_others():
     own = ("activations", "level", "jobs", "progress")
     taken = inspect.signature(ts.analyze).parameters
     assert [name for name in taken if name not in own] == [one.name for one in fields(Design)]
-    assert all(taken[one.name].default == one.default for one in fields(Design))
+    assert all(taken[one.name].default == getattr(Design(), one.name) for one in fields(Design))
 
 
 def test_every_parameter_makes_designs_differ():

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 import toposcope as ts
-from toposcope.analysis.design import Design
+from toposcope.analysis.design import Design, filtration_named
 from toposcope.analysis.filtrations import FILTRATIONS, PointFiltration, register
-from toposcope.analysis.filtrations.base import filtration_named
 from toposcope.analysis.parameters import parameter
 from toposcope.analysis.plan import plan_analysis
 from toposcope.analysis.run import load_analysis

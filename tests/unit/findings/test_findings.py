@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import toposcope as ts
-from toposcope.findings.changes import HEADLINE, checkpoints, contrasts, findings, replicate_values
+from toposcope.findings import Place, Step
+from toposcope.findings.changes import changes, contrasts
+from toposcope.findings.looked_at import HEADLINE, checkpoints, replicate_values
 from toposcope.reporting.entry import in_training_order
 from toposcope.stats import Contrast, effects
 from toposcope.store.arrays import from_arrays, save_arrays
@@ -31,15 +33,16 @@ def series(tmp_path_factory):
 
 
 def test_checkpoints_are_ordered_by_step(series):
-    assert [a.attrs["step"] for a in checkpoints(series)["net"]] == [0, 5, 9]
+    assert [series[i].attrs["step"] for i in checkpoints(series)["net"]] == [0, 5, 9]
 
 
 def test_training_is_looked_at_layer_by_layer_last_against_first(series):
     found = contrasts(series)
     assert len(found) == 2 * len(HEADLINE)
-    assert {c.where for c in found} == {f"net {x}: step 9 against step 0" for x in "ab"}
-    largest = findings(series)[0]
-    assert largest.where.startswith("net b") and largest.high < -0.2
+    steps = Step(9.0), Step(0.0)
+    assert {c.where for c in found} == {Place(1, "net step 9", "net", x, x, *steps) for x in "ab"}
+    largest = changes(series)[0]
+    assert largest.where.layer == "b" and largest.high < -0.2
     assert largest.looked_at == len(found) and largest.n == 4
 
 
@@ -66,8 +69,8 @@ def test_checkpoints_of_another_design_are_no_series(series, tmp_path):
 
 def test_one_network_is_looked_at_along_its_depth(series):
     found = contrasts(series[:1])
-    assert {c.where for c in found} == {"net step 0: b against a"}
-    assert findings(series[:1])[0].looked_at == len(HEADLINE)
+    assert {c.where for c in found} == {Place(0, "net step 0", "net", "b", "a")}
+    assert changes(series[:1])[0].looked_at == len(HEADLINE)
 
 
 def test_a_missing_replicate_takes_the_comparison_out(series):
@@ -102,7 +105,7 @@ def test_findings_stand_beside_every_null():
     found = ts.analyze(
         ts.from_arrays(layers), points=40, replicates=4, null="gaussian,shuffled", jobs=0
     )
-    sums = [one for one in findings([found]) if one.statistic == "lifespan_sum"]
+    sums = [one for one in changes([found]) if one.statistic == "lifespan_sum"]
     top = next(one for one in sums if one.homology_dimension == 0)
     assert [one.null for one in top.nulls] == ["gaussian", "shuffled"]
     # Gaussian clouds: the dimension alone makes the sum grow, and both nulls share it.

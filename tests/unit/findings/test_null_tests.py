@@ -42,6 +42,7 @@ def test_layers_beyond_the_gaussian_are_named_with_their_side():
     found = against_nulls(measured("gaussian", shift, np.random.default_rng(0)))
     assert list(found["verdict"]) == ["undecided"] * 2 + ["above"] * 2 + ["below"] * 2
     assert (found["qvalue"] >= found["pvalue"]).all() and (found["pvalue"] > 0).all()
+    assert (found["smallest_p"] <= found["pvalue"]).all()
     assert ((found["low"] <= found["difference"]) & (found["difference"] <= found["high"])).all()
 
 

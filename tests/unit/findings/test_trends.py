@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 import toposcope as ts
-from toposcope.findings.trends import tendencies
+from toposcope.findings import Step
+from toposcope.findings.trends import trends
 from toposcope.store.arrays import from_arrays, save_arrays
-from toposcope.words import trends
+from toposcope.words.trends import trend_rows, trend_sentence
 
 OPTIONS = {"points": 15, "replicates": 8, "jobs": 0, "null": "none", "homology_dimensions": (0,)}
 SPREADS = {0: 1.0, 9: 0.1, 3: 0.5, 6: 0.3}
@@ -30,7 +31,7 @@ def series(tmp_path_factory):
 
 
 def test_a_collapsing_layer_has_a_trend_and_a_still_one_has_none(series):
-    found = tendencies(series)
+    found = trends(series)
     # Without H1, and with too few points for a dimension, two statistics have values.
     assert {t.looked_at for t in found} == {len(found)} == {2 * 2}
     by = {(t.layer, t.statistic): t for t in found}
@@ -42,12 +43,12 @@ def test_a_collapsing_layer_has_a_trend_and_a_still_one_has_none(series):
     assert falls.trend.pvalue == pytest.approx(2 / 256)
     assert falls.q >= falls.trend.pvalue
     assert all(t.direction == "undecided" for t in found if t.layer == "a")
-    assert falls.span == ("step 0", "step 9")
+    assert falls.span == (Step(0.0), Step(9.0))
 
 
 def test_the_report_tells_trends_in_words(series, tmp_path):
-    found = tendencies(series)
-    rows = {row["what"]: row for row in trends.table(found)}
+    found = trends(series)
+    rows = {row["what"]: row for row in trend_rows(found)}
     row = rows["H0 lifespan sum"]
     assert (row["falling"], row["undecided"]) == ("1 of 2", "1")
     assert row["surest"].startswith("b (tau −0.")
@@ -56,14 +57,14 @@ def test_the_report_tells_trends_in_words(series, tmp_path):
 
 
 def test_two_checkpoints_or_one_network_have_no_trend(series):
-    assert tendencies(series[:2]) == tendencies(series[:1]) == []
-    assert trends.sentence([]) == ""
+    assert trends(series[:2]) == trends(series[:1]) == []
+    assert trend_sentence([]) == ""
 
 
 def test_few_draws_are_said_to_be_too_few(series):
-    few = [t for t in tendencies(series) if t.layer == "a"]
-    assert "more replicates could tell more" not in trends.sentence(few)
+    few = [t for t in trends(series) if t.layer == "a"]
+    assert "more replicates could tell more" not in trend_sentence(few)
     from dataclasses import replace
 
     weak = [replace(t, trend=replace(t.trend, n=4)) for t in few]
-    assert "With 4 draws no p-value can be below 0.12" in trends.sentence(weak)
+    assert "With 4 draws no p-value can be below 0.12" in trend_sentence(weak)

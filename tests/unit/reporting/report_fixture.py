@@ -9,7 +9,6 @@ import pandas as pd
 from ripser import ripser
 
 from toposcope.analysis.result import Analysis, intervals
-from toposcope.stats import Contrast, Effect, effects
 from toposcope.types import ActivationSet, DiagramKey, DiagramSet
 
 LAYERS = tuple(f"features.block{i}" for i in range(1, 7))
@@ -163,23 +162,6 @@ def analysis(
         activations=acts,
         pictures=images if pictures else None,
     )
-
-
-def depth_effects(one: Analysis) -> list[Effect]:
-    """Every layer against the first, two statistics, both degrees."""
-    data = one.table[one.table["cloud"] == "data"]
-    found = []
-    for statistic in ("lifespan_sum", "max_persistence"):
-        for k in (0, 1):
-            kept = data[(data["statistic"] == statistic) & (data["homology_dimension"] == k)]
-            values = {layer: group["value"].to_numpy() for layer, group in kept.groupby("layer")}
-            first = one.layers[0]
-            found += [
-                Contrast(f"{one.name}: {layer} against {first}", statistic, k, values[first], v)
-                for layer, v in values.items()
-                if layer != first
-            ]
-    return effects(found)
 
 
 def checkpoints() -> list[Analysis]:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from toposcope.reporting.entry import report
-from toposcope.reporting.ranking_page import answer, rank_rows, write_board
+from toposcope.reporting.ranking_page import rank_rows, write_board
 from toposcope.transfer.ranking.board import Entry, assemble
+from toposcope.words.ranking import ranking_answer
 
 HOSTILE = "<script>alert('x')</script>\"{{7*7}}"
 
@@ -46,7 +47,7 @@ def table():
 
 
 def test_the_answer_names_the_best_by_the_plainest_score(table):
-    first, votes, constants, _ = answer(table)
+    first, votes, constants, _ = ranking_answer(table)
     assert first.startswith("a comes first by linear_probe")
     assert "8 disjoint draws of 100 samples" in first
     assert "Every other candidate can be told apart" in first

@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 
 from toposcope.errors import UsageError
-from toposcope.reporting import entry, payload, pictures, report_page
+from toposcope.findings import look
+from toposcope.reporting import entry, page, payload, pictures, report_page
 from toposcope.reporting.colors import run_styles
-from toposcope.stats import Effect
-from toposcope.stats.contrasts import Beyond
 from toposcope.words import analysis as sentences
 
-from .report_fixture import LAYERS, analysis, checkpoints, depth_effects, per_class
+from .report_fixture import LAYERS, analysis, checkpoints, per_class
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +25,7 @@ def one():
 
 @pytest.fixture(scope="module")
 def text(one):
-    return report_page.render([one], depth_effects(one))
+    return report_page.render(look([one]))
 
 
 def embedded(text):
@@ -34,19 +33,17 @@ def embedded(text):
     return json.loads(found.group(1))
 
 
-def effect(change=-0.35, low=-0.4, high=-0.3, looked_at=24):
-    return Effect("net: b against a", "lifespan_sum", 1, change, low, high, looked_at, 0.95, 8, "")
-
-
 def test_report_writes_one_file(tmp_path, one):
-    path = report_page.write_report([one], [], tmp_path / "new" / "report.html")
+    path = report_page.write_report(look([one]), tmp_path / "new" / "report.html")
     assert [p.name for p in path.parent.iterdir()] == ["report.html"]
     assert path.read_text("utf-8").startswith("<!doctype html>")
 
 
 def test_nothing_to_report_is_refused():
-    with pytest.raises(UsageError, match=r"report\(\): no analysis given"):
-        report_page.render([], [])
+    with pytest.raises(UsageError, match=r"look\(\): no analysis given"):
+        look([])
+    with pytest.raises(UsageError, match=r"report\(\): got no runs"):
+        entry.report([])
 
 
 def test_every_script_is_pinned_and_nothing_else_may_load(text):
@@ -73,7 +70,7 @@ def test_hostile_names_are_escaped_in_markup_and_data():
     hostile = analysis(
         evil, layers=(evil, "b\u2028c", "<img src=x onerror=alert(1)>"), points=20, model=evil
     )
-    text = report_page.render([hostile], depth_effects(hostile))
+    text = report_page.render(look([hostile]))
     assert "<script>window" not in text
     assert "<img" not in text
     assert "\u2028" not in re.search(r'id="data">(.*?)</script>', text, re.S).group(1)
@@ -82,12 +79,12 @@ def test_hostile_names_are_escaped_in_markup_and_data():
 
 def test_undecodable_file_names_can_be_written(tmp_path):
     odd = analysis("caf\udce9", points=20)
-    path = report_page.write_report([odd], [], tmp_path / "r.html")
+    path = report_page.write_report(look([odd]), tmp_path / "r.html")
     assert "caf?" in path.read_text("utf-8")
 
 
 def test_the_file_stays_small(one, text):
-    own = len(text) - len(report_page.static(report_page.PLOTLY))
+    own = len(text) - len(page.static(page.PLOTLY))
     assert own < 300_000
 
 
@@ -133,79 +130,6 @@ def test_essential_deaths_become_null():
     assert found == {"death": [None, 1]}
 
 
-def test_answer_names_change_interval_and_count():
-    found = sentences.change_sentence([effect()])
-    assert found == (
-        "The clearest of 24 changes looked at: the H1 lifespan sum falls by 35 % (95 % interval "
-        "−40 % to −30 %, corrected for all of them; 8 replicates) in net, b against a."
-    )
-
-
-def test_answer_admits_that_nothing_is_sure():
-    found = sentences.change_sentence([effect(-0.1, -0.3, 0.1)])
-    assert found.startswith("No change is sure: of 24 changes looked at no interval excludes zero")
-    assert "No change could be compared" in sentences.change_sentence([])
-
-
-def test_growth_beyond_tenfold_reads_as_a_factor():
-    assert "grows 12-fold (" in sentences.change_sentence([effect(11.0, 10.0, 13.0)])
-
-
-def test_a_change_that_a_null_shows_too_is_said_in_the_same_breath():
-    same = Beyond("gaussian", -0.3, -0.02, -0.09, 0.06, 8)
-    more = Beyond("random_init", 0.0, -0.33, -0.4, -0.2, 8)
-    told = sentences.change_sentence([replace(effect(), nulls=(same, more))])
-    assert "told from the change of the gaussian null: what is kept there may be all" in told
-    assert "null" not in sentences.change_sentence([replace(effect(), nulls=(more,))])
-
-
-def test_null_sentence_counts_layers(one):
-    found = sentences.null_sentence([one], depth_effects(one))
-    below, above, rest, total = map(
-        int,
-        re.search(r"below at (\d+), above at (\d+) .* at (\d+) of (\d+) layers", found).groups(),
-    )
-    assert below + above + rest == total == len(LAYERS) - 1
-
-
-def test_null_sentence_says_what_few_draws_cannot_show(one):
-    alone = analysis(replicates=1)
-    assert "One replicate has no spread" in sentences.null_sentence([alone], [])
-    assert "4 draws give no p below 0.029" in sentences.null_sentence([one], depth_effects(one))
-
-
-def test_null_sentence_without_null(one):
-    bare = replace(one, table=one.table[one.table["cloud"] == "data"])
-    assert sentences.null_sentence([bare], []).startswith("No null model was drawn")
-
-
-def test_trust_sentence_names_target_draws_and_gaps(one):
-    found = sentences.trust_sentence([one])
-    for words in (
-        "4 disjoint draws of 40 points",
-        "n = 400",
-        "not about training",
-        "1 task failed",
-    ):
-        assert words in found
-    overlapping = replace(one, attrs=one.attrs | {"overlapping": True})
-    assert "4 overlapping draws" in sentences.trust_sentence([overlapping])
-
-
-def test_accuracy_has_a_wilson_interval(one):
-    # 50 of 100 at 95 %: 0.404 to 0.596 (Brown, Cai & DasGupta 2001, table of intervals).
-    half = replace(one, attrs=one.attrs | {"top1": 0.5, "n": 100})
-    assert sentences.top1_text(half) == "50.0 % [40.4, 59.6]"
-    assert sentences.top1_text(replace(one, attrs=one.attrs | {"top1": None})) == ""
-
-
-def test_methods_that_differ_are_given_per_run():
-    a, b = analysis("a", points=20), analysis("b", points=30)
-    terms = dict(sentences.methods([a, b]))
-    assert terms["Points per cloud"] == [("a", "20"), ("b", "30")]
-    assert terms["Seed"] == [("", "0")]
-
-
 def test_checkpoints_share_hue_and_marker_and_darken_by_step():
     styles = run_styles([a.attrs for a in checkpoints()])
     assert {s.marker for s in styles[:3]} == {"circle"}
@@ -227,7 +151,7 @@ def test_one_model_on_two_data_sets_is_told_apart_everywhere():
     first, second = (run["style"] for run in payload.report_payload(told)["runs"])
     assert first["light"] != second["light"]
     assert first["marker"] != second["marker"]
-    shown = report_page.identity(told[0], first)
+    shown = report_page.identity(told[0], first, None)
     assert (shown["model"], shown["data"]) == ("minilm/model", "trec/train")
     assert dict(sentences.methods(told))["Model"] == [("", "hf:/somewhere/minilm/model")]
 
@@ -260,19 +184,19 @@ def test_data_without_pictures_and_labels():
     loops = pictures.loops_payload(plain, 0, pictures.Album())
     assert loops[0]["pictures"] is None
     assert loops[0]["classes"][0].startswith("sample ")
-    assert "Samples on loops" in report_page.render([plain], [])
+    assert "Samples on loops" in report_page.render(look([plain]))
 
 
 def test_one_replicate_still_reports():
     single = analysis(points=20, replicates=1)
-    run = embedded(report_page.render([single], []))["runs"][0]
+    run = embedded(report_page.render(look([single])))["runs"][0]
     series = next(s for s in run["series"] if s["cloud"] == "data")
     assert series["low"][0] is None
     assert "one_replicate" in series["why"][0]
 
 
 def test_classes_are_kept_apart_and_labelled():
-    text = report_page.render([per_class()], [])
+    text = report_page.render(look([per_class()]))
     run = embedded(text)["runs"][0]
     assert run["labels"] == ["cat", "dog"]
     assert len(run["shapes"]) == 4
@@ -283,7 +207,7 @@ def test_classes_are_kept_apart_and_labelled():
 def test_pools_that_differ_are_counted():
     a = analysis(points=20)
     mixed = replace(a, attrs=a.attrs | {"pool": {"x": "gap", "y": "gap", "z": "flatten"}})
-    assert report_page.identity(mixed, {})["pool"] == "gap (2 layers), flatten (1 layer)"
+    assert report_page.identity(mixed, {}, None)["pool"] == "gap (2 layers), flatten (1 layer)"
 
 
 def test_diagrams_without_provenance_are_reported(one):
@@ -293,7 +217,7 @@ def test_diagrams_without_provenance_are_reported(one):
         for name, frame in (("intervals", one.intervals), ("table", one.table))
     }
     bare = replace(one, attrs=attrs | {"n": None}, **frames, activations=None, failures=[])
-    text = report_page.render([bare], [])
+    text = report_page.render(look([bare]))
     run = embedded(text)["runs"][0]
     assert run["unit"] == "in filtration units"
     assert "4 disjoint draws of 40 points, with 95 %" in text

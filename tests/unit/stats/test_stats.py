@@ -6,7 +6,7 @@ import pytest
 from toposcope import homology
 from toposcope.diagrams import summaries
 from toposcope.errors import UsageError
-from toposcope.stats import Contrast, effects, mean_interval, percent, proportion_interval
+from toposcope.stats import Contrast, effects, mean_interval, proportion_interval
 
 
 def test_interval_of_three_numbers_by_hand():
@@ -116,10 +116,3 @@ def test_wilson_interval_covers_also_near_one():
     assert proportion_interval(1.0, 500).high == pytest.approx(1.0)
     with pytest.raises(UsageError, match="share"):
         proportion_interval(1.2, 10)
-
-
-@pytest.mark.parametrize(
-    ("change", "text"), [(-0.35, "-35 %"), (0.004, "+0.4 %"), (11.0, "x12"), (0.0, "+0.0 %")]
-)
-def test_percent(change, text):
-    assert percent(change) == text

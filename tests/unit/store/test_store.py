@@ -18,7 +18,8 @@ from toposcope.errors import (
 )
 from toposcope.store.arrays import from_arrays, save_arrays
 from toposcope.store.objects import put
-from toposcope.store.runs import Run, Samples, folder_name, open_run
+from toposcope.store.runs import Run, folder_name, open_run
+from toposcope.store.samples import Samples
 from toposcope.store.verify import verify
 
 X = np.random.default_rng(0).normal(size=(10, 3)).astype(np.float32)
@@ -61,7 +62,7 @@ def test_resume_keeps_what_is_ticked_and_redoes_what_is_not(tmp_path):
     path = tmp_path / "run"
     with begin(path) as run:
         run.write_chunk("block@1", 0, X[:4])
-        put(run.shard_path("block@1", 1), b"a kill came between data and tick")
+        run.objects.put(run.shard_name("block@1", 1), b"a kill came between data and tick")
     with pytest.raises(StoreError, match="not complete"):
         open_run(path)
     with begin(path) as run:
@@ -133,7 +134,7 @@ def test_a_file_is_not_put_in_place_of_a_folder(tmp_path):
 
 @pytest.mark.parametrize("offset", [0, 9, 40, -1])
 def test_every_flipped_byte_is_found(run, offset):
-    shard = Run.open(run).shard_path("block@1", 1)
+    shard = run / Run.open(run).shard_name("block@1", 1)
     data = bytearray(shard.read_bytes())
     data[offset] ^= 1
     shard.write_bytes(data)
@@ -144,7 +145,7 @@ def test_every_flipped_byte_is_found(run, offset):
 
 def test_truncated_missing_and_swapped_shards_are_found(run):
     opened = Run.open(run)
-    first, second = opened.shard_path("block@1", 0), opened.shard_path("block@1", 1)
+    first, second = (run / opened.shard_name("block@1", index) for index in (0, 1))
     whole = first.read_bytes()
     first.write_bytes(whole[:-8])
     with pytest.raises(DamagedError):

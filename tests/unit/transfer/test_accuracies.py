@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from toposcope.errors import SpecError, TooFewSamplesError, UsageError
-from toposcope.transfer.ranking.accuracies import judge, read_accuracies, render_judgement
+from toposcope.transfer.ranking.accuracies import judge, read_accuracies
 from toposcope.transfer.ranking.board import Entry, assemble
-from toposcope.transfer.ranking.targets import judge_targets, read_grid, render_targets
+from toposcope.transfer.ranking.targets import judge_targets, read_grid
+from toposcope.words.ranking import judgement_text, targets_text
 
 TEXT = """model,seed,accuracy,accuracy_probe,mine,theta
 a,0,0.90,0.7,5,1
@@ -100,7 +101,7 @@ class TestOwnTable:
             judge(read_accuracies(tmp_path / "x.csv"))
 
     def test_text(self, file):
-        text = render_judgement(judge(read_accuracies(file), lower_is_better=["theta"]))
+        text = judgement_text(judge(read_accuracies(file), lower_is_better=["theta"]))
         assert "kendall with accuracy, 5 models" in text
         assert "a perfect score would reach" in text
         assert "agree by kendall +0.80" in text
@@ -159,7 +160,7 @@ class TestBoard:
         assert {r["score"] for r in subset["rows"]} == {"knn", "leep"}
         assert row(subset, "leep")["value"] == 1.0 and row(subset, "leep")["n"] == 4
         assert found["left_out"] == [{"score": "nce", "reason": "values for 2 models only"}]
-        assert "4 models (a, b, d, e)" in render_judgement(found)
+        assert "4 models (a, b, d, e)" in judgement_text(found)
 
 
 class TestTargets:
@@ -182,13 +183,13 @@ class TestTargets:
         assert rows["oracle"]["value"] == rows["bad"]["value"] == 1.0
         assert rows["constant list"]["value"] > 0.9
         assert rows["oracle"]["pvalue"] > 0.05
-        assert "6 targets, 5 models" in render_targets(found)
+        assert "6 targets, 5 models" in targets_text(found)
 
     def test_a_score_that_misses_values_is_said(self, tmp_path):
         path = self.table(tmp_path, {"s": lambda a, t, m: "" if (t, m) == (2, 3) else a})
         found = judge_targets(read_grid(path))
         assert "1 of 30 values are missing" in found["rows"][0]["reason"]
-        assert "1 of 30" in render_targets(found)
+        assert "1 of 30" in targets_text(found)
 
     def test_a_model_that_is_not_everywhere_is_left_out(self, tmp_path):
         path = self.table(tmp_path, {"s": lambda a, t, m: a})

@@ -12,8 +12,9 @@ from toposcope.errors import LayerNotFoundError, SpecError, TooFewSamplesError, 
 from toposcope.homology import betti_numbers
 from toposcope.store.runs import Run
 from toposcope.transfer import SCORES, knn, theta
-from toposcope.transfer.ranking.board import Entry, assemble, render, ties
+from toposcope.transfer.ranking.board import Entry, assemble, ties
 from toposcope.transfer.ranking.run import load_board, rank
+from toposcope.words.ranking import board_text
 
 CHEAP = ("theta", "tau", "class_persistence", "leep", "logme", "h_score", "knn", "parameters")
 DESIGN = {"points": 40, "replicates": 4, "images": 8, "jobs": 0, "seed": 0}
@@ -272,7 +273,7 @@ class TestBoard:
         a, b = Entry(np.array([0.8, 0.7, 0.9])), Entry(np.array([0.79, 0.72, 0.88]))
         broken = Entry(np.empty(0), status="failed", reason="x")
         table = assemble({"s": {"b": b, "a": a, "c": broken}}, {"s": (True, True, "")})
-        assert render(table) == "s  a 0.8 ±0.25 ~ b 0.797 ±0.2; no value: c"
+        assert board_text(table) == "s  a 0.8 ±0.25 ~ b 0.797 ±0.2; no value: c"
 
 
 def test_batch_statistics_are_those_of_each_image():

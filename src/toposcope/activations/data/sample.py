@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from toposcope.activations.data.source import EXCERPT, DataSource
 from toposcope.errors import TooFewSamplesError, UsageError
-from toposcope.store.runs import Samples
+from toposcope.store.samples import Samples
 
 
 def sample(

@@ -12,12 +12,13 @@ methods.
 from importlib import import_module
 from pkgutil import iter_modules
 
-from toposcope.analysis.filtrations.base import FILTRATIONS, Filtration, register
+from toposcope.analysis.design import Filtration
 from toposcope.analysis.filtrations.cubical import Cubical
 from toposcope.analysis.filtrations.geodesic import Geodesic
 from toposcope.analysis.filtrations.local import Local
 from toposcope.analysis.filtrations.points import PointFiltration
 from toposcope.analysis.filtrations.rips import Rips
+from toposcope.analysis.registry import FILTRATIONS, register
 
 __all__ = [
     "FILTRATIONS",

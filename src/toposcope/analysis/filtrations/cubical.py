@@ -7,15 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from toposcope.analysis.filtrations.base import VOLUMES, Filtration, refuse_unknown, register
-from toposcope.analysis.parameters import parameter
+from toposcope.analysis.design import Design, Filtration, refuse_unknown
+from toposcope.analysis.parameters import parameter, parameters
+from toposcope.analysis.registry import VOLUMES, register
+from toposcope.analysis.statistic_names import at
 from toposcope.errors import UsageError
 
 if TYPE_CHECKING:
-    from toposcope.analysis.design import Design
-    from toposcope.analysis.jobs import Job
-    from toposcope.pointclouds.cloudset import CloudSet
-    from toposcope.store.runs import Run
     from toposcope.types import ActivationSet
 
 MOST_THRESHOLDS = 256
@@ -94,7 +92,6 @@ class Cubical(Filtration):
 
     def check(self, design: Design) -> None:
         """Refuse what belongs to clouds of points."""
-        from toposcope.analysis.parameters import parameters
         from toposcope.pointclouds.nulls import SHUFFLED_VOXELS
 
         refuse_unknown(design, {"normalize": ("none", "rms")})
@@ -132,47 +129,9 @@ class Cubical(Filtration):
             degrees = (0, 1) if self.maps else (0, 1, 2)
         return replace(design, points=1, homology_dimensions=degrees)
 
-    def draw(self, activations: ActivationSet, design: Design) -> CloudSet:
-        """One image per replicate."""
-        from toposcope.pointclouds.cloudset import clouds
-
-        assert design.replicates is not None, "resolved"
-        return clouds(
-            activations,
-            points=1,
-            replicates=design.replicates,
-            normalize="none",
-            per_class=design.per_class,
-            seed=design.seed,
-        )
-
-    def jobs(self, run: Run, draws: CloudSet, design: Design, code: str) -> Sequence[Job]:
-        """A few images per job."""
-        from toposcope.analysis.volume_task import volume_jobs
-
-        return volume_jobs(run, draws, design, code)
-
-    def predict(self, run: Run, jobs: Sequence[Job], design: Design) -> tuple[float, int]:
-        """CPU seconds of some jobs, and the peak memory of a worker in bytes."""
-        from toposcope.analysis.volume_task import predict_volumes
-
-        return predict_volumes(run, jobs, self, shuffled=bool(design.nulls))
-
-    def slimmer(self, design: Design, share: float) -> str:
-        """What to type when only a share of the memory needed is there."""
-        return "fewer jobs, or leave out diagrams"
-
-    def warm_up(self) -> None:
-        """Compile or load the kernels for a few and for many thresholds."""
-        from toposcope.analysis.volume_task import warm_up
-
-        warm_up()
-
     @property
     def headline(self) -> Sequence[tuple[str, int | None]]:
         """Total Betti numbers at every threshold."""
-        from toposcope.analysis.volume_task import at
-
         totals = ("betti_total", "total_per_voxel")
         return [(at(name, t), None) for name in totals for t in self.thresholds]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toposcope.analysis.filtrations.base import register
 from toposcope.analysis.filtrations.points import PointFiltration
 from toposcope.analysis.parameters import parameter
+from toposcope.analysis.registry import register
 
 if TYPE_CHECKING:
     import numpy as np

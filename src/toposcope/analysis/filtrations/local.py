@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toposcope.analysis.filtrations.base import register
+from toposcope.analysis.design import Design
 from toposcope.analysis.filtrations.points import PointFiltration
 from toposcope.analysis.parameters import parameter
+from toposcope.analysis.registry import register
 from toposcope.errors import UsageError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-    from toposcope.analysis.design import Design
 
 
 @register

@@ -10,17 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from toposcope.analysis.filtrations.base import POINTS, Filtration, refuse_unknown
+from toposcope.analysis.design import Design, Filtration, refuse_unknown
+from toposcope.analysis.registry import POINTS
 from toposcope.errors import UsageError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from toposcope.analysis.design import Design
-    from toposcope.analysis.jobs import Job
-    from toposcope.pointclouds.cloudset import CloudSet
-    from toposcope.store.runs import Run
     from toposcope.types import ActivationSet
 
 HEADLINE: tuple[tuple[str, int | None], ...] = (
@@ -99,46 +96,6 @@ class PointFiltration(Filtration):
         if design.points_are != "tokens" or design.samples is not None:
             return design
         return replace(design, samples=samples_of_cloud(n, design.replicates or 1))
-
-    def draw(self, activations: ActivationSet, design: Design) -> CloudSet:
-        """The draws of every cloud."""
-        from toposcope.pointclouds.cloudset import clouds
-
-        assert design.replicates is not None and design.normalize is not None, "resolved"
-        return clouds(
-            activations,
-            points=design.points,
-            replicates=design.replicates,
-            normalize=design.normalize,
-            per_class=design.per_class,
-            overlapping=design.overlapping,
-            seed=design.seed,
-            points_are=design.points_are,
-            samples=design.samples,
-        )
-
-    def jobs(self, run: Run, draws: CloudSet, design: Design, code: str) -> Sequence[Job]:
-        """One job per layer and draw."""
-        from toposcope.analysis.cloud_jobs import cloud_jobs
-
-        return cloud_jobs(run, draws, design, code)
-
-    def predict(self, run: Run, jobs: Sequence[Job], design: Design) -> tuple[float, int]:
-        """CPU seconds of some jobs, and the peak memory of a worker in bytes."""
-        from toposcope.analysis.cloud_jobs import predict_clouds
-
-        return predict_clouds(run, jobs, design)
-
-    def slimmer(self, design: Design, share: float) -> str:
-        """What to type when only a share of the memory needed is there."""
-        points = int(design.points * share**0.5 * 0.9)
-        return f"points={points} or less, fewer jobs, or lower homology_dimensions"
-
-    def warm_up(self) -> None:
-        """Compile or load the kernels of homology."""
-        from toposcope import homology
-
-        homology.warm_up()
 
     @property
     def headline(self) -> Sequence[tuple[str, int | None]]:

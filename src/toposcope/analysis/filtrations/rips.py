@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from toposcope.analysis.filtrations.base import register
 from toposcope.analysis.filtrations.points import PointFiltration
+from toposcope.analysis.registry import register
 
 if TYPE_CHECKING:
     import numpy as np

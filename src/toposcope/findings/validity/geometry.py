@@ -97,14 +97,14 @@ def flips(numbers: Sequence[Number], used: str) -> list[Flip]:
         if number.quantity == Quantity.TREND:
             key = (number.statistic, number.degree)
             trends.setdefault(key, {})[number.condition] = number.meaning
-    found = []
+    turned_around = []
     for (statistic, degree), meanings in trends.items():
         direction = meanings.get(used, meanings.get(DEFAULT_NORMALIZATION, Meaning.NO_TREND))
         opposite = OPPOSITE.get(direction)
         turned = tuple(c for c, meaning in meanings.items() if meaning == opposite)
         if turned:
-            found.append(Flip(statistic, degree, direction, turned))
-    return found
+            turned_around.append(Flip(statistic, degree, direction, turned))
+    return turned_around
 
 
 def _trend(observations: Observations, curves: Curves) -> Interval | None:

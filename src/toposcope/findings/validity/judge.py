@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 
 from toposcope.analysis.result import Analysis, frame
 from toposcope.analysis.validity_checks import CHECKS
+from toposcope.findings.looked_at import overlap_of
 from toposcope.findings.validity import geometry, points
 from toposcope.findings.validity.observations import Observations
 from toposcope.findings.validity.verdict import Decision, Verdict
 from toposcope.store.objects import read_json
-from toposcope.store.tables import read_part
+from toposcope.store.tables import read_table
 
 JUDGES: dict[str, Callable[[Observations], Verdict]] = {
     "sample_size": points.sample_size,
@@ -73,7 +74,7 @@ def validity_verdicts(analysis: Analysis) -> list[Verdict]:
         Observations(
             analysis.validity,
             level=float(attrs["level"]),
-            overlap=attrs["points"] / attrs["n"] if attrs["overlapping"] else 0.0,
+            overlap=overlap_of(attrs),
             normalize=str(attrs["normalize"]),
         )
     )
@@ -96,7 +97,7 @@ def _stored(analysis: Analysis) -> list[Verdict]:
     spec, file = read_json(folder / "spec.json"), folder / "measurements.parquet"
     if not file.exists() or spec["analysis"] != analysis.attrs.get("analysis"):
         return []
-    measurements = frame(read_part(file))
+    measurements = frame(read_table(folder, file.name))
     checks = [name for name in CHECKS if name in set(measurements["check"])]
     level = float(spec.get("level", analysis.attrs["level"]))
     return judge(

@@ -24,32 +24,22 @@
     items: [["gaps", "gaps"], ["values", "values as measured"]], value: chosen.shown,
   }), choose("shown"));
 
-  function band(x, low, high, fill) {
-    const known = x.map((_, i) => i).filter((i) => low[i] !== null && high[i] !== null);
-    return {
-      x: [...known.map((i) => x[i]), ...known.map((i) => x[i]).reverse()],
-      y: [...known.map((i) => high[i]), ...known.map((i) => low[i]).reverse()],
-      type: "scatter", mode: "lines", fill: "toself", fillcolor: fill, line: { width: 0 }, hoverinfo: "skip",
-    };
-  }
-
   function hover(pair, i) {
     const [a, b] = pair.layers[i].map((name) => t.esc(t.short(name, 40)));
-    const interval = (v, low, high) => `${t.number(v, 3)}${low === null ? "" : ` [${t.number(low, 3)}, ${t.number(high, 3)}]`}`;
-    return [
+    return t.hover(
       a === b ? a : `${a}<br>against ${b}`,
-      `value ${interval(pair.value[i], pair.low[i], pair.high[i])}`,
-      `gap ${interval(pair.gap[i], pair.gap_low[i], pair.gap_high[i])}`,
+      `value ${t.interval(pair.value[i], pair.low[i], pair.high[i], 3)}`,
+      `gap ${t.interval(pair.gap[i], pair.gap_low[i], pair.gap_high[i], 3)}`,
       `noise ${t.number(pair.noise[i], 3)}`, `q = ${t.number(pair.qvalue[i], 2)}`,
-      ...(pair.why[i] ? [t.esc(t.short(pair.why[i], 60))] : []),
-    ].join("<br>");
+      pair.why[i] && t.esc(t.short(pair.why[i], 60)),
+    );
   }
 
   // Full markers: the test found a difference. The y axis of distances starts at 0.
   function curve(pair, y, low, high, color) {
     const x = pair.depth_a;
     const open = pair.qvalue.map((q) => !(q !== null && q <= alpha));
-    return [band(x, low, high, t.fade(color, 0.2)), {
+    return [t.band(x, low, high, t.fade(color, 0.2)), {
       x, y, type: "scatter", mode: "lines+markers", line: { color, width: 2 },
       marker: { size: 9, color: open.map((o) => (o ? t.css("--paper") : color)), line: { color, width: 2 } },
       text: x.map((_, i) => hover(pair, i)), hoverinfo: "text", connectgaps: false,

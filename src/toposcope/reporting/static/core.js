@@ -161,12 +161,50 @@ const toposcope = (() => {
     }), (value) => set({ label: labels()[Number(value)] }));
   }
 
+  // The statistic of this page and its degree of homology.
+  function statisticPickers(container) {
+    picker(container, "Statistic", "statistic", () => ({
+      items: Object.entries(data.statistics).map(([key, s]) => [key, s.title]), value: state.stat,
+    }), (stat) => {
+      const known = statDims(stat);
+      set({ stat, dim: known.includes(state.dim) ? state.dim : known[0] });
+    });
+    picker(container, "Homology", "homology", () => ({
+      items: statDims(state.stat).map((dim) => [String(dim), dim === null ? "–" : `H${dim}`]),
+      value: String(state.dim),
+    }), (dim) => set({ dim: dim === "null" ? null : Number(dim) }));
+  }
+
+  // One closed outline per stretch without a gap: a gap must not be bridged.
+  function band(x, low, high, fill) {
+    const xs = [], ys = [];
+    let stretch = [];
+    const close = () => {
+      if (stretch.length > 1) {
+        const back = [...stretch].reverse();
+        xs.push(...stretch.map((i) => x[i]), ...back.map((i) => x[i]), null);
+        ys.push(...stretch.map((i) => high[i]), ...back.map((i) => low[i]), null);
+      }
+      stretch = [];
+    };
+    x.forEach((_, i) => { if (low[i] === null || high[i] === null) close(); else stretch.push(i); });
+    close();
+    return {
+      x: xs, y: ys, mode: "lines", line: { width: 0 }, fill: "toself", fillcolor: fill,
+      hoverinfo: "skip", type: "scatter",
+    };
+  }
+
+  const interval = (value, low, high, digits) => number(value, digits)
+    + (low === null ? "" : ` [${number(low, digits)}, ${number(high, digits)}]`);
+  // What stands beside a point: escaped lines; what is not said is left out.
+  const hover = (...lines) => lines.filter(Boolean).join("<br>");
+
   const shape = (run, dim) =>
     run.shapes.find((s) => s.dim === dim && run.labels[s.label] === state.label);
   const hole = () => (dims().includes(state.hole) ? state.hole : dims().at(-1));
   const grid = (s) => Array.from({ length: s.size }, (_, i) => (s.end * i) / (s.size - 1));
-  const design = (run) =>
-    run.design;
+  const design = (run) => run.design;
 
   // Figures are drawn again when the theme, the width or the medium changes.
   function watch() {
@@ -213,6 +251,6 @@ const toposcope = (() => {
   return {
     data, state, listeners, esc, short, layerNames, number, element, css, color, fade, narrow, axis, draw, panels,
     say, set, refresh, labels, labelText, dims, statDims, picker, runPicker, layerPicker, labelPicker,
-    shape, hole, grid, design, watch, copying, start,
+    statisticPickers, band, interval, hover, shape, hole, grid, design, watch, copying, start,
   };
 })();

@@ -10,16 +10,7 @@
   let arrange = models.length > 1 && stepped ? "models" : "together";
   let nulls = "last";
 
-  t.picker(controls, "Statistic", "statistic", () => ({
-    items: Object.entries(t.data.statistics).map(([key, s]) => [key, s.title]), value: t.state.stat,
-  }), (stat) => {
-    const dims = t.statDims(stat);
-    t.set({ stat, dim: dims.includes(t.state.dim) ? t.state.dim : dims[0] });
-  });
-  t.picker(controls, "Homology", "homology", () => ({
-    items: t.statDims(t.state.stat).map((dim) => [String(dim), dim === null ? "–" : `H${dim}`]),
-    value: String(t.state.dim),
-  }), (dim) => t.set({ dim: dim === "null" ? null : Number(dim) }));
+  t.statisticPickers(controls);
   t.labelPicker(controls);
   const hasNull = t.data.runs.some((run) => run.series.some((s) => s.cloud === "gaussian"));
   t.picker(controls, "Gaussian null", "null", () => ({
@@ -55,26 +46,6 @@
       && run.labels[s.label] === t.state.label,
   );
 
-  // One closed outline per stretch of layers without a gap: a gap must not be bridged.
-  function band(x, one, fill) {
-    const xs = [], ys = [];
-    let stretch = [];
-    const close = () => {
-      if (stretch.length > 1) {
-        const back = [...stretch].reverse();
-        xs.push(...stretch.map((i) => x[i]), ...back.map((i) => x[i]), null);
-        ys.push(...stretch.map((i) => one.high[i]), ...back.map((i) => one.low[i]), null);
-      }
-      stretch = [];
-    };
-    x.forEach((_, i) => { if (one.low[i] === null) close(); else stretch.push(i); });
-    close();
-    return {
-      x: xs, y: ys, mode: "lines", line: { width: 0 }, fill: "toself", fillcolor: fill,
-      hoverinfo: "skip", type: "scatter",
-    };
-  }
-
   function bars(one, color) {
     const difference = (a, b) => (a === null || b === null ? 0 : a - b);
     return {
@@ -85,23 +56,19 @@
   }
 
   function hover(run, one, what) {
-    return run.layers.map((layer, i) => {
-      const level = `${100 * run.level} % interval`;
-      const lines = [
-        `<b>${t.esc(t.short(run.name, 40))}</b>${what}`, t.esc(t.short(layer, 50)),
-        `${t.number(one.mean[i])} [${t.number(one.low[i])}, ${t.number(one.high[i])}]`,
-        `${level}; ${one.reps[i] ?? 0} of ${t.design(run)}`,
-      ];
-      if (one.why[i]) lines.push(t.esc(t.short(one.why[i], 60)));
-      return lines.join("<br>");
-    });
+    return run.layers.map((layer, i) => t.hover(
+      `<b>${t.esc(t.short(run.name, 40))}</b>${what}`, t.esc(t.short(layer, 50)),
+      t.interval(one.mean[i], one.low[i], one.high[i]),
+      `${100 * run.level} % interval; ${one.reps[i] ?? 0} of ${t.design(run)}`,
+      one.why[i] && t.esc(t.short(one.why[i], 60)),
+    ));
   }
 
   function runTraces(run, x) {
     const one = series(run, "data");
     if (!one) return [];
     const color = t.color(run);
-    return [band(x, one, t.fade(color, 0.2)), {
+    return [t.band(x, one.low, one.high, t.fade(color, 0.2)), {
       x, y: one.mean, type: "scatter", mode: "lines+markers", line: { color, width: 2 },
       marker: { color, size: 7, symbol: run.style.marker, line: { color: t.css("--paper"), width: 1 } },
       error_y: bars(one, t.fade(color, 0.7)),
@@ -117,7 +84,7 @@
       x, y: one.mean, type: "scatter", mode: "lines", line: { color, width: 1.5, dash: "dot" },
       text: hover(run, one, ": Gaussian null"), hoverinfo: "text", connectgaps: false,
     };
-    return several ? [line] : [band(x, one, t.fade(t.css("--null"), 0.25)), line];
+    return several ? [line] : [t.band(x, one.low, one.high, t.fade(t.css("--null"), 0.25)), line];
   }
 
   function xAxis(runs, several) {

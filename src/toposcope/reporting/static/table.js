@@ -7,16 +7,7 @@
   const controls = section.querySelector(".controls");
   let sort = { column: "order", down: false };
 
-  t.picker(controls, "Statistic", "statistic", () => ({
-    items: Object.entries(t.data.statistics).map(([key, s]) => [key, s.title]), value: t.state.stat,
-  }), (stat) => {
-    const dims = t.statDims(stat);
-    t.set({ stat, dim: dims.includes(t.state.dim) ? t.state.dim : dims[0] });
-  });
-  t.picker(controls, "Homology", "homology", () => ({
-    items: t.statDims(t.state.stat).map((dim) => [String(dim), dim === null ? "–" : `H${dim}`]),
-    value: String(t.state.dim),
-  }), (dim) => t.set({ dim: dim === "null" ? null : Number(dim) }));
+  t.statisticPickers(controls);
 
   function rows() {
     const out = [];

@@ -30,6 +30,7 @@ Array = NDArray[np.float64]
 ACCURACY = "accuracy"
 NOT_SCORES = ("model", "seed", "train", "test")
 HONEST, CONSTANTS = ("linear_probe", "knn"), ("source_accuracy", "parameters")
+"""Baselines that look at the target's labels in the plainest way, and that do not look at all."""
 CONSTANT = "source_accuracy"
 """The constant every score is compared with, where the board has it."""
 
@@ -121,11 +122,11 @@ def read_table(file: Path) -> pd.DataFrame:
 
 def _repeats(groups: Mapping[Any, pd.DataFrame], models: Sequence[str], name: str) -> Array:
     most = max(len(groups[model]) for model in models)
-    found = np.full((most, len(models)), np.nan)
+    columns = np.full((most, len(models)), np.nan)
     for column, model in enumerate(models):
         values = groups[model][name].to_numpy(float)
-        found[: len(values), column] = values
-    return found
+        columns[: len(values), column] = values
+    return columns
 
 
 def judge(
@@ -164,7 +165,7 @@ def judge(
         Fewer than four models have both accuracies and scores.
     """
     models, scores, directions, partial = _scores(accuracies, board, lower_is_better)
-    found = _judge(accuracies, models, scores, directions, level=level, seed=seed)
+    judged = _judge(accuracies, models, scores, directions, level=level, seed=seed)
     subsets = []
     left_out = []
     for some, names in partial.items():
@@ -180,9 +181,9 @@ def judge(
             {"models": list(some)}
             | _judge(accuracies, list(some), own, ways, level=level, seed=seed)
         )
-    _adjust([row for part in (found, *subsets) for row in part["rows"]])
+    _adjust([row for part in (judged, *subsets) for row in part["rows"]])
     return {
-        **found,
+        **judged,
         "models": models,
         "subsets": subsets,
         "left_out": left_out,
@@ -223,9 +224,9 @@ def _judge(
             rows += [{"accuracy": name, **row} for row in plain(table)]
         contests += _contests(name, scores, directions, truth, level=level, seed=seed)
         if len(values) > 1 and np.isfinite(values).all():
-            found = noise_ceiling(values, level=level, seed=seed)
+            ceiling = noise_ceiling(values, level=level, seed=seed)
             ceilings.append(
-                {"accuracy": name, "value": found.value, "low": found.low, "high": found.high}
+                {"accuracy": name, "value": ceiling.value, "low": ceiling.low, "high": ceiling.high}
                 | {"repeats": len(values)}
             )
     return {
@@ -300,16 +301,16 @@ def _contests(
         mean: Array = np.atleast_2d(scores[name]).mean(axis=0)
         return mean if directions[name] else -mean
 
-    found: list[dict[str, Any]] = []
+    contests: list[dict[str, Any]] = []
     for name in scores:
         if name == CONSTANT:
             continue
         try:
             one = compare_scores(upward(name), upward(CONSTANT), truth, level=level, seed=seed)
         except ToposcopeError as error:
-            found.append({"accuracy": accuracy, "score": name, "reason": str(error)})
+            contests.append({"accuracy": accuracy, "score": name, "reason": str(error)})
             continue
-        found.append(
+        contests.append(
             {
                 "accuracy": accuracy,
                 "score": name,
@@ -320,7 +321,7 @@ def _contests(
                 "reason": "",
             }
         )
-    return found
+    return contests
 
 
 def _between(accuracies: Accuracies, where: Sequence[int]) -> list[dict[str, Any]]:
@@ -343,43 +344,3 @@ def _adjust(rows: list[dict[str, Any]]) -> None:
     adjusted = benjamini_hochberg(np.array([row["pvalue"] for row in tested], dtype=float))
     for row, q in zip(tested, adjusted, strict=True):
         row["qvalue"] = float(q)
-
-
-def render_judgement(found: Mapping[str, Any], *, statistic: str = "kendall") -> str:
-    """The judgement as text: scores by agreement, with intervals, p, q and regret."""
-    lines = []
-    for part in (found, *found["subsets"]):
-        lines += _render_part(part, statistic)
-    lines += [f"not judged: {one['score']} ({one['reason']})" for one in found["left_out"]]
-    lines += [
-        f"the accuracies {one['a']} and {one['b']} agree by kendall {one['kendall']:+.2f}"
-        for one in found["between"]
-    ]
-    return "\n".join(lines)
-
-
-def _render_part(part: Mapping[str, Any], statistic: str) -> list[str]:
-    lines = []
-    for name in dict.fromkeys(row["accuracy"] for row in part["rows"]):
-        rows = [r for r in part["rows"] if r["accuracy"] == name and r["statistic"] == statistic]
-        rows.sort(key=lambda row: -(row["value"] if row["status"] == "ok" else -2.0))
-        some = f" ({', '.join(part['models'])})" if "subsets" not in part else ""
-        lines.append(f"{statistic} with {name}, {len(part['models'])} models{some}:")
-        width = max(len(row["score"]) for row in rows)
-        for row in rows:
-            if row["status"] != "ok":
-                lines.append(f"  {row['score'].ljust(width)}  {row['reason']}")
-                continue
-            lines.append(
-                f"  {row['score'].ljust(width)}  {row['value']:+.2f} "
-                f"[{row['low']:+.2f}, {row['high']:+.2f}]  p {row['pvalue']:.2g}  "
-                f"q {row['qvalue']:.2g}  regret {row['regret']:.3g} "
-                f"(chance {row['chance_regret']:.3g})"
-            )
-        lines += [
-            f"  a perfect score would reach {one['value']:.2f} [{one['low']:.2f}, "
-            f"{one['high']:.2f}], given the spread over {one['repeats']} fine-tunes"
-            for one in part["ceilings"]
-            if one["accuracy"] == name
-        ]
-    return lines

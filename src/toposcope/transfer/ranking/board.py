@@ -165,66 +165,14 @@ def ties(values: Mapping[str, NDArray[np.float64]], *, level: float = 0.95) -> d
     if len(lengths) > 1:
         msg = f"ties(): candidates have {sorted(lengths)} draws; they must share the same ones."
         raise UsageError(msg)
-    found: dict[str, list[str]] = {name: [] for name in values}
+    tied: dict[str, list[str]] = {name: [] for name in values}
     pairs = list(combinations(values, 2))
     for a, b in pairs:
         gap = mean_interval(values[a] - values[b], level=level, comparisons=len(pairs))
         if gap.low <= 0.0 <= gap.high:
-            found[a].append(b)
-            found[b].append(a)
-    return found
-
-
-def render(table: pd.DataFrame) -> str:
-    """The board as text: a line per score, candidates from the one it recommends downwards.
-
-    `>` stands between neighbors that can be told apart, `~` between those that cannot.
-
-    Examples
-    --------
-    >>> a, b = Entry(np.array([0.8, 0.82, 0.81])), Entry(np.array([0.5, 0.52, 0.5]))
-    >>> print(render(assemble({"knn": {"a": a, "b": b}}, {"knn": (True, True, "")})))
-    knn  a 0.81 ±0.025 > b 0.507 ±0.029
-    """
-    names = list(dict.fromkeys(table["score"]))
-    width = max(map(len, names), default=0)
-    return "\n".join(
-        f"{name.ljust(width)}  {_order(table[table['score'] == name])}" for name in names
-    )
-
-
-def _order(rows: pd.DataFrame) -> str:
-    told, before = "", None
-    for row in rows.itertuples():
-        if row.status != OK:
-            continue
-        sign = "" if before is None else " ~ " if before in row.tied_with else " > "
-        spread = "" if np.isnan(row.low) else f" ±{(row.high - row.low) / 2:.2g}"
-        told += f"{sign}{row.model} {row.value:.3g}{spread}"
-        before = row.model
-    without = [row.model for row in rows.itertuples() if row.status != OK]
-    if without:
-        told += f"{'; ' if told else ''}no value: {', '.join(without)}"
-    return told
-
-
-def render_missing(table: pd.DataFrame) -> str:
-    """Why scores have no value: a line per reason, with the scores and candidates it stopped.
-
-    Examples
-    --------
-    >>> a = Entry(np.empty(0), status="too_few", reason="60 samples; 100 are needed.")
-    >>> print(render_missing(assemble({"nleep": {"a": a}}, {"nleep": (True, True, "")})))
-    no value: nleep of a: 60 samples; 100 are needed.
-    """
-    stopped: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
-    for row in table[table["status"] != OK].itertuples():
-        scores, models = stopped.setdefault(row.reason, ({}, {}))
-        scores[row.score] = models[row.model] = None
-    return "\n".join(
-        f"no value: {', '.join(scores)} of {', '.join(models)}: {reason}"
-        for reason, (scores, models) in stopped.items()
-    )
+            tied[a].append(b)
+            tied[b].append(a)
+    return tied
 
 
 def plain(table: pd.DataFrame) -> list[dict[str, Any]]:

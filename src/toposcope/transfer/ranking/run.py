@@ -28,10 +28,11 @@ from toposcope.analysis.plan import SCIENCE, code_hash
 from toposcope.errors import ToposcopeError, UsageError
 from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress
-from toposcope.execution.tasks import Failure, Task
+from toposcope.execution.tasks import Task
 from toposcope.execution.workbook import Workbook
 from toposcope.pointclouds.draws import draw_rows
 from toposcope.store.folders import RANKING, refuse_other_kind
+from toposcope.store.ledger import Failure
 from toposcope.store.objects import LocalObjects, content_hash, put_json, read_json
 from toposcope.store.runs import Run
 from toposcope.store.tables import OK
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
 BOARD, JUDGEMENT = "board.json", "evaluation.json"
 THRESHOLDS = (0.0, 0.25, 0.5, 1.0)
 """Thresholds of the sensitivity table; the first one is the score's own default."""
+
+SOURCES = ("transfer/scores", "transfer/ranking/scoring.py")
+"""Sources that decide a score, besides those of an analysis."""
 
 
 @dataclass(frozen=True)
@@ -260,17 +264,16 @@ def _any(scores: Sequence[str], needs: str) -> bool:
 def _tasks(captured: Mapping[str, CapturedCandidate], design: RankingDesign) -> list[Task[DrawJob]]:
     """One task per candidate and draw; every candidate has the same draws of the same samples."""
     first = Run.open(next(iter(captured.values())).features)
-    labels = first.samples.labels
     draws = draw_rows(
         first.n,
         points=design.points,
         replicates=design.replicates,
         seed=design.seed,
-        labels=labels,
+        labels=first.samples.labels,
     )
     tasks = []
     for name, one in captured.items():
-        content = tuple(_content(one))
+        content, labels = tuple(_content(one)), _labels(one)
         for index, rows in enumerate(draws):
             job = DrawJob(
                 code=ranking_hash(),
@@ -278,7 +281,7 @@ def _tasks(captured: Mapping[str, CapturedCandidate], design: RankingDesign) -> 
                 layer=one.layer,
                 clouds=one.clouds,
                 content=content,
-                labels=content_hash(b"" if labels is None else labels.tobytes()),
+                labels=labels,
                 rows=tuple(rows.tolist()),
                 index=index,
                 replicates=design.replicates,
@@ -293,7 +296,7 @@ def _tasks(captured: Mapping[str, CapturedCandidate], design: RankingDesign) -> 
 
 def ranking_hash() -> str:
     """Hash of all sources that decide a score."""
-    return code_hash((*SCIENCE, "transfer/scores", "transfer/ranking/scoring.py"))
+    return code_hash((*SCIENCE, *SOURCES))
 
 
 def _content(one: CapturedCandidate) -> Iterator[tuple[str, ...]]:
@@ -305,6 +308,12 @@ def _content(one: CapturedCandidate) -> Iterator[tuple[str, ...]]:
     for mode, path in one.volumes.items():
         volumes = Run.open(path)
         yield mode, *(volumes.layer_hash(layer) for layer in volumes.addresses)
+
+
+def _labels(one: CapturedCandidate) -> str:
+    """Hash of the labels that scores read, and of those that images are drawn by."""
+    labels = [Run.open(run).samples.labels for run in (one.features, *one.volumes.values())]
+    return content_hash(*(b"none" if known is None else known.tobytes() for known in labels))
 
 
 def _draws(
@@ -376,6 +385,6 @@ def load_board(folder: Path | str) -> pd.DataFrame:
     return table
 
 
-def put_judgement(folder: Path, found: Mapping[str, Any]) -> None:
+def put_judgement(folder: Path, judged: Mapping[str, Any]) -> None:
     """Keep an evaluation beside its board, for the report."""
-    put_json(folder / JUDGEMENT, dict(found))
+    put_json(folder / JUDGEMENT, dict(judged))

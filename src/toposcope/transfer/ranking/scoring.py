@@ -47,7 +47,7 @@ class DrawJob:
     content
         (layer, hash) of every layer that is read; (mode, hash, ...) of every set of volumes.
     labels
-        Hash of the target labels.
+        Hash of the target labels, of samples and of images.
     rows, index, replicates
         Samples of the draw, its number, and how many there are; images are divided alike.
     scores

@@ -175,32 +175,10 @@ def _agreements(values: Array, accuracies: Array, statistic: str) -> Array:
         missing = int((~np.isfinite(values)).sum())
         msg = f"{missing} of {values.size} values are missing or not finite."
         raise UsageError(msg)
-    found = np.array(
+    agreements = np.array(
         [float(CORRELATIONS[statistic](v, a)) for v, a in zip(values, accuracies, strict=True)]
     )
-    if not np.isfinite(found).all():
+    if not np.isfinite(agreements).all():
         msg = "it gives all models of a target one value."
         raise UsageError(msg)
-    return found
-
-
-def render_targets(found: dict[str, Any]) -> str:
-    """The judgement over targets as text."""
-    lines = [
-        f"mean {found['statistic']} over {len(found['targets'])} targets, "
-        f"{len(found['models'])} models ({100 * found['level']:g} % over targets):"
-    ]
-    valued = sorted((r for r in found["rows"] if not r["reason"]), key=lambda r: -r["value"])
-    width = max((len(row["score"]) for row in found["rows"]), default=0)
-    for row in valued:
-        line = f"  {row['score'].ljust(width)}  {row['value']:+.2f} [{row['low']:+.2f}, "
-        line += f"{row['high']:+.2f}]"
-        if "difference" in row:
-            line += f"  against the constant list {row['difference']:+.2f} "
-            line += f"[{row['difference_low']:+.2f}, {row['difference_high']:+.2f}]  "
-            line += f"p {row['pvalue']:.2g}"
-        lines.append(line)
-    lines += [f"  {r['score'].ljust(width)}  {r['reason']}" for r in found["rows"] if r["reason"]]
-    if found["left_out"]:
-        lines.append(f"not on every target, left out: {', '.join(found['left_out'])}")
-    return "\n".join(lines)
+    return agreements

@@ -1,0 +1,123 @@
+"""The jobs of volumes: which images of which layer, and what it all costs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import groupby
+
+import numpy as np
+
+from toposcope import homology
+from toposcope.analysis.design import Design
+from toposcope.analysis.filtrations import Cubical
+from toposcope.analysis.jobs import Job, rows_hash, stream_of
+from toposcope.analysis.volume_task import VolumeJob
+from toposcope.analysis.work import Work
+from toposcope.errors import UsageError
+from toposcope.pointclouds.cloudset import CloudSet, clouds
+from toposcope.store.runs import Run
+from toposcope.types import ActivationSet
+
+IMAGES_PER_TASK = 32
+TASK_BYTES = 64 << 20
+
+
+class VolumeWork(Work):
+    """Betti numbers of the volumes of single images."""
+
+    def draw(self, activations: ActivationSet, design: Design) -> CloudSet:
+        """One image per replicate."""
+        assert design.replicates is not None, "resolved"
+        return clouds(
+            activations,
+            points=1,
+            replicates=design.replicates,
+            normalize="none",
+            per_class=design.per_class,
+            seed=design.seed,
+        )
+
+    def jobs(self, run: Run, draws: CloudSet, design: Design, code: str) -> Sequence[Job]:
+        """A few images per job."""
+        return volume_jobs(run, draws, design, code)
+
+    def predict(self, run: Run, jobs: Sequence[Job], design: Design) -> tuple[float, int]:
+        """CPU seconds of some jobs, and the peak memory of a worker in bytes."""
+        filtration = design.filtration
+        assert isinstance(filtration, Cubical), "volumes are laid out for that alone"
+        seconds, peak, diagrams = 0.0, 0, filtration.diagrams
+        # Per voxel: 40 ns a threshold, at most 2 us for all of them; GUDHI takes 10 us for H1.
+        per_voxel = min(40e-9 * len(filtration.thresholds), 2e-6) + 12e-6 * diagrams
+        shuffled = bool(design.nulls)
+        for job in jobs:
+            voxels = int(np.prod(run.layers[job.layer]["shape"], dtype=np.int64))
+            images = len(job.rows)
+            seconds += images * voxels * per_voxel * (1 + shuffled)
+            each = 400 if diagrams else 80
+            peak = max(peak, 12 * images * voxels + each * voxels + (150 << 20))
+        return seconds, peak
+
+    def slimmer(self, design: Design, share: float) -> str:
+        """What to type when only a share of the memory needed is there."""
+        return "fewer jobs, or leave out diagrams"
+
+    def warm_up(self) -> None:
+        """Compile or load the kernels for a few and for many thresholds."""
+        for count in (1, 16):
+            homology.betti_numbers(np.zeros((2, 2, 2)), np.arange(float(count)))
+
+
+def volume_jobs(run: Run, draws: CloudSet, design: Design, code: str) -> list[VolumeJob]:
+    """A few images per job: one image takes milliseconds, a part on disk takes as long.
+
+    Raises
+    ------
+    UsageError
+        When no layer holds volumes.
+    """
+    activations = draws.activations
+    if all(len(run.layers[layer]["shape"]) != 3 for layer in activations.layers):
+        shapes = {layer: tuple(run.layers[layer]["shape"]) for layer in activations.layers[:4]}
+        msg = (
+            f"analyze(filtration=Cubical()): no layer of {run.path} holds volumes (C, H, W); they "
+            f"are {shapes}. Capture again with --pool volume into another folder."
+        )
+        raise UsageError(msg)
+    jobs = []
+    for layer in activations.layers:
+        content = run.layer_hash(layer)
+        each = max(1, min(IMAGES_PER_TASK, TASK_BYTES // max(_bytes_of(run, layer), 1)))
+        for label, labelled in groupby(draws.draws, key=lambda draw: draw.label):
+            members = list(labelled)
+            for start in range(0, len(members), each):
+                part = members[start : start + each]
+                rows = tuple(int(draw.rows[0]) for draw in part)
+                images = tuple(draw.replicate for draw in part)
+                stream = stream_of(
+                    design,
+                    layer=layer,
+                    images=images,
+                    label=label,
+                    rows=rows_hash(rows),
+                    content=content,
+                )
+                jobs.append(
+                    VolumeJob(
+                        design=design,
+                        code=code,
+                        layer=layer,
+                        depth=activations.depth(layer),
+                        images=images,
+                        label=label,
+                        rows=rows,
+                        content=content,
+                        stream=stream,
+                    )
+                )
+    return jobs
+
+
+def _bytes_of(run: Run, layer: str) -> int:
+    plan = run.layers[layer]
+    return int(math.prod(plan["shape"]) * np.dtype(plan["dtype"]).itemsize)

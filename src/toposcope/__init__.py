@@ -40,8 +40,8 @@ def __getattr__(name: str) -> Any:
         module, there = _NAMES[name]
         if module == __name__:
             return import_module(f"{module}.{there}")
-        found = import_module(module)
-        value = getattr(found, there, None) or import_module(f"{module}.{there}")
+        home = import_module(module)
+        value = getattr(home, there, None) or import_module(f"{module}.{there}")
         globals()[name] = value
         return value
     from toposcope.types import near_matches

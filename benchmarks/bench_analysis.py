@@ -29,22 +29,22 @@ import numpy as np
 from benchmarks.peers import PARTS, measure_with_peers
 from toposcope.pointclouds.cloudset import clouds
 from toposcope.pointclouds.draws import scale_rows
-from toposcope.pointclouds.nulls import gaussian_twin
+from toposcope.pointclouds.nulls import gaussian_null
 from toposcope.store.runs import open_run
 
 LEVELS, RESOLUTION = 5, 100
 
 
 def cut(run: Path, points: int, replicates: int):
-    """Every cloud and its Gaussian twin, so that both sides measure the same points."""
+    """Every cloud and its Gaussian null, so that both sides measure the same points."""
     acts = open_run(run)
     cloud_set = clouds(acts, points=points, replicates=replicates)
     for layer in acts.layers:
         ruler = cloud_set.normalizer(layer)
-        twin = gaussian_twin(ruler(acts.rows(layer, scale_rows(acts.n, seed=0))))
+        gaussian = gaussian_null(ruler(acts.rows(layer, scale_rows(acts.n, seed=0))))
         for draw in cloud_set.draws:
             yield layer, draw.replicate, "data", cloud_set.cloud(layer, draw)
-            yield layer, draw.replicate, "gaussian", twin.sample(points, seed=draw.replicate)
+            yield layer, draw.replicate, "gaussian", gaussian.sample(points, seed=draw.replicate)
 
 
 def peer_script(run: Path, points: int, replicates: int, share: int, shares: int) -> None:
@@ -191,7 +191,7 @@ def main() -> None:
     wall, cpu, peak = sorted(walls)[1]
     wall2, outputs2 = run_peers(args.run, args.points, args.replicates, 2)
     count = len(numbers)
-    print(f"{count} clouds of {args.points} points (data and Gaussian twins)\n")
+    print(f"{count} clouds of {args.points} points (data and Gaussian nulls)\n")
     print("| part | toposcope CPU s | peers CPU s | ratio |\n|---|---|---|---|")
     for part in PARTS:
         print(

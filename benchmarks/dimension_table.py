@@ -13,7 +13,7 @@ import skdim
 
 from toposcope import homology
 from toposcope.dimension import mle, ph_dimension, ph_dimension_from_distances, two_nn
-from toposcope.dimension.calibration import cube_ruler
+from toposcope.dimension.calibration import cube_calibration
 
 POINTS, DRAWS = 1000, 20
 
@@ -24,17 +24,17 @@ benchmark, {DRAWS} independent draws of {POINTS} points each. An entry is the me
 the standard deviation between draws in brackets. Bias is the mean divided by the true dimension,
 minus one. `covers` says how many of the {DRAWS} jackknife intervals of `ph_dimension` hold the true
 dimension: they are intervals for what the estimator converges to at this n, so where it is biased
-they must miss the truth, and the column says how often. `by cube ruler` is the estimate translated
+they must miss the truth, and the column says how often. `calibrated` is the estimate translated
 into the dimension of the uniform cube that reads the same at this n (`dimension.calibration`).
 
-| manifold | true d | PH-dimension | bias | covers | by cube ruler | bias | TwoNN | bias \
+| manifold | true d | PH-dimension | bias | covers | calibrated | bias | TwoNN | bias \
 | MLE, k = 20 | bias |
 |---|---|---|---|---|---|---|---|---|---|---|"""
 
 FOOT = """
 Reading: PH-dimension underestimates as d grows (at d = 10 by a tenth to a fifth, at d = 24 by more)
 and its spread between draws is small, so a narrow interval or an R^2 of 0.999 says nothing about
-the bias. The cube ruler takes the bias out of clouds that are like cubes (affine, cubic). It
+the bias. Calibration on cubes takes the bias out of clouds that are like cubes (affine, cubic). It
 overshoots where the cloud has no boundary or bends through more dimensions (sphere, M6, M8), and
 cannot help where the density is uneven (Mbeta, the paraboloids, the spiral). Compare
 PH-dimensions with each other at equal n, not with integers.
@@ -49,7 +49,7 @@ def main() -> None:
         skdim.datasets.BenchmarkManifolds(random_state=seed).generate(n=POINTS)
         for seed in range(DRAWS)
     ]
-    ruler = cube_ruler(POINTS)
+    calibration = cube_calibration(POINTS)
     print(HEAD)
     for name in draws[0]:
         d = int(truth[name])
@@ -58,7 +58,7 @@ def main() -> None:
         found = [ph_dimension(X) for X in clouds]
         covers = sum(one.low <= d <= one.high for one in found)
         cells = [name, str(d), *cell(ph, d), str(covers)]
-        cells += cell(np.array([ruler(value) for value in ph]), d)
+        cells += cell(np.array([calibration(value) for value in ph]), d)
         cells += cell(values(lambda X: two_nn(X).value, clouds), d)
         cells += cell(values(lambda X: mle(X).value, clouds), d)
         print("| " + " | ".join(cells) + " |")

@@ -112,7 +112,7 @@ CALLS = [
     partial(similarity.rtd_lite, X, Y),
     partial(dimension.activation_norm, X),
     partial(dimension.covariance_eigenvalues, X),
-    partial(dimension.cube_ruler, 40, dimensions=(1, 2), clouds=2, replicates=2),
+    partial(dimension.cube_calibration, 40, dimensions=(1, 2), clouds=2, replicates=2),
     partial(dimension.effective_rank, X),
     partial(dimension.mle, X),
     partial(dimension.participation_ratio, X),

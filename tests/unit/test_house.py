@@ -229,3 +229,10 @@ def test_files_that_the_sources_name_exist():
         if not any(f"/{path}".endswith(f"/{mention}") for path in known)
     ]
     assert lost == []
+
+
+def test_a_word_of_the_glossary_has_one_meaning():
+    rows = re.findall(r"^\| ([^|]+) \|", (ROOT / "docs" / "glossary.md").read_text(), re.MULTILINE)
+    words = [word.strip() for row in rows if row != "word" for word in row.split(",")]
+    assert len(words) > 50
+    assert sorted(set(words)) == sorted(words)

@@ -1,4 +1,4 @@
-"""The models that stand for election: what a models.toml says of each, checked before any work."""
+"""The candidates of a ranking: what a models.toml says of each, checked before any work."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from toposcope import dimension, homology
 from toposcope.analysis import validity_checks
 from toposcope.analysis.filtrations import PointFiltration
 from toposcope.analysis.jobs import Inputs, Job
-from toposcope.analysis.rulers import Layer, Source, fit_twin, prepare
+from toposcope.analysis.rulers import Layer, Source, fit_gaussian_null, prepare
 from toposcope.diagrams import summaries
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError
 from toposcope.pointclouds.kinds import read_points
@@ -26,7 +26,7 @@ from toposcope.pointclouds.nulls import (
     PERMUTED_LABELS,
     RANDOM_INIT,
     SHUFFLED,
-    gaussian_twin,
+    gaussian_null,
     shuffled,
 )
 from toposcope.store.runs import Run, twin_of
@@ -157,10 +157,10 @@ def _null_cloud(
     source, chosen = job.source(inputs), np.asarray(job.rows, dtype=np.intp)
     if null == GAUSSIAN and source.points_are != "samples":
         # Of this very cloud: between samples the covariance is another one.
-        return gaussian_twin(cloud).sample(len(cloud), seed=job.rng())
+        return gaussian_null(cloud).sample(len(cloud), seed=job.rng())
     if null == GAUSSIAN:
-        twin = fit_twin(source, _class_of(layer.run, job.label, chosen))
-        return twin.sample(len(cloud), seed=job.rng())
+        gaussian = fit_gaussian_null(source, _class_of(layer.run, job.label, chosen))
+        return gaussian.sample(len(cloud), seed=job.rng())
     if null == SHUFFLED:
         return shuffled(cloud, seed=job.rng(1))
     if null == PERMUTED_LABELS:

@@ -1,4 +1,4 @@
-"""What the draws of a layer share: its ruler, estimated once, and its Gaussian twin.
+"""What the draws of a layer share: its ruler, estimated once, and its Gaussian null.
 
 Read in worker processes, once per layer and worker.
 """
@@ -15,7 +15,7 @@ from toposcope.errors import DegenerateCloudError
 from toposcope.pointclouds.draws import SCALE_SAMPLES, scale_rows
 from toposcope.pointclouds.kinds import ruler_points, unfit
 from toposcope.pointclouds.normalize import Normalizer, estimate_normalizer
-from toposcope.pointclouds.nulls import GaussianTwin, gaussian_twin
+from toposcope.pointclouds.nulls import GaussianNull, gaussian_null
 from toposcope.store.runs import Run
 from toposcope.types import MASK
 
@@ -74,18 +74,18 @@ def prepare(source: Source) -> Layer:
 
 
 @lru_cache(maxsize=16)
-def fit_twin(source: Source, label: int | None) -> GaussianTwin:
-    """The Gaussian twin of a layer, or of one class in it: what a draw is compared with."""
+def fit_gaussian_null(source: Source, label: int | None) -> GaussianNull:
+    """The Gaussian null of a layer, or of one class in it: what a draw is compared with."""
     prepared = prepare(source)
     run, normalizer = prepared.run, prepared.normalizer
-    assert normalizer is not None, "a layer without a ruler has no twin"
+    assert normalizer is not None, "a layer without a ruler has no null"
     labels = run.samples.labels
     members = np.arange(run.n)
     if label is not None:
         assert labels is not None, "a draw of one class comes from labelled samples"
         members = np.flatnonzero(labels == label)
     chosen = members[scale_rows(len(members), seed=source.seed)]
-    return gaussian_twin(normalizer(run.read(source.layer, chosen)))
+    return gaussian_null(normalizer(run.read(source.layer, chosen)))
 
 
 def _count_non_finite(run: Run, layer: str) -> int:

@@ -3,7 +3,7 @@
 `calibration` says what an estimate reads on clouds of known dimension.
 """
 
-from toposcope.dimension.calibration import Ruler, cube_ruler
+from toposcope.dimension.calibration import Calibration, cube_calibration
 from toposcope.dimension.covariance import (
     activation_norm,
     covariance_eigenvalues,
@@ -19,12 +19,12 @@ from toposcope.dimension.spanning_trees import (
 )
 
 __all__ = [
+    "Calibration",
     "Dimension",
     "PHDimension",
-    "Ruler",
     "activation_norm",
     "covariance_eigenvalues",
-    "cube_ruler",
+    "cube_calibration",
     "effective_rank",
     "mle",
     "participation_ratio",

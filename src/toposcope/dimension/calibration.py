@@ -1,7 +1,7 @@
 """What PH-dimension reads on clouds of known dimension, and the reading turned back.
 
 At finite n the estimate lies below the truth, the more so the higher the dimension. The bias of a
-uniform cube at the same n and schedule is a ruler: an estimate is translated into the dimension of
+uniform cube at the same n and schedule is known: an estimate is translated into the dimension of
 the cube that reads the same. For clouds far from a cube (strong curvature, an uneven density) the
 translation is off, see docs/dimension.md for how far.
 """
@@ -20,11 +20,11 @@ from toposcope.dimension.spanning_trees import ph_dimension_from_distances
 from toposcope.errors import UsageError
 
 CUBES = (1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 22, 28, 36, 46, 60)
-"""Dimensions of the cubes of the default ruler."""
+"""Dimensions of the cubes of the default calibration."""
 
 
 @dataclass(frozen=True, eq=False)
-class Ruler:
+class Calibration:
     """Mean PH-dimension of uniform cubes at one n.
 
     Parameters
@@ -45,13 +45,13 @@ class Ruler:
     spread: NDArray[np.float64]
 
     def __call__(self, value: float) -> float:
-        """Dimension of the cube that reads `value`; NaN beyond the ends of the ruler."""
+        """Dimension of the cube that reads `value`; NaN beyond the cubes measured."""
         dimension = np.interp(value, self.readings, self.dimensions, left=np.nan, right=np.nan)
         return float(dimension)
 
 
 @lru_cache(maxsize=32)
-def cube_ruler(
+def cube_calibration(
     n: int,
     *,
     alpha: float = 1.0,
@@ -60,17 +60,17 @@ def cube_ruler(
     dimensions: Sequence[int] = CUBES,
     clouds: int = 6,
     seed: int = 0,
-) -> Ruler:
+) -> Calibration:
     """Measure uniform cubes at the n and the schedule of an estimate that is to be translated.
 
     Parameters
     ----------
     n
-        Points of the cloud the estimate came from; its ruler is of that n and no other.
+        Points of the cloud the estimate came from; its calibration is of that n and no other.
     alpha, schedule, replicates
         As in `ph_dimension`.
     dimensions
-        True dimensions, increasing; the ruler ends with them.
+        True dimensions, increasing; beyond them nothing is said.
     clouds
         Cubes measured per dimension.
     seed
@@ -78,15 +78,15 @@ def cube_ruler(
 
     Examples
     --------
-    >>> ruler = cube_ruler(300, dimensions=(1, 2, 3, 5, 8), clouds=3)
+    >>> calibration = cube_calibration(300, dimensions=(1, 2, 3, 5, 8), clouds=3)
     >>> plane = np.random.default_rng(1).random((300, 2))
     >>> value, _ = ph_dimension_from_distances(homology.distances(plane))
-    >>> bool(abs(ruler(value) - 2) < 0.3)
+    >>> bool(abs(calibration(value) - 2) < 0.3)
     True
     """
     if len(dimensions) < 2 or list(dimensions) != sorted(set(dimensions)) or clouds < 2:
         msg = (
-            f"cube_ruler(): needed are two or more increasing dimensions and clouds >= 2; got "
+            "cube_calibration(): needed are two or more increasing dimensions and clouds >= 2; got "
             f"{tuple(dimensions)} and clouds={clouds}."
         )
         raise UsageError(msg)
@@ -106,6 +106,8 @@ def cube_ruler(
             for d in dimensions
         ]
     )
-    # Noise could make two neighbouring readings swap places; a ruler has to increase.
+    # Noise could make two neighbouring readings swap places; a calibration has to increase.
     readings = np.maximum.accumulate(read.mean(axis=1))
-    return Ruler(n, np.asarray(dimensions, dtype=np.float64), readings, read.std(axis=1, ddof=1))
+    return Calibration(
+        n, np.asarray(dimensions, dtype=np.float64), readings, read.std(axis=1, ddof=1)
+    )

@@ -1,7 +1,7 @@
 """How far every finding lies from each null model, and whether that is more than chance.
 
 One row per layer, statistic and null; all rows are one family and corrected together. Which test
-follows from how a null is made: the Gaussian twin and label permutations are clouds of their own
+follows from how a null is made: the Gaussian null and label permutations are clouds of their own
 (two independent samples), a shuffled or random-init cloud belongs to its draw (pairs).
 """
 

@@ -1,7 +1,7 @@
 """Null clouds: what topology would look like if something of the layer were not there.
 
 A finding stands beside the same number on null clouds. Each null keeps something and breaks
-something; only the finding at hand says which of them it has to beat. The Gaussian twin has the
+something; only the finding at hand says which of them it has to beat. The Gaussian null has the
 layer's mean and covariance and nothing else: no clusters, no loops, no curvature. The shuffled
 cloud has the layer's marginals and no dependence between features.
 """
@@ -75,15 +75,15 @@ def shuffled(X: NDArray[np.float64], *, seed: int | np.random.Generator) -> NDAr
     Examples
     --------
     >>> X = np.arange(8.0).reshape(4, 2)
-    >>> twin = shuffled(X, seed=0)
-    >>> np.sort(twin, axis=0).tolist() == X.tolist(), twin.tolist() == X.tolist()
+    >>> null = shuffled(X, seed=0)
+    >>> np.sort(null, axis=0).tolist() == X.tolist(), null.tolist() == X.tolist()
     (True, False)
     """
     return np.random.default_rng(seed).permuted(X, axis=0)
 
 
 @dataclass(frozen=True, eq=False)
-class GaussianTwin:
+class GaussianNull:
     """A Gaussian with the mean and the (shrunk) covariance of a cloud.
 
     Parameters
@@ -105,7 +105,7 @@ class GaussianTwin:
     shrinkage: float
 
     def sample(self, n: int, *, seed: int | np.random.Generator) -> NDArray[np.float64]:
-        """(n, d) points of the twin."""
+        """(n, d) points of the Gaussian."""
         rng = np.random.default_rng(seed)
         cloud = rng.standard_normal((n, len(self.root))) @ self.root
         if self.noise > 0.0:
@@ -114,8 +114,8 @@ class GaussianTwin:
         return cloud
 
 
-def gaussian_twin(X: NDArray[np.float64]) -> GaussianTwin:
-    """Fit the Gaussian twin of a cloud.
+def gaussian_null(X: NDArray[np.float64]) -> GaussianNull:
+    """Fit the Gaussian null of a cloud.
 
     Parameters
     ----------
@@ -124,14 +124,14 @@ def gaussian_twin(X: NDArray[np.float64]) -> GaussianTwin:
 
     Returns
     -------
-    The twin. Its covariance is (1 - s) S + s tr(S)/d I with the sample covariance S (divided by n)
-    and the Ledoit-Wolf weight s, which is 0 for n >> d and protects the case n <= d.
+    The Gaussian. Its covariance is (1 - s) S + s tr(S)/d I with the sample covariance S (divided by
+    n) and the Ledoit-Wolf weight s, which is 0 for n >> d and protects the case n <= d.
 
     Examples
     --------
     >>> X = np.random.default_rng(0).normal(size=(500, 3)) * [1, 2, 3]
-    >>> twin = gaussian_twin(X).sample(20000, seed=1)
-    >>> bool(np.allclose(twin.std(axis=0), X.std(axis=0), rtol=0.05))
+    >>> cloud = gaussian_null(X).sample(20000, seed=1)
+    >>> bool(np.allclose(cloud.std(axis=0), X.std(axis=0), rtol=0.05))
     True
 
     References
@@ -145,7 +145,7 @@ def gaussian_twin(X: NDArray[np.float64]) -> GaussianTwin:
     mean_variance = float(variances.sum() / d)
     shrinkage = _ledoit_wolf(centered, variances, mean_variance)
     root = np.sqrt((1.0 - shrinkage) * variances)[:, None] * directions
-    return GaussianTwin(mean, root, float(np.sqrt(shrinkage * mean_variance)), shrinkage)
+    return GaussianNull(mean, root, float(np.sqrt(shrinkage * mean_variance)), shrinkage)
 
 
 def _principal_axes(

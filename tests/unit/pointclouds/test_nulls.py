@@ -10,7 +10,7 @@ from toposcope.activations.models.load import load_model
 from toposcope.activations.random_init import random_twin
 from toposcope.errors import UsageError
 from toposcope.pointclouds import datasets
-from toposcope.pointclouds.nulls import gaussian_twin, parse_nulls, shuffled
+from toposcope.pointclouds.nulls import gaussian_null, parse_nulls, shuffled
 from toposcope.store.arrays import save_arrays
 from toposcope.store.runs import twin_of
 from toposcope.store.verify import verify
@@ -36,7 +36,7 @@ def test_a_circle_loses_its_loop_under_every_null():
     assert loop > 1.2
     for seed in range(3):
         assert longest(shuffled(X, seed=seed)) < loop / 2
-        assert longest(gaussian_twin(X).sample(300, seed=seed)) < loop / 2
+        assert longest(gaussian_null(X).sample(300, seed=seed)) < loop / 2
 
 
 def test_names_of_nulls():

@@ -7,7 +7,7 @@ from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageErro
 from toposcope.pointclouds.cloudset import clouds
 from toposcope.pointclouds.draws import draw_rows, scale_rows
 from toposcope.pointclouds.normalize import NORMALIZATIONS, estimate_normalizer
-from toposcope.pointclouds.nulls import gaussian_twin
+from toposcope.pointclouds.nulls import gaussian_null
 from toposcope.store.arrays import from_arrays
 
 RNG = np.random.default_rng(0)
@@ -114,11 +114,11 @@ def test_unknown_normalization_lists_the_known():
 
 
 @pytest.mark.parametrize("shape", [(400, 6), (30, 80)])
-def test_gaussian_twin_has_mean_and_covariance_and_nothing_else(shape):
+def test_gaussian_null_has_mean_and_covariance_and_nothing_else(shape):
     n, d = shape
     basis = RNG.normal(size=(4, d))
     data = np.sign(RNG.normal(size=(n, 4))) @ basis + 0.1 * RNG.normal(size=(n, d)) + 3
-    twin = gaussian_twin(data)
+    twin = gaussian_null(data)
     sample = twin.sample(20000, seed=1)
     empirical = np.cov(data.T, bias=True)
     target = (1 - twin.shrinkage) * empirical + twin.shrinkage * np.trace(empirical) / d * np.eye(d)
@@ -129,9 +129,9 @@ def test_gaussian_twin_has_mean_and_covariance_and_nothing_else(shape):
     np.testing.assert_allclose(kurtosis, 3.0, atol=0.2)
 
 
-def test_gaussian_twin_shrinks_as_scikit_learn_does():
+def test_gaussian_null_shrinks_as_scikit_learn_does():
     from sklearn.covariance import ledoit_wolf_shrinkage
 
     for n, d in [(400, 6), (30, 80), (64, 64)]:
         data = RNG.normal(size=(n, d)) @ RNG.normal(size=(d, d))
-        assert gaussian_twin(data).shrinkage == pytest.approx(ledoit_wolf_shrinkage(data))
+        assert gaussian_null(data).shrinkage == pytest.approx(ledoit_wolf_shrinkage(data))

@@ -22,7 +22,7 @@ FEWEST_LAYERS = 4
 SAME_ORDER = 0.7
 """Two metrics agree when Spearman's rho of their layer curves is above this, interval included."""
 CLEAR_CV, BLIND_CV = 0.3, 0.06
-"""A noisy circle of 300 points in 10 to 300 dimensions was told from its Gaussian twin in every
+"""A noisy circle of 300 points in 10 to 300 dimensions was told from its Gaussian null in every
 simulation with a coefficient of variation above 0.3 and in none below 0.06; docs/validity.md."""
 DEFAULT_NORMALIZATION = "mean_distance"
 """What trends are held against where the normalization of the analysis was not measured."""

@@ -1,0 +1,32 @@
+"""The frame of benchmarks/calibration: a claim, a rate with its interval, a table."""
+
+import pytest
+
+from benchmarks.calibration.claims import CLAIMS, add, load, rate, table
+
+
+@pytest.fixture
+def half():
+    """A claim that comes out half of the time, and does not count one time in ten."""
+
+    def simulate(rng):
+        u = rng.random()
+        return None if u < 0.1 else u < 0.55
+
+    add("here.half", simulate, "heads", world="a coin", simulations=200, at_most=0.05)
+    yield CLAIMS["here.half"]
+    del CLAIMS["here.half"]
+
+
+def test_a_rate_has_its_interval_and_knows_whether_the_bound_is_kept(half):
+    made = rate(half)
+    assert made == rate(half)  # its stream is its own
+    assert 150 < made.simulations < 200
+    assert made.low < 0.5 < made.high
+    assert not made.kept
+    assert "**not kept**" in table([made])
+
+
+def test_every_claim_can_be_simulated_once():
+    for one in load().values():
+        rate(one, simulations=1)

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import DegenerateCloudError
-from toposcope.homology.metrics import check_cloud
+from toposcope.inputs.arrays import read_cloud
 
 
 def covariance_eigenvalues(X: ArrayLike) -> NDArray[np.float64]:
     """(min(n, d),) eigenvalues of the sample covariance, decreasing, scaled to sum 1."""
-    points = check_cloud(X, call="covariance_eigenvalues()").astype(np.float64)
+    points = read_cloud(X, call="covariance_eigenvalues()").astype(np.float64)
     points = points - points.mean(axis=0)
     largest = float(np.abs(points).max())
     if largest == 0:
@@ -68,5 +68,5 @@ def activation_norm(X: ArrayLike) -> float:
     >>> activation_norm([[3.0, 4.0], [0.0, 1.0]])
     3.0
     """
-    points = check_cloud(X, call="activation_norm()").astype(np.float64)
+    points = read_cloud(X, call="activation_norm()").astype(np.float64)
     return float(np.linalg.norm(points, axis=1).mean())

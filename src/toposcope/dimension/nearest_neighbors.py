@@ -15,8 +15,8 @@ from toposcope.dimension.estimates import (
     reciprocal,
 )
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
-from toposcope.homology.metrics import check_cloud
 from toposcope.homology.neighbors import nearest
+from toposcope.inputs.arrays import read_cloud
 
 
 def two_nn(X: ArrayLike) -> Dimension:
@@ -147,7 +147,7 @@ def _neighborhoods(
     X: ArrayLike, k: int, fewest: int, call: str
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], int]:
     """Distances and rows of the k nearest neighbors among distinct points; number of repeats."""
-    cloud = check_cloud(X, call=call).astype(np.float64)
+    cloud = read_cloud(X, call=call).astype(np.float64)
     if len(cloud) < fewest:
         msg = f"{call}: the cloud has {len(cloud)} points; at least {fewest} are needed."
         raise TooFewSamplesError(msg)

@@ -135,6 +135,24 @@ def read_distances(D: ArrayLike, *, call: str, name: str = "D", finite: bool = F
     return matrix
 
 
+def read_square(D: ArrayLike, *, call: str, name: str = "D") -> Array:
+    """`D` as a C-ordered, writable (n, n) float64 matrix, its values not looked at.
+
+    For matrices that are distances already, as `homology.distances` returns them.
+
+    >>> read_square([[0, 1], [1, 0]], call="rips_from_distances()").dtype
+    dtype('float64')
+    """
+    matrix = real(D, call=call, name=name)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not len(matrix):
+        msg = (
+            f"{call}: {name} must be an (n, n) matrix of distances; got shape {matrix.shape}. For "
+            f"a point cloud X pass toposcope.homology.distances(X)."
+        )
+        raise UsageError(msg)
+    return np.require(matrix, dtype=np.float64, requirements=["C", "W"])
+
+
 def read_diagram(pairs: ArrayLike, *, call: str, name: str = "pairs") -> Array:
     """(n, 2) float64 pairs: births finite, deaths at or after them, inf for what never dies.
 

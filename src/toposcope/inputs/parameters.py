@@ -115,7 +115,8 @@ def choice(value: object, options: Iterable[str], name: str, *, call: str) -> st
 
     near = get_close_matches(value, names, n=1, cutoff=0.5) if isinstance(value, str) else []
     advice = f" Did you mean {near[0]!r}?" if near else ""
-    raise _refusal(value, name, call, f"one of {', '.join(map(repr, names))}", advice)
+    msg = f"{call}: {name} {_shown(value)} is unknown; choose one of {', '.join(names)}.{advice}"
+    raise UsageError(msg)
 
 
 def degrees(
@@ -278,8 +279,10 @@ def _limits(low: float, above: float, high: float, below: float) -> str:
     """Limits in words.
 
     >>> _limits(1, -math.inf, 3, math.inf), _limits(-math.inf, 0, math.inf, 1)
-    (' of 1 or more and at most 3', ' above 0 and below 1')
+    (' from 1 to 3', ' above 0 and below 1')
     """
+    if low > -math.inf and high < math.inf:
+        return f" from {low:g} to {high:g}"
     first = f" of {low:g} or more" if low > -math.inf else ""
     first = f" above {above:g}" if above > -math.inf else first
     last = f"at most {high:g}" if high < math.inf else ""

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import DegenerateCloudError, UsageError
-from toposcope.homology.metrics import check_cloud, check_distances, distances
+from toposcope.homology.metrics import distances
 from toposcope.homology.spanning import tree_lengths
 from toposcope.homology.vietoris_rips.persistence import rips_from_distances
+from toposcope.inputs.arrays import read_cloud, read_distances
 from toposcope.similarity.paired_rows import paired
 
 Array = NDArray[np.float64]
@@ -126,7 +127,7 @@ def cross_barcode(D: ArrayLike, E: ArrayLike) -> Array:
     array([], shape=(0, 2), dtype=float64)
     """
     call = "cross_barcode()"
-    own, other = check_distances(D, call=call), check_distances(E, call=call)
+    own, other = read_distances(D, call=call), read_distances(E, call=call)
     if own.shape != other.shape:
         msg = f"{call}: both matrices need one shape; got {own.shape} and {other.shape}."
         raise UsageError(msg)
@@ -216,7 +217,7 @@ def mtop_div(P: ArrayLike, Q: ArrayLike) -> float:
     Barannikov et al., Manifold topology divergence, NeurIPS 2021.
     """
     call = "mtop_div()"
-    A, B = (check_cloud(x, call=f"{call}, {name}") for name, x in (("P", P), ("Q", Q)))
+    A, B = (read_cloud(x, call=f"{call}, {name}") for name, x in (("P", P), ("Q", Q)))
     if A.shape[1] != B.shape[1]:
         msg = (
             f"{call}: both clouds must lie in one space; P has {A.shape[1]} coordinates and Q "

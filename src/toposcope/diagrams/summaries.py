@@ -20,12 +20,18 @@ from numpy.typing import ArrayLike, NDArray
 from toposcope.errors import UsageError
 from toposcope.execution.plugins import Registry
 from toposcope.homology.landscape_kernels import corners, inner_product, top_levels
+from toposcope.inputs.arrays import read_diagram, read_grid
+from toposcope.inputs.foreign import real
+from toposcope.inputs.parameters import number, whole
 from toposcope.types import DiagramSet
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Pairs = NDArray[np.float64]
+
+# Sums of powers below this have lost digits to underflow.
+_VANISHING = 1e-280
 
 
 def finite(pairs: ArrayLike) -> Pairs:
@@ -36,8 +42,31 @@ def finite(pairs: ArrayLike) -> Pairs:
     >>> finite(np.array([[0.0, 1.0], [0.0, np.inf]]))
     array([[0., 1.]])
     """
-    checked = _check(pairs, "finite()")
+    checked = read_diagram(pairs, call="finite()")
     return checked[np.isfinite(checked[:, 1])]
+
+
+def as_sublevel(pairs: ArrayLike) -> Pairs:
+    """Pairs of a superlevel filtration as those of the sublevel filtration of -volume.
+
+    Both signs change, so births come before deaths and what never dies has death inf: the form
+    that all functions of diagrams take. Lengths stay; grids and cutoffs change sign with them.
+
+    Examples
+    --------
+    >>> as_sublevel([[3.0, 1.0], [2.0, -np.inf]])
+    array([[-3., -1.],
+           [-2., inf]])
+    """
+    call = "as_sublevel()"
+    array = real(pairs, call=call, name="pairs").astype(np.float64)
+    if array.ndim == 2 and array.shape[1] == 2 and (array[:, 0] < array[:, 1]).any():
+        msg = (
+            f"{call}: {int((array[:, 0] < array[:, 1]).sum())} of {len(array)} pairs are born below "
+            "their death: they are of a sublevel filtration already. Pass them as they are."
+        )
+        raise UsageError(msg)
+    return read_diagram(0.0 - array, call=call)
 
 
 def ended(pairs: ArrayLike, cutoff: float | None, *, call: str) -> Pairs:
@@ -49,7 +78,9 @@ def ended(pairs: ArrayLike, cutoff: float | None, *, call: str) -> Pairs:
     array([[0. , 1. ],
            [0.5, 2. ]])
     """
-    checked = _check(pairs, call)
+    checked = read_diagram(pairs, call=call)
+    if cutoff is not None:
+        cutoff = number(cutoff, "cutoff", call=call, finite=False)
     endless = int(np.isinf(checked[:, 1]).sum())
     if not endless:
         return checked
@@ -91,10 +122,11 @@ def betti_curve(
     >>> betti_curve(np.array([[0.0, 1.0], [0.0, np.inf]]), [0.0, 0.5, 1.0])
     array([2, 2, 1])
     """
-    checked = _check(pairs, "betti_curve()")
+    call = "betti_curve()"
+    checked = read_diagram(pairs, call=call)
     if cutoff is not None:
-        checked = _cut(checked, cutoff, "betti_curve()")
-    t = np.asarray(grid, dtype=np.float64)
+        checked = _cut(checked, number(cutoff, "cutoff", call=call, finite=False), call)
+    t = read_grid(grid, call=call)
     born = np.searchsorted(np.sort(checked[:, 0]), t, side="right")
     dead = np.searchsorted(np.sort(checked[:, 1]), t, side="right")
     return (born - dead).astype(np.int64)
@@ -106,7 +138,7 @@ def n_pairs(pairs: ArrayLike) -> int:
     >>> n_pairs([[0.0, 1.0], [0.0, np.inf]])
     2
     """
-    return len(_check(pairs, "n_pairs()"))
+    return len(read_diagram(pairs, call="n_pairs()"))
 
 
 def lifespan_sum(pairs: ArrayLike, alpha: float = 1.0, *, cutoff: float | None = None) -> float:
@@ -120,7 +152,9 @@ def lifespan_sum(pairs: ArrayLike, alpha: float = 1.0, *, cutoff: float | None =
     >>> lifespan_sum(np.array([[0.0, 1.0], [1.0, 3.0]]), alpha=2.0)
     5.0
     """
-    return float((_lengths(pairs, cutoff, "lifespan_sum()") ** alpha).sum())
+    call = "lifespan_sum()"
+    alpha = number(alpha, "alpha", call=call, low=0.0)
+    return _sum_of_powers(_lengths(pairs, cutoff, call), alpha, "alpha", call)
 
 
 def mean_persistence(pairs: ArrayLike, *, cutoff: float | None = None) -> float:
@@ -132,7 +166,7 @@ def mean_persistence(pairs: ArrayLike, *, cutoff: float | None = None) -> float:
     1.5
     """
     lengths = _lengths(pairs, cutoff, "mean_persistence()")
-    return float(lengths.mean()) if len(lengths) else math.nan
+    return _mean(lengths)
 
 
 def max_persistence(pairs: ArrayLike, *, cutoff: float | None = None) -> float:
@@ -160,10 +194,9 @@ def total_persistence(
     >>> total_persistence(np.array([[0.0, 3.0], [1.0, 5.0]]))
     25.0
     """
-    if not order >= 1:
-        msg = f"total_persistence(): order must be at least 1; got {order!r}."
-        raise UsageError(msg)
-    return float((_lengths(pairs, cutoff, "total_persistence()") ** order).sum())
+    call = "total_persistence()"
+    order = number(order, "order", call=call, low=1.0)
+    return _sum_of_powers(_lengths(pairs, cutoff, call), order, "order", call)
 
 
 def persistence_entropy(pairs: ArrayLike, *, cutoff: float | None = None) -> float:
@@ -224,17 +257,12 @@ def landscape(
     Bubenik, Statistical topological data analysis using persistence landscapes, JMLR 2015.
     """
     call = "landscape()"
-    t = np.require(grid, dtype=np.float64, requirements=["C", "W"])
-    if levels < 1 or t.ndim != 1 or (np.diff(t) < 0).any():
-        msg = (
-            f"{call}: at least one level and a one-dimensional non-decreasing grid are needed; "
-            f"got levels={levels}, grid of shape {t.shape}. Pass np.sort(grid)."
-        )
-        raise UsageError(msg)
+    levels = whole(levels, "levels", call=call, low=1)
+    t = read_grid(grid, call=call, rising=True)
     checked = np.require(ended(pairs, cutoff, call=call), requirements=["C", "W"])
     first = np.searchsorted(t, checked[:, 0], side="right")
     last = np.searchsorted(t, checked[:, 1], side="left")
-    return np.asarray(top_levels(checked, t, first, last, int(levels)).T, order="C")
+    return np.asarray(top_levels(checked, t, first, last, levels).T, order="C")
 
 
 def landscape_inner(a: ArrayLike, b: ArrayLike, *, cutoff: float | None = None) -> float:
@@ -251,8 +279,27 @@ def landscape_inner(a: ArrayLike, b: ArrayLike, *, cutoff: float | None = None) 
     >>> round(landscape_inner(bar, bar), 12)
     0.666666666667
     """
-    left, right = (corners(by_birth(ended(x, cutoff, call="landscape_inner()"))) for x in (a, b))
+    call = "landscape_inner()"
+    left, right = (corners_of(x, cutoff, call=call) for x in (a, b))
     return float(inner_product(*left, *right))
+
+
+def corners_of(pairs: ArrayLike, cutoff: float | None, *, call: str) -> tuple[Pairs, NDArray]:
+    """Corners of the landscape of pairs whose cubes float64 can hold.
+
+    >>> len(corners_of([[0.0, 2.0]], None, call="example()")[0])
+    3
+    """
+    kept = by_birth(ended(pairs, cutoff, call=call))
+    longest = float((kept[:, 1] - kept[:, 0]).max(initial=0.0))
+    largest = float(np.abs(kept).max(initial=0.0))
+    if len(kept) and not (longest > 1e-90 and largest < 1e90):
+        msg = (
+            f"{call}: bars up to {longest:g} long at values up to {largest:g}: their cubes over- or "
+            f"underflow. Divide the pairs by a unit first, such as pairs / {longest:g}."
+        )
+        raise UsageError(msg)
+    return corners(kept)
 
 
 def landscape_norm(pairs: ArrayLike, order: float = 2, *, cutoff: float | None = None) -> float:
@@ -267,10 +314,10 @@ def landscape_norm(pairs: ArrayLike, order: float = 2, *, cutoff: float | None =
     >>> landscape_norm(np.array([[0.0, 2.0]]), order=1)
     1.0
     """
-    if not order >= 1:
-        msg = f"landscape_norm(): order must be at least 1; got {order!r}."
-        raise UsageError(msg)
-    return _landscape_norm(_lengths(pairs, cutoff, "landscape_norm()"), order)
+    call = "landscape_norm()"
+    order = number(order, "order", call=call, low=1.0, finite=False)
+    lengths = _lengths(pairs, cutoff, call)
+    return _held(_landscape_norm(lengths, order), lengths, "order", order, call)
 
 
 def diagram_statistics(pairs: ArrayLike) -> dict[str, float]:
@@ -294,13 +341,15 @@ def diagram_statistics(pairs: ArrayLike) -> dict[str, float]:
     """
     checked = ended(pairs, None, call="diagram_statistics()")
     lengths = checked[:, 1] - checked[:, 0]
-    own = {name: statistic(lengths) for name, statistic in _OF_LENGTHS.items()}
+    own = _of_lengths(lengths)
     return own | {name: float(statistic(checked)) for name, statistic in STATISTICS.added.items()}
 
 
 def undefined_reason(statistic: str, pairs: int) -> str:
     """Why a statistic of a diagram with `pairs` finite pairs has no value."""
     needed = 2 if statistic == "normalized_entropy" else 1
+    if pairs >= needed:
+        return f"{statistic} of these {pairs} pairs is beyond what float64 holds; choose a unit"
     return f"{pairs} finite pairs; {statistic} needs at least {needed}"
 
 
@@ -348,23 +397,6 @@ def summarize(dgms: DiagramSet) -> pd.DataFrame:
     return table.astype(kinds | {"replicate": "int64", "points": "int64"})
 
 
-def _check(pairs: ArrayLike, call: str) -> Pairs:
-    array = np.asarray(pairs, dtype=np.float64)
-    if array.size == 0 and array.ndim <= 2:
-        return np.empty((0, 2))
-    if array.ndim != 2 or array.shape[1] != 2:
-        msg = f"{call}: (n, 2) pairs of birth and death are needed; got shape {array.shape}."
-        raise UsageError(msg)
-    if not (array[:, 1] >= array[:, 0]).all() or not np.isfinite(array[:, 0]).all():
-        wrong = ~(array[:, 1] >= array[:, 0]) | ~np.isfinite(array[:, 0])
-        msg = (
-            f"{call}: births must be finite and no later than deaths; wrong in {int(wrong.sum())} "
-            f"of {len(array)} pairs, first {array[wrong][0].tolist()}."
-        )
-        raise UsageError(msg)
-    return array
-
-
 def _cut(pairs: Pairs, cutoff: float, call: str) -> Pairs:
     """Pairs with essential deaths replaced by `cutoff`."""
     endless = np.isinf(pairs[:, 1])
@@ -387,15 +419,66 @@ def _entropy(lengths: NDArray[np.float64]) -> float:
     positive = lengths[lengths > 0]  # p log p -> 0
     if not len(positive):
         return math.nan
-    share = positive / positive.sum()
+    total = positive.sum()
+    if math.isinf(total):
+        positive = positive / positive.max()
+        total = positive.sum()
+    share = positive / total
     return max(0.0, float(-(share * np.log(share)).sum()))
 
 
 def _landscape_norm(lengths: NDArray[np.float64], order: float) -> float:
     half = lengths / 2
-    if math.isinf(order):
-        return float(half.max(initial=0.0))
-    return float((2 / (order + 1) * (half ** (order + 1)).sum()) ** (1 / order))
+    largest = float(half.max(initial=0.0))
+    if math.isinf(order) or not largest:
+        return largest
+    with np.errstate(over="ignore", under="ignore"):
+        total = float((half ** (order + 1)).sum())
+        if _VANISHING < total < math.inf:
+            return float((2 / (order + 1) * total) ** (1 / order))
+        # Powers that over- or underflow where their root does not: in units of the largest.
+        total = float(((half / largest) ** (order + 1)).sum())
+        return float(
+            (2 / (order + 1) * total) ** (1 / order) * np.float64(largest) ** (1 + 1 / order)
+        )
+
+
+def _sum_of_powers(lengths: NDArray[np.float64], power: float, name: str, call: str) -> float:
+    with np.errstate(over="ignore", under="ignore"):
+        return _held(float((lengths**power).sum()), lengths, name, power, call)
+
+
+def _held(value: float, lengths: NDArray[np.float64], name: str, power: float, call: str) -> float:
+    """The value, unless it over- or underflows."""
+    longest = float(lengths.max(initial=0.0))
+    if longest and not _VANISHING < value < math.inf and power:
+        what = "overflows" if value > 1 else "vanishes"
+        msg = (
+            f"{call}: with {name}={power:g} the result {what} in float64 (bars are up to "
+            f"{longest:g} long). Pass a smaller {name}, or divide the pairs by a unit first."
+        )
+        raise UsageError(msg)
+    return value
+
+
+def _mean(lengths: NDArray[np.float64]) -> float:
+    if not len(lengths):
+        return math.nan
+    with np.errstate(over="ignore"):
+        mean = float(lengths.mean())
+    return mean if math.isfinite(mean) else float((lengths / len(lengths)).sum())
+
+
+def _of_lengths(lengths: NDArray[np.float64]) -> dict[str, float]:
+    """The statistics of lengths; nan for one that float64 cannot hold."""
+    longest = float(lengths.max(initial=0.0))
+    with np.errstate(over="ignore", under="ignore"):
+        values = {name: statistic(lengths) for name, statistic in _OF_LENGTHS.items()}
+    if longest and not 1e-90 < longest < 1e90:
+        for name in ("lifespan_sum", "total_persistence", "landscape_norm"):
+            if not _VANISHING < values[name] < math.inf:
+                values[name] = math.nan
+    return values
 
 
 def _normalized_entropy(lengths: NDArray[np.float64]) -> float:
@@ -405,7 +488,7 @@ def _normalized_entropy(lengths: NDArray[np.float64]) -> float:
 _OF_LENGTHS: dict[str, Callable[[NDArray[np.float64]], float]] = {
     "n_pairs": lambda lengths: float(len(lengths)),
     "lifespan_sum": lambda lengths: float(lengths.sum()),
-    "mean_persistence": lambda lengths: float(lengths.mean()) if len(lengths) else math.nan,
+    "mean_persistence": _mean,
     "max_persistence": lambda lengths: float(lengths.max(initial=0.0)),
     "total_persistence": lambda lengths: float(lengths @ lengths),
     "persistence_entropy": _entropy,

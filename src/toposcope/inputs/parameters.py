@@ -164,6 +164,18 @@ def wholes(
     raise _refusal(value, name, call, f"a sequence of whole numbers{limits}, at least one")
 
 
+def entries(value: object, name: str, *, call: str, of: str = "arrays") -> list[Any]:
+    """The entries of a sequence of arrays, as a list.
+
+    >>> len(entries([[1.0], [2.0]], "X", call="fit()"))
+    2
+    """
+    listed = _listed(value)
+    if listed is None:
+        raise _refusal(value, name, call, f"a sequence of {of}")
+    return list(listed)
+
+
 def span(value: object, name: str, *, call: str) -> tuple[float, float]:
     """Two finite numbers (low, high), the first below the second.
 

@@ -60,10 +60,11 @@ def as_sublevel(pairs: ArrayLike) -> Pairs:
     """
     call = "as_sublevel()"
     array = real(pairs, call=call, name="pairs").astype(np.float64)
-    if array.ndim == 2 and array.shape[1] == 2 and (array[:, 0] < array[:, 1]).any():
+    rising = int((array[:, 0] < array[:, 1]).sum()) if array.shape[1:] == (2,) else 0
+    if rising:
         msg = (
-            f"{call}: {int((array[:, 0] < array[:, 1]).sum())} of {len(array)} pairs are born below "
-            "their death: they are of a sublevel filtration already. Pass them as they are."
+            f"{call}: {rising} of {len(array)} pairs are born below their death: they are of a "
+            "sublevel filtration already. Pass them as they are."
         )
         raise UsageError(msg)
     return read_diagram(0.0 - array, call=call)
@@ -295,8 +296,8 @@ def corners_of(pairs: ArrayLike, cutoff: float | None, *, call: str) -> tuple[Pa
     largest = float(np.abs(kept).max(initial=0.0))
     if len(kept) and not (longest > 1e-90 and largest < 1e90):
         msg = (
-            f"{call}: bars up to {longest:g} long at values up to {largest:g}: their cubes over- or "
-            f"underflow. Divide the pairs by a unit first, such as pairs / {longest:g}."
+            f"{call}: bars up to {longest:g} long at values up to {largest:g}: their cubes over- "
+            f"or underflow. Divide the pairs by a unit first, such as pairs / {longest:g}."
         )
         raise UsageError(msg)
     return corners(kept)

@@ -5,6 +5,8 @@ Plain numbers that describe the cloud as it is, without an interval.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -69,4 +71,17 @@ def activation_norm(X: ArrayLike) -> float:
     3.0
     """
     points = read_cloud(X, call="activation_norm()").astype(np.float64)
-    return float(np.linalg.norm(points, axis=1).mean())
+    with np.errstate(over="ignore", under="ignore"):
+        norm = float(np.linalg.norm(points, axis=1).mean())
+    if 1e-140 < norm < 1e140:
+        return norm
+    # Squares that over- or underflow: in units of the largest number.
+    unit = float(np.abs(points).max())
+    scaled = float(np.linalg.norm(points / unit, axis=1).mean()) if unit else 0.0
+    if math.isinf(unit * scaled):
+        msg = (
+            f"activation_norm(): the norm of points up to {unit:g} is beyond float64. Divide the "
+            "activations by a unit first."
+        )
+        raise DegenerateCloudError(msg)
+    return unit * scaled

@@ -1,8 +1,8 @@
 """Null models: clouds in which there is no topology, and clouds in which there is.
 
 Each simulation is an analysis of one layer, 8 disjoint draws of 50 samples, and what
-`against_nulls` says of four statistics together at 5 %. A null keeps something; a cloud that has that
-and nothing else must not be told apart from it.
+`against_nulls` says of four statistics together at 5 %. A null keeps something; a cloud that has
+that and nothing else must not be told apart from it.
 """
 
 from __future__ import annotations

@@ -111,7 +111,8 @@ def normal_scores(X: NDArray[np.float64]) -> NDArray[np.float64]:
     scores = ndtri((rankdata(X, axis=0) - 0.5) / len(X))
     scores -= scores.mean(axis=0)
     spread = scores.std(axis=0)
-    return scores / np.where(spread > 1e-12, spread, 1.0)
+    scores /= np.where(spread > 1e-12, spread, 1.0)
+    return np.asarray(scores)
 
 
 def _expansion(ordered: NDArray[np.float64]) -> NDArray[np.float64]:

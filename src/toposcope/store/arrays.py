@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from toposcope.errors import (
     UsageError,
 )
+from toposcope.inputs.foreign import real
 from toposcope.store.runs import CHUNK_BYTES, Run
 from toposcope.store.samples import Samples
 from toposcope.store.shards import STORED_TYPES
@@ -52,7 +53,21 @@ def from_arrays(
     >>> acts.n, acts.layers, acts.depth("first")
     (5, ('first', 'second'), 0.5)
     """
-    arrays = {str(key): np.asarray(value) for key, value in layers.items()}
+    call = "from_arrays()"
+    if not isinstance(layers, Mapping):
+        msg = (
+            f"{call}: layers are {type(layers).__name__}; needed are names with arrays. Pass "
+            "{'layer': X}"
+        )
+        if isinstance(layers, list | tuple):
+            msg += ", or {f'layer{i}': X for i, X in enumerate(layers)} for a list of layers"
+        raise UsageError(f"{msg}.")
+    arrays = {
+        str(key): real(value, call=call, name=f"layer {key!r}") for key, value in layers.items()
+    }
+    if len(arrays) < len(layers):
+        msg = f"{call}: two layers have one name as text; got {list(layers)}. Rename one of them."
+        raise UsageError(msg)
     sizes = {key: value.shape[:1] for key, value in arrays.items()}
     if (
         not arrays

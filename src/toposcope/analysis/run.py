@@ -70,9 +70,10 @@ def analyze(
     homology_dimensions
         Degrees of homology.
     points, replicates, normalize, per_class, overlapping, seed
-        As in `clouds` (of a NumPy generator a seed is drawn, and that is recorded): `replicates` (8) disjoint draws of `points` samples each. For `Cubical` a
+        As in `clouds`: `replicates` (8) disjoint draws of `points` samples each. For `Cubical` a
         replicate is one image (100 of them) and `normalize` is "none" (default: thresholds in the
-        units of the activations) or "rms" (in units of the layer's root mean square).
+        units of the activations) or "rms" (in units of the layer's root mean square). Of a NumPy
+        generator a seed is drawn, and that is recorded.
     metric
         "euclidean", "cosine" or "correlation".
     null

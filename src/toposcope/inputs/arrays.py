@@ -123,6 +123,9 @@ def read_distances(D: ArrayLike, *, call: str, name: str = "D", finite: bool = F
         msg = f"{call}: the distance matrix is empty; at least one point is needed."
         raise DegenerateCloudError(msg)
     if not _exact(matrix):
+        if finite and np.isnan(matrix).any():
+            msg = f"{call}: {name} holds {int(np.isnan(matrix).sum())} NaN. Leave those units out."
+            raise UsageError(msg)
         matrix = _rounded(matrix, ROUNDING[size], call, name)
     if finite and not np.isfinite(matrix).all():
         endless = int(np.isinf(matrix).sum()) // 2

@@ -20,7 +20,7 @@ from toposcope.errors import UsageError
 _NARROW = ("bfloat16", "float8", "float6", "float4", "int2", "int4", "uint2", "uint4")
 
 
-def real(values: Any, *, call: str, name: str = "X") -> NDArray[Any]:
+def real(values: Any, *, call: str, name: str = "X", imaginary: bool = False) -> NDArray[Any]:
     """`values` as a NumPy array of floats, integers or bools, of the shape and type they have.
 
     Parameters
@@ -32,6 +32,8 @@ def real(values: Any, *, call: str, name: str = "X") -> NDArray[Any]:
         `__array__` (JAX, TensorFlow, xarray, polars).
     call, name
         Of the caller and its argument, for messages.
+    imaginary
+        Take complex numbers too, for containers.
 
     Returns
     -------
@@ -52,7 +54,8 @@ def real(values: Any, *, call: str, name: str = "X") -> NDArray[Any]:
     toposcope.errors.UsageError: example(): 1 of 2 values of X are masked. Pass \
 X[~np.ma.getmaskarray(X)] to drop them, or X.filled(value) to put a number there.
     """
-    return _checked(_as_array(values, call, name), call, name)
+    array = _as_array(values, call, name, imaginary=imaginary)
+    return array if imaginary and array.dtype.kind == "c" else _checked(array, call, name)
 
 
 def is_sparse(values: Any) -> bool:
@@ -97,7 +100,7 @@ def _library(values: Any) -> str:
     return next((home for home in homes if home in known), homes[0] if homes else "builtins")
 
 
-def _as_array(values: Any, call: str, name: str) -> NDArray[Any]:
+def _as_array(values: Any, call: str, name: str, *, imaginary: bool = False) -> NDArray[Any]:
     if isinstance(values, np.ma.MaskedArray):
         return _unmasked(values, call, name)
     if isinstance(values, np.ndarray):
@@ -107,6 +110,8 @@ def _as_array(values: Any, call: str, name: str) -> NDArray[Any]:
         "pandas": _table,
     }
     library = _library(values)
+    if imaginary and library == "torch" and getattr(values, "is_complex", bool)():
+        return np.asarray(values.detach().to_dense().cpu().resolve_conj().resolve_neg().numpy())
     if library in readers:
         return readers[library](values, call, name)
     if library == "scipy" and is_sparse(values):

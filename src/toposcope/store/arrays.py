@@ -33,7 +33,8 @@ def from_arrays(
     ----------
     layers
         Layer name -> (n, ...) array, in network order; every layer has the same n. "@mask" is no
-        layer: (n, tokens), 1 for real tokens and 0 for pads of layers (n, tokens, width).
+        layer: (n, tokens), 1 for real tokens and 0 for pads of layers (n, tokens, width). Complex
+        layers can be held, to take their parts or absolute values; measuring them is refused.
     labels
         (n,) integer classes, or None.
     sample_ids
@@ -60,10 +61,11 @@ def from_arrays(
             "{'layer': X}"
         )
         if isinstance(layers, list | tuple):
-            msg += ", or {f'layer{i}': X for i, X in enumerate(layers)} for a list of layers"
-        raise UsageError(f"{msg}.")
+            msg += ", or {f'layer{i}': X for i, X in enumerate(layers)} for several layers"
+        raise UsageError(msg)
     arrays = {
-        str(key): real(value, call=call, name=f"layer {key!r}") for key, value in layers.items()
+        str(key): real(value, call=call, name=f"layers[{key!r}]", imaginary=True)
+        for key, value in layers.items()
     }
     if len(arrays) < len(layers):
         msg = f"{call}: two layers have one name as text; got {list(layers)}. Rename one of them."
@@ -112,6 +114,8 @@ def save_arrays(activations: ActivationSet, path: Path | str) -> Path:
     """Write activations held in memory as a RUN; returns its folder."""
     arrays = {layer: np.asarray(activations.rows(layer)) for layer in activations.layers}
     arrays |= {name: np.asarray(activations.read(name, None)) for name in activations.pseudo}
+    for layer, values in arrays.items():
+        real(values, call="measuring activations", name=f"layers[{layer!r}]")
     arrays = {k: v if v.dtype in STORED_TYPES else v.astype(np.float64) for k, v in arrays.items()}
     row_bytes = sum(v[:1].nbytes for v in arrays.values())
     samples = Samples(

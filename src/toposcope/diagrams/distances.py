@@ -199,7 +199,7 @@ def sliced_wasserstein(
     Carriere, Cuturi and Oudot, Sliced Wasserstein kernel for persistence diagrams, ICML 2017.
     """
     call = "sliced_wasserstein()"
-    directions = whole(directions, "directions", call=call, low=1)
+    directions = whole(directions, "directions", call=call, low=1, high=10**6)
     (A, lasting_a), (B, lasting_b) = (_split(x, cutoff, call) for x in (a, b))
     if len(lasting_a) != len(lasting_b):
         return math.inf

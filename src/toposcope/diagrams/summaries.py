@@ -258,7 +258,7 @@ def landscape(
     Bubenik, Statistical topological data analysis using persistence landscapes, JMLR 2015.
     """
     call = "landscape()"
-    levels = whole(levels, "levels", call=call, low=1)
+    levels = whole(levels, "levels", call=call, low=1, high=10**6)
     t = read_grid(grid, call=call, rising=True)
     checked = np.require(ended(pairs, cutoff, call=call), requirements=["C", "W"])
     first = np.searchsorted(t, checked[:, 0], side="right")

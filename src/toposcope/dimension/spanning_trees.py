@@ -166,7 +166,7 @@ def _sizes(
     n: int, schedule: Sequence[int] | None, alpha: float, replicates: int, call: str
 ) -> NDArray[np.int64]:
     number(alpha, "alpha", call=call, above=0.0)
-    whole(replicates, "replicates", call=call, low=1)
+    whole(replicates, "replicates", call=call, low=1, high=10**6)
     if n < FEWEST_POINTS:
         msg = f"{call}: the cloud has {n} points; at least {FEWEST_POINTS} are needed."
         raise TooFewSamplesError(msg)

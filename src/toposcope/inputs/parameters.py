@@ -294,7 +294,7 @@ def _limits(low: float, above: float, high: float, below: float) -> str:
     (' from 1 to 3', ' above 0 and below 1')
     """
     if low > -math.inf and high < math.inf:
-        return f" from {low:g} to {high:g}"
+        return f" of {low:g} or more" if high >= 10**6 else f" from {low:g} to {high:g}"
     first = f" of {low:g} or more" if low > -math.inf else ""
     first = f" above {above:g}" if above > -math.inf else first
     last = f"at most {high:g}" if high < math.inf else ""

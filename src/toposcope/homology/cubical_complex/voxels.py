@@ -15,7 +15,7 @@ Volume = NDArray[np.floating[Any]]
 
 def check_construction(construction: str, *, call: str) -> bool:
     """True for V (voxels are vertices), False for T (voxels are top cells)."""
-    if construction not in ("V", "T"):
+    if not isinstance(construction, str) or construction not in ("V", "T"):
         msg = (
             f"{call}: construction must be 'V' (voxels are vertices) or 'T' (voxels are top "
             f"cells); got {construction!r}."

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
 from toposcope.homology.jit import kernel
-from toposcope.homology.metrics import distances, refuse_pairs
+from toposcope.homology.metrics import METRICS, distances, refuse_pairs
 from toposcope.inputs.arrays import read_cloud
-from toposcope.inputs.parameters import flag, number, whole
+from toposcope.inputs.parameters import choice, flag, number, whole
 
 # Distances are exact to 1e-9: what differs by less is a tie (the sides of a lattice, say).
 _TIE = 1.0 + 1e-9
@@ -102,7 +102,7 @@ def geodesic_distances(
     unreachable = number(unreachable, "unreachable", call=call, above=0.0, finite=False)
     if cutoff is not None:
         cutoff = number(cutoff, "cutoff", call=call, low=0.0, finite=False)
-    if metric != "precomputed":
+    if choice(metric, METRICS, "metric", call=call) != "precomputed":
         X = read_cloud(X, call=call)
         refuse_pairs(*X.shape, per_pair=17, call=call)
     D = distances(X, metric=metric, call=call)

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
-from toposcope.homology.metrics import distances
+from toposcope.homology.metrics import METRICS, distances
 from toposcope.homology.spanning import euclidean_tree, tiled_tree, tree_lengths
 from toposcope.homology.vietoris_rips.cost import TILE_ABOVE, TREE_ABOVE, estimate_cost
 from toposcope.homology.vietoris_rips.growth import h1_diagram
 from toposcope.inputs.arrays import read_cloud, read_square
 from toposcope.inputs.memory import refuse_beyond_memory
-from toposcope.inputs.parameters import degrees, number, prime
+from toposcope.inputs.parameters import choice, degrees, number, prime
 
 Pairs = NDArray[np.float64]
 
@@ -88,6 +88,7 @@ def rips(
     """
     call = "rips()"
     dims = check_arguments(homology_dimensions, max_edge_length, coeff, call=call)
+    metric = choice(metric, METRICS, "metric", call=call)
     if device != "cpu":
         if metric != "euclidean" or not isinstance(device, str):
             msg = f"rips(): device={device!r} is for metric='euclidean'; got metric={metric!r}."
@@ -145,7 +146,7 @@ def rips_from_distances(
     dims = check_arguments(
         homology_dimensions, max_edge_length, coeff, call="rips_from_distances()"
     )
-    D = read_square(D, call="rips_from_distances()")
+    D, coeff = read_square(D, call="rips_from_distances()"), int(coeff)
     diagrams: dict[int, Pairs] = {}
     if {0, 1} & set(dims):
         tree = tree_lengths(D) if lengths is None else lengths

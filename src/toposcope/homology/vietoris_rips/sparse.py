@@ -118,7 +118,7 @@ def sparse_rips(
     call = "sparse_rips()"
     dims = check_arguments(homology_dimensions, np.inf, coeff, call=call)
     epsilon = number(epsilon, "epsilon", call=call, above=0.0, below=1.0)
-    if metric not in METRICS:
+    if not isinstance(metric, str) or metric not in METRICS:
         msg = (
             f"{call}: metric must be one of {', '.join(METRICS)}; got {metric!r}, for which the "
             "triangle inequality and with it the bound may fail."
@@ -134,7 +134,7 @@ def sparse_rips(
     births = _sparse_edges(D[np.ix_(order, order)], insertion, gone, epsilon)
     levels = _expand(births, gone, max(dims) + 1)
     return SparseRips(
-        diagrams=[_sorted(pairs) for pairs in simplicial_pairs(levels, dims, coeff)],
+        diagrams=[_sorted(pairs) for pairs in simplicial_pairs(levels, dims, int(coeff))],
         factor=1.0 / (1.0 - epsilon),
         edges=len(levels[1][1]),
         simplices=sum(len(values) for _, values in levels),

@@ -276,7 +276,11 @@ def _checks(
         rng=job.rng(2),
     )
     for check in checks:
-        place = {"check": check.check, "condition": check.condition, "points": check.points}
+        place: dict[str, Any] = {
+            "check": check.check,
+            "condition": check.condition,
+            "points": check.points,
+        }
         k = check.homology_dimension
         if check.status == OK:
             rows.value(check.statistic, check.value, homology_dimension=k, **place)

@@ -17,6 +17,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from toposcope.diagrams.lengths import (
+    OF_LENGTHS,
+    entropy_of,
+    held,
+    landscape_norm_of,
+    mean_of,
+    normalized_entropy_of,
+    statistics_of,
+    sum_of_powers,
+)
 from toposcope.errors import UsageError
 from toposcope.execution.plugins import Registry
 from toposcope.homology.landscape_kernels import corners, inner_product, top_levels
@@ -29,9 +39,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Pairs = NDArray[np.float64]
-
-# Sums of powers below this have lost digits to underflow.
-_VANISHING = 1e-280
 
 
 def finite(pairs: ArrayLike) -> Pairs:
@@ -155,7 +162,7 @@ def lifespan_sum(pairs: ArrayLike, alpha: float = 1.0, *, cutoff: float | None =
     """
     call = "lifespan_sum()"
     alpha = number(alpha, "alpha", call=call, low=0.0)
-    return _sum_of_powers(_lengths(pairs, cutoff, call), alpha, "alpha", call)
+    return sum_of_powers(_lengths(pairs, cutoff, call), alpha, "alpha", call)
 
 
 def mean_persistence(pairs: ArrayLike, *, cutoff: float | None = None) -> float:
@@ -167,7 +174,7 @@ def mean_persistence(pairs: ArrayLike, *, cutoff: float | None = None) -> float:
     1.5
     """
     lengths = _lengths(pairs, cutoff, "mean_persistence()")
-    return _mean(lengths)
+    return mean_of(lengths)
 
 
 def max_persistence(pairs: ArrayLike, *, cutoff: float | None = None) -> float:
@@ -197,7 +204,7 @@ def total_persistence(
     """
     call = "total_persistence()"
     order = number(order, "order", call=call, low=1.0)
-    return _sum_of_powers(_lengths(pairs, cutoff, call), order, "order", call)
+    return sum_of_powers(_lengths(pairs, cutoff, call), order, "order", call)
 
 
 def persistence_entropy(pairs: ArrayLike, *, cutoff: float | None = None) -> float:
@@ -210,7 +217,7 @@ def persistence_entropy(pairs: ArrayLike, *, cutoff: float | None = None) -> flo
     >>> bool(np.isclose(persistence_entropy([[0.0, 1.0], [1.0, 2.0]]), np.log(2)))
     True
     """
-    return _entropy(_lengths(pairs, cutoff, "persistence_entropy()"))
+    return entropy_of(_lengths(pairs, cutoff, "persistence_entropy()"))
 
 
 def normalized_entropy(pairs: ArrayLike, *, cutoff: float | None = None) -> float:
@@ -222,7 +229,7 @@ def normalized_entropy(pairs: ArrayLike, *, cutoff: float | None = None) -> floa
     1.0
     """
     lengths = _lengths(pairs, cutoff, "normalized_entropy()")
-    return _entropy(lengths) / math.log(len(lengths)) if len(lengths) > 1 else math.nan
+    return normalized_entropy_of(lengths)
 
 
 def landscape(
@@ -285,7 +292,9 @@ def landscape_inner(a: ArrayLike, b: ArrayLike, *, cutoff: float | None = None) 
     return float(inner_product(*left, *right))
 
 
-def corners_of(pairs: ArrayLike, cutoff: float | None, *, call: str) -> tuple[Pairs, NDArray]:
+def corners_of(
+    pairs: ArrayLike, cutoff: float | None, *, call: str
+) -> tuple[Pairs, NDArray[np.int64]]:
     """Corners of the landscape of pairs whose cubes float64 can hold.
 
     >>> len(corners_of([[0.0, 2.0]], None, call="example()")[0])
@@ -300,7 +309,8 @@ def corners_of(pairs: ArrayLike, cutoff: float | None, *, call: str) -> tuple[Pa
             f"or underflow. Divide the pairs by a unit first, such as pairs / {longest:g}."
         )
         raise UsageError(msg)
-    return corners(kept)
+    points, starts = corners(kept)
+    return points, starts
 
 
 def landscape_norm(pairs: ArrayLike, order: float = 2, *, cutoff: float | None = None) -> float:
@@ -318,7 +328,7 @@ def landscape_norm(pairs: ArrayLike, order: float = 2, *, cutoff: float | None =
     call = "landscape_norm()"
     order = number(order, "order", call=call, low=1.0, finite=False)
     lengths = _lengths(pairs, cutoff, call)
-    return _held(_landscape_norm(lengths, order), lengths, "order", order, call)
+    return held(landscape_norm_of(lengths, order), lengths, "order", order, call)
 
 
 def diagram_statistics(pairs: ArrayLike) -> dict[str, float]:
@@ -342,7 +352,7 @@ def diagram_statistics(pairs: ArrayLike) -> dict[str, float]:
     """
     checked = ended(pairs, None, call="diagram_statistics()")
     lengths = checked[:, 1] - checked[:, 0]
-    own = _of_lengths(lengths)
+    own = statistics_of(lengths)
     return own | {name: float(statistic(checked)) for name, statistic in STATISTICS.added.items()}
 
 
@@ -416,93 +426,11 @@ def _lengths(pairs: ArrayLike, cutoff: float | None, call: str) -> NDArray[np.fl
     return lengths
 
 
-def _entropy(lengths: NDArray[np.float64]) -> float:
-    positive = lengths[lengths > 0]  # p log p -> 0
-    if not len(positive):
-        return math.nan
-    total = positive.sum()
-    if math.isinf(total):
-        positive = positive / positive.max()
-        total = positive.sum()
-    share = positive / total
-    return max(0.0, float(-(share * np.log(share)).sum()))
-
-
-def _landscape_norm(lengths: NDArray[np.float64], order: float) -> float:
-    half = lengths / 2
-    largest = float(half.max(initial=0.0))
-    if math.isinf(order) or not largest:
-        return largest
-    with np.errstate(over="ignore", under="ignore"):
-        total = float((half ** (order + 1)).sum())
-        if _VANISHING < total < math.inf:
-            return float((2 / (order + 1) * total) ** (1 / order))
-        # Powers that over- or underflow where their root does not: in units of the largest.
-        total = float(((half / largest) ** (order + 1)).sum())
-        return float(
-            (2 / (order + 1) * total) ** (1 / order) * np.float64(largest) ** (1 + 1 / order)
-        )
-
-
-def _sum_of_powers(lengths: NDArray[np.float64], power: float, name: str, call: str) -> float:
-    with np.errstate(over="ignore", under="ignore"):
-        return _held(float((lengths**power).sum()), lengths, name, power, call)
-
-
-def _held(value: float, lengths: NDArray[np.float64], name: str, power: float, call: str) -> float:
-    """The value, unless it over- or underflows."""
-    longest = float(lengths.max(initial=0.0))
-    if longest and not _VANISHING < value < math.inf and power:
-        what = "overflows" if value > 1 else "vanishes"
-        msg = (
-            f"{call}: with {name}={power:g} the result {what} in float64 (bars are up to "
-            f"{longest:g} long). Pass a smaller {name}, or divide the pairs by a unit first."
-        )
-        raise UsageError(msg)
-    return value
-
-
-def _mean(lengths: NDArray[np.float64]) -> float:
-    if not len(lengths):
-        return math.nan
-    with np.errstate(over="ignore"):
-        mean = float(lengths.mean())
-    return mean if math.isfinite(mean) else float((lengths / len(lengths)).sum())
-
-
-def _of_lengths(lengths: NDArray[np.float64]) -> dict[str, float]:
-    """The statistics of lengths; nan for one that float64 cannot hold."""
-    longest = float(lengths.max(initial=0.0))
-    with np.errstate(over="ignore", under="ignore"):
-        values = {name: statistic(lengths) for name, statistic in _OF_LENGTHS.items()}
-    if longest and not 1e-90 < longest < 1e90:
-        for name in ("lifespan_sum", "total_persistence", "landscape_norm"):
-            if not _VANISHING < values[name] < math.inf:
-                values[name] = math.nan
-    return values
-
-
-def _normalized_entropy(lengths: NDArray[np.float64]) -> float:
-    return _entropy(lengths) / math.log(len(lengths)) if len(lengths) > 1 else math.nan
-
-
-_OF_LENGTHS: dict[str, Callable[[NDArray[np.float64]], float]] = {
-    "n_pairs": lambda lengths: float(len(lengths)),
-    "lifespan_sum": lambda lengths: float(lengths.sum()),
-    "mean_persistence": _mean,
-    "max_persistence": lambda lengths: float(lengths.max(initial=0.0)),
-    "total_persistence": lambda lengths: float(lengths @ lengths),
-    "persistence_entropy": _entropy,
-    "normalized_entropy": _normalized_entropy,
-    "landscape_norm": lambda lengths: _landscape_norm(lengths, 2),
-}
-
-
 def _of_pairs(of_lengths: Callable[[NDArray[np.float64]], float]) -> Callable[[Pairs], float]:
     return lambda pairs: of_lengths(pairs[:, 1] - pairs[:, 0])
 
 
 STATISTICS: Registry[Callable[[Pairs], float]] = Registry(
-    "toposcope.statistics", {name: _of_pairs(own) for name, own in _OF_LENGTHS.items()}
+    "toposcope.statistics", {name: _of_pairs(own) for name, own in OF_LENGTHS.items()}
 )
 """Every statistic of a diagram: a function of (n, 2) pairs with finite deaths, to one number."""

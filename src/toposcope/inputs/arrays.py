@@ -68,7 +68,7 @@ def read_distances(D: ArrayLike, *, call: str, name: str = "D", finite: bool = F
     ----------
     D
         (n, n) distances. inf: the two points are never joined. SciPy's sparse matrices and torch's
-        sparse tensors: entries not stored are inf, as in ripser.py (stored zeros are distances of
+        sparse tensors: entries not stored are inf, as in Ripser (stored zeros are distances of
         0, and one of two mirrored entries is enough).
     call, name
         Of the caller and its argument, for messages.

@@ -73,7 +73,7 @@ def stored(
     """Rows, columns and values of the entries that a sparse matrix stores, and its shape."""
     if _library(values) == "torch":
         entries = values.detach().to_sparse_coo().coalesce()
-        where = np.asarray(entries.indices().cpu())
+        where: Any = np.asarray(entries.indices().cpu())
         data = _tensor(entries.values(), call, name)
         shape = tuple(int(size) for size in entries.shape)
         if len(where) != 2:
@@ -210,7 +210,7 @@ def _tensor(values: Any, call: str, name: str) -> NDArray[Any]:
 
 def _table(values: Any, call: str, name: str) -> NDArray[Any]:
     """A table, column or extension array of pandas; a plain index of theirs too."""
-    columns = getattr(values, "dtypes", None)
+    columns: Any = getattr(values, "dtypes", None)
     whole = hasattr(values, "columns")
     kinds = list(columns) if whole else [getattr(values, "dtype", None)]
     if any(kind is None for kind in kinds):  # NA, a timestamp, a group

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -34,7 +34,7 @@ def whole(
     toposcope.errors.UsageError: clouds(): points=0; needed is a whole number of 1 or more.
     """
     plain = _scalar(value)
-    if isinstance(plain, Integral) and not isinstance(plain, bool) and low <= plain <= high:
+    if isinstance(plain, Integral) and not isinstance(plain, bool) and low <= int(plain) <= high:
         return int(plain)
     raise _refusal(value, name, call, f"a whole number{_limits(low, -math.inf, high, math.inf)}")
 
@@ -65,7 +65,7 @@ def number(
         try:
             fitted = float(plain)
         except OverflowError:  # an int beyond 1e308
-            fitted = math.inf if plain > 0 else -math.inf
+            fitted = math.inf if cast("int", plain) > 0 else -math.inf
         if (
             low <= fitted <= high
             and (fitted > above or above == -math.inf)
@@ -197,7 +197,7 @@ def resolution(value: object, name: str = "resolution", *, call: str) -> tuple[i
     ((20, 20), (5, 4))
     """
     plain = _scalar(value)
-    if isinstance(plain, Integral) and not isinstance(plain, bool) and plain >= 1:
+    if isinstance(plain, Integral) and not isinstance(plain, bool) and int(plain) >= 1:
         return int(plain), int(plain)
     listed = _listed(value)
     if listed is not None and len(listed) == 2:
@@ -212,19 +212,20 @@ def prime(value: object, name: str = "coeff", *, call: str) -> int:
     >>> prime(3, call="rips()")
     3
     """
-    p = _scalar(value)
-    if not isinstance(p, Integral) or isinstance(p, bool):
+    plain = _scalar(value)
+    if not isinstance(plain, Integral) or isinstance(plain, bool):
         raise _refusal(value, name, call, "a prime number (the field Z/p), such as 2")
+    p = int(plain)
     if p > LARGEST_PRIME:  # said before any division: 2**61 - 1 would take hours
         msg = (
             f"{call}: {name}={p}; fields of at most {LARGEST_PRIME} elements can be computed in. "
             f"Pass a smaller prime, such as 2."
         )
         raise UsageError(msg)
-    if p < 2 or any(p % q == 0 for q in range(2, math.isqrt(int(p)) + 1)):
+    if p < 2 or any(p % q == 0 for q in range(2, math.isqrt(p) + 1)):
         msg = f"{call}: {name} must be a prime number (the field Z/p); got {p}. Pass 2."
         raise UsageError(msg)
-    return int(p)
+    return p
 
 
 def rng(value: object, name: str = "seed", *, call: str) -> np.random.Generator:
@@ -294,7 +295,7 @@ def _limits(low: float, above: float, high: float, below: float) -> str:
     (' from 1 to 3', ' above 0 and below 1')
     """
     if low > -math.inf and high < math.inf:
-        return f" of {low:g} or more" if high >= 10**6 else f" from {low:g} to {high:g}"
+        return f" from {low:g} to {f'{high:,.0f}' if high >= 10**6 else f'{high:g}'}"
     first = f" of {low:g} or more" if low > -math.inf else ""
     first = f" above {above:g}" if above > -math.inf else first
     last = f"at most {high:g}" if high < math.inf else ""

@@ -7,6 +7,7 @@ ToposcopeError
 │   ├── WeightsError                        weights and model do not fit; lists keys both ways
 │   └── TooFewSamplesError                  fewer samples than the design asks for
 ├── DegenerateCloudError (ValueError)       a cloud that carries no geometry
+│   └── UndefinedError                      a cloud that has geometry, but no value of a statistic
 ├── StoreError (ValueError)                 a RUN folder that cannot be used as it is
 │   ├── SchemaVersionError                  written by another version of the format
 │   ├── ParameterMismatchError              resumed with other parameters; shows the difference
@@ -51,6 +52,10 @@ class TooFewSamplesError(UsageError):
 
 class DegenerateCloudError(ToposcopeError, ValueError):
     """A cloud that carries no geometry: empty, non-finite or without two distinct points."""
+
+
+class UndefinedError(DegenerateCloudError):
+    """A statistic that this cloud has no value of, though it has two distinct points."""
 
 
 class StoreError(ToposcopeError, ValueError):

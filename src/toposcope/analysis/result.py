@@ -225,6 +225,11 @@ def intervals(table: pd.DataFrame, *, level: float = 0.95, overlap: float = 0.0)
             row |= {"mean": np.nan, "low": np.nan, "high": np.nan}
         row["status"] = statuses[bad[0]] if len(bad) else OK
         row["reason"] = reasons[bad[0]] if len(bad) else ""
+        if len(bad) and len(good):
+            row["reason"] = (
+                f"{len(bad)} of {len(rows)} draws have no value ({reasons[bad[0]]}); the interval "
+                f"is over the other {len(good)}"
+            )
         if len(good) == 1 and not len(bad):
             row |= {"status": "one_replicate", "reason": "one replicate has no spread"}
         out.append(row)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from importlib.metadata import version
@@ -24,6 +24,7 @@ from toposcope.analysis.result import Analysis
 from toposcope.errors import StoreError, UsageError
 from toposcope.execution.executors import Jobs, workers_of
 from toposcope.execution.progress import Progress
+from toposcope.inputs import parameters
 from toposcope.pointclouds.nulls import NULLS
 from toposcope.store.arrays import save_arrays
 from toposcope.store.objects import lock_folder, put_json, read_json
@@ -71,7 +72,8 @@ def analyze(
     points, replicates, normalize, per_class, overlapping, seed
         As in `clouds`: `replicates` (8) disjoint draws of `points` samples each. For `Cubical` a
         replicate is one image (100 of them) and `normalize` is "none" (default: thresholds in the
-        units of the activations) or "rms" (in units of the layer's root mean square).
+        units of the activations) or "rms" (in units of the layer's root mean square). Of a NumPy
+        generator a seed is drawn, and that is recorded.
     metric
         "euclidean", "cosine" or "correlation".
     null
@@ -146,8 +148,16 @@ def analyze_design(
         Whether it becomes the analysis that `report` shows from now on; if not, it does so only
         where the RUN has none yet.
     """
-    if not 0.0 < level < 1.0:
-        msg = f"analyze(level={level}): needed is a coverage between 0 and 1, e.g. 0.95."
+    level = parameters.level(level, call="analyze()")
+    if not isinstance(activations, ActivationSet | Path | str):
+        msg = (
+            f"analyze(): activations are {type(activations).__name__}; needed is an ActivationSet "
+            "or the folder of a RUN."
+        )
+        if isinstance(activations, Mapping):
+            msg += " Pass ts.from_arrays(activations) for arrays by layer."
+        elif hasattr(activations, "shape") or isinstance(activations, list | tuple):
+            msg += " Pass ts.from_arrays({'layer': X}) for an array."
         raise UsageError(msg)
     with ExitStack() as stack:
         if isinstance(activations, ActivationSet) and activations.run is None:

@@ -78,7 +78,7 @@ MODELS.toml, one table per candidate:
 @click.option("--threshold", type=float, default=0.0, show_default=True, help="Of theta.")
 @click.option("--level", type=float, default=0.95, show_default=True, help="Coverage of intervals.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, mps or auto.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--jobs", type=click.IntRange(min=0), help="Worker processes; default: one per CPU.")
 @json_option
 @click.pass_context

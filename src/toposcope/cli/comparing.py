@@ -65,7 +65,7 @@ def parse_optional(
     help="Gap that counts as equivalent, in steps between neighboring layers.",
 )
 @click.option("--equalize", is_flag=True, help="Analyze anew what does not agree.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--jobs", type=click.IntRange(min=0), help="Worker processes; default: one per CPU.")
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), help="Folder to keep it in; resumes there."

@@ -132,9 +132,9 @@ def _progress_of_series(objects: Objects) -> dict[str, Any]:
 
 def environment() -> dict[str, Any]:
     """Versions and resources of this machine."""
-    from toposcope.analysis.plan import available_memory
     from toposcope.execution.executors import default_jobs
     from toposcope.homology.jit import cache_folder
+    from toposcope.inputs.memory import available_memory
 
     versions: dict[str, Any] = {
         "python": sys.version.split()[0],

@@ -22,7 +22,7 @@ from toposcope.cli.common import (
 @command("toposcope demo\ntoposcope demo --out digits")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True)
 @click.option("--jobs", type=click.IntRange(min=1), help="Worker processes; default: one per CPU.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @json_option
 @click.pass_context
 def demo(ctx: click.Context, out: Path, jobs: int | None, seed: int, as_json: bool) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from toposcope.errors import DegenerateCloudError, UsageError
-from toposcope.homology.metrics import distances
+from toposcope.errors import DegenerateCloudError
+from toposcope.homology.metrics import distances, refuse_pairs
 from toposcope.homology.neighbors import nearest
+from toposcope.inputs.parameters import choice, whole
 from toposcope.similarity.paired_rows import centered, paired
 
 Array = NDArray[np.float64]
@@ -51,10 +52,9 @@ def rsa(
     Kriegeskorte, Mur and Bandettini, Representational similarity analysis, 2008.
     """
     call = "rsa()"
-    if correlation not in ("spearman", "pearson"):
-        msg = f"{call}: correlation must be 'spearman' or 'pearson'; got {correlation!r}."
-        raise UsageError(msg)
+    correlation = choice(correlation, ("spearman", "pearson"), "correlation", call=call)
     clouds = paired(X, Y, call=call)
+    refuse_pairs(len(clouds[0]), sum(c.shape[1] for c in clouds), per_pair=32, call=call)
     above = np.triu_indices(len(clouds[0]), k=1)
     unit = []
     for name, cloud in zip("XY", clouds, strict=True):
@@ -104,9 +104,7 @@ def mutual_knn(X: ArrayLike, Y: ArrayLike, *, k: int = 10) -> float:
     call = "mutual_knn()"
     clouds = paired(X, Y, call=call)
     n = len(clouds[0])
-    if not 1 <= k <= n - 1:
-        msg = f"{call}: k must be between 1 and n - 1 = {n - 1}; got {k!r}."
-        raise UsageError(msg)
+    k = whole(k, "k", call=call, low=1, high=n - 1)
     left, right = (nearest(centered(cloud), k)[1] for cloud in clouds)
     shared = sum(int((left[:, [i]] == right).sum()) for i in range(k))
     return shared / (n * k)

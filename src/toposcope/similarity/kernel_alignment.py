@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
-from toposcope.homology.metrics import check_cloud, distances
+from toposcope.homology.metrics import distances
+from toposcope.inputs.arrays import read_cloud
 from toposcope.similarity.paired_rows import centered, check_count, check_varies, paired
 
 Array = NDArray[np.float64]
@@ -122,7 +123,7 @@ class LinearCKA:
     def update(self, layers: Sequence[ArrayLike]) -> None:
         """Add a batch: one (m, p_i) array per layer, the same m samples and layers each time."""
         call = "LinearCKA.update()"
-        batch = [check_cloud(x, call=f"{call}, layer {i}") for i, x in enumerate(layers)]
+        batch = [read_cloud(x, call=f"{call}, layer {i}") for i, x in enumerate(layers)]
         widths = tuple(x.shape[1] for x in batch)
         if len({len(x) for x in batch}) != 1 or (self._widths and widths != self._widths):
             msg = (

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
-from toposcope.homology.metrics import check_cloud
+from toposcope.inputs.arrays import read_cloud
 
 Array = NDArray[np.float64]
 
@@ -34,7 +34,7 @@ def paired(X: ArrayLike, Y: ArrayLike, *, call: str) -> tuple[Array, Array]:
     """
     arrays = []
     for name, values in (("X", X), ("Y", Y)):
-        array = check_cloud(values, call=f"{call}, {name}").astype(np.float64)
+        array = read_cloud(values, call=f"{call}, {name}").astype(np.float64)
         check_varies(array, call=f"{call}, {name}")
         arrays.append(array)
     left, right = arrays

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
-from toposcope.homology.metrics import check_cloud, distances
+from toposcope.homology.metrics import distances
+from toposcope.inputs.arrays import read_cloud
 from toposcope.similarity.kernel_alignment import KERNELS, LinearCKA
 from toposcope.similarity.paired_rows import check_count, check_varies
 
@@ -95,7 +96,7 @@ def cka_matrix(
 def _checked(layers: Sequence[ArrayLike], kind: str, call: str) -> list[NDArray]:
     arrays = []
     for i, values in enumerate(layers):
-        array = check_cloud(values, call=f"{call}, {kind} {i}")
+        array = read_cloud(values, call=f"{call}, {kind} {i}")
         check_varies(array, call=f"{call}, {kind} {i}")
         arrays.append(array)
     return arrays

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
+from toposcope.inputs import parameters
 from toposcope.stats.arrangements import sign_flips, tail_share
 from toposcope.stats.units import (
     check_alternative,
@@ -187,7 +188,7 @@ def change_point(
     if n < 2:
         msg = f"{call}: one unit has no spread; pass values of two or more units (units, layers)."
         raise UsageError(msg)
-    rng = np.random.default_rng(seed)
+    rng = parameters.rng(seed, call=call)
     moves = sign_flips(n, n_resamples, rng)
     signs = np.concatenate(list(moves.blocks))
     adjusted = _adjusted(y, signs, alternative, moves.exact)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from toposcope.errors import (
     UsageError,
 )
+from toposcope.inputs.foreign import real
 from toposcope.store.runs import CHUNK_BYTES, Run
 from toposcope.store.samples import Samples
 from toposcope.store.shards import STORED_TYPES
@@ -32,7 +33,8 @@ def from_arrays(
     ----------
     layers
         Layer name -> (n, ...) array, in network order; every layer has the same n. "@mask" is no
-        layer: (n, tokens), 1 for real tokens and 0 for pads of layers (n, tokens, width).
+        layer: (n, tokens), 1 for real tokens and 0 for pads of layers (n, tokens, width). Complex
+        layers can be held, to take their parts or absolute values; measuring them is refused.
     labels
         (n,) integer classes, or None.
     sample_ids
@@ -52,7 +54,22 @@ def from_arrays(
     >>> acts.n, acts.layers, acts.depth("first")
     (5, ('first', 'second'), 0.5)
     """
-    arrays = {str(key): np.asarray(value) for key, value in layers.items()}
+    call = "from_arrays()"
+    if not isinstance(layers, Mapping):
+        msg = (
+            f"{call}: layers are {type(layers).__name__}; needed are names with arrays. Pass "
+            "{'layer': X}"
+        )
+        if isinstance(layers, list | tuple):
+            msg += ", or {f'layer{i}': X for i, X in enumerate(layers)} for several layers"
+        raise UsageError(msg)
+    arrays = {
+        str(key): real(value, call=call, name=f"layers[{key!r}]", imaginary=True)
+        for key, value in layers.items()
+    }
+    if len(arrays) < len(layers):
+        msg = f"{call}: two layers have one name as text; got {list(layers)}. Rename one of them."
+        raise UsageError(msg)
     sizes = {key: value.shape[:1] for key, value in arrays.items()}
     if (
         not arrays
@@ -97,6 +114,8 @@ def save_arrays(activations: ActivationSet, path: Path | str) -> Path:
     """Write activations held in memory as a RUN; returns its folder."""
     arrays = {layer: np.asarray(activations.rows(layer)) for layer in activations.layers}
     arrays |= {name: np.asarray(activations.read(name, None)) for name in activations.pseudo}
+    for layer, values in arrays.items():
+        real(values, call="measuring activations", name=f"layers[{layer!r}]")
     arrays = {k: v if v.dtype in STORED_TYPES else v.astype(np.float64) for k, v in arrays.items()}
     row_bytes = sum(v[:1].nbytes for v in arrays.values())
     samples = Samples(

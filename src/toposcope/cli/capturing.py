@@ -177,10 +177,11 @@ def capture(
         }
         accuracy = f"none, because {note}" if note else "none"
         if top1 is not None:
-            interval = proportion_interval(top1, acts.n)
+            labelled = acts.n - int(acts.attrs.get("unlabelled") or 0)
+            interval = proportion_interval(top1, labelled)
             accuracy = (
                 f"{top1:.4f} (95 % interval {interval.low:.4f} to {interval.high:.4f}, "
-                f"n = {acts.n:,})" + f"; {note}" * bool(note)
+                f"n = {labelled:,})" + f"; {note}" * bool(note)
             )
         text = (
             f"captured {len(acts)} layers x {acts.n} samples into {run}\n"

@@ -54,24 +54,24 @@ def load_data(spec: Any) -> DataSource:
     >>> load_data(np.zeros((10, 4), np.float32)).n
     10
     """
-    from toposcope.activations.data import arrays, datasets, pictures, tables
+    from toposcope.activations.data import arrays, datasets, image_folder, in_memory, table_files
     from toposcope.activations.data import text as sources_text
 
     if isinstance(spec, DataSource):
         return spec
     if not isinstance(spec, str):
-        return arrays.from_object(spec, name="array", spec=type(spec).__name__)
+        return in_memory.from_object(spec, name="array", spec=type(spec).__name__)
     kind, colon, _ = spec.partition(":")
     readers: dict[str, Callable[[str], DataSource]] = {
         "npz": arrays.from_npz,
         "npy": arrays.from_npy,
-        "imagefolder": pictures.from_imagefolder,
+        "imagefolder": image_folder.from_imagefolder,
         "jsonl": sources_text.from_jsonl,
-        "csv": tables.from_csv,
-        "parquet": tables.from_parquet,
+        "csv": table_files.from_csv,
+        "parquet": table_files.from_parquet,
         "hf": datasets.from_hub,
         "sklearn": arrays.from_sklearn,
-        "py": arrays.from_python,
+        "py": in_memory.from_python,
     }
     if not colon or kind not in readers:
         msg = f"DATA {spec!r} cannot be understood. Accepted are {', '.join(PREFIXES)}."

@@ -101,7 +101,9 @@ def _stratified(
     source: DataSource, n: int | None, per_class: int | None, rng: np.random.Generator
 ) -> NDArray[np.int64]:
     assert source.labels is not None
-    classes, sizes = np.unique(source.labels, return_counts=True)
+    # Samples without a label (-1) are a stratum of a draw of n; of each class there are none.
+    known = source.labels if n is not None else source.labels[source.labels >= 0]
+    classes, sizes = np.unique(known, return_counts=True)
     if n is None:
         assert per_class is not None
         small = int(np.argmin(sizes))

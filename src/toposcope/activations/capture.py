@@ -48,6 +48,7 @@ def capture(
     step_unit: str = "step",
     command: str | None = None,
     twin: bool = False,
+    ids: str | Sequence[Any] | None = None,
 ) -> ActivationSet:
     """Run a model over samples and keep the pooled activations of some layers.
 
@@ -105,6 +106,12 @@ def capture(
         Capture the random-init twin of the network too, on the same samples, into STORE/twin: the
         null model "random_init" of `analyze`.
 
+    ids
+        What names a sample, so that rows of two captures are known to belong together: None for
+        `name:position`, "position", "stem" (class folder and file name without its ending), the
+        name of a column, or the (n,) ids themselves: see `sample`. Copies of one folder of
+        pictures, such as adversarial ones, are paired by "stem".
+
     Returns
     -------
     The activations, in network order. `attrs` holds the provenance, `top1` (fraction of samples
@@ -130,7 +137,7 @@ def capture(
     place = find_device(device)
     loaded = load_model(model, weights, seed=seed, max_tokens=max_tokens)
     source = load_data(data)
-    samples = sample(source, n, per_class, seed=seed)
+    samples = sample(source, n, per_class, seed=seed, ids=ids)
     if source.kind == "text" and thumbnails and store is not None:
         samples = replace(samples, texts=excerpts(source, samples))
     feed = Feed(loaded, source, samples, batch_size, place)
@@ -157,6 +164,7 @@ def capture(
                 *_flags(dtype=None if dtype == "float32" else dtype),
                 *_flags(max_tokens=max_tokens),
                 *_flags(channels=None if channels == "auto" else channels),
+                *_flags(ids=ids if isinstance(ids, str) else None),
                 *(["--twin"] if twin else []),
                 "-o",
                 store or "RUN",
@@ -184,6 +192,7 @@ def capture(
             thumbnails=False,
             progress=progress,
             command=command,
+            ids=ids,
         )
     return acts
 

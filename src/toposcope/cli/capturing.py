@@ -119,6 +119,11 @@ def _layer_table(table: Sequence[Any]) -> str:
     "--per-class", type=click.IntRange(min=1), help="Samples of each class, instead of -n."
 )
 @click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True)
+@click.option(
+    "--ids",
+    help="What names a sample, so that two RUNs are compared row by row: position, stem (of image "
+    "files) or the name of a column. Default: name of the data and position.",
+)
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, mps or auto.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--name", help="Name shown in tables and reports.")

@@ -68,7 +68,9 @@ def is_missing(value: object) -> bool:
         return value.strip().decode(errors="replace") in MISSING_WORDS
     if isinstance(value, str):
         return value.strip() in MISSING_WORDS
-    if isinstance(value, Real) or type(value).__name__ == "Decimal":
+    if type(value).__name__ == "Decimal":
+        return "nan" in str(value).lower()  # comparing a signalling one raises
+    if isinstance(value, Real):
         return bool(value != value)  # NaN alone is not itself
     # pandas.NA and NaT, known by name: nothing here may need pandas.
     return type(value).__name__ in ("NAType", "NaTType") or (

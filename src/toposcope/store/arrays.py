@@ -82,11 +82,11 @@ def from_arrays(
             f"{len(np.unique(ids))} of them unique."
         )
         raise UsageError(msg)
-    classes = None
-    named = read_class_names(class_names, where="from_arrays()")
-    if labels is not None:
+    if labels is None:
+        classes, named = None, read_class_names(class_names, where="from_arrays()")
+    else:
         without = "pass labels=None"
-        classes, named = read_labels(labels, n, named, where="from_arrays()", without=without)
+        classes, named = read_labels(labels, n, class_names, where="from_arrays()", without=without)
 
     def read(layer: str, rows: NDArray[np.intp] | None) -> NDArray[Any]:
         return arrays[layer] if rows is None else arrays[layer][rows]

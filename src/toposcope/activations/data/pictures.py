@@ -58,9 +58,15 @@ def pixels(
     if picture.mode == "I" or picture.mode.startswith("I;"):
         picture = Image.fromarray(_to_eight_bits(np.asarray(picture), where, bits))
     plain = picture.mode in ("1", "L", "LA", "La")
-    if picture.mode in ("P", "PA") and "transparency" in picture.info:
-        picture = picture.convert("RGBA")  # the way round that PIL asks for
-    return np.asarray(picture.convert("L" if grey and plain else "RGB"))
+    try:
+        if picture.mode == "La":
+            picture = picture.convert("LA")
+        if picture.mode in ("P", "PA") and "transparency" in picture.info:
+            picture = picture.convert("RGBA")  # the way round that PIL asks for
+        return np.asarray(picture.convert("L" if grey and plain else "RGB"))
+    except (ValueError, OSError) as error:
+        msg = f"{where} is a picture of mode {picture.mode} that is no color: {error}."
+        raise SpecError(msg) from error
 
 
 def _to_eight_bits(deep: NDArray[Any], where: str, bits: int | None) -> NDArray[np.uint8]:

@@ -26,13 +26,13 @@ def from_csv(spec: str) -> DataSource:
         raise SpecError(msg)
     try:
         table = _read(path, named=header != "no")
+        names = [str(name).strip() for name in table.column_names]
     except (OSError, EOFError, ValueError, pa.ArrowException) as error:
         raise damaged(spec, path, error) from error
     bad = [str(f.name) for f in table.schema if pa.types.is_binary(f.type)]
     if bad:
         msg = f"DATA {spec!r}: column {bad[0]!r} holds bytes that are not UTF-8; save it as UTF-8."
         raise SpecError(msg)
-    names = [str(name).strip() for name in table.column_names]
     if header == "no":
         names = [str(position) for position in range(len(names))]
     elif not header:

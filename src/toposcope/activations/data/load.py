@@ -32,7 +32,8 @@ def load_data(spec: Any) -> DataSource:
     spec
         `npz:FILE` (an array named image, images, x or data, optionally label, labels or y; other
         names by `npz:FILE#x=KEY,y=KEY`; or JPEG files joined in `bytes` and `offsets`),
-        `npy:FILE`, `imagefolder:DIR` (one folder per class; `#size=K` cuts squares of K pixels),
+        `npy:FILE`, `imagefolder:DIR` (one folder per class; `#size=K` cuts squares of K pixels,
+        `#bits=12` says how deep 16-bit pictures are),
         `jsonl:FILE[.gz]` (`text`, optionally `label`, or `#x=KEY,y=KEY`), `csv:FILE` and
         `parquet:FILE` (a column of text, or columns of numbers, `#x=a+b+c,y=COLUMN`),
         `hf:DATASET` (an id or a folder; `#split=test,x=COLUMN,y=COLUMN`), `sklearn:digits` (8 x 8

@@ -196,7 +196,7 @@ def test_copies_of_pictures_are_paired_by_their_stems(tmp_path):
         assert np.array_equal(sets[ids][0].sample_ids, sets[ids][1].sample_ids)
     assert not set(sets[None][0].sample_ids) & set(sets[None][1].sample_ids)
     options = {"measures": ("cka",), "points": 4, "replicates": 2, "test": "none", "jobs": 0}
-    assert len(ts.compare(*sets["stem"], **options).table)
+    assert len(ts.compare(*sets["stem"], **options).layers)
     with pytest.raises(UsageError, match="share 0 of"):
         ts.compare(*sets[None], **options)
     with pytest.raises(UsageError, match="stands 12 times"):

@@ -24,6 +24,7 @@ from toposcope.activations.model_inputs import (
     told,
 )
 from toposcope.activations.models.model import LoadedModel
+from toposcope.activations.models.raw_batches import channel_axis
 from toposcope.errors import ToposcopeError, UsageError
 from toposcope.store.samples import Samples
 
@@ -194,7 +195,10 @@ def thumbnails_of(raw: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.uint8
     """Small pictures (n, *shape) uint8 of a raw image batch; equal size keeps the pixels."""
     from PIL import Image
 
-    images = raw[..., 0] if raw.ndim == 4 and raw.shape[-1] == 1 else raw
+    images = raw
+    if raw.ndim == 4 and channel_axis(raw.shape[1:]) == "first":
+        images = np.moveaxis(raw, 1, -1)
+    images = images[..., 0] if images.ndim == 4 and images.shape[-1] == 1 else images
     images = images[..., :3] if images.ndim == 4 else images
     if images.shape[1:] == shape:
         return np.ascontiguousarray(images)

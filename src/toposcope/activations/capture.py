@@ -50,6 +50,7 @@ def capture(
     step_unit: str = "step",
     command: str | None = None,
     twin: bool | int = False,
+    ids: str | Sequence[Any] | None = None,
 ) -> ActivationSet:
     """Run a model over samples and keep the pooled activations of some layers.
 
@@ -107,6 +108,11 @@ def capture(
         Number of random-init twins of the network to capture too, on the same samples, into
         STORE/twin, STORE/twin_2 and so on: the null model "random_init" of `analyze`. True is 5;
         one twin alone has no spread, so nothing is tested against it.
+    ids
+        What names a sample, so that rows of two captures are known to belong together: None for
+        `name:position`, "position", "stem" (class folder and file name without its ending), the
+        name of a column, or the (n,) ids themselves: see `sample`. Copies of one folder of
+        pictures, such as adversarial ones, are paired by "stem".
 
     Returns
     -------
@@ -134,7 +140,7 @@ def capture(
     place = find_device(device)
     loaded = load_model(model, weights, seed=seed, max_tokens=max_tokens)
     source = load_data(data)
-    samples = sample(source, n, per_class, seed=seed)
+    samples = sample(source, n, per_class, seed=seed, ids=ids)
     if source.kind == "text" and thumbnails and store is not None:
         samples = replace(samples, texts=excerpts(source, samples))
     feed = Feed(loaded, source, samples, batch_size, place)
@@ -161,6 +167,7 @@ def capture(
                 *_flags(dtype=None if dtype == "float32" else dtype),
                 *_flags(max_tokens=max_tokens),
                 *_flags(channels=None if channels == "auto" else channels),
+                *_flags(ids=ids if isinstance(ids, str) else None),
                 *(["--twin", twins] if twins else []),
                 "-o",
                 store or "RUN",
@@ -192,6 +199,7 @@ def capture(
             thumbnails=False,
             progress=progress,
             command=command,
+            ids=ids,
         )
     return acts
 

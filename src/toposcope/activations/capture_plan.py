@@ -18,6 +18,7 @@ from toposcope.activations.layers import list_layers, select_layers
 from toposcope.activations.model_inputs import Inputs, mask_of, told
 from toposcope.activations.models.class_order import accuracy_note, class_order
 from toposcope.activations.models.model import LoadedModel
+from toposcope.activations.models.raw_batches import channel_axis
 from toposcope.activations.pools.plan import PoolPlan, TokenAxis, plan_pool
 from toposcope.activations.pools.volumes import FIRST, channels_of
 from toposcope.activations.repeated_blocks import LayerInfo
@@ -267,6 +268,8 @@ def _has_class_token(model: torch.nn.Module) -> bool:
 
 
 def _thumbnail_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    if len(shape) == 3 and channel_axis(shape) == "first":
+        shape = (*shape[1:], shape[0])
     height, width = shape[:2]
     scale = max(1.0, max(height, width) / THUMBNAIL_SIDE)
     small = (max(1, round(height / scale)), max(1, round(width / scale)))

@@ -27,6 +27,7 @@ from toposcope.activations.pools.tokens import real_first
 from toposcope.activations.shard_writer import CHUNKS_IN_FLIGHT, Chunk, ShardWriter
 from toposcope.errors import UsageError
 from toposcope.execution.progress import Progress, Steps
+from toposcope.inputs.labels import count_unlabelled
 from toposcope.store.arrays import from_arrays
 from toposcope.store.runs import Run, open_run
 from toposcope.types import LOGITS, MASK, PREDICTION, THUMBNAIL, ActivationSet
@@ -183,7 +184,11 @@ def _nonfinite(plan: Plan, chunk: Chunk) -> dict[str, int]:
 
 
 def _accuracy(predictions: NDArray[Any], labels: NDArray[np.int64] | None) -> float | None:
-    return None if labels is None else float(np.mean(predictions == labels))
+    """Share of the labelled samples that are predicted right; None where none is labelled."""
+    if labels is None or not (labels >= 0).any():
+        return None
+    known = labels >= 0
+    return float(np.mean(predictions[known] == labels[known]))
 
 
 def _summary(
@@ -203,6 +208,7 @@ def _summary(
         "top1_note": plan.top1_note,
         "nonfinite": dict(nonfinite),
         "overhead": feed.clock.report(),
+        **count_unlabelled(feed.samples.labels),
     }
     cut = feed.truncated(all_run=all_run)
     if cut is None:

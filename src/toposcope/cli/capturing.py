@@ -119,6 +119,11 @@ def _layer_table(table: Sequence[Any]) -> str:
     "--per-class", type=click.IntRange(min=1), help="Samples of each class, instead of -n."
 )
 @click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True)
+@click.option(
+    "--ids",
+    help="What names a sample, so that two RUNs are compared row by row: position, stem (of image "
+    "files) or the name of a column. Default: name of the data and position.",
+)
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, mps or auto.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--name", help="Name shown in tables and reports.")
@@ -184,10 +189,11 @@ def capture(
         }
         accuracy = f"none, because {note}" if note else "none"
         if top1 is not None:
-            interval = proportion_interval(top1, acts.n)
+            labelled = acts.n - int(acts.attrs.get("unlabelled") or 0)
+            interval = proportion_interval(top1, labelled)
             accuracy = (
                 f"{top1:.4f} (95 % interval {interval.low:.4f} to {interval.high:.4f}, "
-                f"n = {acts.n:,})" + f"; {note}" * bool(note)
+                f"n = {labelled:,})" + f"; {note}" * bool(note)
             )
         text = (
             f"captured {len(acts)} layers x {acts.n} samples into {run}\n"

@@ -265,7 +265,8 @@ def _refuse_unpaired(networks: Sequence[Network], paired: Sequence[str]) -> None
                 f"compare(): {', '.join(paired)} pair the activations of one sample in both "
                 f"networks; {first.name!r} and {second.name!r} share {len(shared):,} of "
                 f"{first.activations.n:,} and {second.activations.n:,} samples, and none that "
-                "both draw. Capture both on the same data, or pass measures=('wasserstein',) "
+                "both draw. Capture both on the same data (copies of it with one ids=, --ids), or "
+                "pass measures=('wasserstein',) "
                 "(--measures wasserstein)."
             )
             raise UsageError(msg)

@@ -108,4 +108,5 @@ def _accuracy(analysis: Analysis) -> Interval | None:
     share, n = analysis.attrs.get("top1"), analysis.attrs.get("n")
     if share is None or not n:
         return None
+    n -= int(analysis.attrs.get("unlabelled") or 0)  # a share of the labelled samples
     return proportion_interval(share, n, level=float(analysis.attrs.get("level") or 0.95))

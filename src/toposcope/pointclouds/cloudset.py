@@ -207,7 +207,8 @@ def _draws_per_class(
         msg = "clouds(per_class=True): these activations have no labels. Capture data with labels."
         raise UsageError(msg)
     draws = []
-    for label in np.unique(activations.labels):
+    # -1 marks samples without a label: they are in no class.
+    for label in np.unique(activations.labels[activations.labels >= 0]):
         members = np.flatnonzero(activations.labels == label)
         named = label < len(activations.class_names)
         name = activations.class_names[label] if named else str(label)

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from toposcope.inputs.labels import distinct
+
 log = logging.getLogger("toposcope")
 
 
@@ -31,6 +33,7 @@ def class_order(model: Sequence[str], data: Sequence[str]) -> NDArray[np.int64] 
     >>> class_order(("negative", "neutral", "positive"), ("positive", "negative"))
     array([ 1, -1,  0])
     """
+    model = distinct(model)  # as the classes of the data are: ImageNet has two cranes
     numbered = tuple(data) == tuple(str(i) for i in range(len(data)))
     if not model or numbered or tuple(model) == tuple(data):
         return None

@@ -21,6 +21,7 @@ from torch import nn
 
 from toposcope.activations.data.files import file_hash
 from toposcope.activations.models.model import LoadedModel, Preprocess
+from toposcope.activations.models.raw_batches import channels_last, token_ids
 from toposcope.errors import MissingExtraError, SpecError, UsageError, WeightsError
 from toposcope.store.objects import content_hash
 
@@ -274,10 +275,15 @@ class TextPreprocess:
         self.filled = False  # whether a batch was as long as the limit, so that texts may be cut
 
     def __call__(self, batch: NDArray[Any]) -> dict[str, torch.Tensor]:
-        """(n,) strings -> input_ids, attention_mask, … of shape (n, tokens)."""
+        """(n,) strings, or (n, tokens) ids -> input_ids, attention_mask, … (n, tokens)."""
+        if batch.dtype.kind in "iu" and batch.ndim == 2 and batch.shape[1] <= self.limit:
+            # Where a text ends as pads are written, a run of them tells nothing.
+            pad, end = self._tokenizer.pad_token_id, self._tokenizer.eos_token_id
+            return token_ids(batch, pad=None if pad == end else pad, mask=True)
         if batch.dtype != object and batch.dtype.kind != "U":
             msg = (
-                f"'hf:{self._where}' takes text; the data is {batch.dtype} {batch.shape}. Use "
+                f"'hf:{self._where}' takes text, or whole numbers (n, tokens) of at most "
+                f"{self.limit} token ids; the data is {batch.dtype} {batch.shape}. Use "
                 "jsonl:FILE, csv:FILE, parquet:FILE, hf:DATASET or a list of strings."
             )
             raise SpecError(msg)
@@ -289,7 +295,9 @@ class TextPreprocess:
         return dict(encoded)
 
     def cut(self, batch: NDArray[Any]) -> int:
-        """Number of texts that have more tokens than the limit."""
+        """Number of texts that have more tokens than the limit; token ids are never cut."""
+        if batch.dtype.kind in "iu":
+            return 0
         whole = self._tokenizer([str(text) for text in batch], truncation=False, verbose=False)
         return sum(len(ids) > self.limit for ids in whole["input_ids"])
 
@@ -314,7 +322,7 @@ def _images(source: Mapping[str, Any], where: str) -> tuple[Preprocess, str]:
                 f"{'text' if batch.dtype == object else batch.dtype} {batch.shape}."
             )
             raise SpecError(msg)
-        grey = batch[..., None] if batch.ndim == 3 else batch
+        grey = channels_last(batch, 3)
         rgb = np.repeat(grey, 3, axis=-1) if grey.shape[-1] == 1 else grey[..., :3]
         return dict(processor(images=list(rgb), return_tensors="pt"))
 

@@ -142,6 +142,13 @@ class _Draw:
         if labels is None:
             msg = "the target has no labels; this score needs them."
             raise UsageError(msg)
+        unlabelled = int((labels < 0).sum())
+        if unlabelled:
+            msg = (
+                f"{unlabelled} of {len(labels)} samples of the target have no label (-1); this "
+                "score needs one of every sample. Leave those samples out of the target."
+            )
+            raise UsageError(msg)
         return np.asarray(labels[self._rows])
 
     @cached_property

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
+from toposcope.inputs.label_values import Reading, label_values
 
 Array = NDArray[np.float64]
 
@@ -42,25 +45,16 @@ def features_and_labels(
     return values, labels
 
 
-def classes(y: ArrayLike | None, n: int, *, call: str, per_class: int = 2) -> NDArray[np.int64]:
-    """(n,) labels renumbered without gaps.
+def classes(y: Any, n: int, *, call: str, per_class: int = 2) -> NDArray[np.int64]:
+    """(n,) labels renumbered without gaps; a missing one is refused, also one under a mask.
 
     A class with one sample is refused: whatever is fitted to it fits it perfectly.
     """
     if y is None:
         msg = f"{call}(): no labels. This score needs a label of every target sample."
         raise UsageError(msg)
-    labels = np.asarray(y)
-    missing = sum(one is None for one in labels.ravel()) if labels.dtype == object else 0
-    if missing:
-        msg = f"{call}(): {missing} of {n} labels are missing; leave those samples out."
-        raise UsageError(msg)
-    if labels.shape != (n,):
-        msg = f"{call}(): labels have shape {labels.shape}; needed is ({n},), one per sample."
-        raise UsageError(msg)
-    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
-        msg = f"{call}(): some labels are NaN or infinite; leave those samples out."
-        raise UsageError(msg)
+    reading = Reading(f"{call}()", "give each a label")
+    labels = label_values(y, n, reading=reading)
     names, renumbered, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if len(names) < 2:
         msg = f"{call}(): all {n} samples have the label {names[0]}; two classes are needed."

@@ -80,8 +80,9 @@ def _layer_table(table: Sequence[Any]) -> str:
 @click.option(
     "--weights",
     multiple=True,
-    help="A .safetensors file, or a .pt/.th state dict. A quoted glob, a folder of checkpoints, or "
-    "several --weights make a series: one RUN per checkpoint.",
+    help="A .safetensors file, a .pt/.pth/.th/.ckpt/.pth.tar state dict, or FILE#ENTRY where "
+    "several entries fit. A quoted glob, a folder of checkpoints, or several --weights make a "
+    "series: one RUN per checkpoint.",
 )
 @click.option("--steps", callback=parse_steps, help="Steps of a series, as 0,98,390.")
 @click.option(
@@ -142,7 +143,8 @@ def capture(
     with exits(ctx, resume=True):
         from toposcope.activations.allocator import keep_freed_memory
         from toposcope.activations.capture import capture as do_capture
-        from toposcope.activations.models.checkpoints import is_single, weights_file
+        from toposcope.activations.models.checkpoints import is_single
+        from toposcope.activations.models.weight_files import weights_file
         from toposcope.execution.progress import bars
         from toposcope.stats import proportion_interval
 

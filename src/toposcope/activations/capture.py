@@ -15,6 +15,7 @@ from toposcope.activations.capture_plan import make_plan, make_spec
 from toposcope.activations.data.load import load_data
 from toposcope.activations.data.sample import excerpts, sample
 from toposcope.activations.forward_passes import in_memory, on_disk
+from toposcope.activations.layers import as_patterns
 from toposcope.activations.models.load import load_model
 from toposcope.activations.models.model import LoadedModel
 from toposcope.activations.random_init import random_twin
@@ -109,8 +110,9 @@ def capture(
     -------
     The activations, in network order. `attrs` holds the provenance, `top1` (fraction of samples
     whose largest logit is their label; None where `top1_note` says why), `nonfinite` (layer ->
-    number of values that are NaN or infinite), `overhead` (seconds by part) and, for text,
-    `truncated` (number of texts longer than `token_limit`).
+    number of values that are NaN or infinite), `depends_on` where the output of a sample depends on
+    chance or on its batch (see `survey`), `overhead` (seconds by part) and, for text, `truncated`
+    (number of texts longer than `token_limit`).
 
     Raises
     ------
@@ -127,6 +129,7 @@ def capture(
     (('1', '3'), (8, 3))
     """
     _check_options(batch_size, dtype, twin and store is None)
+    layers = as_patterns(layers)
     place = find_device(device)
     loaded = load_model(model, weights, seed=seed, max_tokens=max_tokens)
     source = load_data(data)

@@ -62,7 +62,10 @@ def _layer_table(table: Sequence[Any]) -> str:
         for row in table
     ]
     chosen = sum(row.selected for row in table)
-    return f"{columns(rows)}\n{chosen} of {len(table)} would be captured (*)"
+    told = f"{columns(rows)}\n{chosen} of {len(table)} would be captured (*)"
+    if not chosen:
+        told += ": nothing repeats. Choose by name or glob with --layers, or --layers all"
+    return told
 
 
 @command(
@@ -176,6 +179,7 @@ def capture(
             "top1": top1,
             "top1_note": note,
             "nonfinite": bad,
+            "depends_on": acts.attrs.get("depends_on"),
         }
         accuracy = f"none, because {note}" if note else "none"
         if top1 is not None:

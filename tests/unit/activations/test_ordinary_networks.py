@@ -375,7 +375,7 @@ def test_layers_lists_the_modules_where_nothing_repeats(tmp_path, capsys, monkey
     assert not any(row.selected for row in describe_layers("py:nets:net", "npz:x.npz"))
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.*reduce_range")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 def test_blocks_of_a_static_int8_network():
     from torch.ao import quantization as q
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from toposcope.activations.batches import Feed, find_device, on_device
@@ -18,9 +20,11 @@ from toposcope.activations.forward_passes import in_memory, on_disk
 from toposcope.activations.layers import as_patterns
 from toposcope.activations.models.load import load_model
 from toposcope.activations.models.model import LoadedModel
-from toposcope.activations.random_init import random_twin
+from toposcope.activations.random_init import CALIBRATION, random_twin
 from toposcope.errors import UsageError
 from toposcope.execution.progress import Progress, ensure
+from toposcope.inputs import parameters as given
+from toposcope.pointclouds.nulls import TWINS
 from toposcope.store.runs import twin_of
 from toposcope.types import ActivationSet
 
@@ -29,7 +33,7 @@ def capture(
     model: str | nn.Module | LoadedModel,
     data: Any,
     *,
-    layers: str | Sequence[str] = "blocks",
+    layers: str | int | Sequence[str | int] = "blocks",
     pool: str = "auto",
     n: int | None = None,
     per_class: int | None = None,
@@ -37,7 +41,7 @@ def capture(
     weights: Path | str | None = None,
     batch_size: int = 128,
     device: str = "cpu",
-    seed: int = 0,
+    seed: int | np.random.Generator = 0,
     dtype: str = "float32",
     channels: str = "auto",
     max_tokens: int | None = None,
@@ -48,7 +52,7 @@ def capture(
     step: float | None = None,
     step_unit: str = "step",
     command: str | None = None,
-    twin: bool = False,
+    twin: bool | int = False,
 ) -> ActivationSet:
     """Run a model over samples and keep the pooled activations of some layers.
 
@@ -61,7 +65,8 @@ def capture(
     data
         `npz:FILE` and other specs, arrays, a pair (x, y) or a torch Dataset: see `load_data`.
     layers
-        "blocks", "all", "heads", "type:Conv2d", or globs: see `select_layers`.
+        "blocks", "all", "heads", "type:Conv2d", globs, or numbers of modules of a Sequential: see
+        `select_layers`.
     pool
         "auto", "flatten", "gap", "volume", "cls", "mean_token", "last_token", "max_token",
         "tokens" or "project:K": see `plan_pool`.
@@ -78,7 +83,8 @@ def capture(
         "cpu", a torch device such as "cuda" or "mps", or "auto": CUDA where there is one, else
         MPS, else the CPU. The model is moved there and back.
     seed
-        Seed of the draw of samples, of random projections and of untrained factories.
+        Seed of the draw of samples, of random projections, of untrained factories and of networks
+        that draw random numbers; a NumPy generator gives one.
     dtype
         "float32" or "float16": how activations are kept, whatever type the network computes in.
         Networks in bfloat16 or float16 are pooled in float32; NumPy has no bfloat16.
@@ -103,8 +109,9 @@ def capture(
     command
         The command line to show as the one that continues this capture.
     twin
-        Capture the random-init twin of the network too, on the same samples, into STORE/twin: the
-        null model "random_init" of `analyze`.
+        Number of random-init twins of the network to capture too, on the same samples, into
+        STORE/twin, STORE/twin_2 and so on: the null model "random_init" of `analyze`. True is 5;
+        one twin alone has no spread, so nothing is tested against it.
 
     Returns
     -------
@@ -128,7 +135,19 @@ def capture(
     >>> acts.layers, acts["1"].shape
     (('1', '3'), (8, 3))
     """
-    _check_options(batch_size, dtype, twin and store is None)
+    twins = _twins(twin)
+    if twins and store is None:
+        msg = "capture(twin=True): twins are kept in STORE/twin; pass store=."
+        raise UsageError(msg)
+    given.choice(dtype, ("float32", "float16"), "dtype", call="capture()")
+    batch_size = given.whole(batch_size, "batch_size", call="capture()", low=1)
+    n = None if n is None else given.whole(n, "n", call="capture()", low=1)
+    if per_class is not None:
+        per_class = given.whole(per_class, "per_class", call="capture()", low=1)
+    if max_tokens is not None:
+        max_tokens = given.whole(max_tokens, "max_tokens", call="capture()", low=1)
+    step = None if step is None else given.number(step, "step", call="capture()")
+    seed = given.seed(seed, call="capture()")
     layers = as_patterns(layers)
     place = find_device(device)
     loaded = load_model(model, weights, seed=seed, max_tokens=max_tokens)
@@ -160,7 +179,7 @@ def capture(
                 *_flags(dtype=None if dtype == "float32" else dtype),
                 *_flags(max_tokens=max_tokens),
                 *_flags(channels=None if channels == "auto" else channels),
-                *(["--twin"] if twin else []),
+                *(["--twin", twins] if twins else []),
                 "-o",
                 store or "RUN",
             )
@@ -170,15 +189,19 @@ def capture(
         if store is None:
             return in_memory(feed, plan, spec, ensure(progress))
         acts = on_disk(feed, plan, spec, Path(store), ensure(progress))
-    if twin:
+        fresh = [
+            random_twin(loaded, seed=seed + number, run=partial(_some_batches, feed))
+            for number in range(twins)
+        ]
+    for number, network in enumerate(fresh):
         capture(
-            random_twin(loaded, seed=seed),
+            network,
             data,
             layers=layers,
             pool=pool,
             n=n,
             per_class=per_class,
-            store=twin_of(store),
+            store=twin_of(store, number),
             batch_size=batch_size,
             device=device,
             seed=seed,
@@ -189,6 +212,24 @@ def capture(
             command=command,
         )
     return acts
+
+
+def _some_batches(feed: Feed, model: nn.Module) -> None:
+    """Feed a model the first samples of a capture."""
+    own = replace(feed, loaded=replace(feed.loaded, model=model))
+    last = min(feed.n, CALIBRATION)
+    for start in range(0, last, feed.batch_size):
+        own.forward(own.batch(start, min(start + feed.batch_size, last))[1])
+
+
+def _twins(twin: bool | int) -> int:
+    """How many twins are asked for."""
+    if isinstance(twin, bool):
+        return TWINS if twin else 0
+    if twin < 0:
+        msg = f"capture(twin={twin}): needed is a number of twins, 0 or more."
+        raise UsageError(msg)
+    return twin
 
 
 def _flags(**options: Any) -> list[str]:
@@ -204,15 +245,3 @@ def _flags(**options: Any) -> list[str]:
 def command_line(*words: object) -> str:
     """The `toposcope capture` that does the same as a call from Python."""
     return shlex.join(["toposcope", "capture", *map(str, words)])
-
-
-def _check_options(batch_size: int, dtype: str, twin_in_memory: bool) -> None:
-    if twin_in_memory:
-        msg = "capture(twin=True): the twin is kept in STORE/twin; pass store=."
-        raise UsageError(msg)
-    if batch_size < 1:
-        msg = f"capture(): batch_size is {batch_size}; at least 1 is needed."
-        raise UsageError(msg)
-    if dtype not in ("float32", "float16"):
-        msg = f"capture(): dtype is {dtype!r}; needed is 'float32' or 'float16'."
-        raise UsageError(msg)

@@ -258,7 +258,7 @@ def _arguments(model: torch.nn.Module) -> str:
     needed = [p.name for p in parameters if p.default is p.empty and p.kind in kinds]
     if len(needed) < 2:
         return ""
-    return f"Its forward() needs {', '.join(needed)}: a preprocess may return a dict with these names. "
+    return f"Its forward() needs {', '.join(needed)}: preprocess may return a dict of them. "
 
 
 def logits_of(output: object) -> Tensor | None:

@@ -83,7 +83,7 @@ def load_model(
         spec_model, loaded = spec.model, spec
     elif isinstance(spec, nn.Module):
         spec_model = spec
-        text, preprocess = _find_preprocess(spec_model)
+        text, preprocess = _find_preprocess(spec_model, model=spec_model)
         loaded = LoadedModel(spec_model, preprocess, type(spec).__name__, {"preprocess": text})
     else:
         loaded = _from_spec(str(spec), pretrained=weights is None, seed=seed, max_tokens=max_tokens)
@@ -111,7 +111,7 @@ def loaded_module(
     name
         Name for tables and reports; default: the class.
     """
-    text, function = _find_preprocess(model)
+    text, function = _find_preprocess(model, model=model)
     if preprocess is not None:
         text = f"{getattr(preprocess, '__name__', 'preprocess')} of the caller"
         function = preprocess
@@ -160,6 +160,50 @@ def _tensors(name: str, value: object) -> Iterator[tuple[str, Tensor]]:
         yield name, value
 
 
+def ids_preprocess(model: nn.Module) -> Preprocess | None:
+    """The preprocessing of whole numbers for a network that takes token ids; None for others.
+
+    A Hugging Face model gets `input_ids`, and an `attention_mask` that leaves out trailing pads
+    where its configuration names a pad token of its own; another network that has an embedding gets
+    the ids as they are. Everything else is read as `default_preprocess` does.
+
+    Examples
+    --------
+    >>> preprocess = ids_preprocess(nn.Embedding(9, 2))
+    >>> preprocess(np.array([[1, 2]])).dtype
+    torch.int64
+    """
+    named = getattr(model, "main_input_name", None) == "input_ids"
+    if not named and not any(
+        isinstance(one, (nn.Embedding, nn.EmbeddingBag)) for one in model.modules()
+    ):
+        return None
+    config = getattr(model, "config", None)
+    pad = getattr(config, "pad_token_id", None)
+    own = isinstance(pad, int) and pad != getattr(config, "eos_token_id", None)
+
+    def preprocess(batch: NDArray[Any]) -> Tensor | dict[str, Tensor]:
+        """Whole numbers (n, tokens) as token ids; everything else as by default."""
+        whole = isinstance(batch, np.ndarray) and np.issubdtype(batch.dtype, np.integer)
+        if not whole or (batch.dtype == np.uint8 and batch.ndim > 2):
+            return default_preprocess(batch)
+        ids = torch.from_numpy(np.ascontiguousarray(batch, dtype=np.int64))
+        return ids_with_mask(ids, pad if own else None) if named else ids
+
+    preprocess.__name__ = "token ids"
+    return preprocess
+
+
+def ids_with_mask(ids: Tensor, pad: int | None) -> dict[str, Tensor]:
+    """Token ids and which of them are real: all but those pads that end a row.
+
+    >>> ids_with_mask(torch.tensor([[5, 0, 7, 0]]), 0)["attention_mask"].tolist()
+    [[1, 1, 1, 0]]
+    """
+    mask = torch.ones_like(ids) if pad is None else (ids != pad).flip(1).cumsum(1).flip(1).gt(0)
+    return {"input_ids": ids, "attention_mask": mask.long()}
+
+
 def default_preprocess(batch: NDArray[Any]) -> Tensor:
     """Tensor of a raw batch: uint8 images to NCHW in [0, 1], floating-point arrays unchanged.
 
@@ -206,7 +250,7 @@ def default_preprocess(batch: NDArray[Any]) -> Tensor:
 DEFAULT_TEXT = "default: uint8 NHWC or NHW -> float32 NCHW / 255; floating point unchanged"
 
 
-def _find_preprocess(*places: object) -> tuple[str, Preprocess]:
+def _find_preprocess(*places: object, model: nn.Module) -> tuple[str, Preprocess]:
     """The first callable attribute `preprocess` among some objects, and its description."""
     for place in places:
         function = getattr(place, "preprocess", None)
@@ -215,6 +259,9 @@ def _find_preprocess(*places: object) -> tuple[str, Preprocess]:
             summary = (inspect.getdoc(function) or "").strip().splitlines()
             told = f": {summary[0]}" if summary else ""
             return f"{owner}.{getattr(function, '__name__', 'preprocess')}{told}", function
+    ids = ids_preprocess(model)
+    if ids is not None:
+        return f"{DEFAULT_TEXT}; whole numbers as token ids", ids
     return DEFAULT_TEXT, default_preprocess
 
 
@@ -252,7 +299,7 @@ def _from_python(spec: str, seed: int) -> LoadedModel:
     if not isinstance(model, nn.Module):
         msg = f"{spec}: the factory must return a torch.nn.Module; got {type(model).__name__}."
         raise SpecError(msg)
-    text, preprocess = _find_preprocess(model, factory.value, factory.module)
+    text, preprocess = _find_preprocess(model, factory.value, factory.module, model=model)
     provenance = {"model": spec, "preprocess": text, "code": factory.code_hash()}
     return LoadedModel(model, preprocess, spec.rpartition(":")[2], provenance)
 

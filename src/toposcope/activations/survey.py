@@ -128,11 +128,11 @@ def survey(model: nn.Module, inputs: fed.Inputs) -> Survey:
                     "of which each gives its own output."
                 )
                 raise UsageError(msg) from error
-        rows = first.rows(passes[0])
-        axes = {row.address: row.batch_axis for row in rows if row.shape is not None}
+        calls = first.rows(passes[0])
+        axes = {row.address: row.batch_axis for row in calls if row.shape is not None}
         axes[OUTPUT] = 0
         found = _dependence(model, inputs, first, passes, others, axes)
-    return Survey(rows, first.output, found)
+    return Survey(calls, first.output, found)
 
 
 def _dependence(
@@ -305,7 +305,7 @@ def _run(model: nn.Module, inputs: fed.Inputs, rows: Sequence[int], *, seed: int
     trace = _Trace(len(rows), fed.width(batch))
     hidden = _hidden(model)
     modules = {n: m for n, m in model.named_modules(remove_duplicate=True) if n not in hidden}
-    handles = []
+    handles: list[Any] = []
     try:
         every = dict(model.named_modules())
         handles.extend(watch_heads(every, h, trace.heads(h)) for h in find_heads(model).values())
@@ -346,7 +346,12 @@ def _random_states() -> tuple[Any, ...]:
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     _, numbers, place, *_ = np.random.get_state()  # noqa: NPY002
     states = [torch.get_rng_state(), *cuda]
-    return (*(s.numpy().tobytes() for s in states), bytes(numbers), place, random.getstate())
+    return (
+        *(s.numpy().tobytes() for s in states),
+        np.asarray(numbers).tobytes(),
+        place,
+        random.getstate(),
+    )
 
 
 @dataclass

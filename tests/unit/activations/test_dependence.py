@@ -1,4 +1,4 @@
-"""Outputs that depend on more than their sample, outputs that are no scores, and failing networks."""
+"""Outputs that depend on more than their sample, that are no scores, and failing networks."""
 
 from __future__ import annotations
 

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from toposcope.activations.data.files import file_hash
-from toposcope.activations.models.load import ids_with_mask
 from toposcope.activations.models.model import LoadedModel, Preprocess
+from toposcope.activations.models.token_ids import ids_with_mask
 from toposcope.activations.models.weight_files import name_of_refused, refused
 from toposcope.activations.reasons import reason_of
 from toposcope.errors import MissingExtraError, SpecError, UsageError, WeightsError

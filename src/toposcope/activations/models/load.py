@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from toposcope.activations.models.model import LoadedModel, Preprocess
+from toposcope.activations.models.token_ids import ids_with_mask
 from toposcope.activations.models.weights import load_weights, refuse_valueless
 from toposcope.activations.user_code import resolve
 from toposcope.errors import MissingExtraError, SpecError, UsageError
@@ -192,16 +193,6 @@ def ids_preprocess(model: nn.Module) -> Preprocess | None:
 
     preprocess.__name__ = "token ids"
     return preprocess
-
-
-def ids_with_mask(ids: Tensor, pad: int | None) -> dict[str, Tensor]:
-    """Token ids and which of them are real: all but those pads that end a row.
-
-    >>> ids_with_mask(torch.tensor([[5, 0, 7, 0]]), 0)["attention_mask"].tolist()
-    [[1, 1, 1, 0]]
-    """
-    mask = torch.ones_like(ids) if pad is None else (ids != pad).flip(1).cumsum(1).flip(1).gt(0)
-    return {"input_ids": ids, "attention_mask": mask.long()}
 
 
 def default_preprocess(batch: NDArray[Any]) -> Tensor:

@@ -269,7 +269,7 @@ def _place(value: object) -> int:
     """Address of a tensor's memory, 0 where it has none."""
     if not isinstance(value, Tensor) or is_lazy(value) or value.is_meta or not value.numel():
         return 0
-    return value.data_ptr()
+    return int(value.data_ptr())
 
 
 def _other(key: str, file: Tensor, own: Tensor) -> str:
@@ -294,7 +294,7 @@ def _same(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> bool:
 
 
 def _equal(a: Tensor, b: Tensor) -> bool:
-    return a.shape == b.shape and torch.equal(torch.nan_to_num(a), torch.nan_to_num(b))
+    return a.shape == b.shape and bool(torch.equal(torch.nan_to_num(a), torch.nan_to_num(b)))
 
 
 def _asked_for(entries: list[Entry], wanted: str, file: str) -> list[Entry]:

@@ -146,7 +146,8 @@ def capture(
         per_class = given.whole(per_class, "per_class", call="capture()", low=1)
     if max_tokens is not None:
         max_tokens = given.whole(max_tokens, "max_tokens", call="capture()", low=1)
-    step = None if step is None else given.number(step, "step", call="capture()")
+    if step is not None and type(step) is not int:  # which is written as it is: --step 3
+        step = given.number(step, "step", call="capture()")
     seed = given.seed(seed, call="capture()")
     layers = as_patterns(layers)
     place = find_device(device)

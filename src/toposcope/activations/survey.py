@@ -30,7 +30,7 @@ from toposcope.activations.reasons import reason_of
 from toposcope.activations.repeated_blocks import LayerInfo
 from toposcope.errors import UsageError
 
-SAMPLED = 4096
+SAMPLED = 1024
 """Values of a sample and call that are compared: evenly spaced over its output."""
 ROUNDING = 1e-3
 """Largest difference, relative to the largest value, that other batch sizes make by rounding alone:

@@ -13,6 +13,7 @@ ToposcopeError
 │   ├── ParameterMismatchError              resumed with other parameters; shows the difference
 │   ├── DamagedError                        bytes that do not match their recorded hash
 │   └── RunLockedError                      another process is writing to the same RUN
+├── NetworkError (RuntimeError)             the network failed on a batch after its first samples
 ├── WorkersLostError (RuntimeError)         no worker lives long enough to begin a task
 └── MissingExtraError (ImportError)         an optional package is absent; shows the pip line
 
@@ -76,6 +77,10 @@ class DamagedError(StoreError):
 
 class RunLockedError(StoreError):
     """Another process is writing to the same RUN."""
+
+
+class NetworkError(ToposcopeError, RuntimeError):
+    """The network ran on its first samples and failed on a later batch."""
 
 
 class WorkersLostError(ToposcopeError, RuntimeError):

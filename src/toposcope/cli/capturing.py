@@ -62,7 +62,10 @@ def _layer_table(table: Sequence[Any]) -> str:
         for row in table
     ]
     chosen = sum(row.selected for row in table)
-    return f"{columns(rows)}\n{chosen} of {len(table)} would be captured (*)"
+    told = f"{columns(rows)}\n{chosen} of {len(table)} would be captured (*)"
+    if not chosen:
+        told += ": nothing repeats. Choose by name or glob with --layers, or --layers all"
+    return told
 
 
 @command(
@@ -80,8 +83,9 @@ def _layer_table(table: Sequence[Any]) -> str:
 @click.option(
     "--weights",
     multiple=True,
-    help="A .safetensors file, or a .pt/.th state dict. A quoted glob, a folder of checkpoints, or "
-    "several --weights make a series: one RUN per checkpoint.",
+    help="A .safetensors file, a .pt/.pth/.th/.ckpt/.pth.tar state dict, or FILE#ENTRY where "
+    "several entries fit. A quoted glob, a folder of checkpoints, or several --weights make a "
+    "series: one RUN per checkpoint.",
 )
 @click.option("--steps", callback=parse_steps, help="Steps of a series, as 0,98,390.")
 @click.option(
@@ -154,7 +158,8 @@ def capture(
     with exits(ctx, resume=True):
         from toposcope.activations.allocator import keep_freed_memory
         from toposcope.activations.capture import capture as do_capture
-        from toposcope.activations.models.checkpoints import is_single, weights_file
+        from toposcope.activations.models.checkpoints import is_single
+        from toposcope.activations.models.weight_files import weights_file
         from toposcope.execution.progress import bars
         from toposcope.stats import proportion_interval
 
@@ -186,6 +191,7 @@ def capture(
             "top1": top1,
             "top1_note": note,
             "nonfinite": bad,
+            "depends_on": acts.attrs.get("depends_on"),
         }
         accuracy = f"none, because {note}" if note else "none"
         if top1 is not None:

@@ -54,6 +54,7 @@ def describe(place: Place) -> dict[str, Any]:
         "classes": len(run.samples.class_names) or None,
         "layers": {name: run.layers[name]["shape"] for name in run.addresses},
         "top1": summary.get("top1"),
+        **({"depends on": told} if (told := _dependence(summary)) else {}),
         "complete": run.summary is not None,
         "analyses": [
             {"analysis": name, **_short(get_json(objects, f"{RESULTS}{name}/spec.json"))}
@@ -61,6 +62,15 @@ def describe(place: Place) -> dict[str, Any]:
         ],
         "bytes": sum(map(objects.size, names)),
     }
+
+
+def _dependence(summary: dict[str, Any]) -> str:
+    """What the outputs of samples depend on besides the sample, "" for nothing."""
+    what = {"chance": "chance", "batch": "the other samples of the batch"}
+    return "; ".join(
+        f"{what[key]}: {', '.join(addresses)}"
+        for key, addresses in (summary.get("depends_on") or {}).items()
+    )
 
 
 def _describe_series(objects: Objects) -> dict[str, Any]:

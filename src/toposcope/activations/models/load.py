@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from toposcope.activations.data.source import COLORS
 from toposcope.activations.models.model import LoadedModel, Preprocess
 from toposcope.activations.models.raw_batches import DEFAULT_TEXT, channels_last, default_for
-from toposcope.activations.models.weights import load_weights
+from toposcope.activations.models.weights import load_weights, refuse_valueless
 from toposcope.activations.user_code import resolve
 from toposcope.errors import MissingExtraError, SpecError, UsageError
 from toposcope.types import near_matches
@@ -47,8 +47,9 @@ def load_model(
         the factory takes no arguments. Its preprocessing is the attribute `preprocess` of the
         model or of the factory, or the function `preprocess` beside the factory.
     weights
-        `.safetensors`, or `.pt`/`.pth`/`.th` (loaded with weights_only). For an `nn.Module` they
-        are loaded into that very module.
+        `.safetensors`, or `.pt`/`.pth`/`.th`/`.ckpt`/`.pth.tar` (loaded with weights_only), an
+        index of shards or their folder; `FILE#ENTRY` where several entries fit: see
+        `load_weights`. For an `nn.Module` they are loaded into that very module.
     seed
         Seed of torch while the factory runs, so that an untrained network is the same each time.
     max_tokens
@@ -91,7 +92,8 @@ def load_model(
         spec_model = loaded.model
     provenance = dict(loaded.provenance)
     provenance.setdefault("model", loaded.name)
-    provenance["weights"] = None if weights is None else load_weights(spec_model, Path(weights))
+    provenance["weights"] = None if weights is None else load_weights(spec_model, weights)
+    refuse_valueless(spec_model, loaded.name)
     provenance["state"] = state_hash(spec_model)
     return replace(loaded, provenance=provenance)
 
@@ -116,6 +118,7 @@ def loaded_module(
         text = f"{getattr(preprocess, '__name__', 'preprocess')} of the caller"
         function = preprocess
     called = name or type(model).__name__
+    refuse_valueless(model, called)
     provenance = {
         "preprocess": text,
         "model": called,

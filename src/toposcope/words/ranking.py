@@ -139,8 +139,8 @@ def reading(table: pd.DataFrame) -> str:
     """How `board_text` is read."""
     return (
         "> told apart, ~ not told apart (paired differences over the same draws, "
-        f"{level_text(float(table.attrs.get('level', 0.95)))} for all pairs of a score together); = "
-        f"equal; ranks a-b: those that ties leave; intervals over "
+        f"{level_text(float(table.attrs.get('level', 0.95)))} for all pairs of a score together); "
+        f"= equal; ranks a-b: those that ties leave; intervals over "
         f"{table.attrs.get('replicates')} disjoint draws"
     )
 

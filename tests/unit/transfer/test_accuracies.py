@@ -167,9 +167,7 @@ class TestOwnTable:
             judge(read_accuracies(written(tmp_path, text)))
 
     def test_protocols_too_small_to_judge_say_what_kept_them_apart(self, tmp_path):
-        text = "model,lr,accuracy,s\n" + "".join(
-            f"{m},{i},{i},{i}\n" for i, m in enumerate("abcde")
-        )
+        text = "model,lr,accuracy,s\n" + "".join(f"{m},{i},{i},{i}\n" for i, m in enumerate("abcd"))
         with pytest.raises(TooFewSamplesError, match="Rows are kept apart by lr"):
             judge(read_accuracies(written(tmp_path, text)))
 

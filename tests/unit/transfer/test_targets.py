@@ -110,7 +110,7 @@ def test_several_accuracy_columns_are_several_parts(tmp_path):
 
 def test_too_few_models_everywhere(tmp_path):
     path = written(tmp_path, {"s": lambda a, t, m: a}, models=3)
-    with pytest.raises(TooFewSamplesError, match="4 models .* two targets"):
+    with pytest.raises(TooFewSamplesError, match=r"4 models .* two targets"):
         judge(read_accuracies(path))
 
 

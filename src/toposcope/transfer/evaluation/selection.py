@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from toposcope.errors import DegenerateCloudError, ToposcopeError, UsageError
 from toposcope.stats import benjamini_hochberg
 from toposcope.transfer.evaluation.correlations import CORRELATIONS
-from toposcope.transfer.evaluation.rank_agreement import agreement, checked, named
+from toposcope.transfer.evaluation.rank_agreement import agreement, checked
 
 if TYPE_CHECKING:
     import pandas as pd

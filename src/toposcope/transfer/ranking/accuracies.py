@@ -145,8 +145,8 @@ def _check_scores(
         ignored = ", ".join(f"{name} ({why})" for name, why in table.reading["ignored"].items())
         msg = (
             "evaluate: the file has no score columns beside its accuracies"
-            f"{f', and left out are {ignored}' if ignored else ''}; add columns of numbers, or pass "
-            "--board FOLDER of a ranking (toposcope rank MODELS.toml --target DATA -o FOLDER)."
+            f"{f', and left out are {ignored}' if ignored else ''}; add columns of numbers, or "
+            "pass --board FOLDER of a ranking (toposcope rank MODELS.toml --target DATA -o FOLDER)."
         )
         raise UsageError(msg)
 

@@ -27,7 +27,7 @@ from toposcope.activations.candidates import (
 from toposcope.activations.data.load import load_data
 from toposcope.activations.data.source import DataSource
 from toposcope.analysis.plan import SCIENCE, code_hash
-from toposcope.errors import RunLockedError, TooFewSamplesError, ToposcopeError, UsageError
+from toposcope.errors import RunLockedError, ToposcopeError, UsageError
 from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress
 from toposcope.execution.tasks import Task
@@ -39,9 +39,10 @@ from toposcope.store.objects import LocalObjects, content_hash, lock_folder, put
 from toposcope.store.runs import Run
 from toposcope.store.tables import OK
 from toposcope.transfer.ranking import board as boards
-from toposcope.transfer.ranking.board import Entry
 from toposcope.transfer.ranking.accuracies import SCHEMA
+from toposcope.transfer.ranking.board import Entry
 from toposcope.transfer.ranking.scoring import DrawJob, Material, measure_draw, sensitivity
+from toposcope.transfer.ranking.sizes import check_sizes
 from toposcope.transfer.scores.registry import SCORES
 from toposcope.types import LOGITS, near_matches
 
@@ -51,8 +52,6 @@ if TYPE_CHECKING:
 BOARD, JUDGEMENT = "board.json", "evaluation.json"
 SECONDS = "seconds"
 """What scores took, apart from their values: times differ from call to call, values do not."""
-FEWEST_POINTS = 20
-"""Smaller draws are not advised: most scores need several samples of every class."""
 THRESHOLDS = (0.0, 0.25, 0.5, 1.0)
 """Thresholds of the sensitivity table; the first one is the score's own default."""
 
@@ -152,7 +151,14 @@ def rank(
         raise UsageError(msg)
     design = RankingDesign(names, n, points, replicates, images, threshold, seed)
     data = load_data(target)
-    check_sizes(design, data.n, data.name)
+    check_sizes(
+        data.n,
+        name=data.name,
+        n=n,
+        points=points,
+        replicates=replicates,
+        images=images if _any(names, "volumes") else None,
+    )
     folder = Path(tempfile.mkdtemp(prefix="toposcope-rank-")) if store is None else Path(store)
     refuse_other_kind(folder, RANKING, "rank()")
     folder.mkdir(parents=True, exist_ok=True)
@@ -178,65 +184,6 @@ def check_scores(scores: Sequence[str] | None) -> tuple[str, ...]:
         msg = f"rank(): no scores were asked for; there are {', '.join(SCORES)}."
         raise UsageError(msg)
     return tuple(name for name in SCORES if name in wanted)
-
-
-def check_sizes(design: RankingDesign, there: int, name: str) -> None:
-    """Refuse a design that the target is too small for, before any model is loaded.
-
-    Parameters
-    ----------
-    design
-        Of the ranking.
-    there, name
-        Number of samples of the target, and what it is called.
-
-    Examples
-    --------
-    >>> design = RankingDesign(("knn",), 2062, 500, 8, 64, 0.0, 0)
-    >>> try:
-    ...     check_sizes(design, 10_000, "mnist")
-    ... except UsageError as error:
-    ...     print(error)
-    rank(): 8 disjoint draws of 500 points need 4000 samples; n=2062 asks for fewer. Pass n=4000 (-n 4000), points=257 (--points 257), or replicates=4 (--replicates 4).
-    """
-    points, replicates, n = design.points, design.replicates, design.n
-    for what, value, least in (("points", points, 2), ("replicates", replicates, 2)):
-        if value < least:
-            msg = f"rank(): {what}={value}; {least} or more are needed (--{what} {least})."
-            raise UsageError(msg)
-    have, needed = there if n is None else n, points * replicates
-    if n is not None and n > there:
-        msg = f"rank(): n={n} samples were asked for and {name} has {there}. "
-        if there >= needed:
-            raise TooFewSamplesError(f"{msg}Pass n={there} (-n {there}) or less.")
-        raise TooFewSamplesError(
-            msg + _what_fits(there, points, replicates, "Leave out n (-n) and pass")
-        )
-    if have < needed:
-        msg = f"rank(): {replicates} disjoint draws of {points} points need {needed} samples; "
-        msg += f"{name} has {there}. " if n is None else f"n={n} asks for fewer. "
-        more = f"n={needed} (-n {needed})" if n is not None and there >= needed else ""
-        raise TooFewSamplesError(msg + _what_fits(have, points, replicates, "Pass", more))
-    if not any(SCORES[score].needs == "volumes" for score in design.scores):
-        return
-    if design.images < replicates or design.images > there:
-        msg = f"rank(): images={design.images} for theta; needed are {replicates} (one per draw) "
-        msg += f"to {there} (all that {name} has). Pass images={min(there, max(64, replicates))} "
-        raise UsageError(f"{msg}(--images {min(there, max(64, replicates))}).")
-
-
-def _what_fits(have: int, points: int, replicates: int, first: str, more: str = "") -> str:
-    """Designs for which `have` samples are enough; each passes `check_sizes`."""
-    ways = [more] if more else []
-    if have // replicates >= FEWEST_POINTS:
-        ways.append(f"points={have // replicates} (--points {have // replicates})")
-    if have // points >= 2:
-        ways.append(f"replicates={have // points} (--replicates {have // points})")
-    if not ways and have >= 4:
-        ways.append(f"points={have // 2} and replicates=2 (--points {have // 2} --replicates 2)")
-    if not ways:
-        return "Two draws of two points are the least; bring more samples."
-    return f"{first} {', '.join(ways[:-1])}{', or ' if len(ways) > 1 else ''}{ways[-1]}."
 
 
 def _rank(
@@ -521,7 +468,8 @@ def _with_rank_intervals(stored: Mapping[str, Any]) -> list[dict[str, Any]]:
                 status=rows[score, model]["status"],
                 reason=rows[score, model]["reason"],
             )
-            for model, values in draws[score].items()
+            for model in stored["attrs"]["candidates"]
+            if (values := draws[score].get(model)) is not None
         }
         for score in dict.fromkeys(row["score"] for row in stored["rows"])
     }

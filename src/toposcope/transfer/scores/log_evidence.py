@@ -55,7 +55,8 @@ def logme(F: ArrayLike, y: ArrayLike, *, regression: bool = False) -> float:
     >>> logme(good, y) > logme(rng.normal(size=(100, 4)), y)
     True
     >>> angle = np.linspace(0, 1, 100)
-    >>> logme(angle[:, None] ** [0, 1], angle, regression=True) > logme(good, angle, regression=True)
+    >>> knows = angle[:, None] ** [0, 1]
+    >>> logme(knows, angle, regression=True) > logme(good, angle, regression=True)
     True
 
     References

@@ -131,4 +131,5 @@ HONEST, CONSTANTS = ("linear_probe", "knn"), ("source_accuracy", "parameters")
 """Baselines that look at the target's labels in the plainest way, and that do not look at all."""
 
 SCORES: Registry[Score] = Registry("toposcope.scores", _OWN)
-"""Every score by name, the plainest first; the constants are the baselines that no score should lose to."""
+"""Every score by name, the plainest first; the constants are the baselines that no score should
+lose to."""

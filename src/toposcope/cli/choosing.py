@@ -134,8 +134,10 @@ def rank(
             lines = [f"FAILED {one['model']}: {one['reason']}" for one in failures]
             known = table[~table["model"].isin([one["model"] for one in failures])]
             why = missing_text(known)
-            lines += [*ranking_answer(table), "", board_text(table, every_score=every_score)]
-            lines += ["", *([why] if why else []), reading(table)]
+            told = [*ranking_answer(table), "", board_text(table, every_score=every_score), ""]
+            told += [*([why] if why else []), reading(table)]
+            # A board that is only judged has been read before.
+            lines += told if models is not None or evaluate is None else []
         if measured is not None:
             judged = judge(
                 measured,

@@ -135,9 +135,10 @@ def ceiling_sentences(ceilings: Sequence[Mapping[str, Any]], level: float) -> li
         f"{one['value']:.2f} [{one['low']:.2f}, {one['high']:.2f}] {how[one['spread']]}"
         for one in valued
     ]
+    what = "range" if len(valued) == 1 else "ranges"
     text = (
-        f"A perfect score would agree with means of {each} fine-tunes by {', by '.join(reached)} "
-        f"(range of {100 * level:g} % of truths that the fine-tunes leave open)."
+        f"A perfect score would agree with means of {each} fine-tunes by {', by '.join(reached)}; "
+        f"{what} of {100 * level:g} % of the truths that the fine-tunes leave open."
     )
     return [
         text,

@@ -132,7 +132,7 @@ def contest(score="s", baseline="parameters", **changed):
 class TestContests:
     def test_better_and_worse(self):
         better = contest_sentence("parameters", [contest()])
-        assert better.startswith("s agrees better than parameters (q at most 0.05, 8 models).")
+        assert better.startswith("s agrees better than parameters (q at most 0.05, over 8 models).")
         worse = contest(difference=-0.5, low=-0.9, high=-0.1)
         assert contest_sentence("parameters", [worse]).startswith("s agrees worse than parameters")
         both = contest_sentence(

@@ -162,7 +162,9 @@ def _over_targets(
     seed: int | np.random.Generator,
     call: str,
 ) -> ScoreComparison:
-    a, b, counts = [], [], []
+    a: list[float] = []
+    b: list[float] = []
+    counts: list[int] = []
     for first, second, target in zip(x, y, z, strict=True):
         known = np.isfinite(first) & np.isfinite(second) & np.isfinite(target)
         try:

@@ -123,7 +123,7 @@ def constant_ranking(accuracies: ArrayLike) -> Array:
     stretched = np.where(known, stretched + 0.5, 0.0)
     others = known.sum(axis=0) - known
     total = stretched.sum(axis=0) - stretched
-    return np.divide(total, others, out=np.full_like(total, np.nan), where=others > 0)
+    return np.asarray(np.divide(total, others, out=np.full_like(total, np.nan), where=others > 0))
 
 
 def evaluate_scores(

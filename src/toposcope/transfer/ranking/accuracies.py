@@ -345,7 +345,7 @@ def _between(measured: Sequence[Measured]) -> list[Part]:
                 if len(shared) < FEWEST_MODELS:
                     continue
                 value = kendalltau([first[m] for m in shared], [second[m] for m in shared])
-                entry = {"a": a.accuracy, "b": b.accuracy, "protocol": dict(a.protocol)}
+                entry: Part = {"a": a.accuracy, "b": b.accuracy, "protocol": dict(a.protocol)}
                 entry |= {"target": target, "models": len(shared)}
                 if np.isfinite(value.statistic):
                     found.append(entry | {"kendall": float(value.statistic)})

@@ -121,7 +121,7 @@ def mean_of_known(values: Array) -> Array:
     known = np.isfinite(values)
     count = known.sum(axis=0)
     total = np.where(known, values, 0.0).sum(axis=0)
-    return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+    return np.asarray(np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0))
 
 
 def read_accuracies(path: Path | str, accuracy: Sequence[str] = ()) -> Table:

@@ -59,7 +59,7 @@ def source_probabilities(outputs: ArrayLike) -> Array:
         )
         raise DegenerateCloudError(msg)
     if values.min() >= 0 and np.allclose(values.sum(axis=1), 1.0, atol=1e-4, rtol=0):
-        return values / values.sum(axis=1, keepdims=True)
+        return np.asarray(values / values.sum(axis=1, keepdims=True))
     powers = np.exp(values - largest)
     return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 

@@ -94,6 +94,18 @@ def count(value: int | None) -> str:
     return "" if value is None else f"{int(value):,}"
 
 
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """Rows aligned in columns.
+
+    >>> print(columns([["score", "tau"], ["knn", "+0.8"]]))
+    score  tau
+    knn    +0.8
+    """
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
 def all_of(names: Sequence[str]) -> str:
     """All names.
 

@@ -114,7 +114,8 @@ def default_preprocess(
     if np.issubdtype(batch.dtype, np.floating):
         return torch.from_numpy(np.ascontiguousarray(batch, dtype=np.float32))
     if ids is not None and batch.dtype.kind in "iu" and batch.ndim == 2:
-        return dict(ids(batch))
+        fed = ids(batch)
+        return fed if isinstance(fed, Tensor) else dict(fed)
     if batch.dtype == np.uint8 and batch.ndim in (3, 4):
         images = channels_last(batch, channels)
         planes = np.ascontiguousarray(images.transpose(0, 3, 1, 2), dtype=np.float32)
@@ -141,9 +142,16 @@ def default_for(model: object) -> Callable[[NDArray[Any]], Any]:
         # Where the end of a text is written as a pad is, no run of them tells a pad.
         pad = None if pad == getattr(config, "eos_token_id", None) else pad
         ids = partial(token_ids, pad=pad, mask=MASK in takes)
+    elif any(isinstance(one, (nn.Embedding, nn.EmbeddingBag)) for one in model.modules()):
+        ids = bare_ids
     return partial(
         default_preprocess, channels=None if first is None else first.in_channels, ids=ids
     )
+
+
+def bare_ids(batch: NDArray[Any]) -> Tensor:
+    """(n, tokens) ids as they are, for a network that names none of its inputs input_ids."""
+    return torch.from_numpy(np.array(batch, dtype=np.int64))
 
 
 def token_ids(batch: NDArray[Any], *, pad: int | None, mask: bool) -> dict[str, Tensor]:

@@ -16,7 +16,10 @@ Array = NDArray[np.float64]
 def features_and_labels(
     F: ArrayLike, y: ArrayLike | None, *, call: str, per_class: int = 2
 ) -> tuple[Array, NDArray[np.int64]]:
-    """(n, D) float64 features and (n,) classes renumbered 0, 1, ..., C - 1.
+    """(n, D) float64 features in a unit of their own, and (n,) classes renumbered 0, 1, ..., C - 1.
+
+    The features are divided by a power of two that brings the largest into [0.5, 1): no digit is
+    lost, no square over- or underflows, and no score can see the unit but through that factor.
 
     Raises
     ------
@@ -27,6 +30,17 @@ def features_and_labels(
     TooFewSamplesError
         Fewer than two classes, or a class with fewer than `per_class` samples.
     """
+    values = _finite(F, call)
+    labels = classes(y, len(values), call=call, per_class=per_class)
+    return _of_use(values, call), labels
+
+
+def features(F: ArrayLike, *, call: str) -> Array:
+    """(n, D) float64 features in a unit of their own, where there are no classes."""
+    return _of_use(_finite(F, call), call)
+
+
+def _finite(F: ArrayLike, call: str) -> Array:
     values = np.asarray(F, dtype=np.float64)
     if values.ndim != 2 or 0 in values.shape:
         msg = f"{call}(): features have shape {values.shape}; needed is (n, D), one row per sample."
@@ -35,14 +49,40 @@ def features_and_labels(
     if bad:
         msg = f"{call}(): {bad} of {len(values)} rows have features that are NaN or infinite."
         raise DegenerateCloudError(msg)
-    labels = classes(y, len(values), call=call, per_class=per_class)
+    return values
+
+
+def _of_use(values: Array, call: str) -> Array:
     if (values == values[0]).all():
         msg = (
             f"{call}(): all {len(values)} samples have the same features; they tell nothing of any "
             "label."
         )
         raise DegenerateCloudError(msg)
-    return values, labels
+    return in_own_unit(values)
+
+
+def in_own_unit(values: Array) -> Array:
+    """Values divided by the power of two that brings the largest into [0.5, 1).
+
+    >>> in_own_unit(np.array([3.0, -6.0]))
+    array([ 0.375, -0.75 ])
+    """
+    _, exponent = np.frexp(np.abs(values).max())
+    return np.ldexp(values, -int(exponent))
+
+
+def _refuse_targets(y: Any, call: str) -> None:
+    """Refuse numbers to predict where classes are needed, and say which score takes them."""
+    given = np.asarray(y)
+    if given.dtype.kind == "f":
+        between = given[np.isfinite(given) & (given != np.round(given))]
+        if between.size:
+            msg = (
+                f"{call}(): labels such as {float(between[0]):g} are numbers to predict, no "
+                "classes. logme(F, y, regression=True) takes them; the other scores need classes."
+            )
+            raise UsageError(msg)
 
 
 def classes(y: Any, n: int, *, call: str, per_class: int = 2) -> NDArray[np.int64]:
@@ -53,6 +93,7 @@ def classes(y: Any, n: int, *, call: str, per_class: int = 2) -> NDArray[np.int6
     if y is None:
         msg = f"{call}(): no labels. This score needs a label of every target sample."
         raise UsageError(msg)
+    _refuse_targets(y, call)
     reading = Reading(f"{call}()", "give each a label")
     labels = label_values(y, n, reading=reading)
     names, renumbered, counts = np.unique(labels, return_inverse=True, return_counts=True)

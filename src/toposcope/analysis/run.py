@@ -20,6 +20,7 @@ from toposcope.analysis.design import Design
 from toposcope.analysis.filtrations import Filtration, Rips
 from toposcope.analysis.jobs import Inputs, measure_job
 from toposcope.analysis.plan import Plan, plan_analysis, refuse_what_cannot_fit
+from toposcope.analysis.preregister import KIND, capture_hash, parameters_used
 from toposcope.analysis.result import Analysis
 from toposcope.errors import StoreError, UsageError
 from toposcope.execution.executors import Jobs, workers_of
@@ -28,7 +29,13 @@ from toposcope.inputs import parameters
 from toposcope.pointclouds.nulls import NULLS
 from toposcope.store.arrays import save_arrays
 from toposcope.store.objects import lock_folder, put_json, read_json
-from toposcope.store.runs import open_run
+from toposcope.store.preregistration import (
+    Preregistration,
+    followed,
+    refuse_other_kind,
+    take_up,
+)
+from toposcope.store.runs import Run, open_run
 from toposcope.store.tables import compact
 from toposcope.types import ActivationSet
 
@@ -55,6 +62,7 @@ def analyze(
     level: float = 0.95,
     jobs: Jobs = None,
     progress: Progress | None = None,
+    plan: Path | str | None = None,
 ) -> Analysis:
     """Measure the topology and geometry of every layer of a RUN.
 
@@ -93,6 +101,9 @@ def analyze(
         not depend on it.
     progress
         See `toposcope.execution.progress`.
+    plan
+        A plan written by `preregister`. A copy is kept with the results, and reports say whether it
+        was followed.
 
     Returns
     -------
@@ -124,7 +135,7 @@ def analyze(
         points_are=points_are,
         samples=samples,
     )
-    return analyze_design(activations, design, level=level, jobs=jobs, progress=progress)
+    return analyze_design(activations, design, level=level, jobs=jobs, progress=progress, plan=plan)
 
 
 def analyze_design(
@@ -135,12 +146,13 @@ def analyze_design(
     current: bool = True,
     jobs: Jobs = None,
     progress: Progress | None = None,
+    plan: Path | str | None = None,
 ) -> Analysis:
     """As `analyze`, with its arguments in one object.
 
     Parameters
     ----------
-    activations, level, jobs, progress
+    activations, level, jobs, progress, plan
         As in `analyze`.
     design
         What to measure.
@@ -159,19 +171,24 @@ def analyze_design(
         elif hasattr(activations, "shape") or isinstance(activations, list | tuple):
             msg += " Pass ts.from_arrays({'layer': X}) for an array."
         raise UsageError(msg)
+    frozen = None if plan is None else Preregistration.read(plan)
+    if frozen is not None:
+        refuse_other_kind(frozen, KIND, where=str(plan))
     with ExitStack() as stack:
         if isinstance(activations, ActivationSet) and activations.run is None:
             # Arrays in memory take the path of captured ones: through a RUN, here a fleeting one.
             path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="toposcope-")))
             save_arrays(activations, path)
-            analysis = analyze_design(path, design, level=level, jobs=jobs, progress=progress)
+            analysis = analyze_design(
+                path, design, level=level, jobs=jobs, progress=progress, plan=plan
+            )
             return replace(analysis, run=None, activations=activations)
         run = activations.run if isinstance(activations, ActivationSet) else Path(activations)
         assert run is not None
-        plan = plan_analysis(run, design)
-        refuse_what_cannot_fit(plan, workers_of(jobs))
-        run_plan(plan, level=level, current=current, jobs=jobs, progress=progress)
-        return load_analysis(run, plan.folder.name)
+        work = plan_analysis(run, design)
+        refuse_what_cannot_fit(work, workers_of(jobs))
+        run_plan(work, level=level, current=current, jobs=jobs, progress=progress, frozen=frozen)
+        return load_analysis(run, work.folder.name)
 
 
 def run_plan(
@@ -181,13 +198,17 @@ def run_plan(
     current: bool = True,
     jobs: Jobs = None,
     progress: Progress | None = None,
+    frozen: Preregistration | None = None,
 ) -> None:
     """Do the tasks of a plan that are not done, compact the results, make them the current ones.
 
-    With current=False they become so only where the RUN has no results yet.
+    With current=False they become so only where the RUN has no results yet. A `frozen` plan is kept
+    beside the results, with the number of tasks that were done before.
     """
     workbook = plan.workbook
     with lock_folder(plan.run):
+        if frozen is not None:
+            take_up(plan.folder, frozen, before=plan.done)
         put_json(plan.folder / "spec.json", {**plan.spec, "level": level, "versions": versions()})
         if plan.done < len(plan.tasks):
             # Kernels are compiled here, once, so that workers find them in the cache.
@@ -231,7 +252,8 @@ def load_analysis(path: Path | str, analysis: str | None = None) -> Analysis:
     """
     activations = open_run(path)
     assert activations.run is not None
-    folder = result.current_folder(activations.run, analysis)
+    run = activations.run
+    folder = result.current_folder(run, analysis)
     spec = read_json(folder / "spec.json")
     design = Design.from_spec(spec)
     attrs = {
@@ -248,6 +270,11 @@ def load_analysis(path: Path | str, analysis: str | None = None) -> Analysis:
         },
         "class_names": list(activations.class_names),
         "commands": _commands(activations, design, spec["level"]),
+        "plan": followed(
+            folder,
+            parameters_used(design, spec["level"]),
+            lambda: {str(run): capture_hash(Run.open(run))},
+        ),
         "warnings": _warnings(activations, design),
     }
     return Analysis.load(

@@ -18,6 +18,7 @@ from toposcope.words.changes import change_sentence
 from toposcope.words.designs import is_cubical, one_sample, per_class, replicates_text
 from toposcope.words.formats import count, level_text, share
 from toposcope.words.nulls import null_sentence
+from toposcope.words.plans import plan_text
 from toposcope.words.statistics import display, unit_text
 
 TARGET = f"target: {target_of('draw')}"
@@ -101,6 +102,7 @@ def _method_terms(analysis: Analysis) -> dict[str, str]:
         "Intervals": f"Student t over {units}, {level_text(a['level'])} each; {TARGET}",
         "Null": "; ".join(f"{name}: {NULLS[name]}" for name in _nulls(analysis)) or "none drawn",
         "Seed": str(a.get("seed", "")),
+        "Plan": plan_text(a.get("plan")),
     }
     if is_cubical(a):
         unit = unit_text(normalize)

@@ -12,9 +12,11 @@ from typing import Any
 from toposcope.analysis.design import Design
 from toposcope.analysis.filtrations.points import HEADLINE
 from toposcope.errors import UsageError
-from toposcope.store.preregistration import Family, Preregistration
+from toposcope.store.preregistration import Family, Followed, Preregistration
 from toposcope.store.runs import Run, open_run
 from toposcope.store.series import is_series, open_series
+
+__all__ = ["KIND", "Followed", "capture_hash", "parameters_used", "plan_of", "preregister"]
 
 KIND = "analysis"
 

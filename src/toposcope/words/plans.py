@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from toposcope.store.preregistration import Followed
+from toposcope.analysis.preregister import Followed
 
 
 def plan_text(followed: Followed | None) -> str:

@@ -44,7 +44,7 @@ def parse_optional(
     show_default=True,
     callback=parse_names,
     help="Between diagrams: wasserstein, bottleneck, sliced_wasserstein, landscape, betti_curve. "
-    "Between paired activations: cka, cka_debiased, procrustes, rsa, mutual_knn, rtd, rtd_lite …",
+    "Between paired activations: cka, cka_biased, procrustes, rsa, mutual_knn, rtd, rtd_lite …",
 )
 @click.option("--test", default="permutation", show_default=True, help="permutation or none.")
 @click.option(

@@ -21,6 +21,12 @@ Array = NDArray[np.float64]
 
 TABLES = ("layers", "models")
 
+SCHEMA = 2
+"""Of comparison.json. In 1, which did not say so, the measure "cka" was the biased one."""
+
+RENAMED = {"cka": "cka_biased", "cka_debiased": "cka", "cka_rbf": "cka_rbf_biased"}
+"""Measures of schema 1 by their names now."""
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
@@ -103,6 +109,7 @@ class Comparison:
             put(folder / f"{name}.parquet", data)
             hashes[name] = content_hash(data)
         rest = {
+            "schema": SCHEMA,
             "networks": list(self.networks),
             "places": [list(place) for place in self.places],
             "failures": [dict(failure) for failure in self.failures],
@@ -146,6 +153,8 @@ class Comparison:
         for table in tables.values():
             table["paired"] = table["paired"].astype(bool)
             table["n"] = table["n"].astype(int)
+        if "schema" not in rest:
+            _rename(rest, tables)
         if "smallest_p" not in tables["layers"]:  # comparisons stored before it was kept
             tables["layers"]["smallest_p"] = np.nan
         return cls(
@@ -189,6 +198,17 @@ def is_comparison(folder: Path | str) -> bool:
     """Whether a folder holds a finished comparison."""
     folder = Path(folder)
     return (folder / "comparison.json").exists() and (folder / "done.json").exists()
+
+
+def _rename(rest: dict[str, Any], tables: Mapping[str, pd.DataFrame]) -> None:
+    """Give the measures of schema 1 the names they have now, in place."""
+    for table in tables.values():
+        table["measure"] = table["measure"].replace(RENAMED)
+    for one in rest["matrices"]:
+        one["measure"] = RENAMED.get(one["measure"], one["measure"])
+    attrs = rest["attrs"]
+    if "measures" in attrs:
+        attrs["measures"] = [RENAMED.get(name, name) for name in attrs["measures"]]
 
 
 def _lists(values: Array) -> list[list[float | None]]:

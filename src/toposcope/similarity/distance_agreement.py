@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from toposcope.errors import DegenerateCloudError, UsageError
 from toposcope.homology.metrics import distances
 from toposcope.homology.neighbors import nearest
-from toposcope.similarity.paired_rows import centered, paired
+from toposcope.similarity.paired_rows import paired, within
 
 Array = NDArray[np.float64]
 
@@ -67,7 +67,7 @@ def rsa(
             values = _mean_ranks(values, noise)
         values = values - values.mean()
         unit.append(values / np.linalg.norm(values))
-    return float(unit[0] @ unit[1])
+    return within(unit[0] @ unit[1], -1.0, 1.0)
 
 
 def mutual_knn(X: ArrayLike, Y: ArrayLike, *, k: int = 10) -> float:
@@ -107,7 +107,7 @@ def mutual_knn(X: ArrayLike, Y: ArrayLike, *, k: int = 10) -> float:
     if not 1 <= k <= n - 1:
         msg = f"{call}: k must be between 1 and n - 1 = {n - 1}; got {k!r}."
         raise UsageError(msg)
-    left, right = (nearest(centered(cloud), k)[1] for cloud in clouds)
+    left, right = (nearest(cloud, k)[1] for cloud in clouds)
     shared = sum(int((left[:, [i]] == right).sum()) for i in range(k))
     return shared / (n * k)
 

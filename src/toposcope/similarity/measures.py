@@ -64,9 +64,14 @@ class Measure:
 _RIGID = frozenset({"permutation", "orthogonal", "isotropic_scaling", "translation"})
 
 MEASURES: dict[str, Measure] = {
-    "cka": Measure(cka, True, (0.0, 1.0), 1.0, _RIGID),
+    "cka": Measure(cka, True, (-1.0, 1.0), 1.0, _RIGID),
+    "cka_rbf": Measure(partial(cka, kernel="rbf"), True, (-1.0, 1.0), 1.0, _RIGID),
+    "cka_biased": Measure(partial(cka, debiased=False), True, (0.0, 1.0), 1.0, _RIGID),
+    "cka_rbf_biased": Measure(
+        partial(cka, kernel="rbf", debiased=False), True, (0.0, 1.0), 1.0, _RIGID
+    ),
+    # `cka` with its estimator in the name, for tables that hold both.
     "cka_debiased": Measure(partial(cka, debiased=True), True, (-1.0, 1.0), 1.0, _RIGID),
-    "cka_rbf": Measure(partial(cka, kernel="rbf"), True, (0.0, 1.0), 1.0, _RIGID),
     "cca": Measure(cca, True, (0.0, 1.0), 1.0, _RIGID | {"invertible_linear"}),
     "svcca": Measure(svcca, True, (0.0, 1.0), 1.0, _RIGID),
     "pwcca": Measure(

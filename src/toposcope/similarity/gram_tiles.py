@@ -254,6 +254,23 @@ def inner_products(
     return inner, own
 
 
+def unit_matrix(gram: Gram, name: str) -> Array:
+    """(n, n) doubly centered kernel matrix of norm 1: CKA is the sum of two of them, multiplied."""
+    inner_products([gram], [name], [0], [0])  # refuses 0 / 0
+    n = len(gram)
+    full = np.empty((n, n))
+    for rows, columns in tiles(n):
+        full[rows, columns] = gram.tile(gram.rows(rows), gram.rows(columns), rows, columns)
+        full[columns, rows] = full[rows, columns].T
+    full /= np.abs(full).max()
+    first, second = divisors(n, debiased=gram.debiased)
+    means = full.sum(axis=1) / first
+    full -= means + means[:, None] - full.sum() / second
+    if gram.debiased:
+        np.fill_diagonal(full, 0.0)
+    return np.asarray(full / np.linalg.norm(full))
+
+
 def nothing_left(where: str, *, debiased: bool) -> DegenerateCloudError:
     """The error for a layer whose CKA is 0 / 0."""
     why, way = "its kernel is the same for all pairs of samples", "Choose another bandwidth."

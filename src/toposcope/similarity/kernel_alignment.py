@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
 from toposcope.homology.metrics import check_cloud
-from toposcope.similarity.gram_tiles import TILE, Gram, inner_products
+from toposcope.similarity.gram_tiles import TILE, Gram, inner_products, unit_matrix
 from toposcope.similarity.paired_rows import check_count, check_varies, paired
 from toposcope.similarity.streamed_alignment import Moments, ratios
 
@@ -145,6 +145,25 @@ def cka_matrix(
         raise UsageError(msg)
     check_count(counts[0], call=call)
     return _all_pairs(rows, columns, kernel=kernel, debiased=debiased, bandwidth=bandwidth)
+
+
+def cka_pairs(
+    X: ArrayLike, *, kernel: str = "linear", debiased: bool = True, bandwidth: float = 1.0
+) -> Array:
+    """(n, n) matrix A with cka(X, Y) = sum of A(X) * A(Y): what shuffling samples moves.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> X, Y = rng.normal(size=(2, 20, 3))
+    >>> bool(np.isclose((cka_pairs(X) * cka_pairs(Y)).sum(), cka(X, Y)))
+    True
+    """
+    call = "cka_pairs()"
+    _check_kernel(kernel, bandwidth, call)
+    cloud = check_cloud(X, call=call)
+    gram = Gram(cloud, kernel=kernel, bandwidth=bandwidth, debiased=debiased, call=call)
+    return unit_matrix(gram, call)
 
 
 def _check_kernel(kernel: str, bandwidth: float, call: str) -> None:

@@ -37,13 +37,14 @@ class LinearCKA:
     Examples
     --------
     >>> rng = np.random.default_rng(0)
+    >>> from toposcope.similarity import cka
     >>> first, second = rng.normal(size=(100, 3)), rng.normal(size=(100, 5))
     >>> stream = LinearCKA()
     >>> for start in range(0, 100, 20):
     ...     stream.update([first[start : start + 20], second[start : start + 20]])
     >>> stream.n
     100
-    >>> bool(np.isclose(stream.matrix()[0, 1], cka(first, second, debiased=True)))
+    >>> bool(np.isclose(stream.matrix()[0, 1], cka(first, second)))
     True
     """
 

@@ -64,6 +64,12 @@ def parse_optional(
     show_default=True,
     help="Gap that counts as equivalent, in steps between neighboring layers.",
 )
+@click.option(
+    "--calibrate",
+    type=int,
+    default=0,
+    help="Shuffles that similarities are held against, for all pairs of layers (999).",
+)
 @click.option("--equalize", is_flag=True, help="Analyze anew what does not agree.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--jobs", type=click.IntRange(min=0), help="Worker processes; default: one per CPU.")

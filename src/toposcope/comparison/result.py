@@ -90,6 +90,38 @@ class Comparison:
         axis = pd.MultiIndex.from_tuples([p[:2] for p in self.places], names=["network", "layer"])
         return pd.DataFrame((self.gaps if gap else self.matrices)[key], index=axis, columns=axis)
 
+    def calibration(self, measure: str = "cka") -> pd.DataFrame:
+        """Every layer against every layer of other networks, held against shuffled samples.
+
+        Columns `value`, `expected` (mean over shuffles), `effect` (0 on average for unrelated
+        layers, 1 for equal ones), `pvalue` of the pair by itself and `adjusted` for the search
+        among all pairs; see `toposcope.similarity.calibrated_matrix`.
+        """
+        import pandas as pd
+
+        entries = [e for e in self.attrs.get("calibration", ()) if e["measure"] == measure]
+        if not entries:
+            msg = (
+                f"calibration({measure!r}): nothing was shuffled. Compare with calibrate=999 "
+                f"(--calibrate 999) and {measure!r} among the measures."
+            )
+            raise UsageError(msg)
+        names = ("value", "expected", "effect", "pvalue", "adjusted")
+        rows = [
+            {
+                "network_a": entry["network_a"],
+                "layer_a": a,
+                "network_b": entry["network_b"],
+                "layer_b": b,
+                **{name: entry[name][i][j] for name in names},
+            }
+            for entry in entries
+            if "reason" not in entry
+            for i, a in enumerate(entry["layers_a"])
+            for j, b in enumerate(entry["layers_b"])
+        ]
+        return pd.DataFrame(rows, columns=["network_a", "layer_a", "network_b", "layer_b", *names])
+
     def onset_known(self, model: Mapping[str, Any]) -> bool:
         """Whether a row of `models` says where its networks begin to differ.
 

@@ -20,7 +20,7 @@ from toposcope.errors import UsageError
 from toposcope.homology.metrics import check_cloud
 from toposcope.similarity.measures import MEASURES, Measure
 from toposcope.similarity.paired_rows import check_count, check_varies, medians
-from toposcope.similarity.permuted_pairs import rotated_values, shuffled_values
+from toposcope.similarity.permuted_pairs import choose, rotated_values, shuffled_values
 
 Array = NDArray[np.float64]
 
@@ -175,8 +175,9 @@ def calibrated_matrix(
         raise UsageError(msg)
     check_count(counts[0], call=call)
     rng = np.random.default_rng(seed)
-    values = null_values(*clouds, declared, shuffles=count_of(declared, shuffles, call), rng=rng)
-    return summary(np.clip(values, *declared.range), measure)
+    count = count_of(declared, shuffles, call)
+    values = draw_values([(clouds[0], clouds[1])], declared, shuffles=count, rng=rng)
+    return summary(values, measure)
 
 
 def known_measure(measure: str, call: str) -> Measure:
@@ -200,6 +201,21 @@ def count_of(measure: Measure, shuffles: int | None, call: str) -> int:
     return int(shuffles)
 
 
+def draw_values(
+    draws: Sequence[tuple[Sequence[NDArray], Sequence[NDArray]]],
+    measure: Measure,
+    *,
+    shuffles: int,
+    rng: np.random.Generator,
+) -> Array:
+    """Mean of `null_values` over draws of equally many samples, each shuffled within itself."""
+    chosen = choose(len(draws[0][0][0]), shuffles, rng)
+    every = [
+        null_values(*sides, measure, shuffles=shuffles, rng=rng, chosen=chosen) for sides in draws
+    ]
+    return np.asarray(np.clip(np.mean(every, axis=0), *measure.range))
+
+
 def null_values(
     layers: Sequence[NDArray],
     others: Sequence[NDArray],
@@ -207,11 +223,12 @@ def null_values(
     *,
     shuffles: int,
     rng: np.random.Generator,
+    chosen: NDArray[np.intp] | None = None,
 ) -> Array:
     """(shuffles + 1, layers, others) values, those of the true pairing first."""
     if measure.pairs is not None:
         forms = [[measure.pairs(x) for x in side] for side in (layers, others)]
-        return rotated_values(*forms, count=shuffles, rng=rng)
+        return rotated_values(*forms, count=shuffles, rng=rng, chosen=chosen)
     small = [[_narrowed(x, measure) for x in side] for side in (layers, others)]
     began = time.monotonic()
     measure.function(small[0][0], small[1][0])

@@ -53,7 +53,12 @@ def shuffled_values(
 
 
 def rotated_values(
-    layers: Sequence[Array], others: Sequence[Array], *, count: int, rng: np.random.Generator
+    layers: Sequence[Array],
+    others: Sequence[Array],
+    *,
+    count: int,
+    rng: np.random.Generator,
+    chosen: NDArray[np.intp] | None = None,
 ) -> Array:
     """(count + 1, layers, others) sums over pairs of samples, those of the true pairing first.
 
@@ -63,6 +68,8 @@ def rotated_values(
         (n, n) matrices A and B of each layer.
     count
         Shuffles, drawn without replacement from whole sets of n rotations.
+    chosen
+        Which of them: draws of samples that are shuffled together choose alike (`choose`).
 
     Examples
     --------
@@ -73,6 +80,8 @@ def rotated_values(
     ((21, 1, 1), True)
     """
     n = len(layers[0])
+    if chosen is None:
+        chosen = choose(n, count, rng)
     sets = -(-(count + 1) // n)
     found = np.empty((sets * n, len(layers), len(others)))
     # A diagonal and its mirror image hold the same numbers of a symmetric matrix.
@@ -81,8 +90,13 @@ def rotated_values(
         sigma = rng.permutation(n)
         tau = sigma if b == 0 else rng.permutation(n)
         found[b * n : (b + 1) * n] = _rotations(layers, others, sigma, tau, mirrored=mirrored)
-    chosen = 1 + rng.choice(sets * n - 1, size=count, replace=False)
     return found[np.append(0, chosen)]
+
+
+def choose(n: int, count: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Places of `count` shuffles among the fewest whole sets of n rotations; 0 is the identity."""
+    sets = -(-(count + 1) // n)
+    return np.asarray(1 + rng.choice(sets * n - 1, size=count, replace=False))
 
 
 def _rotations(

@@ -1,4 +1,4 @@
-"""compare(calibrate=): similarities against shuffled samples, over draws and all pairs of layers."""
+"""compare(calibrate=): similarities against shuffled samples, over all pairs of layers."""
 
 import numpy as np
 import pytest

@@ -59,7 +59,7 @@ def rsa(
         _distances_of_norm_1(cloud, name, metric=metric, correlation=correlation, call=call)
         for name, cloud in zip("XY", clouds, strict=True)
     )
-    return within(left @ right, -1.0, 1.0)
+    return within(float(left @ right), -1.0, 1.0)
 
 
 def rsa_pairs(X: ArrayLike, *, metric: str = "euclidean", correlation: str = "spearman") -> Array:

@@ -90,7 +90,7 @@ def rotated_values(
         sigma = rng.permutation(n)
         tau = sigma if b == 0 else rng.permutation(n)
         found[b * n : (b + 1) * n] = _rotations(layers, others, sigma, tau, mirrored=mirrored)
-    return found[np.append(0, chosen)]
+    return np.asarray(found[np.append(0, chosen)])
 
 
 def choose(n: int, count: int, rng: np.random.Generator) -> NDArray[np.intp]:

@@ -67,7 +67,7 @@ def _chord(X: ArrayLike, Y: ArrayLike, call: str) -> float:
     width = max(cloud.shape[1] for cloud in clouds)
     left, right = (np.pad(c, ((0, 0), (0, width - c.shape[1]))) for c in clouds)
     U, _, V = np.linalg.svd(left.T @ right)
-    return within(np.linalg.norm(left @ (U @ V) - right), 0.0, math.sqrt(2))
+    return within(float(np.linalg.norm(left @ (U @ V) - right)), 0.0, math.sqrt(2))
 
 
 def _within_rank(X: Array) -> Array:

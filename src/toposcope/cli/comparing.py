@@ -44,7 +44,7 @@ def parse_optional(
     show_default=True,
     callback=parse_names,
     help="Between diagrams: wasserstein, bottleneck, sliced_wasserstein, landscape, betti_curve. "
-    "Between paired activations: cka, cka_debiased, procrustes, rsa, mutual_knn, rtd, rtd_lite …",
+    "Between paired activations: cka, cka_biased, procrustes, rsa, mutual_knn, rtd, rtd_lite …",
 )
 @click.option("--test", default="permutation", show_default=True, help="permutation or none.")
 @click.option(
@@ -63,6 +63,12 @@ def parse_optional(
     default=0.5,
     show_default=True,
     help="Gap that counts as equivalent, in steps between neighboring layers.",
+)
+@click.option(
+    "--calibrate",
+    type=int,
+    default=0,
+    help="Shuffles that similarities are held against, for all pairs of layers (999).",
 )
 @click.option("--equalize", is_flag=True, help="Analyze anew what does not agree.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)

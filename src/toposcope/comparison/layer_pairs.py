@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from toposcope.diagrams import distances
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
 from toposcope.similarity.measures import MEASURES
+from toposcope.similarity.paired_rows import medians
 from toposcope.store.objects import Objects, content_hash
 from toposcope.store.runs import Run
 
@@ -196,8 +197,9 @@ def _activations(side: Side, inputs: PairsInputs, draw: int, *, rotated: bool) -
     values = _run(run).read(side.layer, _draws(inputs.objects, side.draws)[draw])
     X = values.reshape(len(values), -1).astype(np.float64)
     if rotated and X.shape[1] > len(X) and np.isfinite(X).all():
-        # Inner products between rows are all that counts, after the mean is gone.
-        X = np.asarray(np.linalg.qr((X - X.mean(axis=0)).T, mode="r"), dtype=np.float64).T
+        # Inner products between rows are all that counts, from any origin: from the medians, since
+        # the mean of few samples is where none of them lies when one is huge.
+        X = np.asarray(np.linalg.qr((X - medians(X)).T, mode="r"), dtype=np.float64).T
     return X
 
 

@@ -21,6 +21,12 @@ Array = NDArray[np.float64]
 
 TABLES = ("layers", "models")
 
+SCHEMA = 2
+"""Of comparison.json. In 1, which did not say so, the measure "cka" was the biased one."""
+
+RENAMED = {"cka": "cka_biased", "cka_debiased": "cka", "cka_rbf": "cka_rbf_biased"}
+"""Measures of schema 1 by their names now."""
+
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
@@ -84,6 +90,38 @@ class Comparison:
         axis = pd.MultiIndex.from_tuples([p[:2] for p in self.places], names=["network", "layer"])
         return pd.DataFrame((self.gaps if gap else self.matrices)[key], index=axis, columns=axis)
 
+    def calibration(self, measure: str = "cka") -> pd.DataFrame:
+        """Every layer against every layer of other networks, held against shuffled samples.
+
+        Columns `value`, `expected` (mean over shuffles), `effect` (0 on average for unrelated
+        layers, 1 for equal ones), `pvalue` of the pair by itself and `adjusted` for the search
+        among all pairs; see `toposcope.similarity.calibrated_matrix`.
+        """
+        import pandas as pd
+
+        entries = [e for e in self.attrs.get("calibration", ()) if e["measure"] == measure]
+        if not entries:
+            msg = (
+                f"calibration({measure!r}): nothing was shuffled. Compare with calibrate=999 "
+                f"(--calibrate 999) and {measure!r} among the measures."
+            )
+            raise UsageError(msg)
+        names = ("value", "expected", "effect", "pvalue", "adjusted")
+        rows = [
+            {
+                "network_a": entry["network_a"],
+                "layer_a": a,
+                "network_b": entry["network_b"],
+                "layer_b": b,
+                **{name: entry[name][i][j] for name in names},
+            }
+            for entry in entries
+            if "reason" not in entry
+            for i, a in enumerate(entry["layers_a"])
+            for j, b in enumerate(entry["layers_b"])
+        ]
+        return pd.DataFrame(rows, columns=["network_a", "layer_a", "network_b", "layer_b", *names])
+
     def onset_known(self, model: Mapping[str, Any]) -> bool:
         """Whether a row of `models` says where its networks begin to differ.
 
@@ -103,6 +141,7 @@ class Comparison:
             put(folder / f"{name}.parquet", data)
             hashes[name] = content_hash(data)
         rest = {
+            "schema": SCHEMA,
             "networks": list(self.networks),
             "places": [list(place) for place in self.places],
             "failures": [dict(failure) for failure in self.failures],
@@ -146,6 +185,8 @@ class Comparison:
         for table in tables.values():
             table["paired"] = table["paired"].astype(bool)
             table["n"] = table["n"].astype(int)
+        if "schema" not in rest:
+            _rename(rest, tables)
         if "smallest_p" not in tables["layers"]:  # comparisons stored before it was kept
             tables["layers"]["smallest_p"] = np.nan
         return cls(
@@ -189,6 +230,17 @@ def is_comparison(folder: Path | str) -> bool:
     """Whether a folder holds a finished comparison."""
     folder = Path(folder)
     return (folder / "comparison.json").exists() and (folder / "done.json").exists()
+
+
+def _rename(rest: dict[str, Any], tables: Mapping[str, pd.DataFrame]) -> None:
+    """Give the measures of schema 1 the names they have now, in place."""
+    for table in tables.values():
+        table["measure"] = table["measure"].replace(RENAMED)
+    for one in rest["matrices"]:
+        one["measure"] = RENAMED.get(one["measure"], one["measure"])
+    attrs = rest["attrs"]
+    if "measures" in attrs:
+        attrs["measures"] = [RENAMED.get(name, name) for name in attrs["measures"]]
 
 
 def _lists(values: Array) -> list[list[float | None]]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from toposcope import homology
 from toposcope.analysis.run import versions
+from toposcope.comparison.calibration import calibrate_networks
 from toposcope.comparison.judgement import Rules, measured
 from toposcope.comparison.layer_pairs import DIAGRAM_MEASURES, measure_pairs
 from toposcope.comparison.networks import PAIRED, Item, Network, design_of, gather, relation
@@ -54,6 +55,7 @@ def compare(
     level: float = 0.95,
     margin: float = 0.5,
     n_resamples: int = 9999,
+    calibrate: int = 0,
     equalize: bool = False,
     jobs: Jobs = None,
     seed: int = 0,
@@ -81,6 +83,9 @@ def compare(
         layers. Choose it before you look.
     n_resamples
         Random arrangements of a test where all of them are too many to enumerate.
+    calibrate
+        Shuffles of the samples that paired measures are held against (999), for all pairs of layers
+        and the search among them: `Comparison.calibration`. 0: none. At least 19.
     equalize
         Analyze anew, on the samples all networks share and with one design, what does not agree.
         Without it other samples, n, scales or filtrations are refused.
@@ -148,6 +153,9 @@ def compare(
         if diagram:
             homology.warm_up()
         workbook.run(measure_pairs, tasks, inputs, jobs=jobs, progress=progress, title="compare")
+        calibration = (
+            calibrate_networks(networks, paired, shuffles=calibrate, seed=seed) if calibrate else []
+        )
         values = read_values(workbook, tasks, len(networks[0].draws))
         attrs = {
             **_design(networks[0]),
@@ -157,10 +165,13 @@ def compare(
             **{k: v for k, v in asdict(rules).items() if k != "test"},
             "target": TARGET,
             "unit": "draw",
+            **({"calibrate": calibrate, "calibration": calibration} if calibrate else {}),
             "equalized": equalize,
             "code": comparison_hash(),
             "versions": versions(),
-            "commands": _commands(networks, measures, test, options, rules, store),
+            "commands": _commands(
+                networks, measures, test, options | _named(calibrate=calibrate), rules, store
+            ),
         }
         comparison = _compared(networks, values, rules, attrs)
         comparison = replace(
@@ -270,6 +281,11 @@ def _refuse_unpaired(networks: Sequence[Network], paired: Sequence[str]) -> None
                 "(--measures wasserstein)."
             )
             raise UsageError(msg)
+
+
+def _named(**options: int) -> dict[str, int]:
+    """Options that were given: those that are not 0."""
+    return {name: value for name, value in options.items() if value}
 
 
 def _degrees(networks: Sequence[Network], asked: Sequence[int] | None) -> list[int]:

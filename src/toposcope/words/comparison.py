@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from toposcope.comparison.layer_pairs import DIAGRAM_MEASURES
+from toposcope.words.calibration import calibration_sentence
 from toposcope.words.designs import points_text
 from toposcope.words.formats import all_of, first_to_last, number, with_interval
 
@@ -22,8 +23,10 @@ NAMES = {
     "landscape": "landscape distance",
     "betti_curve": "Betti-curve distance",
     "cka": "CKA",
-    "cka_debiased": "debiased CKA",
     "cka_rbf": "RBF CKA",
+    "cka_biased": "biased CKA",
+    "cka_rbf_biased": "biased RBF CKA",
+    "cka_debiased": "debiased CKA",
     "cca": "CCA",
     "procrustes": "Procrustes distance",
     "angular": "angular distance",
@@ -49,7 +52,12 @@ def summarize_comparison(comparison: Comparison) -> list[str]:
     """Sentences: who is near whom, one per pair of networks and measure, and how sure they are."""
     several = len(comparison.networks) > 2
     pairs = [" ".join(_pair_sentences(comparison, row)) for row in comparison.models.itertuples()]
-    return [*(_ranking(comparison) if several else []), *pairs, _basis(comparison)]
+    alpha = 1 - float(comparison.attrs["level"])
+    shuffled = [
+        calibration_sentence(entry, measure_name(entry["measure"], None), alpha)
+        for entry in comparison.attrs.get("calibration", ())
+    ]
+    return [*(_ranking(comparison) if several else []), *pairs, *shuffled, _basis(comparison)]
 
 
 def _ranking(comparison: Comparison) -> Iterator[str]:

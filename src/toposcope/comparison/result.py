@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -35,7 +35,8 @@ class Comparison:
         `effect`, `gap` beyond noise with its interval, `step` (mean gap between neighboring
         layers), `share` = gap / step, `pvalue`, `smallest_p` that so many draws can give,
         `qvalue`, `equivalent`, `detectable`, `paired`, `n` units, `null` hypothesis, `status`,
-        `reason`; see docs/comparing.md.
+        `reason`; see docs/comparing.md. `label` is the class that draws were taken in; "" for
+        pooled draws, and for all classes together.
     models
         One row per pair of networks, measure and degree: means over the matched layers, and the
         depth from which they differ.
@@ -83,6 +84,18 @@ class Comparison:
             raise UsageError(msg)
         axis = pd.MultiIndex.from_tuples([p[:2] for p in self.places], names=["network", "layer"])
         return pd.DataFrame((self.gaps if gap else self.matrices)[key], index=axis, columns=axis)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Classes that draws were taken in; none where classes are pooled."""
+        return tuple(self.attrs.get("classes") or ())
+
+    def of_class(self, label: str = "") -> Self:
+        """The rows of one class alone; by default those of pooled draws, or of all classes."""
+        layers, models = (table[table["label"] == label] for table in (self.layers, self.models))
+        return replace(
+            self, layers=layers.reset_index(drop=True), models=models.reset_index(drop=True)
+        )
 
     def onset_known(self, model: Mapping[str, Any]) -> bool:
         """Whether a row of `models` says where its networks begin to differ.
@@ -148,6 +161,9 @@ class Comparison:
             table["n"] = table["n"].astype(int)
         if "smallest_p" not in tables["layers"]:  # comparisons stored before it was kept
             tables["layers"]["smallest_p"] = np.nan
+        for table in tables.values():  # comparisons stored before classes were compared
+            if "label" not in table:
+                table.insert(0, "label", "")
         return cls(
             networks=tuple(rest["networks"]),
             layers=tables["layers"],

@@ -9,16 +9,18 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from toposcope import homology
+from toposcope.analysis.registry import POINTS, VOLUMES
 from toposcope.analysis.run import versions
 from toposcope.comparison.judgement import Rules, measured
-from toposcope.comparison.layer_pairs import DIAGRAM_MEASURES, measure_pairs
-from toposcope.comparison.networks import PAIRED, Item, Network, design_of, gather, relation
-from toposcope.comparison.pair_values import PairValues, read_values
+from toposcope.comparison.layer_pairs import BETTI_NUMBERS, DIAGRAM_MEASURES, measure_pairs
+from toposcope.comparison.networks import PAIRED, Network, gather, of_volumes, relation
+from toposcope.comparison.opened import Item, design_of
+from toposcope.comparison.pair_values import PairValues, over_classes, read_values
 from toposcope.comparison.plan import comparison_hash, depths, plan_tasks
 from toposcope.comparison.result import Comparison
 from toposcope.comparison.tables import (
@@ -27,6 +29,11 @@ from toposcope.comparison.tables import (
     layer_frame,
     matrix_values,
     model_frame,
+)
+from toposcope.comparison.volume_values import (
+    betti_degrees,
+    volume_values,
+    volumes_over_classes,
 )
 from toposcope.errors import UsageError
 from toposcope.execution.executors import Jobs
@@ -37,6 +44,9 @@ from toposcope.store.folders import COMPARISON, refuse_other_kind
 from toposcope.store.objects import LocalObjects, put_json
 from toposcope.types import near_matches
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 TESTS = ("permutation", "none")
 TARGET = "these networks over data: the unit is a disjoint draw of samples, not a training"
 
@@ -45,7 +55,7 @@ def compare(
     a: Item,
     b: Item,
     *others: Item,
-    measures: Sequence[str] = ("wasserstein", "cka"),
+    measures: Sequence[str] | None = None,
     test: str = "permutation",
     homology_dimensions: Sequence[int] | None = None,
     points: int | None = None,
@@ -55,6 +65,8 @@ def compare(
     margin: float = 0.5,
     n_resamples: int = 9999,
     equalize: bool = False,
+    analysis: str | Sequence[str | None] | None = None,
+    step: float | None = None,
     jobs: Jobs = None,
     seed: int = 0,
     store: Path | str | None = None,
@@ -65,15 +77,18 @@ def compare(
     Parameters
     ----------
     a, b, others
-        RUN folders, `ActivationSet` or `Analysis`. RUNs that are not analyzed yet are.
+        RUN or SERIES folders, `ActivationSet` or `Analysis`. RUNs that are not analyzed yet are.
+        Of each RUN that analysis is taken which agrees with the others, the newest such set.
     measures
         Between diagrams: "wasserstein", "bottleneck", "sliced_wasserstein", "landscape",
-        "betti_curve"; between paired activations: any name in `toposcope.similarity.MEASURES`.
+        "betti_curve"; between paired activations: any name in `toposcope.similarity.MEASURES`;
+        between volumes of images (`Cubical`): "betti_numbers". None: "wasserstein" and "cka", of
+        volumes "betti_numbers".
     test
         "permutation" or "none".
     homology_dimensions, points, replicates, normalize
-        Design of the analysis, as in `analyze`; None takes the design of the first network that
-        is analyzed, else the defaults of `analyze` (degrees 0 and 1).
+        Design of the analysis, as in `analyze`; None takes what the analyses have in common, else
+        the defaults of `analyze` (degrees 0 and 1).
     level
         Coverage of the intervals; sentences speak of q-values below 1 - level.
     margin
@@ -84,6 +99,10 @@ def compare(
     equalize
         Analyze anew, on the samples all networks share and with one design, what does not agree.
         Without it other samples, n, scales or filtrations are refused.
+    analysis
+        Name of the analysis to take: one for all RUNs, or one for each (None picks).
+    step
+        Checkpoint of each SERIES; None for its last one.
     jobs
         Worker processes, an executor, or None for one process per CPU; 0 for none. The numbers do
         not depend on it.
@@ -125,30 +144,35 @@ def compare(
         "normalize": normalize,
     }
     options: dict[str, Any] = {k: v for k, v in asked.items() if v is not None}
+    if "homology_dimensions" in options:
+        options["homology_dimensions"] = tuple(options["homology_dimensions"])
     with _folder(store) as folder:
         networks = gather(
             [a, b, *others],
             options,
-            diagrams=bool(diagram),
+            unit=None if measures is None else _unit(diagram),
+            analyses=[analysis] if isinstance(analysis, str) else list(analysis or ()),
+            step=step,
             equalize=equalize,
             store=folder,
             jobs=jobs,
             progress=progress,
         )
+        if measures is None:
+            made = networks[0].analysis
+            images = made is not None and of_volumes(design_of(made))
+            diagram, paired = _split((BETTI_NUMBERS,) if images else ("wasserstein", "cka"))
         _refuse_unpaired(networks, paired)
-        degrees = _degrees(networks, homology_dimensions)
-        tasks, inputs = plan_tasks(
+        degrees = _degrees(networks, homology_dimensions, volumes=diagram == [BETTI_NUMBERS])
+        parts, failures = _measure(
             networks,
             folder,
-            measures=diagram,
-            paired_measures=paired,
-            homology_dimensions=degrees,
+            diagram,
+            paired,
+            degrees,
+            jobs=jobs,
+            progress=progress,
         )
-        workbook = Workbook(LocalObjects(folder), ".json", again="compare again")
-        if diagram:
-            homology.warm_up()
-        workbook.run(measure_pairs, tasks, inputs, jobs=jobs, progress=progress, title="compare")
-        values = read_values(workbook, tasks, len(networks[0].draws))
         attrs = {
             **_design(networks[0]),
             "measures": [*diagram, *paired],
@@ -160,12 +184,11 @@ def compare(
             "equalized": equalize,
             "code": comparison_hash(),
             "versions": versions(),
-            "commands": _commands(networks, measures, test, options, rules, store),
+            "commands": _commands(networks, [*diagram, *paired], test, options, rules, store),
         }
-        comparison = _compared(networks, values, rules, attrs)
         comparison = replace(
-            comparison,
-            failures=[asdict(failure) for _, failure in workbook.failures(tasks)],
+            _compared(networks, parts, rules, attrs),
+            failures=failures,
             folder=None if store is None else folder,
         )
         if store is not None:
@@ -186,20 +209,91 @@ def _folder(store: Path | str | None) -> Iterator[Path]:
         yield folder
 
 
+Part = tuple[Sequence[Network], PairValues]
+"""Networks and what lies between their layers: of pooled draws, of one class, of all classes."""
+
+
+def _measure(
+    networks: Sequence[Network],
+    folder: Path,
+    diagram: Sequence[str],
+    paired: Sequence[str],
+    degrees: Sequence[int],
+    *,
+    jobs: Jobs,
+    progress: Progress | None,
+) -> tuple[dict[str, Part], list[dict[str, Any]]]:
+    """All values by class ("": pooled, or all classes together), and the tasks that failed."""
+    classes = _classes(networks)
+    inside = {label: [net.classes[label] for net in networks] for label in classes}
+    inside = inside or {"": list(networks)}
+    values: dict[str, PairValues] = {}
+    failures: list[dict[str, Any]] = []
+    if list(diagram) == [BETTI_NUMBERS]:
+        values = {label: volume_values(nets, degrees) for label, nets in inside.items()}
+        combined = values.get("") or volumes_over_classes(list(values.values()))
+    else:
+        planned = {
+            label: plan_tasks(
+                nets,
+                folder,
+                measures=diagram,
+                paired_measures=paired,
+                homology_dimensions=degrees,
+            )
+            for label, nets in inside.items()
+        }
+        workbook = Workbook(LocalObjects(folder), ".json", again="compare again")
+        if diagram:
+            homology.warm_up()
+        tasks = [task for made, _ in planned.values() for task in made]
+        (inputs, *_) = (inputs for _, inputs in planned.values())
+        workbook.run(measure_pairs, tasks, inputs, jobs=jobs, progress=progress, title="compare")
+        replicates = len(networks[0].draws)
+        values = {
+            label: read_values(workbook, made, replicates) for label, (made, _) in planned.items()
+        }
+        failures = [asdict(failure) for _, failure in workbook.failures(tasks)]
+        combined = values.get("") or over_classes(list(values.values()))
+    parts: dict[str, Part] = {"": (networks, combined)}
+    for label in classes:
+        parts[label] = inside[label], values[label]
+    return parts, failures
+
+
+def _classes(networks: Sequence[Network]) -> list[str]:
+    """Classes that all networks have draws of; none where draws are of pooled classes."""
+    shared = [
+        label for label in networks[0].classes if all(label in net.classes for net in networks)
+    ]
+    if any(net.classes for net in networks) and not shared:
+        has = "; ".join(f"{net.name!r}: {', '.join(net.classes) or 'pooled'}" for net in networks)
+        msg = f"compare(): draws were taken inside classes, and no class is in all of them ({has})."
+        raise UsageError(msg[:600])
+    return shared
+
+
 def _compared(
-    networks: Sequence[Network], values: PairValues, rules: Rules, attrs: dict[str, Any]
+    networks: Sequence[Network],
+    parts: Mapping[str, Part],
+    rules: Rules,
+    attrs: dict[str, Any],
 ) -> Comparison:
     """Tables, matrices and places of networks whose layers have been measured."""
     measures, degrees = attrs["measures"], attrs["homology_dimensions"]
-    layers, models = compare_layers(
-        networks, values, rules, measures=measures, homology_dimensions=degrees
-    )
+    layers: list[dict[str, Any]] = []
+    models: list[dict[str, Any]] = []
+    for label, (nets, values) in parts.items():
+        rows = compare_layers(nets, values, rules, measures=measures, homology_dimensions=degrees)
+        layers += [row | {"label": label} for row in rows[0]]
+        models += [row | {"label": label} for row in rows[1]]
+    _, values = parts[""]
     family = corrected(layers, models)
     between = {key: matrix_values(networks, values, *key) for key in measured(measures, degrees)}
     return Comparison(
         networks=tuple(network.name for network in networks),
-        layers=layer_frame(layers),
-        models=model_frame(models),
+        layers=_labelled(layer_frame(layers), layers),
+        models=_labelled(model_frame(models), models),
         matrices={key: matrix for key, (matrix, _) in between.items()},
         gaps={key: gaps for key, (_, gaps) in between.items()},
         places=tuple(
@@ -209,6 +303,7 @@ def _compared(
         ),
         attrs={
             **attrs,
+            "classes": [label for label in parts if label],
             "family": family,
             "paired": {
                 f"{x.name} / {y.name}": relation(x, y) for x, y in combinations(networks, 2)
@@ -219,8 +314,24 @@ def _compared(
     )
 
 
-def _split(measures: Sequence[str]) -> tuple[list[str], list[str]]:
+def _labelled(frame: pd.DataFrame, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """A table with the class of every row: "" for pooled classes, or all of them together."""
+    frame = frame.drop(columns="label", errors="ignore")
+    frame.insert(0, "label", [row["label"] for row in rows])
+    return frame
+
+
+def _unit(diagram: Sequence[str]) -> str:
+    """What the analyses must have filtered for some measures between diagrams; "" for none."""
+    if not diagram:
+        return ""
+    return VOLUMES if BETTI_NUMBERS in diagram else POINTS
+
+
+def _split(measures: Sequence[str] | None) -> tuple[list[str], list[str]]:
     """Measures between diagrams, and between paired activations."""
+    if measures is None:
+        return [], []
     if isinstance(measures, str):
         measures = [measures]
     known = [*DIAGRAM_MEASURES, *MEASURES]
@@ -232,6 +343,13 @@ def _split(measures: Sequence[str]) -> tuple[list[str], list[str]]:
         msg = f"compare(): measures={list(measures)!r}; needed are one or more different names."
         raise UsageError(msg)
     diagram = [name for name in measures if name in DIAGRAM_MEASURES]
+    if BETTI_NUMBERS in measures and len(measures) > 1:
+        msg = (
+            f"compare(): {BETTI_NUMBERS} compare images one by one, so no other measure goes with "
+            f"it; got {list(measures)!r}. Compare by {BETTI_NUMBERS} alone, and by the others in a "
+            "second call."
+        )
+        raise UsageError(msg)
     return diagram, [name for name in measures if name not in DIAGRAM_MEASURES]
 
 
@@ -271,11 +389,29 @@ def _refuse_unpaired(networks: Sequence[Network], paired: Sequence[str]) -> None
             raise UsageError(msg)
 
 
-def _degrees(networks: Sequence[Network], asked: Sequence[int] | None) -> list[int]:
-    analysis = networks[0].analysis
-    if analysis is None:
+def _degrees(
+    networks: Sequence[Network], asked: Sequence[int] | None, *, volumes: bool
+) -> list[int]:
+    """Degrees that are compared: those asked for, else those that all analyses have."""
+    if networks[0].analysis is None:
         return []
-    return [int(k) for k in (asked or analysis.attrs["homology_dimensions"])]
+    if volumes:
+        known = betti_degrees(networks)
+    else:
+        designs = [design_of(net.analysis) for net in networks if net.analysis is not None]
+        known = [
+            k
+            for k in designs[0].homology_dimensions
+            if all(k in one.homology_dimensions for one in designs)
+        ]
+    missing = sorted(set(asked or ()) - set(known))
+    if missing:
+        msg = (
+            f"compare(): homology_dimensions={list(asked or ())} (--homology): not all analyses "
+            f"have {', '.join(f'H{k}' for k in missing)}; they share {known}."
+        )
+        raise UsageError(msg)
+    return [int(k) for k in (asked or known)]
 
 
 def _design(network: Network) -> dict[str, Any]:
@@ -284,7 +420,7 @@ def _design(network: Network) -> dict[str, Any]:
     if network.analysis is None:
         return drawn
     spec = design_of(network.analysis).to_spec()
-    beside = ("homology_dimensions", "null", "seed", "per_class", "overlapping")
+    beside = ("homology_dimensions", "null", "seed", "overlapping")
     conventions = dict(network.analysis.attrs.get("conventions") or {})
     return {**{k: v for k, v in spec.items() if k not in beside}, "conventions": conventions}
 
@@ -302,6 +438,7 @@ def _identity(network: Network) -> dict[str, Any]:
         "n": network.activations.n,
         "layers": len(network.layers),
         "run": None if network.activations.run is None else str(network.activations.run),
+        "analysis": None if network.analysis is None else network.analysis.attrs.get("analysis"),
         "command": str(attrs.get("command") or ""),
     }
 
@@ -318,6 +455,7 @@ def _warnings(networks: Sequence[Network], equalized: bool) -> list[str]:
                 f"the networks differ in {name} as well: {' against '.join(sorted(values))}"[:400]
             )
     analyses = [net.analysis for net in networks if net.analysis is not None]
+    out += _left_out(networks)
     out += [
         f"{first.name} and {second.name} saw other samples, and their scales come from samples "
         "beyond the draws: p-values are too small. Capture points x replicates samples (-n), or "
@@ -327,6 +465,26 @@ def _warnings(networks: Sequence[Network], equalized: bool) -> list[str]:
     ]
     inherited = (str(w) for one in analyses for w in one.attrs.get("warnings") or ())
     return [*out, *dict.fromkeys(inherited)]
+
+
+def _left_out(networks: Sequence[Network]) -> list[str]:
+    """Degrees and classes that only some networks have: they are not compared."""
+    out = []
+    degrees = [
+        set(design_of(net.analysis).homology_dimensions)
+        for net in networks
+        if net.analysis is not None and not of_volumes(design_of(net.analysis))
+    ]
+    for kind, sets in (
+        ("H", [{str(k) for k in one} for one in degrees]),
+        ("class ", [set(net.classes) for net in networks]),
+    ):
+        if not sets:
+            continue
+        for name in sorted(set.union(*sets) - set.intersection(*sets)):
+            has = [net.name for net, one in zip(networks, sets, strict=True) if name in one]
+            out.append(f"{kind}{name} is in {', '.join(has)} only and is left out")
+    return out
 
 
 def _loose_scale(*networks: Network) -> bool:
@@ -357,6 +515,9 @@ def _commands(
     if len(runs) < len(networks):
         return []
     words = ["toposcope", "compare", *runs, "--measures", ",".join(measures), "--test", test]
+    for net in networks if networks[0].analysis is not None else ():
+        assert net.analysis is not None, "all networks have analyses, or none has"
+        words += ["--analysis", str(net.analysis.attrs.get("analysis"))]
     for name, value in options.items():
         flag = "--homology" if name == "homology_dimensions" else f"--{name}"
         text = ",".join(map(str, value)) if name == "homology_dimensions" else str(value)

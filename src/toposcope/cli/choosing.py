@@ -14,6 +14,7 @@ from toposcope.cli.common import (
     command,
     exits,
     json_option,
+    names_option,
     printable,
     show,
     this_command,
@@ -44,12 +45,12 @@ MODELS.toml, one table per candidate:
     type=click.Path(path_type=Path),
     help="CSV of accuracies after fine-tuning: how far can each score be trusted?",
 )
-@click.option("--accuracy", multiple=True, help="Its accuracy columns; default: accuracy*.")
-@click.option("--lower-is-better", multiple=True, help="Its score columns that want small values.")
+@names_option("--accuracy", help="Its accuracy columns; default: accuracy*.")
+@names_option("--lower-is-better", help="Its score columns that want small values.")
 @click.option(
     "--board", type=click.Path(path_type=Path), help="Folder of a ranking that is done already."
 )
-@click.option("--scores", help="Names separated by commas; default: all.")
+@names_option("--scores", help="Names separated by commas; default: all.")
 @click.option(
     "-o",
     "--out",
@@ -91,7 +92,7 @@ def rank(
     accuracy: tuple[str, ...],
     lower_is_better: tuple[str, ...],
     board: Path | None,
-    scores: str | None,
+    scores: tuple[str, ...],
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -113,7 +114,7 @@ def rank(
         _check_combination(models, target, evaluate, board)
         table, value, lines = None, {}, []
         if models is not None:
-            names = None if scores is None else [name.strip() for name in scores.split(",")]
+            names = list(scores) or None
             table = ranking.rank(
                 models, target, scores=names, progress=bars(), command=this_command(), **options
             )

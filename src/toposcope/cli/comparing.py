@@ -13,15 +13,11 @@ from toposcope.cli.common import (
     exit_with_failures,
     exits,
     json_option,
+    names_option,
     printable,
     show,
 )
 from toposcope.cli.design_options import parse_dimensions
-
-
-def parse_names(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, ...]:
-    """Names from "wasserstein,cka"."""
-    return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
 def parse_optional(
@@ -35,16 +31,25 @@ def parse_optional(
     "toposcope compare runs/r20 runs/r56\n"
     "toposcope compare runs/before runs/after --measures wasserstein,cka --report change.html\n"
     "toposcope compare runs/r20 runs/vgg19 runs/vit --points 250 -o comparisons/nets\n"
-    "toposcope compare runs/train runs/test --measures wasserstein,bottleneck --margin 0.25"
+    "toposcope compare runs/train runs/test --measures wasserstein,bottleneck --margin 0.25\n"
+    "toposcope compare runs/seed_0 runs/seed_1 --step 390"
 )
-@click.argument("runs", type=click.Path(path_type=Path), nargs=-1, required=True)
-@click.option(
+@click.argument(
+    "runs", metavar="RUN|SERIES...", type=click.Path(path_type=Path), nargs=-1, required=True
+)
+@names_option(
     "--measures",
-    default="wasserstein,cka",
-    show_default=True,
-    callback=parse_names,
     help="Between diagrams: wasserstein, bottleneck, sliced_wasserstein, landscape, betti_curve. "
-    "Between paired activations: cka, cka_debiased, procrustes, rsa, mutual_knn, rtd, rtd_lite …",
+    "Between paired activations: cka, cka_debiased, procrustes, rsa, mutual_knn, rtd, rtd_lite … "
+    "Of volumes: betti_numbers.  [default: wasserstein,cka; of volumes betti_numbers]",
+)
+@names_option(
+    "--analysis",
+    help="Which analysis to take: one for all RUNs, or one for each, repeated in their order.  "
+    "[default: the newest that agree]",
+)
+@click.option(
+    "--step", type=float, help="Checkpoint of each SERIES.  [default: the last one of each]"
 )
 @click.option("--test", default="permutation", show_default=True, help="permutation or none.")
 @click.option(
@@ -87,13 +92,17 @@ def compare(
         from toposcope.comparison.run import compare as run_comparison
         from toposcope.errors import UsageError
         from toposcope.execution.progress import bars
+        from toposcope.words.compared import compared_text, design_of_comparison
         from toposcope.words.comparison import summarize_comparison
 
         if len(runs) < 2:
             msg = f"compare takes two RUNs or more; got {len(runs)}: toposcope compare RUN RUN"
             raise UsageError(msg)
         first, second, *others = runs
-        comparison = run_comparison(first, second, *others, store=out, progress=bars(), **options)
+        measures = options.pop("measures") or None
+        comparison = run_comparison(
+            first, second, *others, measures=measures, store=out, progress=bars(), **options
+        )
         summary = summarize_comparison(comparison)
         rows = map(_row, comparison.models.to_dict("records"))
         header = ("measure", "H", "networks", "mean [interval]", "gap [interval]", "steps", "n")
@@ -103,6 +112,9 @@ def compare(
             write_comparison(comparison, report)
         value = {
             "networks": list(comparison.networks),
+            "design": design_of_comparison(comparison.attrs),
+            "analyses": {one["name"]: one["analysis"] for one in comparison.attrs["networks"]},
+            "classes": list(comparison.classes),
             "summary": summary,
             "table": None if out is None else str(out / "layers.parquet"),
             "models": None if out is None else str(out / "models.parquet"),
@@ -110,6 +122,7 @@ def compare(
             "report": None if report is None else str(report),
             "tests": comparison.attrs["family"],
             "failures": [dict(failure) for failure in comparison.failures],
+            "warnings": list(comparison.attrs["warnings"]),
         }
         text = "\n".join(f"- {sentence}" for sentence in summary)
         kept = (
@@ -118,7 +131,7 @@ def compare(
         show(
             value,
             as_json,
-            f"{text}\n\n{columns([header, *rows])}{kept}",
+            f"{compared_text(comparison.attrs)}\n\n{text}\n\n{columns([header, *rows])}{kept}",
         )
         for warning in comparison.attrs["warnings"]:
             click.echo(printable(f"warning: {warning}"), err=True)

@@ -1,0 +1,60 @@
+"""What a comparison compared: its design, and which analysis of each network was taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from toposcope.words.designs import filtration_text, points_text
+from toposcope.words.formats import all_of
+
+DESIGN = (
+    "complex",
+    "filtration",
+    "normalize",
+    "metric",
+    "points",
+    "points_are",
+    "samples",
+    "replicates",
+    "per_class",
+    "max_edge_length",
+    "coeff",
+)
+
+
+def design_of_comparison(attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """Filtration, scale and size of what was compared, as plain values.
+
+    >>> design_of_comparison({"points": 50, "replicates": 8, "conventions": {}})
+    {'points': 50, 'replicates': 8}
+    """
+    known = {name: attrs[name] for name in DESIGN if attrs.get(name) is not None}
+    if attrs.get("complex") is not None:
+        known["homology_dimensions"] = list(attrs["homology_dimensions"])
+    if known.get("max_edge_length") == float("inf"):
+        del known["max_edge_length"]
+    return known
+
+
+def compared_text(attrs: Mapping[str, Any]) -> str:
+    """What was compared, in one line for each thing: design, then analyses.
+
+    Examples
+    --------
+    >>> nets = [{"name": "r20", "analysis": "ab12"}, {"name": "r56", "analysis": "cd34"}]
+    >>> print(compared_text({"complex": "rips", "filtration": {}, "normalize": "mean_distance",
+    ...     "metric": "euclidean", "points": 50, "replicates": 8, "homology_dimensions": [0, 1],
+    ...     "networks": nets}))
+    compared: rips, normalize mean_distance, metric euclidean, H0 and H1, 8 draws of 50 samples
+    analyses: ab12 of r20 and cd34 of r56
+    """
+    units = "images" if attrs.get("complex") == "cubical" else f"draws of {points_text(attrs)}"
+    inside = " inside each class" if attrs.get("classes") else ""
+    degrees = all_of([f"H{k}" for k in attrs.get("homology_dimensions") or ()])
+    said = [filtration_text(attrs), degrees, f"{attrs['replicates']} {units}{inside}"]
+    lines = [f"compared: {', '.join(filter(None, said))}"]
+    named = [f"{one['analysis']} of {one['name']}" for one in attrs["networks"] if one["analysis"]]
+    if named:
+        lines.append(f"analyses: {all_of(named)}")
+    return "\n".join(lines)

@@ -146,9 +146,13 @@ def what_differs(designs: Sequence[Mapping[str, Any]]) -> list[str]:
     >>> what_differs([rips, rips | {"points": 200}])
     ['points 100', 'points 200']
     >>> what_differs([rips, rips | {"complex": "geodesic", "filtration": {"neighbors": 9}}])
-    ['rips', 'geodesic (neighbors 9)']
+    ['rips', 'geodesic neighbors 9']
     """
-    names = [name for name in DESIGN_WORDS if len({_said(one, name) for one in designs}) > 1]
+    names: list[str] = []
+    for name in DESIGN_WORDS:
+        told = len({tuple(_said(one, n) for n in names) for one in designs})
+        if len({tuple(_said(one, n) for n in (*names, name)) for one in designs}) > told:
+            names.append(name)  # of parameters that tell the same ones apart, the first alone
     return [", ".join(filter(None, (_said(one, name) for name in names))) for one in designs]
 
 
@@ -176,7 +180,8 @@ def _said(attrs: Mapping[str, Any], name: str) -> str:
     """One parameter in the name of an analysis."""
     value = attrs.get(name)
     if name == "complex":
-        return filtration_text(attrs).partition(", normalize")[0]
+        words = filtration_text(attrs).partition(", normalize")[0]
+        return words.replace(" (", " ").replace(")", "").replace(",", "")
     if name == "homology_dimensions":
         return " ".join(f"H{k}" for k in value or ())
     if name == "per_class":

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,43 @@ def parse_names(ctx: click.Context, param: click.Parameter, value: str) -> tuple
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
+def parse_margin(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> float | dict[str, float] | None:
+    """A margin from "0.5", or one by measure from "wasserstein=0.5,cka=0.1"."""
+    if value is None:
+        return None
+    pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+    try:
+        if len(pairs) == 1 and not pairs[0][1]:
+            return float(value)
+        if pairs and all(equals for _, equals, _ in pairs):
+            return {name.strip(): float(number) for name, _, number in pairs}
+    except ValueError:
+        pass
+    msg = f"{value!r} is no margin: give a number, or numbers by measure as wasserstein=0.5,cka=0.1"
+    raise click.BadParameter(msg)
+
+
+@contextmanager
+def warnings_told() -> Iterator[None]:
+    """Warnings as lines of the command line, at once: some are worth stopping for."""
+    from toposcope.errors import DesignWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", DesignWarning)
+        shown = warnings.showwarning
+
+        def show_warning(message: Any, category: Any, *where: Any, **more: Any) -> None:
+            if issubclass(category, DesignWarning):
+                click.echo(printable(f"warning: {message}"), err=True)
+            else:
+                shown(message, category, *where, **more)
+
+        warnings.showwarning = show_warning
+        yield
+
+
 def parse_optional(
     ctx: click.Context, param: click.Parameter, value: str | None
 ) -> tuple[int, ...] | None:
@@ -35,7 +75,7 @@ def parse_optional(
     "toposcope compare runs/r20 runs/r56\n"
     "toposcope compare runs/before runs/after --measures wasserstein,cka --report change.html\n"
     "toposcope compare runs/r20 runs/vgg19 runs/vit --points 250 -o comparisons/nets\n"
-    "toposcope compare runs/train runs/test --measures wasserstein,bottleneck --margin 0.25"
+    "toposcope compare runs/train runs/test --measures wasserstein,bottleneck --margin 0.5"
 )
 @click.argument("runs", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option(
@@ -59,10 +99,16 @@ def parse_optional(
 @click.option("--level", type=float, default=0.95, show_default=True, help="Coverage of intervals.")
 @click.option(
     "--margin",
-    type=float,
-    default=0.5,
+    callback=parse_margin,
+    help="Gap that counts as equivalent, chosen beforehand: 0.5, or by measure "
+    "wasserstein=0.5,cka=0.1.  [default: no equivalence is tested]",
+)
+@click.option(
+    "--margin-unit",
+    type=click.Choice(["noise", "absolute"]),
+    default="noise",
     show_default=True,
-    help="Gap that counts as equivalent, in steps between neighboring layers.",
+    help="noise: multiples of what draws of one layer of the first RUN are apart.",
 )
 @click.option("--equalize", is_flag=True, help="Analyze anew what does not agree.")
 @click.option("--seed", type=int, default=0, show_default=True)
@@ -93,10 +139,13 @@ def compare(
             msg = f"compare takes two RUNs or more; got {len(runs)}: toposcope compare RUN RUN"
             raise UsageError(msg)
         first, second, *others = runs
-        comparison = run_comparison(first, second, *others, store=out, progress=bars(), **options)
+        with warnings_told():
+            comparison = run_comparison(
+                first, second, *others, store=out, progress=bars(), **options
+            )
         summary = summarize_comparison(comparison)
         rows = map(_row, comparison.models.to_dict("records"))
-        header = ("measure", "H", "networks", "mean [interval]", "gap [interval]", "steps", "n")
+        header = ("measure", "H", "networks", "mean [interval]", "gap, rms [interval]", "p", "n")
         if report is not None:
             from toposcope.reporting.comparison_page import write_comparison
 
@@ -108,7 +157,7 @@ def compare(
             "models": None if out is None else str(out / "models.parquet"),
             "folder": None if out is None else str(out),
             "report": None if report is None else str(report),
-            "tests": comparison.attrs["family"],
+            "families": comparison.attrs["families"],
             "failures": [dict(failure) for failure in comparison.failures],
         }
         text = "\n".join(f"- {sentence}" for sentence in summary)
@@ -126,13 +175,15 @@ def compare(
 
 
 def _row(row: dict[str, Any]) -> tuple[str, ...]:
+    from toposcope.words.formats import number, with_interval
+
     degree = str(row["homology_dimension"])
     return (
         str(row["measure"]),
         degree if degree.isdigit() else "",
         f"{row['network_a']} / {row['network_b']}",
-        f"{row['value']:.4g} [{row['low']:.4g}, {row['high']:.4g}]",
-        f"{row['gap']:.4g} [{row['gap_low']:.4g}, {row['gap_high']:.4g}]",
-        f"{row['share']:.3g}",
+        with_interval(row["value"], row["low"], row["high"], 4),
+        with_interval(row["gap"], row["gap_low"], row["gap_high"], 4),
+        number(row["adjusted_p"], 2),
         str(row["n"]),
     )

@@ -49,8 +49,8 @@ TERMS = {
     "Test of diagrams": "permutation test of the squared gap: both layers of a draw are swapped "
     "where the networks saw the same samples, else all draws are shuffled",
     "Test of similarity": "sign flips over draws of value less noise: a small p says related",
-    "Onset": "depth of the step that describes the gaps best, and every depth that cannot be told "
-    "to be worse",
+    "Onset": "depth from which on all layers are found to differ, where none before it is or most of "
+    "the squared gap lies from there on; with its interval",
     "Layers": "by name where both networks have the same, else by relative depth",
 }
 
@@ -109,7 +109,7 @@ def comparison_context(
                    "top1": "" if one.get("top1") is None else f"{one['top1']:.4g}"}
             for one, net in zip(attrs["networks"], data["networks"], strict=True)
         ],
-        "models": [_model_row(comparison, row) for row in comparison.models.to_dict("records")],
+        "models": [_model_row(row) for row in comparison.models.to_dict("records")],
         "rows": [_layer_row(row, attrs) for row in rows],
         "left_out": max(0, len(comparison.layers) - ROWS_SHOWN),
         "several": len(comparison.networks) > 2,
@@ -150,7 +150,8 @@ def _measure(comparison: Comparison, measure: str, degree: int | None) -> dict[s
 def _pairs(comparison: Comparison, keys: list[tuple[str, int | None]]) -> list[dict[str, Any]]:
     """One entry per pair of networks and measure: the curves over depth."""
     out = []
-    numbers = ("depth_a", "value", "low", "high", "noise", "gap", "gap_low", "gap_high", "qvalue")
+    numbers = ("depth_a", "value", "low", "high", "noise", "gap", "gap_low", "gap_high")
+    numbers += ("adjusted_p",)
     for model in comparison.models.to_dict("records"):
         key = (str(model["measure"]), _degree(model["homology_dimension"]))
         rows = [row for row in comparison.layers.to_dict("records") if _same_pair(row, model)]
@@ -163,16 +164,16 @@ def _pairs(comparison: Comparison, keys: list[tuple[str, int | None]]) -> list[d
                 "why": [row["reason"] if row["status"] != "ok" else "" for row in rows],
                 **{name: compact([_float(row[name]) for row in rows]) for name in numbers},
                 "step": compact(_float(model["step"])),
-                "change": _onset(comparison, model),
+                "change": _onset(model),
                 "n": int(model["n"]),
             }
         )
     return out
 
 
-def _onset(comparison: Comparison, model: Mapping[str, Any]) -> list[Any] | None:
+def _onset(model: Mapping[str, Any]) -> list[Any] | None:
     onset = [_float(model[f"change_{name}"]) for name in ("depth", "low", "high")]
-    return list(compact(onset)) if comparison.onset_known(model) else None
+    return list(compact(onset)) if model["onset"] != "none" else None
 
 
 def _same_pair(row: Mapping[str, Any], model: Mapping[str, Any]) -> bool:
@@ -180,16 +181,16 @@ def _same_pair(row: Mapping[str, Any], model: Mapping[str, Any]) -> bool:
     return same and _degree(row["homology_dimension"]) == _degree(model["homology_dimension"])
 
 
-def _model_row(comparison: Comparison, row: Mapping[str, Any]) -> dict[str, Any]:
+def _model_row(row: Mapping[str, Any]) -> dict[str, Any]:
     onset, low, high = (row[f"change_{name}"] for name in ("depth", "low", "high"))
-    known = comparison.onset_known(row)
     return {
         "networks": f"{row['network_a']} / {row['network_b']}",
         "measure": measure_name(row["measure"], _degree(row["homology_dimension"])),
         "value": _with_interval(row["value"], row["low"], row["high"]),
         "gap": _with_interval(row["gap"], row["gap_low"], row["gap_high"]),
         "share": _number(row["share"], 2) if _float(row["gap_low"]) > 0 else MISSING,
-        "onset": _with_interval(onset, low, high, 2) if known else MISSING,
+        "adjusted_p": _number(row["adjusted_p"], 2),
+        "onset": _with_interval(onset, low, high, 2) if row["onset"] != "none" else MISSING,
         "n": str(row["n"]),
         "reason": row["reason"] if row["status"] != "ok" else "",
     }
@@ -207,8 +208,8 @@ def _layer_row(row: Mapping[str, Any], attrs: Mapping[str, Any]) -> dict[str, An
         "noise": _number(row["noise"], 3),
         "gap": _with_interval(row["gap"], row["gap_low"], row["gap_high"]),
         "pvalue": _number(row["pvalue"], 2),
-        "qvalue": _number(row["qvalue"], 2),
-        "differs": bool(row["qvalue"] <= 1 - attrs["level"]),
+        "adjusted_p": _number(row["adjusted_p"], 2),
+        "sure": bool(row["adjusted_p"] <= 1 - attrs["level"] + 1e-12),
         "equivalent": EQUIVALENCE.get(equivalent, MISSING),
         "n": str(row["n"]),
         "status": row["status"],
@@ -223,13 +224,33 @@ def _terms(comparison: Comparison) -> list[tuple[str, str]]:
         "Unit": f"a disjoint draw of {points_text(attrs)}, {attrs['replicates']} of them",
         "Draws of the networks": "; ".join(f"{k}: {v}" for k, v in attrs["paired"].items()),
         **TERMS,
-        "Correction": f"Benjamini-Hochberg over all {attrs['family']} tests of this page",
-        "Equivalence": f"two one-sided tests of the gap against {attrs['margin']:g} times the "
-        "step, chosen beforehand",
+        "Correction": "; ".join(
+            f"{one['tests']} tests that {one['name']}: {one['correction']}"
+            for one in attrs["families"]
+        )
+        or "nothing was tested",
+        "Equivalence": _equivalence_term(attrs),
     }
     design = {name: attrs.get(name) for name in ("complex", "metric", "normalize", "coeff")}
     said |= {name.capitalize(): str(value) for name, value in design.items() if value is not None}
     return [*said.items(), *((k.capitalize(), str(v)) for k, v in attrs["conventions"].items())]
+
+
+def _equivalence_term(attrs: Mapping[str, Any]) -> str:
+    margin = attrs["margin"]
+    if margin is None:
+        return "no margin was fixed beforehand, so none is claimed"
+    given = (
+        ", ".join(f"{name} {value:g}" for name, value in margin.items())
+        if isinstance(margin, Mapping)
+        else f"{margin:g}"
+    )
+    unit = {
+        "noise": "times the noise of the first network's own draws (similarities: the way from "
+        "equal layers to unrelated samples)",
+        "absolute": "in units of the gap",
+    }[attrs["margin_unit"]]
+    return f"two one-sided tests of the gap against the margin, {given} {unit}, fixed beforehand"
 
 
 def _with_interval(value: Any, low: Any, high: Any, digits: int = 3) -> str:

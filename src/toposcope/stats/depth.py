@@ -195,7 +195,9 @@ def change_point(
     place = low = high = size = np.nan
     before = after = count = 0
     if rejects(p, level):
-        best, first, last = _best_step(y, alternative, level, n_resamples, rng)
+        best, first, last = best_step(
+            y, alternative=alternative, level=level, n_resamples=n_resamples, rng=rng
+        )
         place, low, high = float(x[best]), float(x[first]), float(x[last])
         size = float(y[:, best:].mean())
         alone = adjusted <= 1 - level + 1e-12
@@ -235,8 +237,9 @@ def _adjusted(
     return np.array([tail_share(t, largest, exact=exact, tolerance=TIES) for t in observed])
 
 
-def _best_step(
+def best_step(
     y: NDArray[np.float64],
+    *,
     alternative: str,
     level: float,
     n_resamples: int,

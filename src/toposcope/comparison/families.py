@@ -6,9 +6,10 @@ related*: that a similarity is no larger than that of unrelated samples, which h
 in one family with the others those rejections would buy the rest a lenient threshold (12 to 77 %
 false "layers differ" were measured).
 
-Within a family the arrangements are shared by all layers, and p-values are adjusted by the step-down
-maximum of the standardized statistics (`step_down`): any false finding in a family has probability
-1 - level at most. A single layer among 150 can have the smallest p that one layer alone would have.
+Within a family the arrangements are shared by all layers, and p-values are adjusted by the
+step-down maximum of the standardized statistics (`step_down`): any false finding in a family has
+probability 1 - level at most. A single layer among 150 can have the smallest p that it would have
+alone.
 """
 
 from __future__ import annotations
@@ -99,7 +100,9 @@ class _Block:
     """(group, layer) of each column; layer -1 is the whole of a group."""
 
 
-def test_families(groups: Sequence[Group], rules: Rules) -> tuple[list[Whole], list[dict[str, Any]]]:
+def test_families(
+    groups: Sequence[Group], rules: Rules
+) -> tuple[list[Whole], list[dict[str, Any]]]:
     """Write the tests of all groups into their rows.
 
     Returns
@@ -181,11 +184,13 @@ def _test_family(
             _write_detectable(groups, block, z, adjusted, rules, len(blocks))
     for k in chosen:
         known = [r["adjusted_p"] for r in groups[k].rows if np.isfinite(r["adjusted_p"])]
-        if known:  # a layer that differs makes the networks differ
+        if known and name == DIFFER:  # a layer that differs makes the networks differ
             wholes[k] = Whole(wholes[k].pvalue, float(np.nanmin([wholes[k].adjusted_p, *known])))
     if not count:
         return []
-    return [{"name": name, "tests": count, "smallest_p": smallest, "correction": "step-down maximum"}]
+    return [
+        {"name": name, "tests": count, "smallest_p": smallest, "correction": "step-down maximum"}
+    ]
 
 
 def _block(groups: Sequence[Group], chosen: Sequence[int], rules: Rules) -> _Block | None:
@@ -250,9 +255,7 @@ def _balanced(labels: Array) -> Array:
     if (one == other).all():
         return labels
     known = (one > 0) & (other > 0)
-    return np.where(
-        known, np.where(first, 1 / np.maximum(one, 1), -1 / np.maximum(other, 1)), 0.0
-    )
+    return np.where(known, np.where(first, 1 / np.maximum(one, 1), -1 / np.maximum(other, 1)), 0.0)
 
 
 def _write_detectable(
@@ -272,7 +275,9 @@ def _write_detectable(
         columns = [c for c, place in enumerate(block.places) if place[0] == k and place[1] >= 0]
         alike = [c for c in columns if open_[c]] or columns
         forms = {c: f for c in columns if (f := group.judged[block.places[c][1]].form) is not None}
-        noise = {c: (noise_of_pairs if group.paired else noise_of_labels)(forms[c]) for c in columns}
+        noise = {
+            c: (noise_of_pairs if group.paired else noise_of_labels)(forms[c]) for c in columns
+        }
         shapes = [noise[c][1] for c in alike if np.isfinite(noise[c][1])]
         if not shapes:
             continue
@@ -304,4 +309,6 @@ def _test_equivalence(groups: Sequence[Group], rules: Rules) -> list[dict[str, A
         if np.isfinite(p):
             row["equivalent"] = bool(p <= rules.alpha)
     count = int(np.isfinite(adjusted).sum())
-    return [{"name": EQUIVALENT, "tests": count, "smallest_p": 0.0, "correction": "Holm"}] * bool(count)
+    return [{"name": EQUIVALENT, "tests": count, "smallest_p": 0.0, "correction": "Holm"}] * bool(
+        count
+    )

@@ -19,6 +19,7 @@ from toposcope.comparison.gaps import (
     cross_units,
     form_size,
     gap_form,
+    pseudo_values,
     signed_root,
     squared_gap_units,
 )
@@ -92,8 +93,9 @@ class Judgement:
     effect
         Gap over noise for diagrams; for similarities the place between unrelated (0) and equal (1).
     reference
-        Length that a margin of 1 "noise" stands for: what draws of the layer of the first network
-        are apart; for similarities the way from equal layers to unrelated samples. NaN if unknown.
+        (R,) what a margin of 1 "noise" stands for, squared if `squared`: squared distance between
+        draws of the layer of the first network (pseudo-values); for similarities the way from
+        equal layers to unrelated samples. Empty where it is unknown.
     form
         Of its test, None where none is possible: (R, R) or (2 R, 2 R) for diagrams (`gap_form`),
         (R,) value beyond that of unrelated samples for similarities, larger when more alike.
@@ -112,7 +114,7 @@ class Judgement:
     status: str
     reason: str
     squared: bool = False
-    reference: float = float("nan")
+    reference: Array = field(default_factory=lambda: np.empty(0))
     form: Array | None = None
     kept: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
     size: float = 0.0
@@ -245,7 +247,7 @@ def _judge_diagrams(values: PairValues, pair: LayerPair) -> Judgement:
         "ok",
         note,
         squared=True,
-        reference=float(aa[off].mean()),
+        reference=pseudo_values(aa**2),
         form=gap_form(aa, bb, ab, paired=pair.paired),
         kept=units,
         size=form_size(aa, bb, ab),
@@ -268,10 +270,10 @@ def _judge_similarity(values: PairValues, pair: LayerPair) -> Judgement:
     if len(units) == 1:
         reason = "one draw has no spread: pass replicates=8 (--replicates 8)"
         return Judgement(gap, value, noise, effect, "one_replicate", reason)
-    form, reference = None, float("nan")
+    form, reference = None, np.empty(0)
     if np.isfinite(base).all() and len(units) >= FEWEST_DRAWS:
         form = np.abs(ideal - base) - gap
-        reference = abs(ideal - noise)
+        reference = np.abs(ideal - base)
     return Judgement(
         gap,
         value,
@@ -308,13 +310,18 @@ def layer_row(
 
 def _equivalence(judged: Judgement, rules: Rules, measure: str) -> dict[str, Any]:
     """Margin of one row, and the test against it, not yet corrected for its family."""
-    margin = rules.margin_of(measure)
+    chosen = rules.margin_of(measure)
+    bound: Array = np.full(len(judged.units), judged.gap_of(chosen))
     if rules.margin_unit == NOISE:
-        margin *= judged.reference
-    out = {"margin": margin, "equivalence_p": np.nan, "equivalent": None}
-    if judged.status != "ok" or len(judged.units) < FEWEST_DRAWS or not margin > 0:
+        # The noise is an estimate too: its draws enter the test beside those of the gap.
+        bound = judged.gap_of(chosen) * judged.reference
+    known = len(bound) >= FEWEST_DRAWS and bound.mean() > 0 and judged.status == "ok"
+    out = {"margin": np.nan, "equivalence_p": np.nan, "equivalent": None}
+    if not known:
         return out
-    tested = tost(judged.units, judged.gap_of(margin), level=rules.level)
+    constant = np.ptp(bound) == 0
+    tested = tost(judged.units, bound[0] if constant else bound, level=rules.level)
+    out["margin"] = judged.length(tested.margin)
     if not np.isfinite(tested.pvalue):
         # Draws that agree exactly, as those of a layer and itself: nothing is estimated.
         return out | {"equivalent": bool(abs(tested.value) < tested.margin)}
@@ -362,6 +369,8 @@ def _complete(*matrices: Array) -> NDArray[np.intp]:
     """Draws measured in all matrices: those whose row holds a number."""
     units = np.arange(len(matrices[0]))
     for matrix in matrices:
+        if not np.isnan(matrix).any():
+            continue
         off = ~np.isnan(matrix)
         np.fill_diagonal(off, matrix.shape[0] == 1 and not np.isnan(matrix[0, 0]))
         units = np.intersect1d(units, np.flatnonzero(off.any(axis=1)))

@@ -3,8 +3,8 @@
 A step fits every curve more or less, so its best place is no finding. That networks differ from a
 depth on is said where the layers say it one by one: every layer from there on is found to differ,
 corrected for all of them, and none before. Where some before it differ too, the statement left is
-that most of the difference lies from there on, which is tested. Everything else is no onset: a first
-layer alone, a band in the middle, every layer alike; then the layers are named.
+that most of the difference lies from there on, which is tested. Everything else is no onset: a
+first layer alone, a band in the middle, every layer alike; then the layers are named.
 """
 
 from __future__ import annotations

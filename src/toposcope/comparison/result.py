@@ -23,8 +23,8 @@ Array = NDArray[np.float64]
 TABLES = ("layers", "models")
 
 SCHEMA = 2
-"""Of the stored comparison. 1: q-values over one family of everything, a margin in steps of the data
-under test, an onset of least squares (`old_comparisons` reads them)."""
+"""Of the stored comparison. 1: q-values over one family of everything, a margin in steps of the
+data under test, an onset of least squares (`old_comparisons` reads them)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,7 +185,15 @@ class Comparison:
             )
             for r in self.layers.itertuples()
         ]
-        header = ("layer of a", "layer of b", "measure", "value [interval]", "noise", "adjusted p", "status")
+        header = (
+            "layer of a",
+            "layer of b",
+            "measure",
+            "value [interval]",
+            "noise",
+            "adjusted p",
+            "status",
+        )
         return _html_table(repr(self), header, rows)
 
 

@@ -270,8 +270,8 @@ def _rules(
         raise UsageError(msg)
     if margin_unit not in MARGIN_UNITS:
         msg = (
-            f"compare(): margin_unit={margin_unit!r} is unknown; choose {NOISE!r} (multiples of what "
-            f"draws of one layer of the first network are apart) or {ABSOLUTE!r}."
+            f"compare(): margin_unit={margin_unit!r} is unknown; choose {NOISE!r} (multiples of "
+            f"what draws of one layer of the first network are apart) or {ABSOLUTE!r}."
         )
         raise UsageError(msg)
     given = list(margin.values() if isinstance(margin, Mapping) else [margin])

@@ -80,14 +80,15 @@ def _group(
         "paired": paired,
     }
     judged, rows = [], []
+    depths_a, depths_b = depths(a), depths(b)
     for p, q in match_layers(a, b):
         why = _why(a, p) or _why(b, q)
         pair = LayerPair((i, p), (j, q), measure, degree, paired=paired, why=why)
         where = names | {
             "layer_a": a.layers[p],
-            "depth_a": float(depths(a)[p]),
+            "depth_a": float(depths_a[p]),
             "layer_b": b.layers[q],
-            "depth_b": float(depths(b)[q]),
+            "depth_b": float(depths_b[q]),
             "null": SAME_DISTRIBUTION if measure in DIAGRAM_MEASURES else UNRELATED,
         }
         judged.append(judge(values, pair))
@@ -173,22 +174,25 @@ def matrix_values(
     other draws of one layer alone produce; gaps have that noise taken out. Similarities are means
     over draws, and their gaps the distances from the value of equal layers.
     """
-    places = [(i, p) for i, net in enumerate(networks) for p in range(len(net.layers))]
-    values, squares = np.full((2, len(places), len(places)), np.nan)
-    for s, a in enumerate(places):
-        for t in range(s, len(places)):
-            b = places[t]
-            if degree is None:
-                same = pairs.paired(a, b, measure)[0]
-                values[s, t] = MEASURES[measure].at_identity if s == t else _mean(same)
-            else:
-                draws = pairs.between(a, b, measure, degree)
-                if draws is not None:
-                    several = len(draws) > 1
-                    met = draws[~np.eye(len(draws), dtype=bool)] if several else draws.ravel()
-                    if several or s != t:
-                        values[s, t], squares[s, t] = _mean(met), _mean(met**2)
-            values[t, s], squares[t, s] = values[s, t], squares[s, t]
+    counts = [len(net.layers) for net in networks]
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    values, squares = np.full((2, starts[-1], starts[-1]), np.nan)
+    stored = pairs.same if degree is None else pairs.cross
+    for key in stored:  # what was measured, not all pairs of 300 layers
+        if key[2:] != ((measure,) if degree is None else (measure, degree)):
+            continue
+        s, t = (int(starts[net] + position) for net, position in key[:2])
+        if degree is None:
+            values[s, t] = values[t, s] = _mean(pairs.same[key[0], key[1], measure])
+            continue
+        draws = pairs.cross[key[0], key[1], measure, degree]
+        several = len(draws) > 1
+        if several or s != t:
+            met = draws[~np.eye(len(draws), dtype=bool)] if several else draws.ravel()
+            values[s, t] = values[t, s] = _mean(met)
+            squares[s, t] = squares[t, s] = _mean(met**2)
+    if degree is None:
+        np.fill_diagonal(values, MEASURES[measure].at_identity)
     if degree is None:
         return values, np.abs(values - MEASURES[measure].at_identity)
     own = np.diag(squares)

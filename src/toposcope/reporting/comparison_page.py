@@ -49,8 +49,8 @@ TERMS = {
     "Test of diagrams": "permutation test of the squared gap: both layers of a draw are swapped "
     "where the networks saw the same samples, else all draws are shuffled",
     "Test of similarity": "sign flips over draws of value less noise: a small p says related",
-    "Onset": "depth from which on all layers are found to differ, where none before it is or most of "
-    "the squared gap lies from there on; with its interval",
+    "Onset": "depth from which on all layers are found to differ, where none before it is or most "
+    "of the squared gap lies from there on; with its interval",
     "Layers": "by name where both networks have the same, else by relative depth",
 }
 

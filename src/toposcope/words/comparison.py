@@ -113,8 +113,8 @@ def _differences(good: pd.DataFrame, comparison: Comparison, model: Any) -> Iter
     draws, smallest = int(good["n"].min()), float(good["smallest_p"].max())
     if smallest > alpha + 1e-12:
         yield (
-            f"whether layers differ cannot be found with {draws} draws, which give no p-value below "
-            f"{smallest:.2g}; more draws can (replicates, --replicates). {_size(good, model)}"
+            f"whether layers differ cannot be found with {draws} draws, which give no p-value "
+            f"below {smallest:.2g}; more draws can (replicates, --replicates). {_size(good, model)}"
         )
         return
     differ = good[good["adjusted_p"] <= alpha + 1e-12]
@@ -124,7 +124,7 @@ def _differences(good: pd.DataFrame, comparison: Comparison, model: Any) -> Iter
     onset = _onset(good, differ, model)
     if onset:
         yield onset
-    if len(alike) and float(model.adjusted_p) > alpha or 0 < len(alike) < len(good):
+    if len(alike):
         seen = _could_be_seen(alike, draws)
         if seen:
             yield seen
@@ -141,8 +141,8 @@ def _found(good: pd.DataFrame, differ: pd.DataFrame, whole: float, alpha: float)
         return f"{len(differ)} of {many} layers {verb} (adjusted p ≤ {p}): {_layers(differ, good)}"
     if whole <= alpha + 1e-12:
         return (
-            f"over all {many} layers together they differ (adjusted p = {number(whole, 2)}), and no "
-            "single layer is found to"
+            f"over all {many} layers together they differ (adjusted p = {number(whole, 2)}), and "
+            "no single layer is found to"
         )
     least = number(float(good["adjusted_p"].min()), 2)
     which = f"none of {many} layers is" if many > 1 else f"{good['layer_a'].iloc[0]} is not"
@@ -157,9 +157,7 @@ def _size(good: pd.DataFrame, model: Any) -> str:
         known = math.isfinite(model.gap)
         return f"Their gap is {number(model.gap)}, without an interval; {noise}." if known else ""
     if model.gap_high <= 0:
-        return (
-            f"The layers of the two are no farther apart than draws of one layer are; {noise}."
-        )
+        return f"The layers of the two are no farther apart than draws of one layer are; {noise}."
     if model.gap_low > 0:
         text = f"Their gap ({over}) is {with_interval(model.gap, model.gap_low, model.gap_high)}"
         if math.isfinite(model.share):
@@ -177,7 +175,7 @@ def _onset(good: pd.DataFrame, differ: pd.DataFrame, model: Any) -> str:
     before = int((differ["depth_a"] < model.change_depth).sum())
     those = "the last layer" if after == 1 else f"all {after} layers from there on"
     if model.onset == "step":
-        return f"They differ from {place} on: {those}, and none before it."
+        return f"They differ from {place} on: {those}, and none is found to before it."
     return f"Most of the squared gap lies from {place} on: {those} differ, and {before} before it."
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope.errors import DamagedError, StoreError, UsageError
+from toposcope.comparison.old_comparisons import upgraded
+from toposcope.errors import DamagedError, SchemaVersionError, StoreError, UsageError
 from toposcope.store.objects import content_hash, put, put_json, read_json
 from toposcope.types import _html_table
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 TABLES = ("layers", "models")
+
+SCHEMA = 2
+"""Of the stored comparison. 1: q-values over one family of everything, a margin in steps of the
+data under test, an onset of least squares (`old_comparisons` reads them)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,13 +38,14 @@ class Comparison:
     layers
         One row per matched pair of layers, measure and degree: `value` with its interval, `noise`,
         `effect`, `gap` beyond noise with its interval, `step` (mean gap between neighboring
-        layers), `share` = gap / step, `pvalue`, `smallest_p` that so many draws can give,
-        `qvalue`, `equivalent`, `detectable`, `paired`, `n` units, `null` hypothesis, `status`,
-        `reason`; see docs/comparing.md. `label` is the class that draws were taken in; "" for
-        pooled draws, and for all classes together.
+        layers), `share` = gap / step, `family` of the test, `pvalue` alone, `smallest_p` that so
+        many draws can give, `adjusted_p` for the family, `detectable` gap, `margin`,
+        `equivalence_p` alone and adjusted, `equivalent`, `paired`, `n` units, `null` hypothesis,
+        `status`, `reason`; see docs/comparing.md. `label` is the class that draws were taken
+        in; "" for pooled draws, and for all classes together.
     models
-        One row per pair of networks, measure and degree: means over the matched layers, and the
-        depth from which they differ.
+        One row per pair of networks, measure and degree: means over the matched layers, the test
+        that no layer differs, how many were `found`, and the `onset` where there is one.
     matrices
         (measure, degree or None) -> (L, L) values between all layers of all networks.
     gaps
@@ -49,7 +55,7 @@ class Comparison:
     failures
         Tasks that could not be done: {"task", "reason", "traceback"}.
     attrs
-        Parameters, target of inference, family of tests, versions, commands.
+        Parameters, target of inference, families of tests, versions, commands.
     folder
         Where it is stored, or None.
     """
@@ -97,17 +103,6 @@ class Comparison:
             self, layers=layers.reset_index(drop=True), models=models.reset_index(drop=True)
         )
 
-    def onset_known(self, model: Mapping[str, Any]) -> bool:
-        """Whether a row of `models` says where its networks begin to differ.
-
-        An onset that survives the correction and whose interval is not the whole network.
-        """
-        depths = [depth for name, _, depth in self.places if name == model["network_a"]]
-        low, high = float(model["change_low"]), float(model["change_high"])
-        everywhere = low <= min(depths) and high >= max(depths)
-        sure = float(model["change_qvalue"]) <= 1 - float(self.attrs["level"])
-        return bool(np.isfinite(float(model["change_depth"])) and sure and not everywhere)
-
     def save(self, folder: Path) -> None:
         """Put all tables into a folder; the tick comes last."""
         hashes = {}
@@ -116,6 +111,7 @@ class Comparison:
             put(folder / f"{name}.parquet", data)
             hashes[name] = content_hash(data)
         rest = {
+            "schema": SCHEMA,
             "networks": list(self.networks),
             "places": [list(place) for place in self.places],
             "failures": [dict(failure) for failure in self.failures],
@@ -159,8 +155,16 @@ class Comparison:
         for table in tables.values():
             table["paired"] = table["paired"].astype(bool)
             table["n"] = table["n"].astype(int)
-        if "smallest_p" not in tables["layers"]:  # comparisons stored before it was kept
-            tables["layers"]["smallest_p"] = np.nan
+        schema = rest.get("schema", 1)
+        if schema > SCHEMA:
+            msg = (
+                f"{folder} was written by a later toposcope (schema {schema} of a comparison; this "
+                f"one reads up to {SCHEMA}). Install that version, or compare again."
+            )
+            raise SchemaVersionError(msg)
+        attrs = rest["attrs"]
+        if schema < SCHEMA:
+            attrs = upgraded(tables, attrs)
         for table in tables.values():  # comparisons stored before classes were compared
             if "label" not in table:
                 table.insert(0, "label", "")
@@ -172,7 +176,7 @@ class Comparison:
             gaps=_arrays(rest["matrices"], "gaps"),
             places=tuple((n, layer, depth) for n, layer, depth in rest["places"]),
             failures=rest["failures"],
-            attrs=rest["attrs"],
+            attrs=attrs,
             folder=folder,
         )
 
@@ -192,12 +196,20 @@ class Comparison:
                 else f"{r.measure} {r.homology_dimension}",
                 f"{r.value:.4g} [{r.low:.4g}, {r.high:.4g}]",
                 f"{r.noise:.4g}",
-                f"{r.qvalue:.3g}",
+                f"{r.adjusted_p:.3g}",
                 r.status,
             )
             for r in self.layers.itertuples()
         ]
-        header = ("layer of a", "layer of b", "measure", "value [interval]", "noise", "q", "status")
+        header = (
+            "layer of a",
+            "layer of b",
+            "measure",
+            "value [interval]",
+            "noise",
+            "adjusted p",
+            "status",
+        )
         return _html_table(repr(self), header, rows)
 
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import shlex
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from itertools import combinations
+from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from toposcope import homology
 from toposcope.analysis.registry import POINTS, VOLUMES
 from toposcope.analysis.run import versions
-from toposcope.comparison.judgement import Rules, measured
+from toposcope.comparison.families import design_limit, fewest_draws
+from toposcope.comparison.judgement import ABSOLUTE, MARGIN_UNITS, NOISE, Rules, measured
 from toposcope.comparison.layer_pairs import BETTI_NUMBERS, DIAGRAM_MEASURES, measure_pairs
 from toposcope.comparison.networks import PAIRED, Network, gather, of_volumes, relation
 from toposcope.comparison.opened import Item, design_of
@@ -24,8 +28,8 @@ from toposcope.comparison.pair_values import PairValues, over_classes, read_valu
 from toposcope.comparison.plan import comparison_hash, depths, plan_tasks
 from toposcope.comparison.result import Comparison
 from toposcope.comparison.tables import (
+    Part,
     compare_layers,
-    corrected,
     layer_frame,
     matrix_values,
     model_frame,
@@ -35,19 +39,18 @@ from toposcope.comparison.volume_values import (
     volume_values,
     volumes_over_classes,
 )
-from toposcope.errors import UsageError
+from toposcope.errors import DesignWarning, UsageError
 from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress
 from toposcope.execution.workbook import Workbook
 from toposcope.similarity.measures import MEASURES
 from toposcope.store.folders import COMPARISON, refuse_other_kind
-from toposcope.store.objects import LocalObjects, put_json
+from toposcope.store.objects import LocalObjects, put_json, read_json
 from toposcope.types import near_matches
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 TESTS = ("permutation", "none")
+DEFAULTS = ("wasserstein", "cka")
+"""Measures where none are named; those of volumes are their Betti numbers."""
 TARGET = "these networks over data: the unit is a disjoint draw of samples, not a training"
 
 
@@ -62,7 +65,8 @@ def compare(
     replicates: int | None = None,
     normalize: str | None = None,
     level: float = 0.95,
-    margin: float = 0.5,
+    margin: float | Mapping[str, float] | None = None,
+    margin_unit: str = NOISE,
     n_resamples: int = 9999,
     equalize: bool = False,
     analysis: str | Sequence[str | None] | None = None,
@@ -90,10 +94,15 @@ def compare(
         Design of the analysis, as in `analyze`; None takes what the analyses have in common, else
         the defaults of `analyze` (degrees 0 and 1).
     level
-        Coverage of the intervals; sentences speak of q-values below 1 - level.
+        Coverage of the intervals; 1 - level is the probability of any false finding in a family of
+        tests.
     margin
-        Gap below which layers count as equivalent, as a share of the mean gap between neighboring
-        layers. Choose it before you look.
+        Gap below which layers count as equivalent, for all measures or {measure: margin}. None
+        tests no equivalence: no margin suits every question. It is recorded in `store` before the
+        networks are opened.
+    margin_unit
+        "noise": in units of what draws of one layer of the first network are apart (similarities:
+        of the way from equal layers to unrelated samples). "absolute": a gap as it is.
     n_resamples
         Random arrangements of a test where all of them are too many to enumerate.
     equalize
@@ -131,12 +140,15 @@ def compare(
     >>> import toposcope as ts
     >>> X = np.random.default_rng(0).normal(size=(120, 4))
     >>> left, right = ts.from_arrays({"block": X}), ts.from_arrays({"block": X[:, ::-1]})
-    >>> comparison = compare(left, right, points=30, replicates=4, jobs=0)
+    >>> comparison = compare(left, right, points=20, replicates=6, jobs=0)
     >>> abs(comparison.layers.set_index("measure").loc["cka", "value"] - 1) < 1e-9
     np.True_
     """
     diagram, paired = _split(measures)
-    rules = _rules(test, level, margin, n_resamples, seed)
+    rules = _rules(test, level, margin, margin_unit, n_resamples, seed)
+    _refuse_margins(rules, [*diagram, *paired] or [*DEFAULTS, BETTI_NUMBERS])
+    if diagram and replicates is not None and _too_few(replicates, paired=False, rules=rules):
+        _warn_too_few(replicates, paired=False, rules=rules)  # before anything is analyzed
     asked = {
         "homology_dimensions": homology_dimensions,
         "points": points,
@@ -147,6 +159,9 @@ def compare(
     if "homology_dimensions" in options:
         options["homology_dimensions"] = tuple(options["homology_dimensions"])
     with _folder(store) as folder:
+        plan = (
+            None if store is None else _recorded(folder, [*diagram, *paired] or ["default"], rules)
+        )
         networks = gather(
             [a, b, *others],
             options,
@@ -161,8 +176,11 @@ def compare(
         if measures is None:
             made = networks[0].analysis
             images = made is not None and of_volumes(design_of(made))
-            diagram, paired = _split((BETTI_NUMBERS,) if images else ("wasserstein", "cka"))
+            diagram, paired = _split((BETTI_NUMBERS,) if images else DEFAULTS)
         _refuse_unpaired(networks, paired)
+        _refuse_margins(rules, [*diagram, *paired])
+        if diagram:
+            _warn_of_limits(networks, rules)
         degrees = _degrees(networks, homology_dimensions, volumes=diagram == [BETTI_NUMBERS])
         parts, failures = _measure(
             networks,
@@ -181,6 +199,7 @@ def compare(
             **{k: v for k, v in asdict(rules).items() if k != "test"},
             "target": TARGET,
             "unit": "draw",
+            "plan": plan,
             "equalized": equalize,
             "code": comparison_hash(),
             "versions": versions(),
@@ -207,10 +226,6 @@ def _folder(store: Path | str | None) -> Iterator[Path]:
         refuse_other_kind(folder, COMPARISON, "compare()")
         stack.enter_context(LocalObjects(folder).lock())
         yield folder
-
-
-Part = tuple[Sequence[Network], PairValues]
-"""Networks and what lies between their layers: of pooled draws, of one class, of all classes."""
 
 
 def _measure(
@@ -281,19 +296,15 @@ def _compared(
 ) -> Comparison:
     """Tables, matrices and places of networks whose layers have been measured."""
     measures, degrees = attrs["measures"], attrs["homology_dimensions"]
-    layers: list[dict[str, Any]] = []
-    models: list[dict[str, Any]] = []
-    for label, (nets, values) in parts.items():
-        rows = compare_layers(nets, values, rules, measures=measures, homology_dimensions=degrees)
-        layers += [row | {"label": label} for row in rows[0]]
-        models += [row | {"label": label} for row in rows[1]]
+    layers, models, families = compare_layers(
+        parts, rules, measures=measures, homology_dimensions=degrees
+    )
     _, values = parts[""]
-    family = corrected(layers, models)
     between = {key: matrix_values(networks, values, *key) for key in measured(measures, degrees)}
     return Comparison(
         networks=tuple(network.name for network in networks),
-        layers=_labelled(layer_frame(layers), layers),
-        models=_labelled(model_frame(models), models),
+        layers=layer_frame(layers),
+        models=model_frame(models),
         matrices={key: matrix for key, (matrix, _) in between.items()},
         gaps={key: gaps for key, (_, gaps) in between.items()},
         places=tuple(
@@ -304,7 +315,7 @@ def _compared(
         attrs={
             **attrs,
             "classes": [label for label in parts if label],
-            "family": family,
+            "families": families,
             "paired": {
                 f"{x.name} / {y.name}": relation(x, y) for x, y in combinations(networks, 2)
             },
@@ -312,13 +323,6 @@ def _compared(
             "warnings": _warnings(networks, bool(attrs["equalized"])),
         },
     )
-
-
-def _labelled(frame: pd.DataFrame, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """A table with the class of every row: "" for pooled classes, or all of them together."""
-    frame = frame.drop(columns="label", errors="ignore")
-    frame.insert(0, "label", [row["label"] for row in rows])
-    return frame
 
 
 def _unit(diagram: Sequence[str]) -> str:
@@ -353,18 +357,104 @@ def _split(measures: Sequence[str] | None) -> tuple[list[str], list[str]]:
     return diagram, [name for name in measures if name not in DIAGRAM_MEASURES]
 
 
-def _rules(test: str, level: float, margin: float, n_resamples: int, seed: int) -> Rules:
+def _rules(
+    test: str,
+    level: float,
+    margin: float | Mapping[str, float] | None,
+    margin_unit: str,
+    n_resamples: int,
+    seed: int,
+) -> Rules:
     """How layers are judged; refuses what is no rule."""
     if test not in TESTS:
         msg = f"compare(): test={test!r} is unknown; choose 'permutation' or 'none'."
         raise UsageError(msg)
-    if not (0.5 < level < 1 and margin > 0):
+    if not 0.5 < level < 1:
+        msg = f"compare(): level={level!r} must lie between 0.5 and 1, such as 0.95."
+        raise UsageError(msg)
+    if n_resamples < 99:
+        msg = f"compare(): n_resamples={n_resamples} is too few; pass 99 or more (9999 is usual)."
+        raise UsageError(msg)
+    if margin_unit not in MARGIN_UNITS:
         msg = (
-            f"compare(): level={level!r} must lie between 0.5 and 1, and margin={margin!r} (a "
-            "share of the distance between neighboring layers) above 0."
+            f"compare(): margin_unit={margin_unit!r} is unknown; choose {NOISE!r} (multiples of "
+            f"what draws of one layer of the first network are apart) or {ABSOLUTE!r}."
         )
         raise UsageError(msg)
-    return Rules(test != "none", n_resamples, seed, level, margin)
+    given = list(margin.values() if isinstance(margin, Mapping) else [margin])
+    if margin is not None and not all(
+        isinstance(value, Real) and not isinstance(value, bool) and 0 < value < float("inf")
+        for value in given
+    ):
+        msg = (
+            f"compare(): margin={margin!r} must be a number above 0, in units of "
+            f"margin_unit={margin_unit!r}, or left out to test no equivalence."
+        )
+        raise UsageError(msg)
+    if isinstance(margin, Mapping):
+        margin = {str(name): float(value) for name, value in margin.items()}
+    return Rules(test != "none", n_resamples, seed, level, margin, margin_unit)
+
+
+def _refuse_margins(rules: Rules, measures: Sequence[str]) -> None:
+    named = rules.margin if isinstance(rules.margin, Mapping) else {}
+    unknown = sorted(set(named) - set(measures))
+    if unknown:
+        msg = (
+            f"compare(): margin names {', '.join(unknown)}, and the measures are "
+            f"{', '.join(measures)}. Name a measure that is compared."
+        )
+        raise UsageError(msg)
+
+
+def _recorded(folder: Path, measures: Sequence[str], rules: Rules) -> dict[str, Any]:
+    """What was decided, written down before the networks are opened; the first time counts.
+
+    Whether a result stood in the folder by then is part of it: a margin that is chosen after a look
+    at the gaps shows nothing.
+    """
+    chosen = {
+        "measures": list(measures),
+        "level": rules.level,
+        "margin": rules.margin,
+        "margin_unit": rules.margin_unit,
+    }
+    path = folder / "plan.json"
+    plans: list[dict[str, Any]] = read_json(path)["plans"] if path.exists() else []
+    for plan in plans:
+        if all(plan[name] == value for name, value in chosen.items()):
+            return plan
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    plan = chosen | {"time": now, "after_results": (folder / "done.json").exists()}
+    put_json(path, {"plans": [*plans, plan]})
+    return plan
+
+
+def _too_few(draws: int, *, paired: bool, rules: Rules) -> bool:
+    return rules.test and design_limit(draws, paired=paired, rules=rules) > rules.alpha
+
+
+def _warn_of_limits(networks: Sequence[Network], rules: Rules) -> None:
+    """Say before anything is measured that no layer could be found to differ."""
+    draws = len(networks[0].draws)
+    kinds = {relation(x, y) == PAIRED for x, y in combinations(networks, 2)}
+    for paired in sorted(kinds):
+        if _too_few(draws, paired=paired, rules=rules):
+            _warn_too_few(draws, paired=paired, rules=rules)
+
+
+def _warn_too_few(draws: int, *, paired: bool, rules: Rules) -> None:
+    least = design_limit(draws, paired=paired, rules=rules)
+    enough = fewest_draws(paired=paired, rules=rules)
+    kind = "paired" if paired else "independent"
+    warnings.warn(
+        f"compare(): with {draws} {kind} draw{'s' * (draws != 1)} no p-value is below {least:.2g}, "
+        f"so no layer can be found to differ at level {rules.level:g}, however far apart. Pass "
+        f"replicates={enough} or more (--replicates {enough}), or test='none' (--test none) for "
+        "values alone.",
+        DesignWarning,
+        stacklevel=3,
+    )
 
 
 def _refuse_unpaired(networks: Sequence[Network], paired: Sequence[str]) -> None:
@@ -522,8 +612,11 @@ def _commands(
         flag = "--homology" if name == "homology_dimensions" else f"--{name}"
         text = ",".join(map(str, value)) if name == "homology_dimensions" else str(value)
         words += [flag, text]
-    for name in ("level", "margin", "seed"):
-        words += [f"--{name}", str(getattr(rules, name))]
+    words += ["--level", str(rules.level), "--seed", str(rules.seed)]
+    if rules.margin is not None:
+        named = rules.margin.items() if isinstance(rules.margin, Mapping) else ()
+        text = ",".join(f"{name}={value:g}" for name, value in named) or str(rules.margin)
+        words += ["--margin", text, "--margin-unit", rules.margin_unit]
     words += ["-o", str(store)] if store is not None else []
     captured = [str(net.attrs["command"]) for net in networks if net.attrs.get("command")]
     return [*dict.fromkeys(captured), shlex.join(words)]

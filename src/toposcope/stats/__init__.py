@@ -10,7 +10,7 @@ from toposcope.stats.bootstrap import bootstrap_interval
 from toposcope.stats.contrasts import Beyond, Contrast, Effect, effects
 from toposcope.stats.depth import ChangePoint, change_point
 from toposcope.stats.equivalence import Equivalence, margin_from, tost
-from toposcope.stats.families import benjamini_hochberg
+from toposcope.stats.families import benjamini_hochberg, holm, standardized, step_down
 from toposcope.stats.intervals import (
     Interval,
     difference_interval,
@@ -44,6 +44,7 @@ __all__ = [
     "change_point",
     "difference_interval",
     "effects",
+    "holm",
     "mantel",
     "margin_from",
     "mean_interval",
@@ -53,6 +54,8 @@ __all__ = [
     "permutation_test_gram",
     "power",
     "proportion_interval",
+    "standardized",
+    "step_down",
     "target_of",
     "tost",
     "trend",

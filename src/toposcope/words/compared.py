@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from toposcope.comparison.layer_pairs import DIAGRAM_MEASURES
+from toposcope.words.comparison import measure_name
 from toposcope.words.designs import filtration_text, points_text
-from toposcope.words.formats import all_of
+from toposcope.words.formats import all_of, number
+
+if TYPE_CHECKING:
+    from toposcope.comparison.result import Comparison
 
 DESIGN = (
     "complex",
@@ -58,3 +63,34 @@ def compared_text(attrs: Mapping[str, Any]) -> str:
     if named:
         lines.append(f"analyses: {all_of(named)}")
     return "\n".join(lines)
+
+
+def network_matrices(comparison: Comparison) -> list[tuple[str, list[list[str]]]]:
+    """Network against network under every measure: a title and the rows of a table.
+
+    The first row and column hold the names; cells are gaps over all layers, the noise of draws
+    taken out (their upper end where they are not surely above 0), of similarities values.
+    """
+    out = []
+    models = comparison.of_class().models
+    names = list(comparison.networks)
+    for (measure, degree), rows in models.groupby(
+        ["measure", "homology_dimension"], dropna=False, sort=False
+    ):
+        shown = "gap" if str(measure) in DIAGRAM_MEASURES else "value"
+        cells = {
+            frozenset((str(row["network_a"]), str(row["network_b"]))): _cell(row, shown)
+            for row in rows.to_dict("records")
+        }
+        table = [["", *names]]
+        table += [[a, *(cells.get(frozenset((a, b)), "") for b in names)] for a in names]
+        what = "gap, root mean square over layers" if shown == "gap" else "mean over layers"
+        out.append((f"{measure_name(str(measure), degree)} ({what})", table))
+    return out
+
+
+def _cell(row: Mapping[str, Any], shown: str) -> str:
+    value = float(row[shown])
+    if shown == "gap" and not float(row["gap_low"]) > 0:
+        return f"≤ {number(max(float(row['gap_high']), 0.0))}"
+    return number(value)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from toposcope.analysis.result import Analysis
 from toposcope.findings.looked_at import checkpoints, class_values, headline, overlap_of
 from toposcope.findings.places import Place, step_of
-from toposcope.pointclouds.nulls import parse_nulls
+from toposcope.pointclouds.nulls import RANDOM_INIT, parse_nulls
 from toposcope.stats import Contrast, Effect, effects
 
 Values = NDArray[np.float64]
@@ -81,6 +81,8 @@ def _compare(a: Analysis, b: Analysis, place: Place) -> Iterator[Contrast[Place]
             continue
         nulls = {}
         for null in parse_nulls(str(b.attrs.get("null") or "none")):
+            if null == RANDOM_INIT:  # its unit is the twin, and these intervals are over draws
+                continue
             there = class_values(a, place.against, statistic, k, cloud=null)
             here = class_values(b, place.layer, statistic, k, cloud=null)
             if set(classes) <= set(_shared(there, here)):

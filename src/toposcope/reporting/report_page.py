@@ -189,8 +189,9 @@ def _commands(analyses: Sequence[Analysis]) -> str:
     runs = [str(a.run) for a in analyses if a.run is not None]
     if len(runs) == len(analyses):
         words = ["toposcope", "report", *runs]
-        names = [str(a.attrs.get("analysis")) for a in analyses]
-        for name in dict.fromkeys(names) if len(set(names)) == 1 else names:
-            words += ["--analysis", name]
+        names = [str(a.attrs["analysis"]) for a in analyses if a.attrs.get("analysis")]
+        if len(names) == len(runs):
+            for name in dict.fromkeys(names) if len(set(names)) == 1 else names:
+                words += ["--analysis", name]
         lines[shlex.join([*words, "-o", "report.html"])] = None
     return "\n".join(lines)

@@ -220,10 +220,13 @@ def _onset(good: pd.DataFrame, differ: pd.DataFrame, model: Any) -> str:
     place = f"depth {model.change_depth:.2f} [{model.change_low:.2f}, {model.change_high:.2f}]"
     after = int((good["depth_a"] >= model.change_depth).sum())
     before = int((differ["depth_a"] < model.change_depth).sum())
-    those = "the last layer" if after == 1 else f"all {after} layers from there on"
+    those = {1: "the last layer", 2: "both layers from there on"}.get(
+        after, f"all {after} layers from there on"
+    )
     if model.onset == "step":
         return f"They differ from {place} on: {those}, and none is found to before it."
-    return f"Most of the squared gap lies from {place} on: {those} differ, and {before} before it."
+    verb = "differs" if after == 1 else "differ"
+    return f"Most of the squared gap lies from {place} on: {those} {verb}, and {before} before it."
 
 
 def _could_be_seen(alike: pd.DataFrame, draws: int) -> str:

@@ -82,7 +82,7 @@ def pick(
                 ranks = [rank for rank in chosen if rank is not None]
                 open_ = len(chosen) - len(ranks)
                 newest = max(ranks), sum(ranks), -len(degrees)
-                order = (open_, *newest, but != BESIDE, _first(chosen), key)
+                order = (open_, but != BESIDE, *newest, _first(chosen), key)
                 if best is None or order < best:
                     best, found = order, _picked(candidates, chosen, degrees)
     return found

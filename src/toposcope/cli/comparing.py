@@ -175,12 +175,12 @@ def compare(
             "failures": [dict(failure) for failure in comparison.failures],
             "warnings": list(comparison.attrs["warnings"]),
         }
-        first = lead(comparison)
-        text = "\n".join(f"- {sentence}" for sentence in summary[:first])
+        short = lead(comparison)
+        text = "\n".join(f"- {sentence}" for sentence in summary[:short])
         if len(comparison.networks) > 2:
             made = (f"{title}\n{columns(rows)}" for title, rows in network_matrices(comparison))
             text = "\n\n".join([*made, text])
-        details = "\n".join(f"- {sentence}" for sentence in summary[first:])
+        details = "\n".join(f"- {sentence}" for sentence in summary[short:])
         text += f"\n\npair by pair:\n{details}" if details else ""
         kept = (
             f"\n\nkept in {out}" if out is not None else "\n\nnot kept; pass -o FOLDER to keep it"

@@ -281,13 +281,13 @@ def _refuse(name: str, one: Opened, design: Design, code: str | None) -> None:
         if stored.code != code:
             words["code"] = f"versions of the code: {stored.code!r} instead of {code!r}"
         said.append((len(words), "; ".join(words.values())))
-    words = min(said)[1] or "its draws overlap"
+    told = min(said)[1] or "its draws overlap"
     which = f"the analysis of {name!r} does not fit ("
     if len(one.known) > 1:
         which = f"none of the {len(one.known)} analyses of {name!r} fits (the nearest: "
     run = one.activations.run or (one.made.run if one.made else None) or "RUN"
     msg = (
-        f"compare(): {which}{words}); diagrams are compared with "
+        f"compare(): {which}{told}); diagrams are compared with "
         "equal n, scale and filtration only. Type "
         f"'{analyze_command(run, design)}', "
         "or pass equalize=True (--equalize) to have it analyzed so."

@@ -16,16 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from toposcope import homology
 from toposcope.analysis.registry import POINTS, VOLUMES
 from toposcope.analysis.run import versions
 from toposcope.comparison.families import design_limit, fewest_draws
 from toposcope.comparison.judgement import ABSOLUTE, MARGIN_UNITS, NOISE, Rules, measured
-from toposcope.comparison.layer_pairs import BETTI_NUMBERS, DIAGRAM_MEASURES, measure_pairs
+from toposcope.comparison.layer_pairs import BETTI_NUMBERS, DIAGRAM_MEASURES
+from toposcope.comparison.measuring import measure_parts
 from toposcope.comparison.networks import PAIRED, Network, gather, of_volumes, relation
 from toposcope.comparison.opened import Item, design_of
-from toposcope.comparison.pair_values import PairValues, over_classes, read_values
-from toposcope.comparison.plan import comparison_hash, depths, plan_tasks
+from toposcope.comparison.plan import comparison_hash, depths
+from toposcope.comparison.reservations import identity, reservations
 from toposcope.comparison.result import Comparison
 from toposcope.comparison.tables import (
     Part,
@@ -36,13 +36,10 @@ from toposcope.comparison.tables import (
 )
 from toposcope.comparison.volume_values import (
     betti_degrees,
-    volume_values,
-    volumes_over_classes,
 )
 from toposcope.errors import DesignWarning, UsageError
 from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress
-from toposcope.execution.workbook import Workbook
 from toposcope.similarity.measures import MEASURES
 from toposcope.store.folders import COMPARISON, refuse_other_kind
 from toposcope.store.objects import LocalObjects, put_json, read_json
@@ -182,7 +179,7 @@ def compare(
         if diagram:
             _warn_of_limits(networks, rules)
         degrees = _degrees(networks, homology_dimensions, volumes=diagram == [BETTI_NUMBERS])
-        parts, failures = _measure(
+        parts, failures = measure_parts(
             networks,
             folder,
             diagram,
@@ -228,66 +225,6 @@ def _folder(store: Path | str | None) -> Iterator[Path]:
         yield folder
 
 
-def _measure(
-    networks: Sequence[Network],
-    folder: Path,
-    diagram: Sequence[str],
-    paired: Sequence[str],
-    degrees: Sequence[int],
-    *,
-    jobs: Jobs,
-    progress: Progress | None,
-) -> tuple[dict[str, Part], list[dict[str, Any]]]:
-    """All values by class ("": pooled, or all classes together), and the tasks that failed."""
-    classes = _classes(networks)
-    inside = {label: [net.classes[label] for net in networks] for label in classes}
-    inside = inside or {"": list(networks)}
-    values: dict[str, PairValues] = {}
-    failures: list[dict[str, Any]] = []
-    if list(diagram) == [BETTI_NUMBERS]:
-        values = {label: volume_values(nets, degrees) for label, nets in inside.items()}
-        combined = values.get("") or volumes_over_classes(list(values.values()))
-    else:
-        planned = {
-            label: plan_tasks(
-                nets,
-                folder,
-                measures=diagram,
-                paired_measures=paired,
-                homology_dimensions=degrees,
-            )
-            for label, nets in inside.items()
-        }
-        workbook = Workbook(LocalObjects(folder), ".json", again="compare again")
-        if diagram:
-            homology.warm_up()
-        tasks = [task for made, _ in planned.values() for task in made]
-        (inputs, *_) = (inputs for _, inputs in planned.values())
-        workbook.run(measure_pairs, tasks, inputs, jobs=jobs, progress=progress, title="compare")
-        replicates = len(networks[0].draws)
-        values = {
-            label: read_values(workbook, made, replicates) for label, (made, _) in planned.items()
-        }
-        failures = [asdict(failure) for _, failure in workbook.failures(tasks)]
-        combined = values.get("") or over_classes(list(values.values()))
-    parts: dict[str, Part] = {"": (networks, combined)}
-    for label in classes:
-        parts[label] = inside[label], values[label]
-    return parts, failures
-
-
-def _classes(networks: Sequence[Network]) -> list[str]:
-    """Classes that all networks have draws of; none where draws are of pooled classes."""
-    shared = [
-        label for label in networks[0].classes if all(label in net.classes for net in networks)
-    ]
-    if any(net.classes for net in networks) and not shared:
-        has = "; ".join(f"{net.name!r}: {', '.join(net.classes) or 'pooled'}" for net in networks)
-        msg = f"compare(): draws were taken inside classes, and no class is in all of them ({has})."
-        raise UsageError(msg[:600])
-    return shared
-
-
 def _compared(
     networks: Sequence[Network],
     parts: Mapping[str, Part],
@@ -319,8 +256,8 @@ def _compared(
             "paired": {
                 f"{x.name} / {y.name}": relation(x, y) for x, y in combinations(networks, 2)
             },
-            "networks": [_identity(network) for network in networks],
-            "warnings": _warnings(networks, bool(attrs["equalized"])),
+            "networks": [identity(network) for network in networks],
+            "warnings": reservations(networks, bool(attrs["equalized"])),
         },
     )
 
@@ -513,84 +450,6 @@ def _design(network: Network) -> dict[str, Any]:
     beside = ("homology_dimensions", "null", "seed", "overlapping")
     conventions = dict(network.analysis.attrs.get("conventions") or {})
     return {**{k: v for k, v in spec.items() if k not in beside}, "conventions": conventions}
-
-
-def _identity(network: Network) -> dict[str, Any]:
-    attrs = network.attrs
-    return {
-        "name": network.name,
-        "model": str(attrs.get("model") or ""),
-        "data": str(attrs.get("data") or ""),
-        "data_name": str(attrs.get("data_name") or ""),
-        "pool": _words(attrs.get("pool")),
-        "step": attrs.get("step"),
-        "top1": attrs.get("top1"),
-        "n": network.activations.n,
-        "layers": len(network.layers),
-        "run": None if network.activations.run is None else str(network.activations.run),
-        "analysis": None if network.analysis is None else network.analysis.attrs.get("analysis"),
-        "command": str(attrs.get("command") or ""),
-    }
-
-
-def _warnings(networks: Sequence[Network], equalized: bool) -> list[str]:
-    out = []
-    if equalized:
-        counts = ", ".join(f"{net.activations.n:,} in {net.name}" for net in networks)
-        out.append(f"equalized: one design, on the samples that all networks share ({counts})")
-    for name in ("pool", "data"):
-        values = {_words(net.attrs.get(name)) for net in networks}
-        if len(values) > 1:
-            out.append(
-                f"the networks differ in {name} as well: {' against '.join(sorted(values))}"[:400]
-            )
-    analyses = [net.analysis for net in networks if net.analysis is not None]
-    out += _left_out(networks)
-    out += [
-        f"{first.name} and {second.name} saw other samples, and their scales come from samples "
-        "beyond the draws: p-values are too small. Capture points x replicates samples (-n), or "
-        "draw all of them"
-        for first, second in combinations(networks, 2)
-        if relation(first, second) != PAIRED and _loose_scale(first, second)
-    ]
-    inherited = (str(w) for one in analyses for w in one.attrs.get("warnings") or ())
-    return [*out, *dict.fromkeys(inherited)]
-
-
-def _left_out(networks: Sequence[Network]) -> list[str]:
-    """Degrees and classes that only some networks have: they are not compared."""
-    out = []
-    degrees = [
-        set(design_of(net.analysis).homology_dimensions)
-        for net in networks
-        if net.analysis is not None and not of_volumes(design_of(net.analysis))
-    ]
-    for kind, sets in (
-        ("H", [{str(k) for k in one} for one in degrees]),
-        ("class ", [set(net.classes) for net in networks]),
-    ):
-        if not sets:
-            continue
-        for name in sorted(set.union(*sets) - set.intersection(*sets)):
-            has = [net.name for net, one in zip(networks, sets, strict=True) if name in one]
-            out.append(f"{kind}{name} is in {', '.join(has)} only and is left out")
-    return out
-
-
-def _loose_scale(*networks: Network) -> bool:
-    """Whether the scale of a layer errs independently of its draws, and not much less than they."""
-    drawn = [sum(len(rows) for rows in net.draws) for net in networks]
-    return any(
-        count > 1000 and net.activations.n > 1.5 * count
-        for net, count in zip(networks, drawn, strict=True)
-        if net.analysis is not None and net.analysis.attrs["normalize"] != "none"
-    )
-
-
-def _words(value: Any) -> str:
-    """A pool or a data set in words; pools may be given per layer."""
-    kinds = value.values() if isinstance(value, Mapping) else [value or "as given"]
-    return ", ".join(sorted({str(kind) for kind in kinds}))
 
 
 def _commands(

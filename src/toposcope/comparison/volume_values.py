@@ -61,7 +61,7 @@ def betti_distances(a: Array, b: Array) -> Array:
     >>> betti_distances(np.array([[1.0, 5.0]]), np.array([[1.0, 5.0], [4.0, 8.0]])).tolist()
     [[0.0, 3.0]]
     """
-    return np.sqrt(np.mean((a[:, None] - b[None]) ** 2, axis=2))
+    return np.asarray(np.sqrt(np.mean((a[:, None] - b[None]) ** 2, axis=2)))
 
 
 def volume_values(networks: Sequence[Network], degrees: Sequence[int]) -> VolumeValues:

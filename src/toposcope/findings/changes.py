@@ -103,13 +103,12 @@ def _compare(a: Analysis, b: Analysis, place: Place) -> Iterator[Contrast[Place]
                 null: (_beside(x[label], sides[null][0]), _beside(y[label], sides[null][1]))
                 for null, (x, y) in nulls.items()
             }
-            there, here = before[label], after[label]
             yield Contrast(
                 replace(common, label=label),
                 statistic,
                 k,
-                _beside(there, mean[0]),
-                _beside(here, mean[1]),
+                _beside(before[label], mean[0]),
+                _beside(after[label], mean[1]),
                 overlap,
                 own,
             )

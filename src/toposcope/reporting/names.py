@@ -68,7 +68,7 @@ def steps_apart(analyses: Sequence[Analysis]) -> list[Analysis]:
     for one in analyses:
         several = steps.get(str(one.attrs.get("model")), {})
         own = several.get(_training(one), set())
-        rest = sorted(own - set.intersection(*several.values())) if len(several) > 1 else []
+        rest = sorted(own - own.intersection(*several.values())) if len(several) > 1 else []
         if one.attrs.get("step") is None or not rest:
             out.append(one)
             continue
@@ -110,7 +110,7 @@ def _words(members: Sequence[Analysis], *, by_step: bool = False) -> list[str]:
 
     With `by_step` runs of other steps may share them: they are a training.
     """
-    ways = (_data, _weights, _folder, _design, _analysis, _number)
+    ways: tuple[Tell, ...] = (_data, _weights, _folder, _design, _analysis, _number)
     if by_step:
         ways = (_around, _design, _analysis, _number)
     best: list[str] = []

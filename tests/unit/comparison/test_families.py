@@ -14,7 +14,9 @@ NULL = [compared(np.random.default_rng([1, k]), np.zeros(9)) for k in range(60)]
 
 
 def test_no_more_than_one_in_twenty_comparisons_without_a_difference_finds_one():
-    found = [(c.layers.query("family == 'layers differ'")["adjusted_p"] <= 0.05).any() for c in NULL]
+    found = [
+        (c.layers.query("family == 'layers differ'")["adjusted_p"] <= 0.05).any() for c in NULL
+    ]
     assert sum(found) <= 7  # 60 x 0.05 is 3; 8 or more have a probability of 1 %
 
 

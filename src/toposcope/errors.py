@@ -17,6 +17,8 @@ ToposcopeError
 ├── WorkersLostError (RuntimeError)         no worker lives long enough to begin a task
 └── MissingExtraError (ImportError)         an optional package is absent; shows the pip line
 
+DesignWarning (UserWarning)                 a design that cannot answer what is asked of it
+
 A message names the call, what arrived, what is needed and what to type next.
 """
 
@@ -89,3 +91,7 @@ class WorkersLostError(ToposcopeError, RuntimeError):
 
 class MissingExtraError(ToposcopeError, ImportError):
     """An optional package is absent."""
+
+
+class DesignWarning(UserWarning):
+    """A design that cannot answer what is asked of it; said before the work is done."""

@@ -245,7 +245,7 @@ def _topology(
     )
     for k, pairs in zip(design.homology_dimensions, diagrams, strict=True):
         rows.diagram(pairs, k)
-        for name, value in summaries.diagram_statistics(summaries.finite(pairs)).items():
+        for name, value in summaries.cloud_statistics(pairs).items():
             rows.value(
                 name,
                 value,
@@ -317,7 +317,7 @@ def _status(error: Exception) -> str:
 
 
 def _all_missing(rows: Rows, job: CloudJob, status: str, reason: str) -> None:
-    names = summaries.diagram_statistics(np.empty((0, 2)))
+    names = summaries.cloud_statistics(np.empty((0, 2)))
     for k in job.design.homology_dimensions:
         for name in names:
             rows.missing(name, status, reason, homology_dimension=k)

@@ -15,6 +15,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from toposcope.analysis import result
 from toposcope.analysis.design import Design
 from toposcope.analysis.filtrations import Filtration, Rips
@@ -260,6 +262,7 @@ def load_analysis(path: Path | str, analysis: str | None = None) -> Analysis:
         **activations.attrs,
         **{key: value for key, value in spec.items() if key not in ("versions",)},
         "n": activations.n,
+        "smallest_class": _smallest_class(activations) if design.per_class else None,
         "pool": _pools(activations.attrs.get("pool")),
         "analysis": folder.name,
         "versions": {**activations.attrs.get("versions", {}), **spec["versions"]},
@@ -297,6 +300,12 @@ def _commands(activations: ActivationSet, design: Design, level: float) -> list[
     capture = activations.attrs.get("command")
     analyze_line = analyze_command(activations.run or "RUN", design, level=level)
     return [*([capture] if capture else []), analyze_line]
+
+
+def _smallest_class(activations: ActivationSet) -> int:
+    """Samples of the class that has fewest."""
+    assert activations.labels is not None, "draws inside classes need labels"
+    return int(np.unique(activations.labels, return_counts=True)[1].min())
 
 
 def _pools(pool: Any) -> str:

@@ -213,7 +213,7 @@ def _diagrams(rows: Rows, volume: NDArray[Any], unit: float, job: VolumeJob) -> 
     for k, pairs in zip(degrees, diagrams, strict=True):
         rows.diagram(pairs, k)
         rising = summaries.as_sublevel(pairs) if filtration.superlevel else pairs
-        for name, value in summaries.diagram_statistics(summaries.finite(rising)).items():
+        for name, value in summaries.cloud_statistics(rising).items():
             rows.value(
                 name,
                 value,

@@ -10,7 +10,16 @@ from typing import Any
 
 import click
 
-from toposcope.cli.common import columns, command, exits, json_option, printable, show, this_command
+from toposcope.cli.common import (
+    columns,
+    command,
+    exits,
+    json_option,
+    names_option,
+    printable,
+    show,
+    this_command,
+)
 from toposcope.cli.stepwise import capture_checkpoints, parse_steps
 from toposcope.errors import UsageError
 
@@ -88,12 +97,12 @@ def _layer_table(table: Sequence[Any]) -> str:
     "series: one RUN per checkpoint.",
 )
 @click.option("--steps", callback=parse_steps, help="Steps of a series, as 0,98,390.")
-@click.option(
+@names_option(
     "--layers",
-    multiple=True,
     default=("blocks",),
     show_default=True,
-    help="blocks, all, heads, type:NAME or globs over module names; may be repeated.",
+    help="blocks, all, heads, type:NAME or globs over module names; several with commas or "
+    "repeated.",
 )
 @click.option(
     "--pool",

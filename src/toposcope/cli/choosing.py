@@ -14,6 +14,7 @@ from toposcope.cli.common import (
     command,
     exits,
     json_option,
+    names_option,
     printable,
     show,
     this_command,
@@ -48,16 +49,12 @@ MODELS.toml, one table per candidate:
     type=click.Path(path_type=Path),
     help="CSV of accuracies after fine-tuning: how far can each score be trusted?",
 )
-@click.option("--accuracy", multiple=True, help="Its accuracy columns; default: accuracy*.")
-@click.option(
-    "--lower-is-better",
-    multiple=True,
-    help="Its score columns that want small values; once for each, or separated by commas.",
-)
+@names_option("--accuracy", help="Its accuracy columns; default: accuracy*.")
+@names_option("--lower-is-better", help="Its score columns that want small values.")
 @click.option(
     "--board", type=click.Path(path_type=Path), help="Folder of a ranking that is done already."
 )
-@click.option("--scores", help="Names separated by commas; default: all.")
+@names_option("--scores", help="Names separated by commas; default: all.")
 @click.option("--every-score", is_flag=True, help="Print all candidates by every score.")
 @click.option(
     "-o",
@@ -100,7 +97,7 @@ def rank(
     accuracy: tuple[str, ...],
     lower_is_better: tuple[str, ...],
     board: Path | None,
-    scores: str | None,
+    scores: tuple[str, ...],
     every_score: bool,
     as_json: bool,
     **options: Any,
@@ -121,7 +118,7 @@ def rank(
         measured = None if evaluate is None else read_accuracies(evaluate, accuracy)
         table, value, lines = None, {}, []
         if models is not None:
-            names = None if scores is None else [name.strip() for name in scores.split(",")]
+            names = list(scores) or None
             table = ranking.rank(
                 models, target, scores=names, progress=bars(), command=this_command(), **options
             )
@@ -143,7 +140,7 @@ def rank(
                 measured,
                 table,
                 target=target if models is None else None,
-                lower_is_better=_split(lower_is_better),
+                lower_is_better=lower_is_better,
                 level=options["level"],
                 seed=options["seed"],
             )

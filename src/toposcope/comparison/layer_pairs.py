@@ -28,15 +28,28 @@ from toposcope.store.runs import Run
 
 Array = NDArray[np.float64]
 
+BETTI_NUMBERS = "betti_numbers"
+
+
+def betti_distance(a: Array, b: Array) -> float:
+    """Distance of the Betti numbers of two images: root mean square over the thresholds.
+
+    >>> betti_distance(np.array([1.0, 5.0]), np.array([4.0, 8.0]))
+    3.0
+    """
+    return float(np.sqrt(np.mean((a - b) ** 2)))
+
+
 DIAGRAM_MEASURES: dict[str, Callable[..., float]] = {
     "wasserstein": distances.wasserstein,
     "bottleneck": distances.bottleneck,
     "sliced_wasserstein": distances.sliced_wasserstein,
     "landscape": distances.landscape_distance,
     "betti_curve": distances.betti_curve_distance,
+    BETTI_NUMBERS: betti_distance,
 }
 """Measures between diagrams: W1 with ground norm inf, bottleneck, sliced W1, landscape L2, Betti
-curve L1."""
+curve L1; and between the Betti numbers of two images, for volumes."""
 
 SOURCES = ("diagrams/distances.py", "similarity", "comparison/layer_pairs.py")
 """Sources that decide the numbers of a task, besides those of an analysis."""

@@ -149,6 +149,18 @@ def n_pairs(pairs: ArrayLike) -> int:
     return len(read_diagram(pairs, call="n_pairs()"))
 
 
+def n_essential(pairs: ArrayLike) -> int:
+    """Number of essential classes: those that never die.
+
+    In H0 the components of the whole: 1 for Rips without a largest edge, the pieces of the graph
+    for geodesic distances.
+
+    >>> n_essential([[0.0, 1.0], [0.0, np.inf]])
+    1
+    """
+    return int(np.isinf(read_diagram(pairs, call="n_essential()")[:, 1]).sum())
+
+
 def lifespan_sum(pairs: ArrayLike, alpha: float = 1.0, *, cutoff: float | None = None) -> float:
     """Sum of (death - birth) ** alpha; 0 for an empty diagram.
 
@@ -356,6 +368,19 @@ def diagram_statistics(pairs: ArrayLike) -> dict[str, float]:
     return own | {name: float(statistic(checked)) for name, statistic in STATISTICS.added.items()}
 
 
+ESSENTIAL = "n_essential"
+
+
+def cloud_statistics(pairs: ArrayLike) -> dict[str, float]:
+    """Every number of a whole diagram: its essential classes, and the statistics of the others.
+
+    >>> numbers = cloud_statistics([[0.0, 1.0], [0.0, np.inf], [0.0, np.inf]])
+    >>> numbers["n_essential"], numbers["n_pairs"]
+    (2, 1.0)
+    """
+    return {**diagram_statistics(finite(pairs)), ESSENTIAL: n_essential(pairs)}
+
+
 def undefined_reason(statistic: str, pairs: int) -> str:
     """Why a statistic of a diagram with `pairs` finite pairs has no value."""
     needed = 2 if statistic == "normalized_entropy" else 1
@@ -367,7 +392,8 @@ def undefined_reason(statistic: str, pairs: int) -> str:
 def summarize(dgms: DiagramSet) -> pd.DataFrame:
     """Tidy table with one row per diagram and statistic.
 
-    Essential classes are left out: every cloud has one in H0, and it has no length.
+    Essential classes are counted (`n_essential`) and left out of everything else: they have no
+    length.
 
     Returns
     -------
@@ -392,7 +418,7 @@ def summarize(dgms: DiagramSet) -> pd.DataFrame:
     rows = []
     for key, pairs in dgms:
         dying = finite(pairs)
-        for statistic, value in diagram_statistics(dying).items():
+        for statistic, value in cloud_statistics(pairs).items():
             missing = math.isnan(value)
             reason = undefined_reason(statistic, len(dying)) if missing else ""
             rows.append(

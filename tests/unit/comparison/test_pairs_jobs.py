@@ -23,7 +23,9 @@ def planned(folder, a=A, b=B, **changed):
     networks = gather(
         [ts.from_arrays(a, name="a"), ts.from_arrays(b, name="b")],
         options,
-        diagrams=True,
+        unit="points",
+        analyses=(),
+        step=None,
         equalize=False,
         store=folder,
         jobs=0,

@@ -24,7 +24,7 @@ from toposcope.activations.models.model import LoadedModel, Preprocess
 from toposcope.activations.models.raw_batches import DEFAULT_TEXT, channels_last, default_for
 from toposcope.activations.models.weights import load_weights, refuse_valueless
 from toposcope.activations.user_code import resolve
-from toposcope.errors import MissingExtraError, SpecError, UsageError
+from toposcope.errors import MissingExtraError, SpecError, UsageError, WeightsError
 from toposcope.types import near_matches
 
 PREFIXES = ("py:", "hf:", "timm:", "torchvision:")
@@ -250,7 +250,15 @@ def _from_torchvision(name: str, *, pretrained: bool, seed: int) -> LoadedModel:
     default = torchvision.models.get_model_weights(name).DEFAULT
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = torchvision.models.get_model(name, weights=default if pretrained else None)
+        try:
+            model = torchvision.models.get_model(name, weights=default if pretrained else None)
+        except OSError as error:  # urllib's errors of a download are of this kind
+            msg = (
+                f"MODEL 'torchvision:{name}': its weights could not be downloaded ({error}). Put "
+                f"{default.url} into {torch.hub.get_dir()}/checkpoints where there is a network, "
+                "or pass a file of weights (--weights FILE)."
+            )
+            raise WeightsError(msg) from error
     transform = default.transforms()
     provenance = {
         "model": f"torchvision:{name}",

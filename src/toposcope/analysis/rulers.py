@@ -1,4 +1,4 @@
-"""What the draws of a layer share: its ruler, estimated once, and its Gaussian null.
+"""What the draws of a layer share: its ruler and its nulls, estimated once.
 
 Read in worker processes, once per layer and worker.
 """
@@ -10,8 +10,10 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from toposcope.errors import DegenerateCloudError
+from toposcope.pointclouds.copula import CopulaNull, copula_null
 from toposcope.pointclouds.draws import SCALE_SAMPLES, scale_rows
 from toposcope.pointclouds.kinds import ruler_points, unfit
 from toposcope.pointclouds.normalize import Normalizer, estimate_normalizer
@@ -76,6 +78,17 @@ def prepare(source: Source) -> Layer:
 @lru_cache(maxsize=16)
 def fit_gaussian_null(source: Source, label: int | None) -> GaussianNull:
     """The Gaussian null of a layer, or of one class in it: what a draw is compared with."""
+    return gaussian_null(_population(source, label))
+
+
+@lru_cache(maxsize=4)
+def fit_copula_null(source: Source, label: int | None) -> CopulaNull:
+    """The Gaussian-copula null of a layer, or of one class in it."""
+    return copula_null(_population(source, label))
+
+
+def _population(source: Source, label: int | None) -> NDArray[np.float64]:
+    """Samples, on the layer's ruler, that its nulls are fitted to."""
     prepared = prepare(source)
     run, normalizer = prepared.run, prepared.normalizer
     assert normalizer is not None, "a layer without a ruler has no null"
@@ -85,7 +98,7 @@ def fit_gaussian_null(source: Source, label: int | None) -> GaussianNull:
         assert labels is not None, "a draw of one class comes from labelled samples"
         members = np.flatnonzero(labels == label)
     chosen = members[scale_rows(len(members), seed=source.seed)]
-    return gaussian_null(normalizer(run.read(source.layer, chosen)))
+    return normalizer(run.read(source.layer, chosen))
 
 
 def _count_non_finite(run: Run, layer: str) -> int:

@@ -23,6 +23,7 @@ from toposcope.stats.permutation import (
     permutation_test,
     permutation_test_gram,
 )
+from toposcope.stats.prediction import Prediction, prediction_test
 from toposcope.stats.sensitivity import minimum_detectable, power
 from toposcope.stats.trends import Trend, trend
 from toposcope.stats.units import TARGETS, target_of
@@ -38,6 +39,7 @@ __all__ = [
     "MantelResult",
     "PermanovaResult",
     "PermutationResult",
+    "Prediction",
     "Trend",
     "benjamini_hochberg",
     "bootstrap_interval",
@@ -53,6 +55,7 @@ __all__ = [
     "permutation_test",
     "permutation_test_gram",
     "power",
+    "prediction_test",
     "proportion_interval",
     "standardized",
     "step_down",

@@ -157,11 +157,6 @@ def rank(
         sys.exit(EXIT_FAILURES)
 
 
-def _split(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Names given one by one, or separated by commas."""
-    return tuple(one.strip() for name in names for one in name.split(",") if one.strip())
-
-
 def _check_combination(
     models: Path | None, target: str | None, evaluate: Path | None, board: Path | None
 ) -> None:

@@ -164,7 +164,7 @@ def _test_family(
         for paired in (True, False)
         if (block := _block(groups, [k for k in chosen if groups[k].paired == paired], rules))
     ]
-    count = smallest = 0
+    count, smallest = 0, 0.0
     for block in blocks:
         z = np.stack(block.statistics, axis=1)
         alone, adjusted = step_down(z)

@@ -302,8 +302,8 @@ def layer_row(
     value, *ends = _interval(judged.value, rules.level, judged.status)
     # An interval of a correlation ends where correlations do.
     row["value"], (row["low"], row["high"]) = value, np.clip(ends, *bounds).tolist()
-    ends = _interval(judged.units, rules.level, judged.status)
-    row["gap"], row["gap_low"], row["gap_high"] = (judged.length(end) for end in ends)
+    gaps = _interval(judged.units, rules.level, judged.status)
+    row["gap"], row["gap_low"], row["gap_high"] = (judged.length(gap) for gap in gaps)
     if not judged.squared and np.isfinite(row["gap_low"]):
         row["gap_low"] = max(row["gap_low"], 0.0)
     row["share"] = _ratio(row["gap"], step)

@@ -163,8 +163,10 @@ def _measure(comparison: Comparison, measure: str, degree: int | None) -> dict[s
 def _pairs(comparison: Comparison, keys: list[tuple[str, int | None]]) -> list[dict[str, Any]]:
     """One entry per pair of networks and measure: the curves over depth."""
     out = []
-    numbers = ("depth_a", "value", "low", "high", "noise", "gap", "gap_low", "gap_high")
-    numbers += ("adjusted_p",)
+    numbers = (
+        *("depth_a", "value", "low", "high", "noise"),
+        *("gap", "gap_low", "gap_high", "adjusted_p"),
+    )
     for model in comparison.models.to_dict("records"):
         key = (str(model["measure"]), _degree(model["homology_dimension"]))
         rows = [row for row in comparison.layers.to_dict("records") if _same_pair(row, model)]

@@ -131,7 +131,7 @@ def tost(
     bound = np.asarray(margin, dtype=np.float64)
     if bound.shape not in ((), x.shape) or not (np.isfinite(bound).all() and bound.mean() > 0):
         msg = (
-            f"{call}: margin={margin} must be a positive number in the units of the differences, "
+            f"{call}: margin={margin!r} must be a positive number in the units of the differences, "
             f"or one for each of the {len(x)} units, positive in the mean."
         )
         raise UsageError(msg)

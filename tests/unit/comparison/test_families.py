@@ -63,7 +63,7 @@ def test_a_gap_is_quoted_that_is_found_eight_times_in_ten():
 def test_many_small_differences_are_found_together_where_none_is_alone():
     found = []
     for k in range(20):
-        shifts = np.full(20, 0.55)
+        shifts = np.full(20, 0.9)
         one = compared(np.random.default_rng([6, k]), shifts, measures=("wasserstein",))
         model = one.models.iloc[0]
         found.append((model["adjusted_p"] <= 0.05, model["found"] == 0))

@@ -135,7 +135,7 @@ def default_for(model: object) -> Callable[[NDArray[Any]], Any]:
         return default_preprocess
     first = next((m for m in model.modules() if isinstance(m, nn.modules.conv._ConvNd)), None)
     takes = inspect.signature(model.forward).parameters
-    ids = None
+    ids: Callable[..., Any] | None = None
     if IDS in takes:
         config = getattr(model, "config", None)
         pad = getattr(config, "pad_token_id", None)

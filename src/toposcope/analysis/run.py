@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from toposcope.analysis import result
+from toposcope.analysis.cloud_task import DUPLICATES
 from toposcope.analysis.design import Design
 from toposcope.analysis.filtrations import Filtration, Rips
 from toposcope.analysis.jobs import Inputs, measure_job
@@ -39,9 +40,11 @@ from toposcope.store.preregistration import (
 )
 from toposcope.store.runs import Run, open_run
 from toposcope.store.tables import compact
-from toposcope.types import ActivationSet
+from toposcope.types import DATA_CLOUD, ActivationSet
 
 RIPS = Rips()
+REPEATED_SHARE = 0.05
+"""Share of repeated points in a cloud from which on a layer is warned of."""
 
 
 def analyze(
@@ -280,7 +283,7 @@ def load_analysis(path: Path | str, analysis: str | None = None) -> Analysis:
         ),
         "warnings": _warnings(activations, design),
     }
-    return Analysis.load(
+    loaded = Analysis.load(
         folder,
         name=str(activations.attrs.get("name") or activations.attrs.get("model") or folder.name),
         failures=read_json(folder / "failures.json"),
@@ -288,6 +291,8 @@ def load_analysis(path: Path | str, analysis: str | None = None) -> Analysis:
         activations=activations,
         run=activations.run,
     )
+    attrs["warnings"] += _repeats(loaded)
+    return loaded
 
 
 def analyze_command(run: Path | str, design: Design, *, level: float | None = None) -> str:
@@ -333,6 +338,22 @@ def _warnings(activations: ActivationSet, design: Design) -> list[str]:
             "draws overlap: intervals are widened for it, and draws are no permutation units"
         )
     return said + design.filtration.reservations(design, activations)
+
+
+def _repeats(analysis: Analysis) -> list[str]:
+    """Layers whose clouds have fewer distinct points than the design says."""
+    table = analysis.table
+    rows = table[(table["statistic"] == DUPLICATES) & (table["cloud"] == DATA_CLOUD)]
+    rows = rows[rows["value"] >= REPEATED_SHARE * rows["points"]]
+    return [
+        f"layer {layer}: up to {most['value']:.0f} of {most['points']} points of a cloud repeat "
+        "another one, so it has fewer pairs in H0: sums and numbers of pairs are not comparable "
+        "with layers of distinct points"
+        for layer, most in (
+            (layer, group.loc[group["value"].idxmax()])
+            for layer, group in rows.groupby("layer", sort=False)
+        )
+    ]
 
 
 def versions() -> dict[str, str]:

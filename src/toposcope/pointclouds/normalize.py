@@ -82,6 +82,10 @@ def estimate_normalizer(X: NDArray[Any], method: str = "mean_distance") -> Norma
     method = choice(method, NORMALIZATIONS, "normalize", call="estimate_normalizer()")
     X = flat(X)
     check_finite(X)
+    from toposcope.homology.metrics import refuse_pairs
+
+    # The matrix, the rows and columns of its upper half, and that half.
+    refuse_pairs(*X.shape, per_pair=20, call="estimate_normalizer()")
     zero, one = np.zeros(1), np.ones(1)
     raw = _distances(X)
     scale = float(raw.mean())

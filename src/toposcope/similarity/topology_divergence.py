@@ -96,6 +96,8 @@ def rtd_draws(
     left, right = paired(X, Y, call=call)
     values = []
     for rows in draws(len(left), points=points, replicates=replicates, seed=seed, call=call):
+        # Two matrices, and the filtration of twice as many points.
+        refuse_pairs(len(rows), 0, per_pair=70, call=call)
         D, E = (_normalized(cloud[rows], call) for cloud in (left, right))
         values.append([_total(cross_barcode(D, E)), _total(cross_barcode(E, D))])
     return np.array(values)

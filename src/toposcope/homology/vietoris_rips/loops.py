@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.homology.jit import kernel
-from toposcope.homology.metrics import distances
+from toposcope.homology.metrics import METRICS, distances, refuse_pairs
 from toposcope.homology.vietoris_rips.persistence import lasting
 from toposcope.homology.vietoris_rips.ranks import RankedEdges, enclosing_radius, rank_edges
 from toposcope.homology.vietoris_rips.reduction import H1Pairs, h1_pairs
-from toposcope.inputs.parameters import whole
+from toposcope.inputs.arrays import read_cloud
+from toposcope.inputs.parameters import choice, whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +63,10 @@ def longest_loops(X: ArrayLike, *, count: int = 3, metric: str = "euclidean") ->
     """
     call = "longest_loops()"
     count = whole(count, "count", call=call, low=0)
+    metric = choice(metric, METRICS, "metric", call=call)
+    if metric != "precomputed":
+        X = read_cloud(X, call=call)
+        refuse_pairs(*X.shape, per_pair=28, call=call)
     D = distances(X, metric=metric, call=call)
     edges = rank_edges(D, limit=enclosing_radius(D))
     return loops_of_pairs(edges, h1_pairs(edges), count=count)

@@ -59,8 +59,8 @@ def upgraded(tables: dict[str, pd.DataFrame], attrs: dict[str, Any]) -> dict[str
     models["onset"] = "none"
     for name in ("depth", "low", "high", "size"):
         models[f"change_{name}"] = np.nan
-    tables["layers"] = layers.drop(columns="qvalue")
-    tables["models"] = models.drop(columns=["change_pvalue", "change_qvalue"])
+    tables["layers"] = layers.drop(columns="qvalue", errors="ignore")
+    tables["models"] = models.drop(columns=["change_pvalue", "change_qvalue"], errors="ignore")
     rest = {name: value for name, value in attrs.items() if name not in ("family", "margin")}
     return rest | {
         "families": families,

@@ -213,7 +213,7 @@ def compare(
                 networks,
                 [*diagram, *paired],
                 test,
-                options | _named(calibrate=calibrate),
+                options | ({"calibrate": calibrate} if calibrate else {}),
                 rules,
                 store,
             ),
@@ -431,11 +431,6 @@ def _refuse_unpaired(networks: Sequence[Network], paired: Sequence[str]) -> None
                 "(--measures wasserstein)."
             )
             raise UsageError(msg)
-
-
-def _named(**options: int) -> dict[str, int]:
-    """Options that were given: those that are not 0."""
-    return {name: value for name, value in options.items() if value}
 
 
 def _degrees(

@@ -1,6 +1,9 @@
-"""Debiased CKA of all pairs of 27 x 27 layers, and the two-sample test over landscapes.
+"""Debiased CKA of all pairs of 27 x 27 layers, the same against shuffles, and a landscape test.
 
 python -m benchmarks.bench_similarity
+
+The peer of the shuffles is the package calibrated-similarity, which is no dependency: it is timed
+where it and torch can be imported (pip install calibrated-similarity).
 
 The naive version makes the n x n Gram matrices of a pair and centers them, for each pair; it is
 timed on a few pairs and multiplied by their number. Memory is what the call needs above its input.
@@ -21,7 +24,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from toposcope.similarity import cka_matrix
+from toposcope.similarity import calibrated_matrix, cka_matrix
 from toposcope.stats import permutation_test_gram
 
 LAYERS = 27
@@ -99,9 +102,50 @@ def landscapes_row() -> None:
     print(f"| {seconds:.3f} | {whole:.1f} | {whole / seconds:.0f} | p = {ours.pvalue:.4f} |")
 
 
+SHUFFLES, SIMULATED = 9_999, 2
+
+
+def calibrated_row(n: int) -> None:
+    """27 x 27 layers x 9,999 shuffles; the peer makes a few shuffles, times their number."""
+    left, right = (network(n, [64] * 9 + [256] * 9 + [1024] * 9, seed) for seed in (1, 2))
+    seconds, ours = cpu(lambda: calibrated_matrix(left, right, shuffles=SHUFFLES))
+    whole = _peer(left, right)
+    peer = "not installed | " if whole is None else f"{whole:.0f} | {whole / seconds:.0f}"
+    print(f"| {n} | {seconds:.1f} | {peer} | {ours.best_effect:.2f} | {ours.best_pvalue:.4f} |")
+
+
+def _peer(left: list[np.ndarray], right: list[np.ndarray]) -> float | None:
+    """CPU seconds of calibrated-similarity on the same work, with debiased CKA as its measure."""
+    try:
+        import torch
+        from calibrated_similarity import calibrate_layers
+    except ImportError:
+        return None
+    torch.set_num_threads(1)
+
+    def centered(Z: torch.Tensor) -> torch.Tensor:
+        gram = Z @ Z.T
+        gram.fill_diagonal_(0)
+        n = len(gram)
+        means = gram.sum(0) / (n - 2)
+        gram = gram - means - means[:, None] + means.sum() / (n - 1)
+        return gram.fill_diagonal_(0)
+
+    def debiased_cka(X: torch.Tensor, Y: torch.Tensor) -> torch.Tensor:
+        K, L = centered(X - X.mean(0)), centered(Y - Y.mean(0))
+        return (K * L).sum() / (K.norm() * L.norm())
+
+    sides = [[torch.from_numpy(x) for x in side] for side in (left, right)]
+    seconds, _ = cpu(lambda: calibrate_layers(*sides, debiased_cka, K=SIMULATED))
+    # The call makes one more round: that of the true pairing.
+    return seconds / (SIMULATED + 1) * (SHUFFLES + 1)
+
+
 ROWS = {
     "pooled": lambda: cka_row("pooled blocks, 16 to 64 wide", 5000, [16] * 9 + [32] * 9 + [64] * 9),
     "wide": lambda: cka_row("1,024 wide", 5000, [1024] * LAYERS),
+    "calibrated-500": lambda: calibrated_row(500),
+    "calibrated-1000": lambda: calibrated_row(1000),
 }
 
 if __name__ == "__main__":
@@ -111,7 +155,16 @@ if __name__ == "__main__":
     print("| debiased CKA of 27 x 27 layers, n = 5,000 | CPU s | MB above the layers |", end="")
     print(" naive CPU s | ratio | largest difference |\n|---|---|---|---|---|---|", flush=True)
     for name in ROWS:  # each in a process of its own, so that peak memory is its own
-        subprocess.run([sys.executable, "-m", "benchmarks.bench_similarity", name], check=True)
+        if not name.startswith("calibrated"):
+            subprocess.run([sys.executable, "-m", "benchmarks.bench_similarity", name], check=True)
+    print(
+        "\n| n of 27 x 27 layers x 9,999 shuffles | CPU s | calibrated-similarity CPU s | ratio |",
+        end="",
+    )
+    print(" effect of the best pair | its p |\n|---|---|---|---|---|---|", flush=True)
+    for name in ROWS:
+        if name.startswith("calibrated"):
+            subprocess.run([sys.executable, "-m", "benchmarks.bench_similarity", name], check=True)
     print("\n| 10,000 permutations of 2 x 30 landscapes of 5 x 1,000 values | ", end="")
     print("means of shuffled vectors | ratio | |\n|---|---|---|---|")
     landscapes_row()

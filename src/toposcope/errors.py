@@ -7,13 +7,17 @@ ToposcopeError
 │   ├── WeightsError                        weights and model do not fit; lists keys both ways
 │   └── TooFewSamplesError                  fewer samples than the design asks for
 ├── DegenerateCloudError (ValueError)       a cloud that carries no geometry
+│   └── UndefinedError                      a cloud that has geometry, but no value of a statistic
 ├── StoreError (ValueError)                 a RUN folder that cannot be used as it is
 │   ├── SchemaVersionError                  written by another version of the format
 │   ├── ParameterMismatchError              resumed with other parameters; shows the difference
 │   ├── DamagedError                        bytes that do not match their recorded hash
 │   └── RunLockedError                      another process is writing to the same RUN
+├── NetworkError (RuntimeError)             the network failed on a batch after its first samples
 ├── WorkersLostError (RuntimeError)         no worker lives long enough to begin a task
 └── MissingExtraError (ImportError)         an optional package is absent; shows the pip line
+
+DesignWarning (UserWarning)                 a design that cannot answer what is asked of it
 
 A message names the call, what arrived, what is needed and what to type next.
 """
@@ -53,6 +57,10 @@ class DegenerateCloudError(ToposcopeError, ValueError):
     """A cloud that carries no geometry: empty, non-finite or without two distinct points."""
 
 
+class UndefinedError(DegenerateCloudError):
+    """A statistic that this cloud has no value of, though it has two distinct points."""
+
+
 class StoreError(ToposcopeError, ValueError):
     """A RUN folder that cannot be used as it is."""
 
@@ -73,9 +81,17 @@ class RunLockedError(StoreError):
     """Another process is writing to the same RUN."""
 
 
+class NetworkError(ToposcopeError, RuntimeError):
+    """The network ran on its first samples and failed on a later batch."""
+
+
 class WorkersLostError(ToposcopeError, RuntimeError):
     """No worker lives long enough to begin a task."""
 
 
 class MissingExtraError(ToposcopeError, ImportError):
     """An optional package is absent."""
+
+
+class DesignWarning(UserWarning):
+    """A design that cannot answer what is asked of it; said before the work is done."""

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.errors import LayerNotFoundError, UsageError
+from toposcope.inputs.labels import check_numbered
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -70,6 +71,11 @@ class ActivationSet:
     run: Path | None = None
     attrs: Mapping[str, Any] = field(default_factory=dict, repr=False)
     pseudo: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        # Whoever makes one by hand passes here; `from_arrays` has read and numbered labels.
+        if self.labels is not None:
+            check_numbered(self.labels, self.n, self.class_names, where="ActivationSet()")
 
     @property
     def n(self) -> int:

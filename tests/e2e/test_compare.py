@@ -9,7 +9,7 @@ from click.testing import CliRunner
 import toposcope as ts
 from toposcope.analysis.run import load_analysis
 from toposcope.cli import main
-from toposcope.errors import UsageError
+from toposcope.errors import DesignWarning, UsageError
 from toposcope.store.arrays import save_arrays
 from toposcope.words.comparison import summarize_comparison
 
@@ -44,13 +44,14 @@ def changed():
 def test_the_layers_that_changed_are_found_and_no_other(changed):
     for measure in ("wasserstein", "landscape"):
         rows = changed.layers.query(f"measure == '{measure}' and homology_dimension == 0")
-        assert (rows["qvalue"] <= 0.05).tolist() == [False, False, False, True, True]
+        assert (rows["adjusted_p"] <= 0.05).tolist() == [False, False, False, True, True]
         assert (rows["n"] == 8).all()
         assert rows["paired"].all()
         assert (rows["pvalue"] > 0).all()
     model = changed.models.query("measure == 'wasserstein' and homology_dimension == 0").iloc[0]
     assert model["change_depth"] == pytest.approx(0.8)
-    assert "differ from depth 0.80" in summarize_comparison(changed)[0]
+    assert "They differ from depth 0.80" in summarize_comparison(changed)[0]
+    assert model["onset"] == "step" and model["found"] == 2
 
 
 def test_similarity_has_a_floor_an_interval_and_its_own_null(changed):
@@ -62,10 +63,19 @@ def test_similarity_has_a_floor_an_interval_and_its_own_null(changed):
     assert rows["null"].str.contains("unrelated").all()
 
 
-def test_every_test_is_in_the_family(changed):
-    tests = changed.layers["pvalue"].notna().sum() + changed.models["change_pvalue"].notna().sum()
-    assert changed.attrs["family"] == tests
-    assert (changed.layers["qvalue"] >= changed.layers["pvalue"]).all()
+def test_every_test_is_in_one_family_of_its_kind(changed):
+    layers, models = changed.layers, changed.models
+    between = layers["homology_dimension"].notna()
+    assert set(layers.loc[between, "family"]) == {"layers differ"}
+    assert set(layers.loc[~between, "family"]) == {"layers are related"}
+    counted = {one["name"]: one["tests"] for one in changed.attrs["families"]}
+    whole = models["pvalue"].notna().sum()
+    assert counted == {
+        "layers differ": layers.loc[between, "pvalue"].notna().sum() + whole,
+        "layers are related": layers.loc[~between, "pvalue"].notna().sum(),
+    }
+    assert (layers["adjusted_p"] >= layers["pvalue"]).all()
+    assert (models.loc[models["homology_dimension"].isna(), "onset"] == "none").all()
 
 
 def test_the_matrix_holds_the_noise_on_its_diagonal(changed):
@@ -81,7 +91,8 @@ def test_the_matrix_holds_the_noise_on_its_diagonal(changed):
 
 
 def test_a_network_equals_itself():
-    found = ts.compare(network(1), network(1), measures=("wasserstein", "cka"), **SMALL)
+    measures = ("wasserstein", "cka")
+    found = ts.compare(network(1), network(1), measures=measures, margin=0.1, **SMALL)
     rows = found.layers.query("measure == 'wasserstein'")
     assert (rows["pvalue"] == 1).all()
     assert rows["equivalent"].all()
@@ -117,7 +128,7 @@ def test_other_designs_are_refused_with_what_to_type():
     other = ts.analyze(network(2), points=30, replicates=4, jobs=0, null="none")
     with pytest.raises(UsageError, match=r"points: 30 instead of 40.*--points 40"):
         ts.compare(one, other, jobs=0)
-    found = ts.compare(one, other, measures=["bottleneck"], equalize=True, jobs=0)
+    found = ts.compare(one, other, measures=["bottleneck"], equalize=True, test="none", jobs=0)
     assert found.attrs["points"] == 40
     scaled = ts.analyze(network(2), points=40, replicates=4, jobs=0, normalize="zscore")
     with pytest.raises(UsageError, match="normalize: 'zscore' instead of 'mean_distance'"):
@@ -174,21 +185,25 @@ def test_constant_and_non_finite_layers_have_a_status_and_a_reason():
 
 
 def test_one_replicate_gives_values_and_says_why_nothing_more():
-    found = ts.compare(network(1), network(2), points=40, replicates=1, jobs=0)
+    with pytest.warns(DesignWarning, match="no layer can be found"):
+        found = ts.compare(network(1), network(2), points=40, replicates=1, jobs=0)
     assert set(found.layers["status"]) == {"one_replicate"}
     assert found.layers["value"].notna().all()
     assert found.layers["pvalue"].isna().all()
 
 
-def test_too_few_draws_to_show_anything_are_said_to_be_too_few():
-    found = ts.compare(network(1), network(2), points=40, replicates=4, measures=["wasserstein"])
-    assert found.layers["pvalue"].min() >= 1 / 8
-    assert (
-        "cannot be shown with 4 draws: no p-value is below 0.12" in summarize_comparison(found)[0]
-    )
-    assert "layers differ" not in summarize_comparison(found)[0].replace(
-        "Whether layers differ", ""
-    )
+def test_too_few_draws_to_show_anything_are_said_to_be_too_few_before_and_after():
+    with pytest.warns(
+        DesignWarning, match=r"5 paired draws no p-value is below 0\.062.*replicates=6"
+    ):
+        found = ts.compare(
+            network(1), network(2), points=40, replicates=5, measures=["wasserstein"], jobs=0
+        )
+    assert found.layers["pvalue"].min() >= 1 / 16
+    said = summarize_comparison(found)[0]
+    assert "cannot be found with 5 draws, which give no p-value below 0.062" in said
+    assert "layers differ (" not in said and "8 times in 10" not in said
+    assert np.isinf(found.layers["detectable"]).all()
 
 
 def test_empty_diagrams_have_a_status():
@@ -212,6 +227,12 @@ def test_wrong_arguments_are_refused_before_any_work():
         ({"measures": ["wassersten"]}, "Near matches: wasserstein"),
         ({"test": "t"}, "choose 'permutation'"),
         ({"margin": 0}, "margin"),
+        ({"margin": {"wasserstein": -1}}, "above 0"),
+        ({"margin": {"wassersten": 1}}, "margin names wassersten"),
+        ({"margin": "half"}, "must be a number"),
+        ({"margin": 1, "margin_unit": "steps"}, "choose 'noise'"),
+        ({"n_resamples": 10}, "99 or more"),
+        ({"level": 1}, "0.95"),
         ({"measures": []}, "one or more"),
     ):
         with pytest.raises(UsageError, match=words):

@@ -2,14 +2,18 @@
 
 An attention module computes its heads side by side, (tokens, heads * width), and projects that
 back to the width of the network. Head 3 of the module `layers.0.self_attn` is the fourth part of
-the projection's input; its address is `layers.0.self_attn@head3`.
+the projection's input; its address is `layers.0.self_attn@head3`. torch's own attention projects
+inside one function: there the heads are what it gives with the projection taken out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 SIGN = "@head"
@@ -27,7 +31,8 @@ class Heads:
     attention
         Name of the attention module.
     projection
-        Name of the module that takes the heads side by side.
+        Name of the module that takes the heads side by side; "" for torch's own attention, which
+        never calls it as a module.
     count
         Number of heads.
     """
@@ -37,15 +42,15 @@ class Heads:
     count: int
 
     def split(self, value: Tensor) -> list[Tensor]:
-        """(batch, tokens, heads * width) -> one (batch, tokens, width) per head."""
+        """(..., heads * width) -> one (..., width) per head."""
         return list(value.unflatten(-1, (self.count, -1)).unbind(dim=-2))
 
-    def fits(self, value: object, batch: int) -> bool:
-        """Whether something is the heads of a batch side by side."""
+    def fits(self, value: object) -> bool:
+        """Whether something may be the heads of a batch side by side."""
         return (
             isinstance(value, Tensor)
+            and not value.is_nested
             and value.ndim == 3
-            and len(value) == batch
             and value.shape[-1] % self.count == 0
         )
 
@@ -79,10 +84,10 @@ def find_heads(model: nn.Module) -> dict[str, Heads]:
     modules = dict(model.named_modules())
     heads_of: dict[str, Heads] = {}
     for name, module in modules.items():
-        # torch's own attention computes its projection without calling it as a module.
-        if "attention" not in type(module).__name__.lower() or isinstance(
-            module, nn.MultiheadAttention
-        ):
+        if isinstance(module, nn.MultiheadAttention):
+            heads_of[name] = Heads(name, "", module.num_heads)
+            continue
+        if "attention" not in type(module).__name__.lower():
             continue
         start = f"{name}." if name else ""
         projection = next((start + p for p in PROJECTIONS if start + p in modules), None)
@@ -109,3 +114,55 @@ def _count(name: str, modules: Mapping[str, nn.Module], model: nn.Module) -> int
             if isinstance(count, int) and count > 0:
                 return count
     return None
+
+
+def watch_heads(
+    modules: Mapping[str, nn.Module], heads: Heads, observe: Callable[[Tensor], None]
+) -> Any:
+    """Call `observe` with the heads side by side at every call of an attention module.
+
+    Parameters
+    ----------
+    modules
+        The network's modules by name.
+    heads
+        The attention module.
+    observe
+        Function of a (batch, tokens, heads * width) tensor, or (tokens, batch, heads * width) where
+        the network puts time first.
+
+    Returns
+    -------
+    The handle of the hook.
+    """
+    if heads.projection:
+
+        def before(module: nn.Module, inputs: Any) -> None:
+            if inputs and heads.fits(inputs[0]):
+                observe(inputs[0])
+
+        return modules[heads.projection].register_forward_pre_hook(before)
+    attention = modules[heads.attention]
+    assert isinstance(attention, nn.MultiheadAttention)
+    bare = _without_projection(attention)
+
+    def after(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+        joined, _ = bare.forward(*args, **{**kwargs, "need_weights": False})
+        if heads.fits(joined):
+            observe(joined)
+
+    return attention.register_forward_hook(after, with_kwargs=True)
+
+
+def _without_projection(attention: nn.MultiheadAttention) -> nn.MultiheadAttention:
+    """The same module, weights shared, whose output projection changes nothing."""
+    bare = copy.copy(attention)
+    weight = attention.out_proj.weight
+    same = nn.Linear(weight.shape[1], weight.shape[0], device=weight.device, dtype=weight.dtype)
+    with torch.no_grad():
+        same.weight.copy_(torch.eye(len(weight)))
+        same.bias.zero_()
+    bare.__dict__["_modules"] = {**attention._modules, "out_proj": same.requires_grad_(False)}
+    bare.__dict__["_forward_hooks"] = {}
+    bare.eval()
+    return bare

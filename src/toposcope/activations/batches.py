@@ -22,9 +22,12 @@ from toposcope.activations.model_inputs import (
     pads_last,
     to_model,
     told,
+    width,
 )
 from toposcope.activations.models.model import LoadedModel
-from toposcope.errors import ToposcopeError, UsageError
+from toposcope.activations.models.raw_batches import channel_axis
+from toposcope.activations.reasons import reason_of
+from toposcope.errors import NetworkError, ToposcopeError, UsageError
 from toposcope.store.samples import Samples
 
 
@@ -62,6 +65,10 @@ class Feed:
     clock: Clock = field(default_factory=Clock)
     mask: Tensor | None = None
     """Real tokens (batch, tokens) of the batch that runs or has just run, if it has a mask."""
+    width: int = 0
+    """Most entries per sample of that batch's inputs."""
+    tied: int = 0
+    """Samples so far of which two classes share the largest score."""
 
     @property
     def n(self) -> int:
@@ -89,32 +96,41 @@ class Feed:
     def _preprocess(self, raw: Any) -> Any:
         try:
             return self.loaded.preprocess(raw)
-        except (RuntimeError, ValueError, TypeError, IndexError, KeyError) as error:
-            if isinstance(error, ToposcopeError):
-                raise
+        except ToposcopeError:
+            raise
+        except Exception as error:  # whatever the user's own function raises
             shape = (
                 f"{raw.dtype} {raw.shape}" if isinstance(raw, np.ndarray) else type(raw).__name__
             )
             msg = (
                 f"capture(): the preprocessing of {self.loaded.name!r} "
                 f"({self.loaded.provenance.get('preprocess')}) cannot take this data, a batch of "
-                f"{shape}: {type(error).__name__}: {str(error).splitlines()[0]}. Pass data of the "
+                f"{shape}: {reason_of(error)}. Pass data of the "
                 "shape it expects, or change the function 'preprocess' beside the factory."
             )
             raise UsageError(msg) from error
 
     def forward(self, inputs: Inputs) -> Any:
         """Output of the model; an error says what was fed."""
-        self.mask = mask_of(inputs)
+        self.mask, self.width = mask_of(inputs), width(inputs)
         began = time.perf_counter()
         try:
             output = call(self.loaded.model, inputs)
-        except RuntimeError as error:
-            error.add_note(
-                f"the model {self.loaded.name!r} was fed {told(inputs)} "
-                f"(preprocessing: {self.loaded.provenance.get('preprocess')})"
-            )
+        except ToposcopeError:
             raise
+        except Exception as error:  # whatever the user's own network raises
+            memory = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+            todo = (
+                f"A smaller batch_size (--batch-size, now {self.batch_size}) needs less memory."
+                if memory
+                else "It ran on the first samples: look for what is different in this batch."
+            )
+            msg = (
+                f"capture(): the model {self.loaded.name!r} failed on a batch. It was fed "
+                f"{told(inputs)} (preprocessing: {self.loaded.provenance.get('preprocess')}) and "
+                f"raised {reason_of(error)}. {todo}"
+            )
+            raise NetworkError(msg) from error
         self.clock.forward += time.perf_counter() - began
         return output
 
@@ -169,7 +185,7 @@ def find_device(device: str) -> torch.device:
         place = torch.device(device)
         torch.empty(0, device=place)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).strip().splitlines()[0]
+        reason = reason_of(error)
         msg = f"capture(): device {device!r} cannot be used here ({reason}). Pass 'cpu' or 'auto'."
         raise UsageError(msg) from error
     return place
@@ -194,7 +210,10 @@ def thumbnails_of(raw: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.uint8
     """Small pictures (n, *shape) uint8 of a raw image batch; equal size keeps the pixels."""
     from PIL import Image
 
-    images = raw[..., 0] if raw.ndim == 4 and raw.shape[-1] == 1 else raw
+    images = raw
+    if raw.ndim == 4 and channel_axis(raw.shape[1:]) == "first":
+        images = np.moveaxis(raw, 1, -1)
+    images = images[..., 0] if images.ndim == 4 and images.shape[-1] == 1 else images
     images = images[..., :3] if images.ndim == 4 else images
     if images.shape[1:] == shape:
         return np.ascontiguousarray(images)

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from toposcope.activations.batches import Feed, find_device, on_device
@@ -16,11 +17,13 @@ from toposcope.activations.capture_plan import make_plan, make_spec
 from toposcope.activations.data.load import load_data
 from toposcope.activations.data.sample import excerpts, sample
 from toposcope.activations.forward_passes import in_memory, on_disk
+from toposcope.activations.layers import as_patterns
 from toposcope.activations.models.load import load_model
 from toposcope.activations.models.model import LoadedModel
 from toposcope.activations.random_init import CALIBRATION, random_twin
 from toposcope.errors import UsageError
 from toposcope.execution.progress import Progress, ensure
+from toposcope.inputs import parameters as given
 from toposcope.pointclouds.nulls import TWINS
 from toposcope.store.runs import twin_of
 from toposcope.types import ActivationSet
@@ -30,7 +33,7 @@ def capture(
     model: str | nn.Module | LoadedModel,
     data: Any,
     *,
-    layers: str | Sequence[str] = "blocks",
+    layers: str | int | Sequence[str | int] = "blocks",
     pool: str = "auto",
     n: int | None = None,
     per_class: int | None = None,
@@ -38,7 +41,7 @@ def capture(
     weights: Path | str | None = None,
     batch_size: int = 128,
     device: str = "cpu",
-    seed: int = 0,
+    seed: int | np.random.Generator = 0,
     dtype: str = "float32",
     channels: str = "auto",
     max_tokens: int | None = None,
@@ -50,6 +53,7 @@ def capture(
     step_unit: str = "step",
     command: str | None = None,
     twin: bool | int = False,
+    ids: str | Sequence[Any] | None = None,
 ) -> ActivationSet:
     """Run a model over samples and keep the pooled activations of some layers.
 
@@ -62,7 +66,8 @@ def capture(
     data
         `npz:FILE` and other specs, arrays, a pair (x, y) or a torch Dataset: see `load_data`.
     layers
-        "blocks", "all", "heads", "type:Conv2d", or globs: see `select_layers`.
+        "blocks", "all", "heads", "type:Conv2d", globs, or numbers of modules of a Sequential: see
+        `select_layers`.
     pool
         "auto", "flatten", "gap", "volume", "cls", "mean_token", "last_token", "max_token",
         "tokens" or "project:K": see `plan_pool`.
@@ -79,7 +84,8 @@ def capture(
         "cpu", a torch device such as "cuda" or "mps", or "auto": CUDA where there is one, else
         MPS, else the CPU. The model is moved there and back.
     seed
-        Seed of the draw of samples, of random projections and of untrained factories.
+        Seed of the draw of samples, of random projections, of untrained factories and of networks
+        that draw random numbers; a NumPy generator gives one.
     dtype
         "float32" or "float16": how activations are kept, whatever type the network computes in.
         Networks in bfloat16 or float16 are pooled in float32; NumPy has no bfloat16.
@@ -107,13 +113,19 @@ def capture(
         Number of random-init twins of the network to capture too, on the same samples, into
         STORE/twin, STORE/twin_2 and so on: the null model "random_init" of `analyze`. True is 5;
         one twin alone has no spread, so nothing is tested against it.
+    ids
+        What names a sample, so that rows of two captures are known to belong together: None for
+        `name:position`, "position", "stem" (class folder and file name without its ending), the
+        name of a column, or the (n,) ids themselves: see `sample`. Copies of one folder of
+        pictures, such as adversarial ones, are paired by "stem".
 
     Returns
     -------
     The activations, in network order. `attrs` holds the provenance, `top1` (fraction of samples
     whose largest logit is their label; None where `top1_note` says why), `nonfinite` (layer ->
-    number of values that are NaN or infinite), `overhead` (seconds by part) and, for text,
-    `truncated` (number of texts longer than `token_limit`).
+    number of values that are NaN or infinite), `depends_on` where the output of a sample depends on
+    chance or on its batch (see `survey`), `overhead` (seconds by part) and, for text, `truncated`
+    (number of texts longer than `token_limit`).
 
     Raises
     ------
@@ -130,11 +142,24 @@ def capture(
     (('1', '3'), (8, 3))
     """
     twins = _twins(twin)
-    _check_options(batch_size, dtype, twins > 0 and store is None)
+    if twins and store is None:
+        msg = "capture(twin=True): twins are kept in STORE/twin; pass store=."
+        raise UsageError(msg)
+    given.choice(dtype, ("float32", "float16"), "dtype", call="capture()")
+    batch_size = given.whole(batch_size, "batch_size", call="capture()", low=1)
+    n = None if n is None else given.whole(n, "n", call="capture()", low=1)
+    if per_class is not None:
+        per_class = given.whole(per_class, "per_class", call="capture()", low=1)
+    if max_tokens is not None:
+        max_tokens = given.whole(max_tokens, "max_tokens", call="capture()", low=1)
+    if step is not None and type(step) is not int:  # which is written as it is: --step 3
+        step = given.number(step, "step", call="capture()")
+    seed = given.seed(seed, call="capture()")
+    layers = as_patterns(layers)
     place = find_device(device)
     loaded = load_model(model, weights, seed=seed, max_tokens=max_tokens)
     source = load_data(data)
-    samples = sample(source, n, per_class, seed=seed)
+    samples = sample(source, n, per_class, seed=seed, ids=ids)
     if source.kind == "text" and thumbnails and store is not None:
         samples = replace(samples, texts=excerpts(source, samples))
     feed = Feed(loaded, source, samples, batch_size, place)
@@ -161,6 +186,7 @@ def capture(
                 *_flags(dtype=None if dtype == "float32" else dtype),
                 *_flags(max_tokens=max_tokens),
                 *_flags(channels=None if channels == "auto" else channels),
+                *_flags(ids=ids if isinstance(ids, str) else None),
                 *(["--twin", twins] if twins else []),
                 "-o",
                 store or "RUN",
@@ -192,6 +218,7 @@ def capture(
             thumbnails=False,
             progress=progress,
             command=command,
+            ids=ids,
         )
     return acts
 
@@ -227,15 +254,3 @@ def _flags(**options: Any) -> list[str]:
 def command_line(*words: object) -> str:
     """The `toposcope capture` that does the same as a call from Python."""
     return shlex.join(["toposcope", "capture", *map(str, words)])
-
-
-def _check_options(batch_size: int, dtype: str, twin_in_memory: bool) -> None:
-    if twin_in_memory:
-        msg = "capture(twin=True): twins are kept in STORE/twin; pass store=."
-        raise UsageError(msg)
-    if batch_size < 1:
-        msg = f"capture(): batch_size is {batch_size}; at least 1 is needed."
-        raise UsageError(msg)
-    if dtype not in ("float32", "float16"):
-        msg = f"capture(): dtype is {dtype!r}; needed is 'float32' or 'float16'."
-        raise UsageError(msg)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,15 +16,20 @@ from torch import Tensor
 
 from toposcope.activations.batches import Feed
 from toposcope.activations.hooks import undisturbed
-from toposcope.activations.layers import list_layers, select_layers
-from toposcope.activations.model_inputs import Inputs, mask_of, told
+from toposcope.activations.layers import select_layers, with_blocks
+from toposcope.activations.model_inputs import Inputs, call, mask_of, told
 from toposcope.activations.models.class_order import accuracy_note, class_order
 from toposcope.activations.models.model import LoadedModel
-from toposcope.activations.pools.plan import PoolPlan, TokenAxis, plan_pool
+from toposcope.activations.models.raw_batches import channel_axis
+from toposcope.activations.pools.plan import TOKEN_POOLS, PoolPlan, TokenAxis, plan_pool
 from toposcope.activations.pools.volumes import FIRST, channels_of
+from toposcope.activations.reasons import reason_of
 from toposcope.activations.repeated_blocks import LayerInfo
+from toposcope.activations.survey import Dependence, Survey, survey
 from toposcope.errors import UsageError
 from toposcope.types import LOGITS, MASK, PREDICTION, THUMBNAIL
+
+log = logging.getLogger("toposcope")
 
 CHUNK_ROWS = 8192
 """Most rows in a chunk: what a kill can cost, against what its many small files cost. Writers need
@@ -54,6 +61,10 @@ class Plan:
         Label of the data for every logit, or None where positions are labels.
     top1_note
         Why there is no accuracy, or what to know of it; "" otherwise.
+    scores
+        Numbers that the model gives per sample, None without class scores.
+    dependence
+        The chosen calls whose output for a sample depends on chance or on its batch.
     """
 
     rows: list[LayerInfo]
@@ -62,6 +73,8 @@ class Plan:
     chunk_rows: int
     class_order: NDArray[np.int64] | None = None
     top1_note: str = ""
+    scores: int | None = None
+    dependence: Dependence = field(default_factory=Dependence)
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -100,20 +113,26 @@ def make_plan(
     """
     raw, inputs = feed.batch(0, min(PROBE_ROWS, feed.n))
     model = feed.loaded.model
-    rows = select_layers(model, probe(feed.loaded, inputs), layers)
+    seen = probe(feed.loaded, inputs)
+    rows = select_layers(model, seen.rows, layers)
+    dependence = seen.dependence.among(row.address for row in rows)
+    tell_dependence(dependence)
     has_cls = _has_class_token(model)
     tokens = _token_axis(feed, inputs, pool)
     # Other pools do not care, so that a layer nobody can read does not stop them.
     maps = channels_of(model, rows, channels) if pool in ("auto", "gap", "volume") else {}
     pools = {
-        row.address: plan_pool(
-            pool,
-            row.shape or (),
-            address=row.address,
-            seed=seed,
-            has_cls=has_cls,
-            channels=maps.get(row.address, FIRST),
-            tokens=tokens,
+        row.address: _moved(
+            plan_pool(
+                pool,
+                row.shape or (),
+                address=row.address,
+                seed=seed,
+                has_cls=has_cls,
+                channels=maps.get(row.address, FIRST),
+                tokens=tokens or _ragged_axis(row, pool),
+            ),
+            row,
         )
         for row in rows
     }
@@ -122,8 +141,7 @@ def make_plan(
     }
     if tokens is not None and pool == "tokens":
         entries[MASK] = {"shape": [tokens.longest], "dtype": "uint8"}
-    with undisturbed(model):
-        logits = logits_of(feed.forward(inputs))
+    logits = logits_of(seen.output)
     if keep_logits and logits is not None:
         entries[LOGITS] = {"shape": [logits.shape[1]], "dtype": "float32"}
     names = feed.samples.class_names if feed.samples.labels is not None else None
@@ -134,7 +152,51 @@ def make_plan(
     if pictures and feed.source.kind == "image" and feed.n <= THUMBNAIL_SAMPLES:
         entries[THUMBNAIL] = {"shape": list(_thumbnail_shape(raw.shape[1:])), "dtype": "uint8"}
     order = class_order(feed.loaded.classes, feed.samples.class_names)
-    return Plan(rows, pools, entries, chunk_rows(entries, feed.batch_size), order, note)
+    size = chunk_rows(entries, feed.batch_size)
+    return Plan(rows, pools, entries, size, order, note, scores, dependence)
+
+
+def _moved(plan: PoolPlan, row: LayerInfo) -> PoolPlan:
+    """The plan, its law with what is done to the output before."""
+    law = plan.law
+    if row.batch_axis:
+        law = f"samples from axis {row.batch_axis} to the front; {law}"
+    if row.ragged:
+        law = f"samples of other lengths filled up with zeros; {law}"
+    return plan if law == plan.law else replace(plan, law=law)
+
+
+def _ragged_axis(row: LayerInfo, pool: str) -> TokenAxis | None:
+    """The token axis of a layer whose samples have lengths of their own, for pools over tokens."""
+    if not row.ragged or row.shape is None or pool not in ("auto", *TOKEN_POOLS):
+        return None
+    if pool == "tokens":
+        msg = (
+            f"layer {row.address!r} gives samples of different lengths, and pool 'tokens' needs to "
+            "know which tokens are real: let preprocess return them under the name "
+            "'attention_mask' (True for real ones), or use 'mean_token', 'cls' or 'flatten'."
+        )
+        raise UsageError(msg)
+    return TokenAxis(row.shape[0], row.shape[0])
+
+
+def tell_dependence(dependence: Dependence) -> None:
+    """Warn of outputs that are no function of their sample alone."""
+    for addresses, why in (
+        (
+            dependence.chance,
+            "changes from one pass to the next for the same samples, in evaluation mode: the "
+            "network draws random numbers or remembers. The capture draws them from its seed",
+        ),
+        (
+            dependence.batch,
+            "depends on the other samples of its batch, in evaluation mode (batch statistics, or "
+            "an operation over the batch): other batch sizes and samples give other values",
+        ),
+    ):
+        if addresses:
+            more = f" and of {len(addresses) - 1} more" if len(addresses) > 1 else ""
+            log.warning("the output of %s%s %s", repr(addresses[0]), more, why)
 
 
 def _token_axis(feed: Feed, inputs: Inputs, pool: str) -> TokenAxis | None:
@@ -146,22 +208,58 @@ def _token_axis(feed: Feed, inputs: Inputs, pool: str) -> TokenAxis | None:
     return TokenAxis(mask.shape[1], feed.longest() if pool == "tokens" else mask.shape[1])
 
 
-def probe(loaded: LoadedModel, inputs: Inputs) -> list[LayerInfo]:
+def probe(loaded: LoadedModel, inputs: Inputs) -> Survey:
     """Every module call for a few samples; what the model cannot run is refused here, early."""
     try:
-        return list_layers(loaded.model, inputs)
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        if isinstance(error, UsageError):
-            raise
-        how = loaded.provenance.get("preprocess")
+        seen = survey(loaded.model, inputs)
+    except UsageError as error:
         msg = (
-            f"capture(): the model {loaded.name!r} cannot run on this data. It was fed "
-            f"{told(inputs)} (preprocessing: {how}) and raised "
-            f"{type(error).__name__}: {str(error).splitlines()[0]}. Put a function "
-            "preprocess(batch) beside the factory that turns the raw batch into what the model "
-            "takes."
+            f"capture(): the model {loaded.name!r}: {error}"
+            if "capture()" not in str(error)
+            else ""
         )
-        raise UsageError(msg) from error
+        raise UsageError(msg or str(error)) from error
+    except Exception as error:
+        raise UsageError(cannot_run(loaded, inputs, error)) from error
+    return replace(seen, rows=with_blocks(loaded.model, seen.rows))
+
+
+def cannot_run(loaded: LoadedModel, inputs: Inputs, error: Exception) -> str:
+    """What a model was fed, what it said, and what to type next."""
+    fed = f"It was fed {told(inputs)} (preprocessing: {loaded.provenance.get('preprocess')})"
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return (
+            f"capture(): the model {loaded.name!r} has not enough memory for this data. {fed} and "
+            f"raised {reason_of(error)}. Smaller samples need less, and so does another device."
+        )
+    try:
+        with undisturbed(loaded.model):
+            call(loaded.model, inputs)
+    except Exception:
+        asked = _arguments(loaded.model)
+        return (
+            f"capture(): the model {loaded.name!r} cannot run on this data. {fed} and raised "
+            f"{reason_of(error)}. {asked}Put a function preprocess(batch) beside the factory, or "
+            "on the model, that turns the raw batch into what the model takes."
+        )
+    return (
+        f"capture(): the model {loaded.name!r} runs on this data, but not while its modules are "
+        f"watched: that raised {reason_of(error)}. {fed}. Nothing is wrong with the data: a module "
+        "inside cannot have hooks. Pass the network without it, or the part that can be watched."
+    )
+
+
+def _arguments(model: torch.nn.Module) -> str:
+    """A sentence about a forward pass that needs more than one argument."""
+    try:
+        parameters = inspect.signature(model.forward).parameters.values()
+    except (TypeError, ValueError):
+        return ""
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    needed = [p.name for p in parameters if p.default is p.empty and p.kind in kinds]
+    if len(needed) < 2:
+        return ""
+    return f"Its forward() needs {', '.join(needed)}: preprocess may return a dict of them. "
 
 
 def logits_of(output: object) -> Tensor | None:
@@ -235,6 +333,7 @@ def make_spec(
         "selected": list(plan.addresses),
         "pool": {address: pool.name for address, pool in plan.pools.items()},
         "pool_laws": {address: pool.law for address, pool in plan.pools.items()},
+        **_extras(plan),
         "outputs": {row.address: row.address + row.path for row in plan.rows if row.path},
         "modules": {row.address: row.type for row in plan.rows},
         "why": {row.address: row.why for row in plan.rows if row.why},
@@ -243,6 +342,16 @@ def make_spec(
         "device": feed.device.type,
         "network_dtype": network_dtypes(feed.loaded.model),
         "versions": versions,
+    }
+
+
+def _extras(plan: Plan) -> dict[str, Any]:
+    """What few networks have: left out where there is nothing to tell."""
+    axes = {row.address: row.batch_axis for row in plan.rows if row.batch_axis}
+    ragged = [row.address for row in plan.rows if row.ragged]
+    return {
+        **({"batch_axes": axes} if axes else {}),
+        **({"ragged": ragged} if ragged else {}),
     }
 
 
@@ -267,6 +376,8 @@ def _has_class_token(model: torch.nn.Module) -> bool:
 
 
 def _thumbnail_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    if len(shape) == 3 and channel_axis(shape) == "first":
+        shape = (*shape[1:], shape[0])
     height, width = shape[:2]
     scale = max(1.0, max(height, width) / THUMBNAIL_SIDE)
     small = (max(1, round(height / scale)), max(1, round(width / scale)))

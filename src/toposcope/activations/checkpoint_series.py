@@ -53,6 +53,7 @@ def capture_series(
     progress: Progress | None = None,
     name: str | None = None,
     command: str | None = None,
+    ids: str | Sequence[Any] | None = None,
 ) -> Series:
     """Capture every checkpoint of a training on the same samples; what is captured is kept.
 
@@ -60,7 +61,7 @@ def capture_series(
     ----------
     model, data, layers, pool, n, per_class, batch_size, device, seed, dtype
         As in `capture`. An `nn.Module` leaves with the weights it came with.
-    channels, max_tokens, thumbnails, logits
+    channels, max_tokens, thumbnails, logits, ids
         As in `capture`.
     weights
         Files, globs or folders of checkpoints: see `find_checkpoints`.
@@ -124,6 +125,7 @@ def capture_series(
             step=int(one.step) if whole else one.step,
             step_unit=unit,
             command=command,
+            ids=ids,
         )
         return Member(one.step, run, one.name)
 

@@ -23,10 +23,14 @@ from torch import Tensor
 from toposcope.activations.batches import Feed, thumbnails_of
 from toposcope.activations.capture_plan import CHUNK_ROWS, Plan, logits_of
 from toposcope.activations.hooks import Recorder, record
+from toposcope.activations.models.class_order import NO_SCORES, scored
+from toposcope.activations.outputs import dense
 from toposcope.activations.pools.tokens import real_first
 from toposcope.activations.shard_writer import CHUNKS_IN_FLIGHT, Chunk, ShardWriter
+from toposcope.activations.survey import seed_everything
 from toposcope.errors import UsageError
 from toposcope.execution.progress import Progress, Steps
+from toposcope.inputs.labels import count_unlabelled
 from toposcope.store.arrays import from_arrays
 from toposcope.store.runs import Run, open_run
 from toposcope.types import LOGITS, MASK, PREDICTION, THUMBNAIL, ActivationSet
@@ -47,12 +51,10 @@ def on_disk(
         }
         if run.summary is None or any(missing.values()):
             nonfinite = _fill(feed, plan, run, missing, progress)
-            top1 = None
-            if PREDICTION in plan.layers:
-                # From the stored predictions: those of an interrupted run count too.
-                top1 = _accuracy(run.read(PREDICTION), feed.samples.labels)
+            # From the stored predictions: those of an interrupted run count too.
+            predictions = run.read(PREDICTION) if PREDICTION in plan.layers else None
             whole = all(len(layers) == len(plan.layers) for layers in missing.values())
-            run.finish(_summary(feed, plan, top1, nonfinite, all_run=whole))
+            run.finish(_summary(feed, plan, predictions, nonfinite, all_run=whole))
     return open_run(path)
 
 
@@ -63,19 +65,17 @@ def in_memory(feed: Feed, plan: Plan, spec: dict[str, Any], progress: Progress) 
         progress.task(f"capture {feed.loaded.name}", feed.n) as steps,
         record(feed.loaded.model, plan.addresses, _pool_of(feed, plan)) as recorder,
     ):
-        chunk = _compute(feed, plan, recorder, 0, feed.n, steps)
+        chunk = _compute(feed, plan, recorder, 0, feed.n, steps, seed=spec["seed"])
         feed.clock.hooks = recorder.seconds
     feed.clock.total = time.perf_counter() - began
-    top1 = None
-    if PREDICTION in chunk:
-        top1 = _accuracy(chunk[PREDICTION], feed.samples.labels)
     acts = from_arrays(
         {layer: chunk[layer] for layer in (*plan.addresses, MASK) if layer in chunk},
         labels=feed.samples.labels,
         sample_ids=feed.samples.ids,
         class_names=feed.samples.class_names,
     )
-    return replace(acts, attrs={**spec, **_summary(feed, plan, top1, _nonfinite(plan, chunk))})
+    summary = _summary(feed, plan, chunk.get(PREDICTION), _nonfinite(plan, chunk))
+    return replace(acts, attrs={**spec, **summary})
 
 
 def _fill(
@@ -95,7 +95,7 @@ def _fill(
     ):
         for index, start, stop in run.chunks:
             if missing[index]:
-                chunk = _compute(feed, plan, recorder, start, stop, steps)
+                chunk = _compute(feed, plan, recorder, start, stop, steps, seed=run.spec["seed"])
                 writer.submit(index, {layer: chunk[layer] for layer in missing[index]})
             else:
                 rows = np.arange(start, stop)
@@ -110,17 +110,22 @@ def _fill(
 def _pool_of(feed: Feed, plan: Plan) -> Any:
     """The pooling function for `record`: each layer's own pool, in the stored type."""
     types = {address: getattr(torch, plan.layers[address]["dtype"]) for address in plan.addresses}
+    axes = {row.address: row.batch_axis for row in plan.rows}
 
     def pool(address: str, output: Tensor) -> Tensor:
-        if output.dtype in (torch.float16, torch.bfloat16):
+        output, real = dense(output, feed.width)
+        if axes[address]:
+            output = output.movedim(axes[address], 0)
+        if output.element_size() < 4:
             output = output.float()  # so that means are not rounded to three digits
-        return plan.pools[address].apply(output, feed.mask).to(types[address])
+        mask = feed.mask if real is None else real
+        return plan.pools[address].apply(output, mask).to(types[address])
 
     return pool
 
 
 def _compute(
-    feed: Feed, plan: Plan, recorder: Recorder, start: int, stop: int, steps: Steps
+    feed: Feed, plan: Plan, recorder: Recorder, start: int, stop: int, steps: Steps, *, seed: int
 ) -> Chunk:
     """Rows `start` to `stop` of everything planned."""
     chunk = {
@@ -130,6 +135,10 @@ def _compute(
     for first in range(start, stop, feed.batch_size):
         last = min(first + feed.batch_size, stop)
         raw, inputs = feed.batch(first, last)
+        if plan.dependence.chance:
+            # A stream for every batch, so that a capture that continues draws the same numbers.
+            state = np.random.SeedSequence([seed, first]).generate_state(1)
+            seed_everything(int(state[0]))
         output = feed.forward(inputs)
         began = time.perf_counter()
         rows = slice(first - start, last - start)
@@ -139,9 +148,7 @@ def _compute(
             logits = logits_of(output)
             assert logits is not None, "the probe gave logits"
             if PREDICTION in chunk:
-                classes = logits.argmax(dim=1).cpu().numpy()
-                order = plan.class_order
-                chunk[PREDICTION][rows] = classes if order is None else order[classes]
+                chunk[PREDICTION][rows] = _classes(feed, plan, logits)
             if LOGITS in chunk:
                 chunk[LOGITS][rows] = logits.float().cpu().numpy()
         if MASK in chunk:
@@ -154,6 +161,15 @@ def _compute(
         feed.clock.store += time.perf_counter() - began
         steps.advance(last - first)
     return chunk
+
+
+def _classes(feed: Feed, plan: Plan, logits: Tensor) -> NDArray[np.int64]:
+    """The label of the largest score of every sample; `NO_SCORES` where one of them is NaN."""
+    largest = logits.amax(dim=1, keepdim=True)
+    feed.tied += int(((logits == largest).sum(dim=1) > 1).sum())
+    classes = logits.argmax(dim=1).cpu().numpy()
+    found = classes if plan.class_order is None else plan.class_order[classes]
+    return np.where(logits.isnan().any(dim=1).cpu().numpy(), NO_SCORES, found)
 
 
 def _put_rows(rows_of: NDArray[Any], rows: slice, values: Tensor, layer: str) -> None:
@@ -182,14 +198,10 @@ def _nonfinite(plan: Plan, chunk: Chunk) -> dict[str, int]:
     return counts
 
 
-def _accuracy(predictions: NDArray[Any], labels: NDArray[np.int64] | None) -> float | None:
-    return None if labels is None else float(np.mean(predictions == labels))
-
-
 def _summary(
     feed: Feed,
     plan: Plan,
-    top1: float | None,
+    predictions: NDArray[np.int64] | None,
     nonfinite: dict[str, int],
     *,
     all_run: bool = True,
@@ -197,13 +209,29 @@ def _summary(
     """What `finish` seals; `all_run`: whether every batch ran now, none in a capture before."""
     for layer, count in nonfinite.items():
         log.warning("layer %r has %d values that are NaN or infinite; others go on", layer, count)
-    summary = {
+    top1, note = None, plan.top1_note
+    labels = feed.samples.labels
+    if predictions is not None and labels is not None and (labels >= 0).any():
+        known = labels >= 0  # -1 is no label
+        # Positions say which class is meant only where the model names none.
+        scores = plan.scores if plan.class_order is None else None
+        top1, why = scored(
+            predictions[known], labels[known], len(feed.samples.class_names), scores, feed.tied
+        )
+        note = "; ".join(part for part in (note, why) if part)
+        if why:
+            log.warning("accuracy: %s", why)
+    summary: dict[str, Any] = {
         "n": feed.n,
         "top1": top1,
-        "top1_note": plan.top1_note,
+        "top1_note": note,
         "nonfinite": dict(nonfinite),
         "overhead": feed.clock.report(),
+        **count_unlabelled(feed.samples.labels),
     }
+    if plan.dependence:
+        found = {"chance": plan.dependence.chance, "batch": plan.dependence.batch}
+        summary["depends_on"] = {key: list(value) for key, value in found.items() if value}
     cut = feed.truncated(all_run=all_run)
     if cut is None:
         return summary

@@ -7,18 +7,31 @@ from which modules, is decided in layers.py; what a pool computes, in pools/.
 
 from __future__ import annotations
 
+import random
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from toposcope.activations.attention_heads import SIGN, Heads, find_heads, head_address
+from toposcope.activations.attention_heads import (
+    SIGN,
+    Heads,
+    find_heads,
+    head_address,
+    watch_heads,
+)
+from toposcope.activations.outputs import tensor_of
+from toposcope.activations.reasons import reason_of
 from toposcope.errors import LayerNotFoundError, UsageError
 from toposcope.types import near_matches
+
+_SUFFIX = re.compile(r"@(?:head)?\d+$")
 
 Pool = Callable[[str, Tensor], Tensor]
 """(address, output of shape (batch, ...)) -> what is kept of it, (batch, ...)."""
@@ -27,62 +40,15 @@ Pool = Callable[[str, Tensor], Tensor]
 def address_of(name: str, call: int) -> str:
     """Address of one call of a module: the first is its name, the second reads `name@1`.
 
-    Examples
-    --------
-    >>> address_of("layer1.0", 0), address_of("relu", 2)
-    ('layer1.0', 'relu@2')
-    """
-    return name if call == 0 else f"{name}@{call}"
-
-
-def tensor_of(output: object, address: str) -> tuple[Tensor, str]:
-    """The tensor a module's output stands for, and the path that leads to it.
-
-    One rule, the same for every module: a tensor is itself (path ""); a tuple or list stands for
-    its element 0, which must be a tensor (path "[0]"); a mapping, as the outputs of Hugging Face
-    models are, stands for its `last_hidden_state` (path ".last_hidden_state").
-
-    Parameters
-    ----------
-    output
-        What the module returned.
-    address
-        Address of the call, for the message.
-
-    Returns
-    -------
-    The tensor and the path.
-
-    Raises
-    ------
-    UsageError
-        When no rule applies; the first tensor found somewhere inside would be a guess.
+    A module whose own name ends like a call or a head gets the number of its first call as well, so
+    that no two calls share an address.
 
     Examples
     --------
-    >>> tensor_of((torch.zeros(2, 3), None), "lstm")[1]
-    '[0]'
+    >>> address_of("layer1.0", 0), address_of("relu", 2), address_of("relu@2", 0)
+    ('layer1.0', 'relu@2', 'relu@2@0')
     """
-    if isinstance(output, Tensor):
-        return output, ""
-    if isinstance(output, Mapping):
-        state = output.get("last_hidden_state")
-        if isinstance(state, Tensor):
-            return state, ".last_hidden_state"
-        holds = f"a mapping with the keys {sorted(map(str, output))}"
-    elif isinstance(output, tuple | list):
-        if output and isinstance(output[0], Tensor):
-            return output[0], "[0]"
-        first = type(output[0]).__name__ if output else "nothing"
-        holds = f"a {type(output).__name__} that begins with {first}"
-    else:
-        holds = type(output).__name__
-    msg = (
-        f"layer {address!r} returns {holds}; needed is a tensor, a tuple that begins with one, or "
-        "a mapping with 'last_hidden_state'. Choose a layer inside it: 'toposcope layers' lists "
-        "them."
-    )
-    raise UsageError(msg)
+    return name if call == 0 and not _SUFFIX.search(name) else f"{name}@{call}"
 
 
 def refuse_wrapped(model: nn.Module) -> None:
@@ -100,6 +66,12 @@ def refuse_wrapped(model: nn.Module) -> None:
             reason = "TorchScript runs without calling Python hooks. Pass the original nn.Module"
         elif kind in reasons:
             reason = reasons[kind]
+        elif any(kind.__name__ == "_StatefulGraphModule" for kind in type(module).__mro__):
+            kind = "program of torch.export"
+            reason = (
+                "its layers are one flat graph and none of them is called as a module. Pass the "
+                "nn.Module it was exported from, or torch.export.unflatten(program)"
+            )
         elif getattr(module, "_compiled_call_impl", None) is not None:
             kind = f"{kind} compiled in place by .compile()"
             reason = "torch.compile fuses modules, so their hooks may not run. Capture before it"
@@ -114,11 +86,18 @@ def refuse_wrapped(model: nn.Module) -> None:
 def undisturbed(model: nn.Module) -> Iterator[None]:
     """Evaluation mode without gradients, and everything as before when it ends, error or not.
 
-    Restores the training flag of every submodule and the random state of every device. Gradients
-    and `requires_grad` are never touched. `no_grad` rather than `inference_mode`: a tensor that
-    the model caches under inference mode could never be trained with again.
+    Restores the training flag and the buffers of every submodule and the random state of every
+    device, of NumPy and of Python. Gradients and `requires_grad` are never touched. `no_grad`
+    rather than `inference_mode`: a tensor that the model caches under inference mode could never be
+    trained with again.
     """
     modes = [(module, module.training) for module in model.modules()]
+    buffers = [
+        (module, name, buffer, buffer.clone(), buffer._version)
+        for module in model.modules()
+        for name, buffer in module.named_buffers(recurse=False)
+    ]
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
     cpu = torch.get_rng_state()
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     mps = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
@@ -129,6 +108,14 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
+        for module, name, buffer, before, version in buffers:
+            if buffer._version != version:
+                with torch.no_grad():
+                    buffer.copy_(before)
+            if module._buffers.get(name) is not buffer:
+                module._buffers[name] = buffer
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
         torch.set_rng_state(cpu)
         if cuda:
             torch.cuda.set_rng_state_all(cuda)
@@ -177,13 +164,13 @@ class Recorder:
 
         return observe
 
-    def head_hook(self, heads: Heads) -> Callable[[nn.Module, Any], None]:
-        """Forward pre-hook of the output projection of an attention module."""
+    def heads(self, heads: Heads) -> Callable[[Tensor], None]:
+        """What to do with the heads of an attention module, side by side."""
 
-        def observe(module: nn.Module, inputs: Any) -> None:
+        def observe(value: Tensor) -> None:
             began = time.perf_counter()
             call = address_of(heads.attention, self._calls[heads.attention])
-            for number, head in enumerate(heads.split(inputs[0])):
+            for number, head in enumerate(heads.split(value)):
                 address = head_address(call, number)
                 if address in self._wanted:
                     self._keep(address, head)
@@ -195,14 +182,26 @@ class Recorder:
         tensor, path = tensor_of(output, address)
         try:
             kept = self._pool(address, tensor.detach())
-        except Exception as error:
-            error.add_note(f"in layer {address!r}, output of shape {tuple(tensor.shape)}")
+        except UsageError:
             raise
-        if kept.untyped_storage().data_ptr() == tensor.untyped_storage().data_ptr():
+        except Exception as error:
+            shape = "a ragged batch" if tensor.is_nested else tuple(tensor.shape)
+            msg = (
+                f"capture(): the output of layer {address!r}, {tensor.dtype} {shape}, could not be "
+                f"pooled: {reason_of(error)}. Leave the layer out with layers= (--layers), or use "
+                "another pool."
+            )
+            raise UsageError(msg) from error
+        if not tensor.is_nested and _memory(kept) == _memory(tensor):
             # A view: an in-place ReLU after this module would write into what we keep.
             kept = kept.clone()
         self.paths[address] = path
         self._outputs[address] = kept
+
+
+def _memory(tensor: Tensor) -> int:
+    """Address of a tensor's storage; 0 for layouts that have none, which are never views."""
+    return tensor.untyped_storage().data_ptr() if tensor.layout is torch.strided else 0
 
 
 @contextmanager
@@ -247,10 +246,9 @@ def record(model: nn.Module, addresses: Sequence[str], pool: Pool) -> Iterator[R
     handles: list[Any] = []
     with undisturbed(model):
         try:
+            # Heads first: their address has the number of the call, which the other hooks count.
+            handles.extend(watch_heads(modules, heads, recorder.heads(heads)) for heads in split)
             handles.extend(modules[n].register_forward_hook(recorder.hook(n)) for n in names)
-            for heads in split:
-                projection = modules[heads.projection]
-                handles.append(projection.register_forward_pre_hook(recorder.head_hook(heads)))
             yield recorder
         finally:
             for handle in handles:
@@ -259,13 +257,13 @@ def record(model: nn.Module, addresses: Sequence[str], pool: Pool) -> Iterator[R
 
 def _module_name(address: str, modules: Mapping[str, nn.Module]) -> str:
     """Name of the module an address belongs to."""
-    if address in modules:
-        return address
     call_address, sign, head = address.rpartition(SIGN)
     if sign and head.isdigit():
         return _module_name(call_address, modules)
     name, at, call = address.rpartition("@")
     if at and call.isdigit() and name in modules:
         return name
+    if address in modules:
+        return address
     msg = f"the model has no module {address!r}. " + near_matches(address, list(modules))
     raise LayerNotFoundError(msg)

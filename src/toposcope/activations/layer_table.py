@@ -11,7 +11,7 @@ from toposcope.activations.batches import Feed, find_device
 from toposcope.activations.capture_plan import probe
 from toposcope.activations.data.load import load_data
 from toposcope.activations.data.sample import sample
-from toposcope.activations.layers import select_layers
+from toposcope.activations.layers import as_patterns, select_layers
 from toposcope.activations.models.load import load_model
 from toposcope.activations.repeated_blocks import LayerInfo
 
@@ -38,8 +38,13 @@ def describe_layers(
     source = load_data(data)
     feed = Feed(loaded, source, sample(source), PROBE_SAMPLES, find_device("cpu"))
     _, inputs = feed.batch(0, min(PROBE_SAMPLES, len(source)))
-    rows = probe(loaded, inputs)
-    chosen = {row.address: row for row in select_layers(loaded.model, rows, layers)}
+    rows = probe(loaded, inputs).rows
+    layers = as_patterns(layers)
+    if layers == "blocks":
+        # Where nothing repeats the list is what its reader needs to choose by name.
+        chosen = {row.address for row in rows if row.selected}
+    else:
+        chosen = {row.address for row in select_layers(loaded.model, rows, layers)}
     reasons = {row.address: row.why for row in rows if row.selected}
     pattern = layers if isinstance(layers, str) else ", ".join(layers)
     return [

@@ -7,22 +7,23 @@ modules inside each other the inner one comes first.
 
 from __future__ import annotations
 
-import math
-import weakref
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+import logging
+import operator
+from collections.abc import Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from toposcope.activations import model_inputs as fed
-from toposcope.activations.attention_heads import SIGN, Heads, find_heads, head_address
-from toposcope.activations.hooks import address_of, refuse_wrapped, tensor_of, undisturbed
+from toposcope.activations.attention_heads import SIGN
 from toposcope.activations.repeated_blocks import LayerInfo, find_blocks
+from toposcope.activations.survey import survey
 from toposcope.errors import LayerNotFoundError, UsageError
 from toposcope.types import near_matches
+
+log = logging.getLogger("toposcope")
 
 
 def list_layers(model: nn.Module, example_input: fed.Inputs) -> list[LayerInfo]:
@@ -46,7 +47,11 @@ def list_layers(model: nn.Module, example_input: fed.Inputs) -> list[LayerInfo]:
     >>> [(row.address, row.shape, row.selected) for row in list_layers(net, torch.ones(2, 4))]
     [('0', (3,), False), ('1', (3,), True), ('2', (3,), False), ('3', (3,), True)]
     """
-    rows = _trace(model, example_input)
+    return with_blocks(model, survey(model, example_input).rows)
+
+
+def with_blocks(model: nn.Module, rows: Sequence[LayerInfo]) -> list[LayerInfo]:
+    """The rows, those that `blocks` would take marked, with the reason."""
     try:
         chosen = find_blocks(model, rows)
     except UsageError:
@@ -70,10 +75,11 @@ def select_layers(
         What `list_layers` returned.
     layers
         "blocks": the repeated units, for transformers with their embeddings. "all": every module
-        without submodules. "heads": every attention head, before the output projection; one of
-        them is `NAME@head3`. "type:Conv2d": by class name. Otherwise globs over names, where `*`
-        also matches dots; `relu` takes all calls of that module, `relu@0` only the first. A
-        sequence is the union of its members.
+        inside which no other module runs. "heads": every attention head, before the output
+        projection; one of them is `NAME@head3`. "type:Conv2d": by class name. Numbers name the
+        modules of a Sequential. Otherwise globs over names, where `*` also matches dots; `relu`
+        takes all calls of that module, `relu@0` only the first. A sequence is the union of its
+        members.
 
     Returns
     -------
@@ -86,27 +92,74 @@ def select_layers(
     UsageError
         When a layer asked for by its exact name has an output that cannot be captured.
     """
-    wanted = [layers] if isinstance(layers, str) else list(layers)
-    if not wanted:
-        msg = "select_layers(): no layers were asked for. Pass 'blocks', 'all' or globs."
-        raise UsageError(msg)
+    wanted = as_patterns(layers)
     chosen: set[str] = set()
-    for pattern in wanted:
+    for pattern in [wanted] if isinstance(wanted, str) else wanted:
         chosen.update(_match(model, rows, pattern))
+    named = [address for address in chosen if address.startswith("@")]
+    if named:
+        msg = (
+            f"layer {named[0]!r}: names that begin with '@' are kept for predictions, masks and "
+            "pictures of a RUN. Rename that module."
+        )
+        raise UsageError(msg)
     return [row for row in rows if row.address in chosen]
+
+
+def as_patterns(layers: Any) -> str | list[str]:
+    """A selection as a word or a list of words; whole numbers name modules of a Sequential.
+
+    Raises
+    ------
+    UsageError
+        When it is something else, or empty.
+
+    Examples
+    --------
+    >>> as_patterns("blocks"), as_patterns([0, "fc"])
+    ('blocks', ['0', 'fc'])
+    """
+    if isinstance(layers, str):
+        return str(layers)
+    listed = [layers] if _is_number(layers) else layers
+    try:
+        words = [str(operator.index(one)) if _is_number(one) else one for one in listed]
+    except TypeError:
+        words = [listed]
+    odd = [one for one in words if not isinstance(one, str)]
+    if words and not odd and not isinstance(layers, dict):
+        return [str(one) for one in words]
+    got = f"{type(odd[0]).__name__} {odd[0]!r}"[:120] if odd else repr(layers)[:120]
+    msg = (
+        f"layers= has {got}; needed are 'blocks', 'all', 'heads', 'type:NAME', names or globs of "
+        "modules, or the numbers of modules in a Sequential, as layers=['0', 'fc*']."
+    )
+    raise UsageError(msg)
+
+
+def _is_number(value: object) -> bool:
+    return hasattr(value, "__index__") and not isinstance(value, bool)
 
 
 def _match(model: nn.Module, rows: Sequence[LayerInfo], pattern: str) -> list[str]:
     if pattern == "blocks":
         return list(find_blocks(model, rows))
     if pattern == "all":
-        return [row.address for row in rows if row.leaf and row.shape is not None]
+        return _all(rows)
     if pattern == "heads":
         matching = [row for row in rows if row.head is not None]
         if not matching:
-            msg = "'heads' found no attention module with an output projection and a head count."
+            msg = (
+                "'heads' found no attention module with an output projection and a head count "
+                "whose heads come as (batch, tokens, width). Ragged batches of PyTorch's fast path "
+                "hide them: torch.backends.mha.set_fastpath_enabled(False)."
+            )
             raise LayerNotFoundError(msg)
-        return [row.address for row in matching]
+        usable = [row.address for row in matching if row.shape is not None]
+        if usable:
+            return usable
+        msg = f"{matching[0].address!r} cannot be captured: {matching[0].why}"
+        raise UsageError(msg)
     if pattern.startswith("type:"):
         kind = pattern.removeprefix("type:")
         matching = [row for row in rows if row.type == kind]
@@ -132,119 +185,30 @@ def _match(model: nn.Module, rows: Sequence[LayerInfo], pattern: str) -> list[st
     raise LayerNotFoundError(msg)
 
 
+def _all(rows: Sequence[LayerInfo]) -> list[str]:
+    """Every module inside which no other runs; what cannot be captured of them is told."""
+    leaves = [row for row in rows if row.leaf and row.head is None]
+    usable = [row.address for row in leaves if row.shape is not None]
+    left = [row for row in leaves if row.shape is None]
+    if not usable:
+        why = "; ".join(f"{row.address!r}: {row.why}" for row in left[:3]) or "no module ran"
+        msg = f"'all' found no layer that can be captured: {why}. 'toposcope layers' lists them."
+        raise UsageError(msg)
+    if left:
+        log.warning(
+            "layers='all' leaves out %d of %d, such as %r: %s",
+            len(left),
+            len(leaves),
+            left[0].address,
+            left[0].why,
+        )
+    return usable
+
+
 def _named(row: LayerInfo, pattern: str) -> bool:
     if row.head is not None and SIGN not in pattern:
         return False
     first = f"{row.name}@0" if row.address == row.name else row.address
-    names = (row.address, first) if "@" in pattern else (row.name,)
+    names = (row.address, first, row.name) if "@" in pattern else (row.name,)
     # Equality first: a module name may hold characters that mean something in a glob.
     return any(name == pattern or fnmatchcase(name, pattern) for name in names)
-
-
-@dataclass
-class _Trace:
-    """What is seen during one forward pass."""
-
-    batch: int
-    rows: list[LayerInfo] = field(default_factory=list)
-    calls: Counter[str] = field(default_factory=Counter)
-    _origin: dict[int, tuple[str, Any]] = field(default_factory=dict)
-    _sources: dict[str, str] = field(default_factory=dict)
-
-    def before(self, name: str) -> Callable[[nn.Module, Any], None]:
-        """Hook that notes which call gave the first argument."""
-
-        def observe(module: nn.Module, inputs: Any) -> None:
-            # Looked up before the module runs: a dropout inside gives its input back as its own.
-            address, known = self._origin.get(id(inputs[0]), ("", None)) if inputs else ("", None)
-            if known is not None and known() is inputs[0]:
-                self._sources[address_of(name, self.calls[name])] = address
-
-        return observe
-
-    def after(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
-        """Hook that notes the output."""
-
-        def observe(module: nn.Module, inputs: Any, output: Any) -> None:
-            address = address_of(name, self.calls[name])
-            self.calls[name] += 1
-            shape, size, why, path = _describe(output, name, self.batch)
-            if isinstance(output, Tensor):
-                self._origin[id(output)] = (address, weakref.ref(output))
-            row = LayerInfo(
-                address=address,
-                name=name,
-                type=type(module).__name__,
-                shape=shape,
-                bytes_per_sample=size,
-                calls=0,
-                params=sum(p.numel() for p in module.parameters()),
-                leaf=not list(module.children()),
-                why=why,
-                path=path,
-                source=self._sources.get(address, ""),
-            )
-            self.rows.append(row)
-
-        return observe
-
-    def heads(self, heads: Heads) -> Callable[[nn.Module, Any], None]:
-        """Hook of an output projection: its input is the heads side by side."""
-
-        def observe(module: nn.Module, inputs: Any) -> None:
-            if not inputs or not heads.fits(inputs[0], self.batch):
-                return
-            call = address_of(heads.attention, self.calls[heads.attention])
-            for number, head in enumerate(heads.split(inputs[0])):
-                row = LayerInfo(
-                    address=head_address(call, number),
-                    name=heads.attention,
-                    type="AttentionHead",
-                    shape=tuple(head.shape[1:]),
-                    bytes_per_sample=math.prod(head.shape[1:]) * head.element_size(),
-                    calls=0,
-                    params=0,
-                    leaf=False,
-                    head=number,
-                )
-                self.rows.append(row)
-
-        return observe
-
-
-def _trace(model: nn.Module, example_input: fed.Inputs) -> list[LayerInfo]:
-    refuse_wrapped(model)
-    trace = _Trace(fed.rows(example_input))
-    modules = dict(model.named_modules())
-    handles = []
-    with undisturbed(model):
-        try:
-            for name, module in modules.items():
-                if name or not list(model.children()):
-                    handles.append(module.register_forward_pre_hook(trace.before(name)))
-                    handles.append(module.register_forward_hook(trace.after(name)))
-            for heads in find_heads(model).values():
-                projection = modules[heads.projection]
-                handles.append(projection.register_forward_pre_hook(trace.heads(heads)))
-            fed.call(model, example_input)
-        finally:
-            for handle in handles:
-                handle.remove()
-    return [replace(row, calls=trace.calls[row.name]) for row in trace.rows]
-
-
-def _describe(
-    output: object, name: str, batch: int
-) -> tuple[tuple[int, ...] | None, int, str, str]:
-    """(shape per sample, bytes per sample, why it cannot be captured, path)."""
-    try:
-        tensor, path = tensor_of(output, name)
-    except UsageError as error:
-        return None, 0, str(error), ""
-    shape = tuple(tensor.shape)
-    if not tensor.is_floating_point():
-        return None, 0, f"its output is {tensor.dtype}, not floating point", path
-    if len(shape) < 2 or shape[0] != batch:
-        why = f"its output has shape {shape}; the first axis must be the batch ({batch} samples)"
-        return None, 0, why, path
-    return shape[1:], math.prod(shape[1:]) * tensor.element_size(), "", path

@@ -6,7 +6,7 @@ keyword. `attention_mask`, (batch, tokens), tells real tokens from pads.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import torch
@@ -58,6 +58,24 @@ def _has_rows(value: object, n: int) -> bool:
 def rows(inputs: Inputs) -> int:
     """Number of samples."""
     return len(inputs) if isinstance(inputs, Tensor) else len(next(iter(inputs.values())))
+
+
+def take(inputs: Inputs, numbers: Sequence[int]) -> Inputs:
+    """Some samples of a batch, by their numbers.
+
+    >>> take(torch.arange(3), [2, 2]).tolist()
+    [2, 2]
+    """
+    chosen = list(numbers)
+    if isinstance(inputs, Tensor):
+        return inputs[chosen]
+    return {name: value[chosen] for name, value in inputs.items()}
+
+
+def width(inputs: Inputs) -> int:
+    """Most entries per sample of an input: what ragged outputs are filled up to; 0 for none."""
+    values = [inputs] if isinstance(inputs, Tensor) else list(inputs.values())
+    return max((value.shape[1] for value in values if value.ndim > 1), default=0)
 
 
 def told(inputs: object) -> str:

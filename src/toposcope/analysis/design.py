@@ -21,6 +21,7 @@ from toposcope.analysis.parameters import (
 )
 from toposcope.analysis.registry import in_order, is_own, known
 from toposcope.errors import StoreError, UsageError
+from toposcope.inputs import parameters as inputs
 
 if TYPE_CHECKING:
     from toposcope.types import ActivationSet
@@ -151,6 +152,8 @@ class Design:
         from toposcope.pointclouds.nulls import parse_nulls
 
         refuse_unfit(self.filtration, call="analyze", taken=parameters(type(self)))
+        # Records hold numbers: of a generator, one that is drawn from it now.
+        object.__setattr__(self, "seed", inputs.seed(self.seed, call="analyze()"))
         checked(self, call="analyze")
         degrees = check_arguments(
             self.homology_dimensions, self.max_edge_length, self.coeff, call="analyze()"

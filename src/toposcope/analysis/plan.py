@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -21,6 +20,7 @@ from toposcope.execution.plugins import plugin_hash
 from toposcope.execution.source_hash import source_hash
 from toposcope.execution.tasks import Task, spec_hash
 from toposcope.execution.workbook import Workbook
+from toposcope.inputs.memory import available_memory, gib
 from toposcope.pointclouds.cloudset import CloudSet
 from toposcope.store.objects import LocalObjects
 from toposcope.store.runs import Run, open_run
@@ -151,25 +151,17 @@ def plan_analysis(run_path: Path | str, design: Design) -> Plan:
     return replace(plan, done=len(jobs) - len(todo), seconds=seconds, worker_bytes=peak)
 
 
-def available_memory() -> int:
-    """Bytes of memory that can be taken without swapping."""
-    meminfo = Path("/proc/meminfo")
-    if meminfo.exists():
-        for line in meminfo.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-
-
 def refuse_what_cannot_fit(plan: Plan, jobs: int) -> None:
     """Refuse an analysis whose workers would not fit in memory, before anything is computed."""
     room = available_memory()
-    needed = plan.worker_bytes * min(jobs, max(len(plan.tasks) - plan.done, 1))
+    workers = max(1, min(jobs, max(len(plan.tasks) - plan.done, 1)))
+    needed = plan.worker_bytes * workers
     if needed <= room:
         return
     advice = plan.work.slimmer(plan.design, room / needed)
+    who = f"{workers} workers" if workers > 1 else "one task at a time"
     msg = (
-        f"analyze(): {jobs} workers would need about {needed / 2**30:.1f} GiB, "
-        f"{room / 2**30:.1f} GiB are available. Pass {advice}."
+        f"analyze(): {who} would need about {gib(needed)}, {gib(room)} are available. "
+        f"Pass {advice}."
     )
     raise UsageError(msg)

@@ -115,7 +115,7 @@ class Analysis:
         }
         table = frame(tables["table"])
         attrs = context["attrs"]
-        overlap = attrs["points"] / attrs["n"] if attrs["overlapping"] else 0.0
+        overlap = overlap_of(attrs)
         return cls(
             table=table,
             intervals=intervals(table, level=attrs["level"], overlap=overlap),
@@ -144,6 +144,21 @@ class Analysis:
         )
 
 
+def overlap_of(attrs: Mapping[str, Any]) -> float:
+    """Share of the samples that two draws have in common; 0 for disjoint draws.
+
+    Draws inside classes are taken out of a class, so the smallest class decides.
+
+    >>> overlap_of({"overlapping": True, "points": 50, "n": 1000})
+    0.05
+    >>> overlap_of({"overlapping": True, "points": 50, "n": 1000, "smallest_class": 100})
+    0.5
+    """
+    if not attrs.get("overlapping"):
+        return 0.0
+    return float(attrs["points"] / (attrs.get("smallest_class") or attrs["n"]))
+
+
 def empty_validity() -> pd.DataFrame:
     """The table of validity checks of an analysis that made none."""
     return frame(part_schema().empty_table().select(VALIDITY_COLUMNS))
@@ -170,7 +185,7 @@ def analysis_of_diagrams(diagrams: DiagramSet, *, level: float = 0.95) -> Analys
         **diagrams.attrs,
     }
     table = summarize(diagrams)
-    overlap = attrs["points"] / attrs["n"] if attrs["overlapping"] else 0.0
+    overlap = overlap_of(attrs)
     return Analysis(
         name=str(attrs.get("name") or attrs.get("model") or "diagrams"),
         table=table,
@@ -225,6 +240,11 @@ def intervals(table: pd.DataFrame, *, level: float = 0.95, overlap: float = 0.0)
             row |= {"mean": np.nan, "low": np.nan, "high": np.nan}
         row["status"] = statuses[bad[0]] if len(bad) else OK
         row["reason"] = reasons[bad[0]] if len(bad) else ""
+        if len(bad) and len(good):
+            row["reason"] = (
+                f"{len(bad)} of {len(rows)} draws have no value ({reasons[bad[0]]}); the interval "
+                f"is over the other {len(good)}"
+            )
         if len(good) == 1 and not len(bad):
             row |= {"status": "one_replicate", "reason": "one replicate has no spread"}
         out.append(row)

@@ -8,30 +8,43 @@ from __future__ import annotations
 
 import shlex
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from toposcope.analysis import result
+from toposcope.analysis.cloud_task import DUPLICATES
 from toposcope.analysis.design import Design
 from toposcope.analysis.filtrations import Filtration, Rips
 from toposcope.analysis.jobs import Inputs, measure_job
 from toposcope.analysis.plan import Plan, plan_analysis, refuse_what_cannot_fit
+from toposcope.analysis.preregister import KIND, capture_hash, parameters_used
 from toposcope.analysis.result import Analysis
 from toposcope.errors import StoreError, UsageError
 from toposcope.execution.executors import Jobs, workers_of
 from toposcope.execution.progress import Progress
+from toposcope.inputs import parameters
 from toposcope.pointclouds.nulls import NULLS
 from toposcope.store.arrays import save_arrays
 from toposcope.store.objects import lock_folder, put_json, read_json
-from toposcope.store.runs import open_run
+from toposcope.store.preregistration import (
+    Preregistration,
+    followed,
+    refuse_other_kind,
+    take_up,
+)
+from toposcope.store.runs import Run, open_run
 from toposcope.store.tables import compact
-from toposcope.types import ActivationSet
+from toposcope.types import DATA_CLOUD, ActivationSet
 
 RIPS = Rips()
+REPEATED_SHARE = 0.05
+"""Share of repeated points in a cloud from which on a layer is warned of."""
 
 
 def analyze(
@@ -54,6 +67,7 @@ def analyze(
     level: float = 0.95,
     jobs: Jobs = None,
     progress: Progress | None = None,
+    plan: Path | str | None = None,
 ) -> Analysis:
     """Measure the topology and geometry of every layer of a RUN.
 
@@ -71,7 +85,8 @@ def analyze(
     points, replicates, normalize, per_class, overlapping, seed
         As in `clouds`: `replicates` (8) disjoint draws of `points` samples each. For `Cubical` a
         replicate is one image (100 of them) and `normalize` is "none" (default: thresholds in the
-        units of the activations) or "rms" (in units of the layer's root mean square).
+        units of the activations) or "rms" (in units of the layer's root mean square). Of a NumPy
+        generator a seed is drawn, and that is recorded.
     metric
         "euclidean", "cosine" or "correlation".
     null
@@ -91,6 +106,9 @@ def analyze(
         not depend on it.
     progress
         See `toposcope.execution.progress`.
+    plan
+        A plan written by `preregister`. A copy is kept with the results, and reports say whether it
+        was followed.
 
     Returns
     -------
@@ -122,7 +140,7 @@ def analyze(
         points_are=points_are,
         samples=samples,
     )
-    return analyze_design(activations, design, level=level, jobs=jobs, progress=progress)
+    return analyze_design(activations, design, level=level, jobs=jobs, progress=progress, plan=plan)
 
 
 def analyze_design(
@@ -133,12 +151,13 @@ def analyze_design(
     current: bool = True,
     jobs: Jobs = None,
     progress: Progress | None = None,
+    plan: Path | str | None = None,
 ) -> Analysis:
     """As `analyze`, with its arguments in one object.
 
     Parameters
     ----------
-    activations, level, jobs, progress
+    activations, level, jobs, progress, plan
         As in `analyze`.
     design
         What to measure.
@@ -146,22 +165,35 @@ def analyze_design(
         Whether it becomes the analysis that `report` shows from now on; if not, it does so only
         where the RUN has none yet.
     """
-    if not 0.0 < level < 1.0:
-        msg = f"analyze(level={level}): needed is a coverage between 0 and 1, e.g. 0.95."
+    level = parameters.level(level, call="analyze()")
+    if not isinstance(activations, ActivationSet | Path | str):
+        msg = (
+            f"analyze(): activations are {type(activations).__name__}; needed is an ActivationSet "
+            "or the folder of a RUN."
+        )
+        if isinstance(activations, Mapping):
+            msg += " Pass ts.from_arrays(activations) for arrays by layer."
+        elif hasattr(activations, "shape") or isinstance(activations, list | tuple):
+            msg += " Pass ts.from_arrays({'layer': X}) for an array."
         raise UsageError(msg)
+    frozen = None if plan is None else Preregistration.read(plan)
+    if frozen is not None:
+        refuse_other_kind(frozen, KIND, where=str(plan))
     with ExitStack() as stack:
         if isinstance(activations, ActivationSet) and activations.run is None:
             # Arrays in memory take the path of captured ones: through a RUN, here a fleeting one.
             path = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="toposcope-")))
             save_arrays(activations, path)
-            analysis = analyze_design(path, design, level=level, jobs=jobs, progress=progress)
+            analysis = analyze_design(
+                path, design, level=level, jobs=jobs, progress=progress, plan=plan
+            )
             return replace(analysis, run=None, activations=activations)
         run = activations.run if isinstance(activations, ActivationSet) else Path(activations)
         assert run is not None
-        plan = plan_analysis(run, design)
-        refuse_what_cannot_fit(plan, workers_of(jobs))
-        run_plan(plan, level=level, current=current, jobs=jobs, progress=progress)
-        return load_analysis(run, plan.folder.name)
+        work = plan_analysis(run, design)
+        refuse_what_cannot_fit(work, workers_of(jobs))
+        run_plan(work, level=level, current=current, jobs=jobs, progress=progress, frozen=frozen)
+        return load_analysis(run, work.folder.name)
 
 
 def run_plan(
@@ -171,13 +203,17 @@ def run_plan(
     current: bool = True,
     jobs: Jobs = None,
     progress: Progress | None = None,
+    frozen: Preregistration | None = None,
 ) -> None:
     """Do the tasks of a plan that are not done, compact the results, make them the current ones.
 
-    With current=False they become so only where the RUN has no results yet.
+    With current=False they become so only where the RUN has no results yet. A `frozen` plan is kept
+    beside the results, with the number of tasks that were done before.
     """
     workbook = plan.workbook
     with lock_folder(plan.run):
+        if frozen is not None:
+            take_up(plan.folder, frozen, before=plan.done)
         put_json(plan.folder / "spec.json", {**plan.spec, "level": level, "versions": versions()})
         if plan.done < len(plan.tasks):
             # Kernels are compiled here, once, so that workers find them in the cache.
@@ -221,13 +257,15 @@ def load_analysis(path: Path | str, analysis: str | None = None) -> Analysis:
     """
     activations = open_run(path)
     assert activations.run is not None
-    folder = result.current_folder(activations.run, analysis)
+    run = activations.run
+    folder = result.current_folder(run, analysis)
     spec = read_json(folder / "spec.json")
     design = Design.from_spec(spec)
     attrs = {
         **activations.attrs,
         **{key: value for key, value in spec.items() if key not in ("versions",)},
         "n": activations.n,
+        "smallest_class": _smallest_class(activations) if design.per_class else None,
         "pool": _pools(activations.attrs.get("pool")),
         "analysis": folder.name,
         "versions": {**activations.attrs.get("versions", {}), **spec["versions"]},
@@ -238,9 +276,14 @@ def load_analysis(path: Path | str, analysis: str | None = None) -> Analysis:
         },
         "class_names": list(activations.class_names),
         "commands": _commands(activations, design, spec["level"]),
+        "plan": followed(
+            folder,
+            parameters_used(design, spec["level"]),
+            lambda: {str(run): capture_hash(Run.open(run))},
+        ),
         "warnings": _warnings(activations, design),
     }
-    return Analysis.load(
+    loaded = Analysis.load(
         folder,
         name=str(activations.attrs.get("name") or activations.attrs.get("model") or folder.name),
         failures=read_json(folder / "failures.json"),
@@ -248,6 +291,8 @@ def load_analysis(path: Path | str, analysis: str | None = None) -> Analysis:
         activations=activations,
         run=activations.run,
     )
+    attrs["warnings"] += _repeats(loaded)
+    return loaded
 
 
 def analyze_command(run: Path | str, design: Design, *, level: float | None = None) -> str:
@@ -260,6 +305,12 @@ def _commands(activations: ActivationSet, design: Design, level: float) -> list[
     capture = activations.attrs.get("command")
     analyze_line = analyze_command(activations.run or "RUN", design, level=level)
     return [*([capture] if capture else []), analyze_line]
+
+
+def _smallest_class(activations: ActivationSet) -> int:
+    """Samples of the class that has fewest."""
+    assert activations.labels is not None, "draws inside classes need labels"
+    return int(np.unique(activations.labels, return_counts=True)[1].min())
 
 
 def _pools(pool: Any) -> str:
@@ -287,6 +338,22 @@ def _warnings(activations: ActivationSet, design: Design) -> list[str]:
             "draws overlap: intervals are widened for it, and draws are no permutation units"
         )
     return said + design.filtration.reservations(design, activations)
+
+
+def _repeats(analysis: Analysis) -> list[str]:
+    """Layers whose clouds have fewer distinct points than the design says."""
+    table = analysis.table
+    rows = table[(table["statistic"] == DUPLICATES) & (table["cloud"] == DATA_CLOUD)]
+    rows = rows[rows["value"] >= REPEATED_SHARE * rows["points"]]
+    return [
+        f"layer {layer}: up to {most['value']:.0f} of {most['points']} points of a cloud repeat "
+        "another one, so it has fewer pairs in H0: sums and numbers of pairs are not comparable "
+        "with layers of distinct points"
+        for layer, most in (
+            (layer, group.loc[group["value"].idxmax()])
+            for layer, group in rows.groupby("layer", sort=False)
+        )
+    ]
 
 
 def versions() -> dict[str, str]:

@@ -81,6 +81,7 @@ def analyze_series(
     level: float = 0.95,
     jobs: Jobs = None,
     progress: Progress | None = None,
+    plan: Path | str | None = None,
     **parameters: Any,
 ) -> Trajectory:
     """Measure every checkpoint of a SERIES with one design; what is measured is kept.
@@ -91,7 +92,7 @@ def analyze_series(
         A SERIES folder, or what `capture_series` returned.
     design
         What to measure. Equal replicate numbers are equal samples at every step.
-    level, jobs, progress
+    level, jobs, progress, plan
         As in `analyze`.
     parameters
         Those of the design, as in `analyze` (`filtration=`, `points=`, ...), instead of it.
@@ -114,7 +115,7 @@ def analyze_series(
     _refuse_empty(opened)
     reporter = ensure(progress)
     analyses = [
-        analyze_design(run, chosen, level=level, jobs=jobs, progress=reporter)
+        analyze_design(run, chosen, level=level, jobs=jobs, progress=reporter, plan=plan)
         for run in opened.runs
     ]
     return Trajectory(tuple(analyses), opened)

@@ -212,9 +212,14 @@ def _diagrams(rows: Rows, volume: NDArray[Any], unit: float, job: VolumeJob) -> 
     )
     for k, pairs in zip(degrees, diagrams, strict=True):
         rows.diagram(pairs, k)
-        rising = -pairs if filtration.superlevel else pairs
-        for name, value in summaries.diagram_statistics(summaries.finite(rising)).items():
-            rows.value(name, value, homology_dimension=k)
+        rising = summaries.as_sublevel(pairs) if filtration.superlevel else pairs
+        for name, value in summaries.cloud_statistics(rising).items():
+            rows.value(
+                name,
+                value,
+                homology_dimension=k,
+                reason=summaries.undefined_reason(name, int(np.isfinite(pairs[:, 1]).sum())),
+            )
 
 
 def _missing(rows: Rows, filtration: Cubical, status: str, reason: str) -> None:

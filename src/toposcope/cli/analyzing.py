@@ -35,6 +35,8 @@ REASONS = 4
     "toposcope analyze runs/maps --points-are positions --points 64 --replicates 20\n"
     "toposcope analyze runs/maps --complex cubical --thresholds 0:2:0.25 --replicates 200\n"
     "toposcope analyze runs/r20 --null gaussian,shuffled,random_init    # after capture --twin\n"
+    "toposcope analyze runs/r20 --points 500 --preregister plan.json    # before results exist\n"
+    "toposcope analyze runs/r20 --points 500 --plan plan.json\n"
     "toposcope analyze runs/vgg_series --points 200\n"
     "toposcope analyze runs/r20 --per-class --points 50 --normalize quantile_distance",
     cls=DesignCommand,
@@ -43,6 +45,18 @@ REASONS = 4
 @click.option("--level", type=float, default=0.95, show_default=True, help="Coverage of intervals.")
 @click.option("--jobs", type=click.IntRange(min=0), help="Worker processes; default: one per CPU.")
 @click.option("--dry-run", is_flag=True, help="Predict time and memory, compute nothing.")
+@click.option(
+    "--preregister",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write down what this will test, with hash and time, and compute nothing.",
+)
+@click.option(
+    "--plan",
+    "frozen",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The plan this follows: kept with the results, and reports say whether it was.",
+)
+@click.option("--note", default="", help="For --preregister: the question, what is expected.")
 @json_option
 @click.pass_context
 def analyze(
@@ -52,6 +66,9 @@ def analyze(
     level: float,
     jobs: int | None,
     dry_run: bool,
+    preregister: Path | None,
+    frozen: Path | None,
+    note: str,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -60,9 +77,12 @@ def analyze(
         from toposcope.store.series import is_series
 
         design = take_design(options)
+        if preregister is not None:
+            _write_plan(preregister, run, design, level=level, note=note, as_json=as_json)
+            return
         if is_series(run):
             failures = _analyze_series(
-                run, design, level=level, jobs=jobs, dry_run=dry_run, as_json=as_json
+                run, design, level=level, jobs=jobs, dry_run=dry_run, plan=frozen, as_json=as_json
             )
             exit_with_failures(failures)
             return
@@ -70,12 +90,13 @@ def analyze(
         from toposcope.analysis.run import analyze_design
         from toposcope.execution.executors import workers_of
         from toposcope.execution.progress import bars
+        from toposcope.words.plans import plan_text
 
         if dry_run:
             summary = plan_analysis(run, design).summary(workers_of(jobs))
             show(summary, as_json, key_values(summary))
             return
-        analysis = analyze_design(run, design, level=level, jobs=jobs, progress=bars())
+        analysis = analyze_design(run, design, level=level, jobs=jobs, progress=bars(), plan=frozen)
         folder = run / "results" / analysis.attrs["analysis"]
         value = {
             "run": str(run),
@@ -83,11 +104,14 @@ def analyze(
             "table": str(folder / "table.parquet"),
             "failures": analysis.failures,
         }
+        if frozen is not None:
+            value["plan"] = plan_text(analysis.attrs["plan"])
         text = (
             f"measured {len(analysis.layers)} layers, {len(analysis.table):,} numbers: "
             f"{value['table']}\n"
             f"{not_computed(analysis.table)}failed tasks: {len(analysis.failures)}\n"
-            f"next: toposcope report {shlex.quote(str(run))} -o report.html"
+            + (f"plan: {value['plan']}\n" if frozen is not None else "")
+            + f"next: toposcope report {shlex.quote(str(run))} -o report.html"
         )
         show(value, as_json, text)
     exit_with_failures(analysis.failures)
@@ -115,6 +139,27 @@ def not_computed(table: pd.DataFrame) -> str:
     return "\n".join([head, *lines, ""])
 
 
+def _write_plan(
+    path: Path, run: Path, design: Design, *, level: float, note: str, as_json: bool
+) -> None:
+    """Write a plan and show it."""
+    from toposcope.analysis.preregister import plan_of
+
+    plan = plan_of(design, [run], level=level, note=note, path=path)
+    plan.write(path)
+    families = {one.about: f"{one.tests} tests, {one.correction}" for one in plan.families}
+    value = {
+        "plan": str(path),
+        "hash": plan.hash,
+        "written": plan.written,
+        "earlier": list(plan.earlier),
+        "families": families,
+        "next": plan.command,
+    }
+    shown = {**value, "earlier": ", ".join(plan.earlier) or "no analysis of it exists"}
+    show(value, as_json, outline(shown))
+
+
 def _analyze_series(
     path: Path,
     design: Design,
@@ -122,6 +167,7 @@ def _analyze_series(
     level: float,
     jobs: int | None,
     dry_run: bool,
+    plan: Path | None,
     as_json: bool,
 ) -> list[dict[str, Any]]:
     """Analyze every checkpoint and show what there is; returns the failed tasks."""
@@ -140,7 +186,7 @@ def _analyze_series(
         }
         show(summary, as_json, outline(summary))
         return []
-    trajectory = analyze_series(series, design, level=level, jobs=jobs, progress=bars())
+    trajectory = analyze_series(series, design, level=level, jobs=jobs, progress=bars(), plan=plan)
     steps = ", ".join(map(number, trajectory.steps))
     value = {
         "series": str(path),

@@ -10,7 +10,16 @@ from typing import Any
 
 import click
 
-from toposcope.cli.common import columns, command, exits, json_option, printable, show, this_command
+from toposcope.cli.common import (
+    columns,
+    command,
+    exits,
+    json_option,
+    names_option,
+    printable,
+    show,
+    this_command,
+)
 from toposcope.cli.stepwise import capture_checkpoints, parse_steps
 from toposcope.errors import UsageError
 
@@ -62,7 +71,10 @@ def _layer_table(table: Sequence[Any]) -> str:
         for row in table
     ]
     chosen = sum(row.selected for row in table)
-    return f"{columns(rows)}\n{chosen} of {len(table)} would be captured (*)"
+    told = f"{columns(rows)}\n{chosen} of {len(table)} would be captured (*)"
+    if not chosen:
+        told += ": nothing repeats. Choose by name or glob with --layers, or --layers all"
+    return told
 
 
 @command(
@@ -80,16 +92,17 @@ def _layer_table(table: Sequence[Any]) -> str:
 @click.option(
     "--weights",
     multiple=True,
-    help="A .safetensors file, or a .pt/.th state dict. A quoted glob, a folder of checkpoints, or "
-    "several --weights make a series: one RUN per checkpoint.",
+    help="A .safetensors file, a .pt/.pth/.th/.ckpt/.pth.tar state dict, or FILE#ENTRY where "
+    "several entries fit. A quoted glob, a folder of checkpoints, or several --weights make a "
+    "series: one RUN per checkpoint.",
 )
 @click.option("--steps", callback=parse_steps, help="Steps of a series, as 0,98,390.")
-@click.option(
+@names_option(
     "--layers",
-    multiple=True,
     default=("blocks",),
     show_default=True,
-    help="blocks, all, heads, type:NAME or globs over module names; may be repeated.",
+    help="blocks, all, heads, type:NAME or globs over module names; several with commas or "
+    "repeated.",
 )
 @click.option(
     "--pool",
@@ -119,8 +132,13 @@ def _layer_table(table: Sequence[Any]) -> str:
     "--per-class", type=click.IntRange(min=1), help="Samples of each class, instead of -n."
 )
 @click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True)
+@click.option(
+    "--ids",
+    help="What names a sample, so that two RUNs are compared row by row: position, stem (of image "
+    "files) or the name of a column. Default: name of the data and position.",
+)
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, mps or auto.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--name", help="Name shown in tables and reports.")
 @click.option(
     "--twin",
@@ -149,7 +167,8 @@ def capture(
     with exits(ctx, resume=True):
         from toposcope.activations.allocator import keep_freed_memory
         from toposcope.activations.capture import capture as do_capture
-        from toposcope.activations.models.checkpoints import is_single, weights_file
+        from toposcope.activations.models.checkpoints import is_single
+        from toposcope.activations.models.weight_files import weights_file
         from toposcope.execution.progress import bars
         from toposcope.stats import proportion_interval
 
@@ -181,13 +200,15 @@ def capture(
             "top1": top1,
             "top1_note": note,
             "nonfinite": bad,
+            "depends_on": acts.attrs.get("depends_on"),
         }
         accuracy = f"none, because {note}" if note else "none"
         if top1 is not None:
-            interval = proportion_interval(top1, acts.n)
+            labelled = acts.n - int(acts.attrs.get("unlabelled") or 0)
+            interval = proportion_interval(top1, labelled)
             accuracy = (
                 f"{top1:.4f} (95 % interval {interval.low:.4f} to {interval.high:.4f}, "
-                f"n = {acts.n:,})" + f"; {note}" * bool(note)
+                f"n = {labelled:,})" + f"; {note}" * bool(note)
             )
         text = (
             f"captured {len(acts)} layers x {acts.n} samples into {run}\n"

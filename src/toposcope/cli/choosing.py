@@ -14,6 +14,7 @@ from toposcope.cli.common import (
     command,
     exits,
     json_option,
+    names_option,
     printable,
     show,
     this_command,
@@ -38,18 +39,23 @@ MODELS.toml, one table per candidate:
     "toposcope rank --evaluate my_scores.csv --lower-is-better theta"
 )
 @click.argument("models", type=click.Path(path_type=Path), required=False)
-@click.option("--target", help="DATA with labels: what the model is wanted for.")
+@click.option(
+    "--target",
+    help="DATA with labels: what the model is wanted for. With --evaluate alone: the target of the "
+    "file to judge; default: all.",
+)
 @click.option(
     "--evaluate",
     type=click.Path(path_type=Path),
     help="CSV of accuracies after fine-tuning: how far can each score be trusted?",
 )
-@click.option("--accuracy", multiple=True, help="Its accuracy columns; default: accuracy*.")
-@click.option("--lower-is-better", multiple=True, help="Its score columns that want small values.")
+@names_option("--accuracy", help="Its accuracy columns; default: accuracy*.")
+@names_option("--lower-is-better", help="Its score columns that want small values.")
 @click.option(
     "--board", type=click.Path(path_type=Path), help="Folder of a ranking that is done already."
 )
-@click.option("--scores", help="Names separated by commas; default: all.")
+@names_option("--scores", help="Names separated by commas; default: all.")
+@click.option("--every-score", is_flag=True, help="Print all candidates by every score.")
 @click.option(
     "-o",
     "--out",
@@ -78,7 +84,7 @@ MODELS.toml, one table per candidate:
 @click.option("--threshold", type=float, default=0.0, show_default=True, help="Of theta.")
 @click.option("--level", type=float, default=0.95, show_default=True, help="Coverage of intervals.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, mps or auto.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--jobs", type=click.IntRange(min=0), help="Worker processes; default: one per CPU.")
 @json_option
 @click.pass_context
@@ -91,7 +97,8 @@ def rank(
     accuracy: tuple[str, ...],
     lower_is_better: tuple[str, ...],
     board: Path | None,
-    scores: str | None,
+    scores: tuple[str, ...],
+    every_score: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -99,21 +106,19 @@ def rank(
     failures: list[dict[str, str]] = []
     with exits(ctx, resume=True):
         from toposcope.execution.progress import bars
-        from toposcope.transfer.ranking import accuracies, targets
         from toposcope.transfer.ranking import run as ranking
+        from toposcope.transfer.ranking.accuracies import judge
         from toposcope.transfer.ranking.board import plain
-        from toposcope.words.ranking import (
-            READING,
-            board_text,
-            judgement_text,
-            missing_text,
-            targets_text,
-        )
+        from toposcope.transfer.ranking.tables import read_accuracies
+        from toposcope.words.judgement import judgement_text
+        from toposcope.words.ranking import board_text, missing_text, ranking_answer, reading
 
         _check_combination(models, target, evaluate, board)
+        # Before any work: a table that cannot be read is not found after an hour of captures.
+        measured = None if evaluate is None else read_accuracies(evaluate, accuracy)
         table, value, lines = None, {}, []
         if models is not None:
-            names = None if scores is None else [name.strip() for name in scores.split(",")]
+            names = list(scores) or None
             table = ranking.rank(
                 models, target, scores=names, progress=bars(), command=this_command(), **options
             )
@@ -126,27 +131,21 @@ def rank(
             lines = [f"FAILED {one['model']}: {one['reason']}" for one in failures]
             known = table[~table["model"].isin([one["model"] for one in failures])]
             why = missing_text(known)
-            lines += [board_text(table), *([why] if why else []), READING.format(**table.attrs)]
-        grid = _grid(evaluate, accuracy) if evaluate is not None and table is None else None
-        if grid is not None:
-            over = targets.judge_targets(
-                grid,
-                lower_is_better=lower_is_better,
-                level=options["level"],
-                seed=options["seed"],
-            )
-            value["evaluation"] = over
-            lines.append(targets_text(over))
-        elif evaluate is not None:
-            judged = accuracies.judge(
-                accuracies.read_accuracies(evaluate, accuracy),
+            told = [*ranking_answer(table), "", board_text(table, every_score=every_score), ""]
+            told += [*([why] if why else []), reading(table)]
+            # A board that is only judged has been read before.
+            lines += told if models is not None or evaluate is None else []
+        if measured is not None:
+            judged = judge(
+                measured,
                 table,
+                target=target if models is None else None,
                 lower_is_better=lower_is_better,
                 level=options["level"],
                 seed=options["seed"],
             )
             value["evaluation"] = judged
-            lines.append(judgement_text(judged))
+            lines += [*([""] if lines else []), judgement_text(judged)]
             if board is not None:
                 ranking.put_judgement(board, judged)
         if board is not None:
@@ -156,13 +155,6 @@ def rank(
             click.echo(printable(f"failed: {one['model']}: {one['reason']}"), err=True)
     if failures:
         sys.exit(EXIT_FAILURES)
-
-
-def _grid(evaluate: Path, accuracy: tuple[str, ...]) -> Any:
-    """Several targets, when the file has a column `target`."""
-    from toposcope.transfer.ranking.targets import read_grid
-
-    return read_grid(evaluate, *accuracy[:1])
 
 
 def _check_combination(

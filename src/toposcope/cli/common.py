@@ -24,6 +24,37 @@ EXIT_ERROR, EXIT_USAGE, EXIT_FAILURES, EXIT_INTERRUPTED = 1, 2, 3, 130
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 
 
+class Names(click.ParamType):
+    """Names separated by commas; an option of this type may be repeated as well.
+
+    Every option that takes several names is of this kind, so "E0,E1" means the same everywhere.
+    """
+
+    name = "names"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Names from "E0, E1"."""
+        if isinstance(value, tuple):
+            return value
+        names = tuple(part.strip() for part in str(value).split(",") if part.strip())
+        if not names:
+            self.fail(f"{value!r} holds no name; write one, or several with commas", param, ctx)
+        return names
+
+
+def names_option(*flags: str, **attrs: Any) -> Callable[..., Any]:
+    """An option for several names: with commas, repeated, or both."""
+
+    def flat(
+        ctx: click.Context, param: click.Parameter, value: Sequence[tuple[str, ...]]
+    ) -> tuple[str, ...]:
+        return tuple(name for names in value for name in names)
+
+    return click.option(*flags, type=Names(), multiple=True, callback=flat, **attrs)
+
+
 class Command(click.Command):
     """A command whose examples keep their line breaks and end its help."""
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +16,48 @@ from toposcope.cli.common import (
     exit_with_failures,
     exits,
     json_option,
+    names_option,
     printable,
     show,
 )
 from toposcope.cli.design_options import parse_dimensions
 
 
-def parse_names(ctx: click.Context, param: click.Parameter, value: str) -> tuple[str, ...]:
-    """Names from "wasserstein,cka"."""
-    return tuple(part.strip() for part in value.split(",") if part.strip())
+def parse_margin(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> float | dict[str, float] | None:
+    """A margin from "0.5", or one by measure from "wasserstein=0.5,cka=0.1"."""
+    if value is None:
+        return None
+    pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+    try:
+        if len(pairs) == 1 and not pairs[0][1]:
+            return float(value)
+        if pairs and all(equals for _, equals, _ in pairs):
+            return {name.strip(): float(number) for name, _, number in pairs}
+    except ValueError:
+        pass
+    msg = f"{value!r} is no margin: give a number, or numbers by measure as wasserstein=0.5,cka=0.1"
+    raise click.BadParameter(msg)
+
+
+@contextmanager
+def warnings_told() -> Iterator[None]:
+    """Warnings as lines of the command line, at once: some are worth stopping for."""
+    from toposcope.errors import DesignWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", DesignWarning)
+        shown = warnings.showwarning
+
+        def show_warning(message: Any, category: Any, *where: Any, **more: Any) -> None:
+            if issubclass(category, DesignWarning):
+                click.echo(printable(f"warning: {message}"), err=True)
+            else:
+                shown(message, category, *where, **more)
+
+        warnings.showwarning = show_warning
+        yield
 
 
 def parse_optional(
@@ -35,16 +71,25 @@ def parse_optional(
     "toposcope compare runs/r20 runs/r56\n"
     "toposcope compare runs/before runs/after --measures wasserstein,cka --report change.html\n"
     "toposcope compare runs/r20 runs/vgg19 runs/vit --points 250 -o comparisons/nets\n"
-    "toposcope compare runs/train runs/test --measures wasserstein,bottleneck --margin 0.25"
+    "toposcope compare runs/train runs/test --measures wasserstein,bottleneck --margin 0.5\n"
+    "toposcope compare runs/seed_0 runs/seed_1 --step 390"
 )
-@click.argument("runs", type=click.Path(path_type=Path), nargs=-1, required=True)
-@click.option(
+@click.argument(
+    "runs", metavar="RUN|SERIES...", type=click.Path(path_type=Path), nargs=-1, required=True
+)
+@names_option(
     "--measures",
-    default="wasserstein,cka",
-    show_default=True,
-    callback=parse_names,
     help="Between diagrams: wasserstein, bottleneck, sliced_wasserstein, landscape, betti_curve. "
-    "Between paired activations: cka, cka_debiased, procrustes, rsa, mutual_knn, rtd, rtd_lite …",
+    "Between paired activations: cka, cka_biased, procrustes, rsa, mutual_knn, rtd, rtd_lite … "
+    "Of volumes: betti_numbers.  [default: wasserstein,cka; of volumes betti_numbers]",
+)
+@names_option(
+    "--analysis",
+    help="Which analysis to take: one for all RUNs, or one for each, repeated in their order.  "
+    "[default: the newest that agree]",
+)
+@click.option(
+    "--step", type=float, help="Checkpoint of each SERIES.  [default: the last one of each]"
 )
 @click.option("--test", default="permutation", show_default=True, help="permutation or none.")
 @click.option(
@@ -59,13 +104,25 @@ def parse_optional(
 @click.option("--level", type=float, default=0.95, show_default=True, help="Coverage of intervals.")
 @click.option(
     "--margin",
-    type=float,
-    default=0.5,
+    callback=parse_margin,
+    help="Gap that counts as equivalent, chosen beforehand: 0.5, or by measure "
+    "wasserstein=0.5,cka=0.1.  [default: no equivalence is tested]",
+)
+@click.option(
+    "--margin-unit",
+    type=click.Choice(["noise", "absolute"]),
+    default="noise",
     show_default=True,
-    help="Gap that counts as equivalent, in steps between neighboring layers.",
+    help="noise: multiples of what draws of one layer of the first RUN are apart.",
+)
+@click.option(
+    "--calibrate",
+    type=int,
+    default=0,
+    help="Shuffles that similarities are held against, for all pairs of layers (999).",
 )
 @click.option("--equalize", is_flag=True, help="Analyze anew what does not agree.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--jobs", type=click.IntRange(min=0), help="Worker processes; default: one per CPU.")
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), help="Folder to keep it in; resumes there."
@@ -87,38 +144,57 @@ def compare(
         from toposcope.comparison.run import compare as run_comparison
         from toposcope.errors import UsageError
         from toposcope.execution.progress import bars
-        from toposcope.words.comparison import summarize_comparison
+        from toposcope.words.compared import (
+            compared_text,
+            design_of_comparison,
+            network_matrices,
+        )
+        from toposcope.words.comparison import lead, summarize_comparison
 
         if len(runs) < 2:
             msg = f"compare takes two RUNs or more; got {len(runs)}: toposcope compare RUN RUN"
             raise UsageError(msg)
         first, second, *others = runs
-        comparison = run_comparison(first, second, *others, store=out, progress=bars(), **options)
+        measures = options.pop("measures") or None
+        with warnings_told():
+            comparison = run_comparison(
+                first, second, *others, measures=measures, store=out, progress=bars(), **options
+            )
         summary = summarize_comparison(comparison)
-        rows = map(_row, comparison.models.to_dict("records"))
-        header = ("measure", "H", "networks", "mean [interval]", "gap [interval]", "steps", "n")
+        table = map(_row, comparison.of_class().models.to_dict("records"))
+        header = ("measure", "H", "networks", "value [interval]", "gap [interval]", "p", "n")
         if report is not None:
             from toposcope.reporting.comparison_page import write_comparison
 
             write_comparison(comparison, report)
         value = {
             "networks": list(comparison.networks),
+            "design": design_of_comparison(comparison.attrs),
+            "analyses": {one["name"]: one["analysis"] for one in comparison.attrs["networks"]},
+            "classes": list(comparison.classes),
             "summary": summary,
             "table": None if out is None else str(out / "layers.parquet"),
             "models": None if out is None else str(out / "models.parquet"),
             "folder": None if out is None else str(out),
             "report": None if report is None else str(report),
-            "tests": comparison.attrs["family"],
+            "families": comparison.attrs["families"],
             "failures": [dict(failure) for failure in comparison.failures],
+            "warnings": list(comparison.attrs["warnings"]),
         }
-        text = "\n".join(f"- {sentence}" for sentence in summary)
+        short = lead(comparison)
+        text = "\n".join(f"- {sentence}" for sentence in summary[:short])
+        if len(comparison.networks) > 2:
+            made = (f"{title}\n{columns(rows)}" for title, rows in network_matrices(comparison))
+            text = "\n\n".join([*made, text])
+        details = "\n".join(f"- {sentence}" for sentence in summary[short:])
+        text += f"\n\npair by pair:\n{details}" if details else ""
         kept = (
             f"\n\nkept in {out}" if out is not None else "\n\nnot kept; pass -o FOLDER to keep it"
         )
         show(
             value,
             as_json,
-            f"{text}\n\n{columns([header, *rows])}{kept}",
+            f"{compared_text(comparison.attrs)}\n\n{text}\n\n{columns([header, *table])}{kept}",
         )
         for warning in comparison.attrs["warnings"]:
             click.echo(printable(f"warning: {warning}"), err=True)
@@ -126,13 +202,15 @@ def compare(
 
 
 def _row(row: dict[str, Any]) -> tuple[str, ...]:
+    from toposcope.words.formats import number, with_interval
+
     degree = str(row["homology_dimension"])
     return (
         str(row["measure"]),
         degree if degree.isdigit() else "",
         f"{row['network_a']} / {row['network_b']}",
-        f"{row['value']:.4g} [{row['low']:.4g}, {row['high']:.4g}]",
-        f"{row['gap']:.4g} [{row['gap_low']:.4g}, {row['gap_high']:.4g}]",
-        f"{row['share']:.3g}",
+        with_interval(row["value"], row["low"], row["high"], 4),
+        with_interval(row["gap"], row["gap_low"], row["gap_high"], 4),
+        number(row["adjusted_p"], 2),
         str(row["n"]),
     )

@@ -42,25 +42,37 @@ def describe(place: Place) -> dict[str, Any]:
     names = objects.list()
     summary = run.summary or {}
     spec = run.spec
-    shown = {
+    pointer = f"{RESULTS}current.json"
+    shown = get_json(objects, pointer)["analysis"] if objects.exists(pointer) else None
+    named = {
         key: spec[key]
         for key in ("name", "model", "data", "weights", "pool", "seed")
         if spec.get(key) is not None
     }
     return {
         "run": objects.where(),
-        **shown,
+        **named,
         "samples": run.n,
         "classes": len(run.samples.class_names) or None,
         "layers": {name: run.layers[name]["shape"] for name in run.addresses},
         "top1": summary.get("top1"),
+        **({"depends on": told} if (told := _dependence(summary)) else {}),
         "complete": run.summary is not None,
         "analyses": [
-            {"analysis": name, **_short(get_json(objects, f"{RESULTS}{name}/spec.json"))}
+            {"analysis": name, "shown": name == shown, **_short(_spec(objects, name))}
             for name in analyses_in(names)
         ],
         "bytes": sum(map(objects.size, names)),
     }
+
+
+def _dependence(summary: dict[str, Any]) -> str:
+    """What the outputs of samples depend on besides the sample, "" for nothing."""
+    what = {"chance": "chance", "batch": "the other samples of the batch"}
+    return "; ".join(
+        f"{what[key]}: {', '.join(addresses)}"
+        for key, addresses in (summary.get("depends_on") or {}).items()
+    )
 
 
 def _describe_series(objects: Objects) -> dict[str, Any]:
@@ -77,19 +89,38 @@ def _describe_series(objects: Objects) -> dict[str, Any]:
                 "run": member.run,
                 "weights": member.weights,
                 "top1": run["top1"],
-                "analyses": len(run["analyses"]),
+                "analyses": [one["analysis"] for one in run["analyses"]],
             }
             for member, run in zip(series.members, runs, strict=True)
         ],
+        "analyses": list(
+            {
+                one["analysis"]: {k: v for k, v in one.items() if k != "shown"}
+                for run in runs
+                for one in run["analyses"]
+            }.values()
+        ),
         "failures": list(series.failures),
         "notes": [{"note": note} for note in series.notes],
         "bytes": sum(run["bytes"] for run in runs),
     }
 
 
+def _spec(objects: Objects, analysis: str) -> dict[str, Any]:
+    spec: dict[str, Any] = get_json(objects, f"{RESULTS}{analysis}/spec.json")
+    return spec
+
+
 def _short(spec: dict[str, Any]) -> dict[str, Any]:
+    """What an analysis measured: filtration and scale first, since they decide what it is."""
     keys = ("homology_dimensions", "points", "replicates", "normalize", "metric", "per_class")
-    return {key: spec[key] for key in keys}
+    own = spec.get("filtration") or {}
+    return {
+        "complex": spec.get("complex", "rips"),
+        **({"filtration": own} if own else {}),
+        **{key: spec[key] for key in keys},
+        **{key: spec[key] for key in ("overlapping", "points_are", "null") if key in spec},
+    }
 
 
 def progress_of(place: Place) -> dict[str, Any]:
@@ -132,9 +163,9 @@ def _progress_of_series(objects: Objects) -> dict[str, Any]:
 
 def environment() -> dict[str, Any]:
     """Versions and resources of this machine."""
-    from toposcope.analysis.plan import available_memory
     from toposcope.execution.executors import default_jobs
     from toposcope.homology.jit import cache_folder
+    from toposcope.inputs.memory import available_memory
 
     versions: dict[str, Any] = {
         "python": sys.version.split()[0],

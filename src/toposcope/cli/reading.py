@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,6 +14,7 @@ from toposcope.cli.common import (
     exits,
     json_option,
     key_values,
+    names_option,
     outline,
     printable,
     show,
@@ -22,7 +24,7 @@ from toposcope.cli.common import (
 @command("toposcope demo\ntoposcope demo --out digits")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True)
 @click.option("--jobs", type=click.IntRange(min=1), help="Worker processes; default: one per CPU.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @json_option
 @click.pass_context
 def demo(ctx: click.Context, out: Path, jobs: int | None, seed: int, as_json: bool) -> None:
@@ -37,13 +39,28 @@ def demo(ctx: click.Context, out: Path, jobs: int | None, seed: int, as_json: bo
         show(shown.as_dict(), as_json, shown.text())
 
 
-@command("toposcope report runs/r20 -o r20.html\ntoposcope report runs/step_* -o training.html")
-@click.argument("runs", type=click.Path(path_type=Path), nargs=-1, required=True)
+@command(
+    "toposcope report runs/r20 -o r20.html\n"
+    "toposcope report runs/step_* -o training.html\n"
+    "toposcope report runs/seed_0 runs/seed_1 -o trainings.html\n"
+    "toposcope report runs/r20 runs/r20 --analysis 0a1b2c3d4e5f --analysis 6a7b8c9d0e1f"
+)
+@click.argument(
+    "runs",
+    metavar="RUN|SERIES|COMPARISON|RANKING...",
+    type=click.Path(path_type=Path),
+    nargs=-1,
+    required=True,
+)
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True
 )
 @click.option("--title")
-@click.option("--analysis", help="Which analysis of the RUNs; default: the last one finished.")
+@names_option(
+    "--analysis",
+    help="Which analysis: one for all, or one for each, repeated in their order; one RUN given "
+    "three times shows three.  [default: the last one finished of each]",
+)
 @json_option
 @click.pass_context
 def report(
@@ -51,15 +68,37 @@ def report(
     runs: tuple[Path, ...],
     out: Path,
     title: str | None,
-    analysis: str | None,
+    analysis: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Write one self-contained HTML file about one or several analyzed RUNs."""
+    """Write one self-contained HTML file about one or several analyzed RUNs or SERIES."""
     with exits(ctx):
+        from toposcope.reporting.entry import analyses_shown, has_own_page
         from toposcope.reporting.entry import report as write
+        from toposcope.words.designs import design_text, filtration_text
 
-        path = write(list(runs), to=out, title=title, analysis=analysis)
-        show({"report": str(path), "bytes": path.stat().st_size}, as_json, str(path))
+        items: list[Any] = list(runs)
+        shown = []
+        if not has_own_page(items):
+            items = analyses_shown(items, analysis or None)
+            shown = [
+                {"name": one.name, "run": str(one.run), "analysis": one.attrs.get("analysis")}
+                | {
+                    key: one.attrs.get(key)
+                    for key in ("complex", "filtration", "normalize", "metric")
+                }
+                | {key: one.attrs.get(key) for key in ("points", "replicates")}
+                for one in items
+            ]
+            analysis = ()
+        path = write(items, to=out, title=title, analysis=analysis or None)
+        lines = [
+            f"{one.name}: {filtration_text(one.attrs)}; {design_text(one.attrs)} "
+            f"(analysis {one.attrs.get('analysis')})"
+            for one in (items if shown else ())
+        ]
+        value = {"report": str(path), "bytes": path.stat().st_size, "shown": shown}
+        show(value, as_json, "\n".join([*lines, str(path)]))
 
 
 @command("toposcope verify runs/r20\ntoposcope verify runs/vgg_series --digest")

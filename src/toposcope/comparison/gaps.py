@@ -33,6 +33,9 @@ Array = NDArray[np.float64]
 _EQUAL = 1e-12
 """Statistics that differ by less than this share of the distances are ties."""
 
+_BLOCK = 1 << 21
+"""Products of two weights that are held at once (16 MB)."""
+
 
 def arrangements(draws: int, *, paired: bool) -> int:
     """How many arrangements of draws a test between two layers has that give different statistics.
@@ -131,20 +134,85 @@ def gap_test(
             f"{within_a.shape}, {within_b.shape}, {cross.shape}."
         )
         raise UsageError(msg)
-    rng = np.random.default_rng(seed)
+    form = gap_form(within_a, within_b, cross, paired=paired)
+    weights = gap_arrangements(count, paired=paired, n_resamples=n_resamples, seed=seed)
+    statistics = gap_statistics(form[None], weights)[:, 0]
+    noise = _EQUAL * form_size(within_a, within_b, cross)
+    reached = int((statistics >= statistics[0] - noise).sum())  # the first one is the observed one
+    return reached / len(statistics)
+
+
+def gap_form(within_a: Array, within_b: Array, cross: Array, *, paired: bool) -> Array:
+    """Quadratic form F of the squared gap: w' F w for the +1 and -1 of an arrangement is large
+    where the two sides lie apart.
+
+    Parameters
+    ----------
+    within_a, within_b, cross
+        As in `gap_test`.
+    paired
+        True: (R, R), products of the differences of two draws, 0 on the diagonal; w swaps the two
+        layers inside draws. False: (2 R, 2 R) negative squared distances of all draws; w labels
+        them.
+
+    Examples
+    --------
+    Numbers with differences 1, 2 and 3: the products of any two of them.
+
+    >>> a, b = np.array([[4.0], [5.0], [6.0]]), np.array([[3.0], [3.0], [3.0]])
+    >>> aa, bb, ab = np.abs(a - a.T), np.abs(b - b.T), np.abs(a - b.T)
+    >>> gap_form(aa, bb, ab, paired=True)
+    array([[0., 2., 3.],
+           [2., 0., 6.],
+           [3., 6., 0.]])
+    """
     if paired:
         form = _kernel(within_a, within_b, cross)
         np.fill_diagonal(form, 0.0)
-        signs = _swaps(count, n_resamples, rng)
-    else:
-        form = -(np.block([[within_a, cross], [cross.T, within_b]]) ** 2)
-        signs = _labels(count, n_resamples, rng)
-    statistics = np.einsum("si,ij,sj->s", signs, form, signs, optimize=True)
-    noise = _EQUAL * float((within_a**2).sum() + (within_b**2).sum() + 2 * (cross**2).sum())
-    reached = int(
-        (statistics >= statistics[0] - noise).sum()
-    )  # the first arrangement is the observed one
-    return reached / len(statistics)
+        return form
+    return np.asarray(-(np.block([[within_a, cross], [cross.T, within_b]]) ** 2))
+
+
+def form_size(within_a: Array, within_b: Array, cross: Array) -> float:
+    """What statistics of a form are made of: differences far below it are rounding."""
+    off = cross - np.diag(np.diag(cross))
+    return float((within_a**2).sum() + (within_b**2).sum() + 2 * (off**2).sum())
+
+
+def gap_arrangements(
+    count: int, *, paired: bool, n_resamples: int, seed: int | np.random.Generator
+) -> Array:
+    """(arrangements, R or 2 R) rows of +1 and -1, the first one as the data came.
+
+    Every one once when there are few enough, else a random sample behind the observed one.
+    """
+    rng = np.random.default_rng(seed)
+    return (_swaps if paired else _labels)(count, n_resamples, rng)
+
+
+def gap_statistics(forms: Array, weights: Array) -> Array:
+    """(arrangements, tests) values of w' F w.
+
+    Parameters
+    ----------
+    forms
+        (tests, n, n) symmetric.
+    weights
+        (arrangements, n).
+
+    Notes
+    -----
+    The products of two weights are made once for all tests: one matrix product per block.
+    """
+    first, second = np.triu_indices(weights.shape[1], 1)
+    columns = np.ascontiguousarray(2 * forms[:, first, second].T)
+    diagonal = np.einsum("tii->it", forms)
+    rows = max(1, _BLOCK // max(1, len(first)))
+    blocks = [
+        part[:, first] * part[:, second] @ columns + part**2 @ diagonal
+        for part in (weights[k : k + rows] for k in range(0, len(weights), rows))
+    ]
+    return np.concatenate(blocks)
 
 
 def _kernel(within_a: Array, within_b: Array, cross: Array) -> Array:

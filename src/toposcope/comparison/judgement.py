@@ -1,24 +1,25 @@
-"""From the numbers of a comparison to its table of layers: value, noise, test, equivalence.
+"""What one pair of layers shows under one measure: value, noise, gap, and the form of its test.
 
-One row is one pair of layers under one measure. `gap` is what the layers differ by: for diagrams
-their distance with the noise of draws taken out (`gaps`), for similarities the distance from the
-value of equal layers. `step` is the mean gap between neighboring layers inside the two networks; a
-gap is judged equivalent when it is surely below `margin` steps.
+`gap` is what the layers differ by: for diagrams their distance with the noise of draws taken out
+(`gaps`), for similarities the distance from the value of equal layers. Tests are made later, in
+families (`families`), from the form kept here; equivalence is tested against a margin that is fixed
+before the data are opened, in absolute units or in those of the first network's own noise.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.comparison.gaps import (
-    arrangements,
     cross_units,
-    gap_test,
+    form_size,
+    gap_form,
+    pseudo_values,
     signed_root,
     squared_gap_units,
 )
@@ -26,7 +27,7 @@ from toposcope.comparison.layer_pairs import DIAGRAM_MEASURES
 from toposcope.comparison.networks import Network
 from toposcope.comparison.pair_values import Layer, PairValues
 from toposcope.similarity.measures import MEASURES
-from toposcope.stats import mean_interval, minimum_detectable, permutation_test, tost
+from toposcope.stats import mean_interval, tost
 
 Array = NDArray[np.float64]
 
@@ -37,9 +38,15 @@ FEWEST_DRAWS = 3
 """Below this leaving one draw out leaves no pair, and there is no interval."""
 
 SAME_DISTRIBUTION = "both layers give diagrams of one distribution"
+SAME_BETTI_NUMBERS = "both layers give Betti numbers of one distribution"
 UNRELATED = "the layers are unrelated: any sample may be paired with any other"
 
+NOISE, ABSOLUTE = "noise", "absolute"
+MARGIN_UNITS = (NOISE, ABSOLUTE)
+"""What a margin counts: the first network's own noise, or the gap as it is."""
+
 LAYER_COLUMNS = (
+    "label",
     "network_a",
     "layer_a",
     "depth_a",
@@ -58,11 +65,15 @@ LAYER_COLUMNS = (
     "gap_high",
     "step",
     "share",
+    "family",
     "pvalue",
     "smallest_p",
-    "qvalue",
-    "equivalent",
+    "adjusted_p",
     "detectable",
+    "margin",
+    "equivalence_p",
+    "equivalence_adjusted_p",
+    "equivalent",
     "paired",
     "n",
     "null",
@@ -83,10 +94,17 @@ class Judgement:
         (R,) the same for the value, and the noise or floor it is read against.
     effect
         Gap over noise for diagrams; for similarities the place between unrelated (0) and equal (1).
-    pvalue
-        NaN where no test was possible.
-    smallest_p
-        The least p that a test of so many draws can give; NaN without a test.
+    reference
+        (R,) what a margin of 1 "noise" stands for, squared if `squared`: squared distance between
+        draws of the layer of the first network (pseudo-values); for similarities the way from
+        equal layers to unrelated samples. Empty where it is unknown.
+    form
+        Of its test, None where none is possible: (R, R) or (2 R, 2 R) for diagrams (`gap_form`),
+        (R,) value beyond that of unrelated samples for similarities, larger when more alike.
+    kept
+        Draws that count, of those there are.
+    size
+        Statistics far below it are rounding.
     status, reason
         "ok", or why there is less than that.
     """
@@ -95,11 +113,13 @@ class Judgement:
     value: Array
     noise: float
     effect: float
-    pvalue: float
     status: str
     reason: str
     squared: bool = False
-    smallest_p: float = float("nan")
+    reference: Array = field(default_factory=lambda: np.empty(0))
+    form: Array | None = None
+    kept: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, dtype=np.intp))
+    size: float = 0.0
 
     @property
     def gap(self) -> float:
@@ -129,14 +149,28 @@ class Rules:
     level
         Coverage of the intervals.
     margin
-        Gap below which layers count as equivalent, in steps between neighboring layers.
+        Gap below which layers count as equivalent, one for all measures or by measure; None asks
+        for no equivalence.
+    margin_unit
+        One of `MARGIN_UNITS`.
     """
 
     test: bool = True
     n_resamples: int = 9999
     seed: int = 0
     level: float = 0.95
-    margin: float = 0.5
+    margin: float | Mapping[str, float] | None = None
+    margin_unit: str = NOISE
+
+    @property
+    def alpha(self) -> float:
+        """Probability of any false finding in a family, with room for rounding of 1 - level."""
+        return 1 - self.level + 1e-12
+
+    def margin_of(self, measure: str) -> float:
+        """Margin of a measure in `margin_unit`; NaN when none was fixed."""
+        given = self.margin.get(measure) if isinstance(self.margin, Mapping) else self.margin
+        return float("nan") if given is None else float(given)
 
 
 @dataclass(frozen=True)
@@ -163,14 +197,14 @@ class LayerPair:
     why: Why = None
 
 
-def judge(values: PairValues, pair: LayerPair, rules: Rules) -> Judgement:
+def judge(values: PairValues, pair: LayerPair) -> Judgement:
     """Compare two layers under one measure."""
     if pair.measure in DIAGRAM_MEASURES:
-        return _judge_diagrams(values, pair, rules)
-    return _judge_similarity(values, pair, rules)
+        return _judge_diagrams(values, pair)
+    return _judge_similarity(values, pair)
 
 
-def _judge_diagrams(values: PairValues, pair: LayerPair, rules: Rules) -> Judgement:
+def _judge_diagrams(values: PairValues, pair: LayerPair) -> Judgement:
     a, b, measure, degree = pair.a, pair.b, pair.measure, pair.degree
     assert degree is not None, "a measure between diagrams has a degree"
     matrices = [values.between(x, y, measure, degree) for x, y in ((a, a), (b, b), (a, b))]
@@ -192,32 +226,37 @@ def _judge_diagrams(values: PairValues, pair: LayerPair, rules: Rules) -> Judgem
         reason = "one draw has no spread: pass replicates=8 (--replicates 8)"
         value = np.array([ab[0, 0]])
         nan = np.array([np.nan])
-        return Judgement(nan, value, np.nan, np.nan, np.nan, "one_replicate", reason, True)
+        return Judgement(nan, value, np.nan, np.nan, "one_replicate", reason, True)
     off = ~np.eye(len(units), dtype=bool)
     noise = float((aa[off].mean() + bb[off].mean()) / 2)
     if not everything.any():
         reason = f"no draw of either layer has a class in H{degree}, or all diagrams are equal"
         zero = np.zeros(len(units))
-        return Judgement(zero, zero, 0.0, np.nan, np.nan, "empty", reason, True)
+        return Judgement(zero, zero, 0.0, np.nan, "empty", reason, True)
     if len(units) < FEWEST_DRAWS:
         squares = [float((m[off] ** 2).mean()) for m in (ab, aa, bb)]
         gap = np.full(len(units), squares[0] - (squares[1] + squares[2]) / 2)
         value = np.full(len(units), float(ab[off].mean()))
         effect = _ratio(signed_root(float(gap[0])), noise)
         reason = f"{len(units)} draws are too few for an interval or a test"
-        return Judgement(gap, value, noise, effect, np.nan, "few_replicates", reason, True)
+        return Judgement(gap, value, noise, effect, "few_replicates", reason, True)
     gap = squared_gap_units(aa, bb, ab)
-    pvalue = smallest = np.nan
-    if rules.test:
-        pvalue = gap_test(
-            aa, bb, ab, paired=pair.paired, n_resamples=rules.n_resamples, seed=rules.seed
-        )
-        smallest = 1 / arrangements(len(units), paired=pair.paired)
-    effect = _ratio(signed_root(float(gap.mean())), noise)
-    return Judgement(gap, cross_units(ab), noise, effect, pvalue, "ok", note, True, smallest)
+    return Judgement(
+        gap,
+        cross_units(ab),
+        noise,
+        _ratio(signed_root(float(gap.mean())), noise),
+        "ok",
+        note,
+        squared=True,
+        reference=pseudo_values(aa**2),
+        form=gap_form(aa, bb, ab, paired=pair.paired),
+        kept=units,
+        size=form_size(aa, bb, ab),
+    )
 
 
-def _judge_similarity(values: PairValues, pair: LayerPair, rules: Rules) -> Judgement:
+def _judge_similarity(values: PairValues, pair: LayerPair) -> Judgement:
     a, b, measure = pair.a, pair.b, pair.measure
     same, floor = values.paired(a, b, measure)
     units = np.flatnonzero(np.isfinite(same))
@@ -232,37 +271,63 @@ def _judge_similarity(values: PairValues, pair: LayerPair, rules: Rules) -> Judg
     effect = _ratio(float(value.mean()) - noise, ideal - noise)
     if len(units) == 1:
         reason = "one draw has no spread: pass replicates=8 (--replicates 8)"
-        return Judgement(gap, value, noise, effect, np.nan, "one_replicate", reason)
-    pvalue = smallest = np.nan
-    if rules.test and np.isfinite(base).all() and len(units) >= FEWEST_DRAWS:
-        test = permutation_test(
-            value, base, paired=True, n_resamples=rules.n_resamples, seed=rules.seed
-        )
-        pvalue, smallest = float(test.pvalue), float(test.smallest_p)
-    return Judgement(gap, value, noise, effect, pvalue, "ok", note, smallest_p=smallest)
+        return Judgement(gap, value, noise, effect, "one_replicate", reason)
+    form, reference = None, np.empty(0)
+    if np.isfinite(base).all() and len(units) >= FEWEST_DRAWS:
+        form = np.abs(ideal - base) - gap
+        reference = np.abs(ideal - base)
+    return Judgement(
+        gap,
+        value,
+        noise,
+        effect,
+        "ok",
+        note,
+        reference=reference,
+        form=form,
+        kept=units,
+        size=float((value**2 + base**2).sum()) if form is not None else 0.0,
+    )
 
 
 def layer_row(
     judged: Judgement, rules: Rules, *, step: float, where: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """One row of the table of layers, without its q-value."""
+    """One row of the table of layers, without what the families decide."""
     row = dict(where) | {"n": len(judged.value), "noise": judged.noise, "effect": judged.effect}
-    row |= {"status": judged.status, "reason": judged.reason}
-    row |= {"pvalue": judged.pvalue, "smallest_p": judged.smallest_p, "step": step}
-    row["value"], row["low"], row["high"] = _interval(judged.value, rules.level, judged.status)
-    ends = _interval(judged.units, rules.level, judged.status)
-    row["gap"], row["gap_low"], row["gap_high"] = (judged.length(end) for end in ends)
+    row |= {"status": judged.status, "reason": judged.reason, "step": step}
+    bounds = (-np.inf, np.inf)
+    if row["measure"] in MEASURES:
+        bounds = MEASURES[row["measure"]].range
+    value, *ends = _interval(judged.value, rules.level, judged.status)
+    # An interval of a correlation ends where correlations do.
+    row["value"], (row["low"], row["high"]) = value, np.clip(ends, *bounds).tolist()
+    gaps = _interval(judged.units, rules.level, judged.status)
+    row["gap"], row["gap_low"], row["gap_high"] = (judged.length(gap) for gap in gaps)
+    if not judged.squared and np.isfinite(row["gap_low"]):
+        row["gap_low"] = max(row["gap_low"], 0.0)
     row["share"] = _ratio(row["gap"], step)
-    row["equivalent"], row["detectable"] = None, np.nan
-    if judged.status == "ok" and len(judged.units) >= FEWEST_DRAWS:
-        spread = float(judged.units.std(ddof=1))
-        seen = minimum_detectable(len(judged.units), spread, paired=True, level=rules.level)
-        row["detectable"] = judged.length(seen)
-        if np.isfinite(step) and step > 0:
-            inner = tost(judged.units, judged.gap_of(rules.margin * step), level=rules.level)
-            # By the interval, not the verdict: draws that agree exactly have one without width.
-            row["equivalent"] = bool(-inner.margin < inner.low and inner.high < inner.margin)
-    return row
+    return row | _equivalence(judged, rules, row["measure"])
+
+
+def _equivalence(judged: Judgement, rules: Rules, measure: str) -> dict[str, Any]:
+    """Margin of one row, and the test against it, not yet corrected for its family."""
+    chosen = rules.margin_of(measure)
+    bound: Array = np.full(len(judged.units), judged.gap_of(chosen))
+    if rules.margin_unit == NOISE:
+        # The noise is an estimate too: its draws enter the test beside those of the gap.
+        bound = judged.gap_of(chosen) * judged.reference
+    known = len(bound) >= FEWEST_DRAWS and bound.mean() > 0 and judged.status == "ok"
+    out = {"margin": np.nan, "equivalence_p": np.nan, "equivalent": None}
+    if not known:
+        return out
+    constant = np.ptp(bound) == 0
+    tested = tost(judged.units, bound[0] if constant else bound, level=rules.level)
+    out["margin"] = judged.length(tested.margin)
+    if not np.isfinite(tested.pvalue):
+        # Draws that agree exactly, as those of a layer and itself: nothing is estimated.
+        return out | {"equivalent": bool(abs(tested.value) < tested.margin)}
+    return out | {"equivalence_p": tested.pvalue}
 
 
 def steps(
@@ -278,7 +343,7 @@ def steps(
             LayerPair((i, p), (i, p + 1), measure, degree, paired=True)
             for p in range(len(net.layers) - 1)
         ]
-        judged = [judge(values, pair, Rules(test=False)) for pair in neighbors]
+        judged = [judge(values, pair) for pair in neighbors]
         known = [one for one in judged if np.isfinite(one.gap)]
         mean = float(np.mean([one.gap for one in known])) if known else np.nan
         out.append(known[0].length(mean) if mean > 0 else float("nan"))
@@ -306,6 +371,8 @@ def _complete(*matrices: Array) -> NDArray[np.intp]:
     """Draws measured in all matrices: those whose row holds a number."""
     units = np.arange(len(matrices[0]))
     for matrix in matrices:
+        if not np.isnan(matrix).any():
+            continue
         off = ~np.isnan(matrix)
         np.fill_diagonal(off, matrix.shape[0] == 1 and not np.isnan(matrix[0, 0]))
         units = np.intersect1d(units, np.flatnonzero(off.any(axis=1)))
@@ -314,7 +381,7 @@ def _complete(*matrices: Array) -> NDArray[np.intp]:
 
 def _nothing(status: str, reason: str) -> Judgement:
     nan = np.empty(0)
-    return Judgement(nan, nan, np.nan, np.nan, np.nan, status, reason)
+    return Judgement(nan, nan, np.nan, np.nan, status, reason)
 
 
 def _dropped(units: NDArray[np.intp], count: int) -> str:

@@ -22,10 +22,23 @@ from numpy.typing import NDArray
 from toposcope.diagrams import distances
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
 from toposcope.similarity.measures import MEASURES
+from toposcope.similarity.paired_rows import medians
 from toposcope.store.objects import Objects, content_hash
 from toposcope.store.runs import Run
 
 Array = NDArray[np.float64]
+
+BETTI_NUMBERS = "betti_numbers"
+
+
+def betti_distance(a: Array, b: Array) -> float:
+    """Distance of the Betti numbers of two images: root mean square over the thresholds.
+
+    >>> betti_distance(np.array([1.0, 5.0]), np.array([4.0, 8.0]))
+    3.0
+    """
+    return float(np.sqrt(np.mean((a - b) ** 2)))
+
 
 DIAGRAM_MEASURES: dict[str, Callable[..., float]] = {
     "wasserstein": distances.wasserstein,
@@ -33,9 +46,10 @@ DIAGRAM_MEASURES: dict[str, Callable[..., float]] = {
     "sliced_wasserstein": distances.sliced_wasserstein,
     "landscape": distances.landscape_distance,
     "betti_curve": distances.betti_curve_distance,
+    BETTI_NUMBERS: betti_distance,
 }
 """Measures between diagrams: W1 with ground norm inf, bottleneck, sliced W1, landscape L2, Betti
-curve L1."""
+curve L1; and between the Betti numbers of two images, for volumes."""
 
 SOURCES = ("diagrams/distances.py", "similarity", "comparison/layer_pairs.py")
 """Sources that decide the numbers of a task, besides those of an analysis."""
@@ -196,8 +210,9 @@ def _activations(side: Side, inputs: PairsInputs, draw: int, *, rotated: bool) -
     values = _run(run).read(side.layer, _draws(inputs.objects, side.draws)[draw])
     X = values.reshape(len(values), -1).astype(np.float64)
     if rotated and X.shape[1] > len(X) and np.isfinite(X).all():
-        # Inner products between rows are all that counts, after the mean is gone.
-        X = np.asarray(np.linalg.qr((X - X.mean(axis=0)).T, mode="r"), dtype=np.float64).T
+        # Inner products between rows are all that counts, from any origin: from the medians, since
+        # the mean of few samples is where none of them lies when one is huge.
+        X = np.asarray(np.linalg.qr((X - medians(X)).T, mode="r"), dtype=np.float64).T
     return X
 
 

@@ -15,10 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.analysis.design import BESIDE, Design
-from toposcope.analysis.plan import draws_of
-from toposcope.analysis.registry import VOLUMES
+from toposcope.analysis.plan import code_of, draws_of
+from toposcope.analysis.registry import POINTS, VOLUMES
 from toposcope.analysis.result import Analysis
-from toposcope.analysis.run import analyze_command, analyze_design, load_analysis
+from toposcope.analysis.run import analyze_command, analyze_design
+from toposcope.analysis.stored import Stored
+from toposcope.comparison.opened import Item, Opened, design_of, each_named, network_names
+from toposcope.comparison.opened import opened as opened_as
+from toposcope.comparison.picking import LOOSE, pick
 from toposcope.errors import StoreError, UsageError
 from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress
@@ -27,12 +31,6 @@ from toposcope.store.runs import open_run
 from toposcope.types import ActivationSet
 
 PAIRED, INDEPENDENT = "paired", "independent"
-
-LOOSE = (*BESIDE, "seed")
-"""Parameters in which the analyses of two networks may differ: those of numbers that stand beside
-others, and the seed, since `relation` looks at the draws themselves."""
-
-Item = ActivationSet | Analysis | Path | str
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +49,10 @@ class Network:
         Row numbers in `activations` of each replicate.
     attrs
         Model, data, step, pool.
+    label
+        The class its draws hold; "" for draws of pooled classes, and for all classes together.
+    classes
+        The network inside each class, where draws were taken there.
     """
 
     name: str
@@ -58,6 +60,8 @@ class Network:
     analysis: Analysis | None
     draws: tuple[NDArray[np.intp], ...] = field(repr=False)
     attrs: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    label: str = ""
+    classes: Mapping[str, Network] = field(default_factory=dict, repr=False)
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -73,7 +77,9 @@ def gather(
     items: Sequence[Item],
     options: Mapping[str, Any],
     *,
-    diagrams: bool,
+    unit: str | None,
+    analyses: Sequence[str | None],
+    step: float | None,
     equalize: bool,
     store: Path,
     jobs: Jobs,
@@ -84,11 +90,16 @@ def gather(
     Parameters
     ----------
     items
-        Activation sets, RUN folders or analyses.
+        Activation sets, RUN or SERIES folders, or analyses.
     options
         Entries of `Design` that the caller named; the others follow what is there.
-    diagrams
-        Whether diagrams are needed.
+    unit
+        What has to be filtered, POINTS or VOLUMES; None for what is there; "" where no diagrams
+        are needed.
+    analyses
+        Name of the analysis of each item; None picks the one that fits.
+    step
+        Checkpoint of a SERIES; None for its last one.
     equalize
         Analyze anew, on shared samples and with one design, what does not agree.
     store
@@ -96,34 +107,78 @@ def gather(
     jobs, progress
         As in `analyze`.
     """
-    opened = [_opened(item) for item in items]
-    sets = [activations for activations, _ in opened]
-    analyses = [analysis for _, analysis in opened]
+    opened = [
+        opened_as(item, name, step)
+        for item, name in zip(items, each_named(analyses, items), strict=True)
+    ]
+    if step is not None and not any(one.series for one in opened):
+        msg = f"compare(step={step!r}): none of the items is a SERIES, so there is no step to pick."
+        raise UsageError(msg)
+    sets = [one.activations for one in opened]
+    names = network_names(opened)
+    candidates = [one.known for one in opened]
+    _refuse_volumes(names, candidates, unit)
+    changed = [False] * len(sets)
     if equalize:
         sets, changed = _on_shared_samples(sets, store)
-        analyses = [None if c else a for a, c in zip(analyses, changed, strict=True)]
-    names = _names(sets, [a for _, a in opened])
-    design = _design(analyses, options, sets[0].n)
-    if not diagrams:
+    wanted = POINTS if unit == "" else unit
+    picked = pick(candidates, options, unit=wanted)
+    base = picked.design or pick(candidates, {}, unit=wanted).design
+    design = replace(base or Design().resolved(sets[0].n), **options)
+    if unit == "":
         # Similarities pair samples, whatever the points of an analysis were.
         design = replace(design, points_are="samples", samples=None)
+        return [
+            _network(name, activations, None, design)
+            for name, activations in zip(names, sets, strict=True)
+        ]
+    chosen = [None if cut else rank for rank, cut in zip(picked.chosen, changed, strict=True)]
+    code = _code(candidates, chosen, design, equalize=equalize)
     out = []
-    for item, name, activations, analysis in zip(items, names, sets, analyses, strict=True):
-        other = {} if analysis is None else _differences(design_of(analysis), design)
-        fits = analysis is not None and not other
-        # A RUN is analyzed as the caller says; a finished Analysis is what it is.
-        asked = not isinstance(item, Analysis) and other.keys() <= options.keys()
-        if diagrams and analysis is not None and not (fits or asked or equalize):
-            _refuse(name, analysis, design)
-        if diagrams and not fits:
+    for item, name, one, activations, rank in zip(items, names, opened, sets, chosen, strict=True):
+        if rank is not None and one.known[rank].code == code:
+            analysis = one.load(rank)
+        else:
+            # A RUN is analyzed as the caller says; a finished Analysis is what it is.
+            asked = not isinstance(item, Analysis) and _only_differs_in(one.known, design, options)
+            if one.known and not (asked or equalize):
+                _refuse(name, one, design, code)
             # A design tried in a comparison does not replace what the RUN's report shows.
             analysis = analyze_design(
                 activations, design, current=False, jobs=jobs, progress=progress
             )
-        out.append(_network(name, activations, analysis if diagrams else None, design))
-    if diagrams:
-        _check_agreement(out)
+        out.append(_network(name, activations, analysis, design_of(analysis)))
+    _check_agreement(out)
     return out
+
+
+def _code(
+    candidates: Sequence[Sequence[Stored]],
+    chosen: Sequence[int | None],
+    design: Design,
+    *,
+    equalize: bool,
+) -> str | None:
+    """Version of the code of all analyses compared; today's where one has to be made."""
+    today = code_of(design.filtration)
+    found = {
+        candidates[network][rank].code for network, rank in enumerate(chosen) if rank is not None
+    }
+    if not found or (None in chosen and equalize):
+        return today
+    (code,) = found
+    if (
+        None in chosen
+        and code != today
+        and any(rank is None and not known for rank, known in zip(chosen, candidates, strict=True))
+    ):
+        msg = (
+            "compare(): some networks are not analyzed, and the analyses of the others were made "
+            "by another version of the code. Analyze all of them again with one command line, or "
+            "pass equalize=True (--equalize)."
+        )
+        raise UsageError(msg)
+    return code
 
 
 def relation(a: Network, b: Network) -> str:
@@ -159,55 +214,41 @@ def relation(a: Network, b: Network) -> str:
     raise UsageError(msg)
 
 
-def _opened(item: Item) -> tuple[ActivationSet, Analysis | None]:
-    if isinstance(item, Analysis):
-        if item.activations is None:
+def _refuse_volumes(
+    names: Sequence[str], candidates: Sequence[Sequence[Stored]], unit: str | None
+) -> None:
+    """Refuse to measure another filtration than the analyses of a network have."""
+    if unit is None:
+        kinds = [{of_volumes(one.design) for one in each if one.design} for each in candidates]
+        if {True} in kinds and {False} in kinds:
+            volumes, clouds = kinds.index({True}), kinds.index({False})
             msg = (
-                f"compare(): analysis {item.name!r} does not know its activations; pass one from "
-                "ts.analyze(), or its RUN folder."
+                f"compare(): {names[volumes]!r} was analyzed by the volumes of its images and "
+                f"{names[clouds]!r} by clouds of points; numbers of the two are never compared. "
+                "Analyze both by one filtration first (toposcope analyze RUN --complex ...)."
             )
             raise UsageError(msg)
-        if _of_volumes(item):
+    for name, each in zip(names, candidates, strict=True):
+        if unit == POINTS and each and all(one.design and of_volumes(one.design) for one in each):
             msg = (
-                f"compare(): {item.name!r} holds Betti numbers of image volumes, which have no "
-                "diagrams of clouds; pass its RUN folder to have clouds analyzed."
+                f"compare(): {name!r} was analyzed by the volumes of its images (--complex "
+                "cubical), which measures between diagrams of clouds do not take. Compare them by "
+                "their Betti numbers, measures=('betti_numbers',) (--measures betti_numbers), or "
+                "analyze clouds first: toposcope analyze RUN --complex rips."
             )
             raise UsageError(msg)
-        return item.activations, item
-    if isinstance(item, (str, Path)):
-        item = open_run(item)
-    if not isinstance(item, ActivationSet):
-        msg = (
-            f"compare(): cannot compare a {type(item).__name__}; pass RUN folders, ActivationSets "
-            "or the Analysis that toposcope.analyze() returns."
-        )
-        raise UsageError(msg)
-    if item.run is None or not (item.run / "results" / "current.json").exists():
-        return item, None
-    analysis = load_analysis(item.run)
-    # Betti numbers of volumes have no draws of samples to compare.
-    return item, None if _of_volumes(analysis) else analysis
+        if unit == VOLUMES and not any(one.design and of_volumes(one.design) for one in each):
+            msg = (
+                f"compare(): betti_numbers compare the volumes of images, and {name!r} has no "
+                "analysis of them. Type 'toposcope analyze RUN --complex cubical' (of a capture "
+                "with --pool volume)."
+            )
+            raise UsageError(msg)
 
 
-def _of_volumes(analysis: Analysis) -> bool:
-    return design_of(analysis).filtration.unit == VOLUMES
-
-
-def design_of(analysis: Analysis) -> Design:
-    """The design of an analysis; one of diagrams computed by hand has none."""
-    if analysis.design is None:
-        msg = (
-            f"compare(): {analysis.name!r} does not say how it was analyzed; pass an analysis from "
-            "ts.analyze(), or its RUN folder."
-        )
-        raise UsageError(msg)
-    return analysis.design
-
-
-def _design(analyses: Sequence[Analysis | None], options: Mapping[str, Any], n: int) -> Design:
-    """What the caller named, else what the first analysis had, else the defaults."""
-    first = next((design_of(a) for a in analyses if a is not None), None)
-    return replace(first or Design().resolved(n), **options)
+def of_volumes(design: Design) -> bool:
+    """Whether images' volumes are filtered, not clouds of points."""
+    return design.filtration.unit == VOLUMES
 
 
 def _differences(there: Design, design: Design) -> dict[str, str]:
@@ -222,12 +263,33 @@ def _differences(there: Design, design: Design) -> dict[str, str]:
     return out
 
 
-def _refuse(name: str, analysis: Analysis, design: Design) -> None:
-    words = "; ".join(_differences(design_of(analysis), design).values())
+def _only_differs_in(known: Sequence[Stored], design: Design, options: Mapping[str, Any]) -> bool:
+    """Whether some analysis differs from a design in what the caller named alone."""
+    return any(
+        one.design is not None and _differences(one.design, design).keys() <= options.keys()
+        for one in known
+        if options
+    )
+
+
+def _refuse(name: str, one: Opened, design: Design, code: str | None) -> None:
+    said = []
+    for stored in one.known:
+        words = {} if stored.design is None else _differences(stored.design, design)
+        if stored.design is None:
+            words = {"filtration": "its filtration is not registered here"}
+        if stored.code != code:
+            words["code"] = f"versions of the code: {stored.code!r} instead of {code!r}"
+        said.append((len(words), "; ".join(words.values())))
+    told = min(said)[1] or "its draws overlap"
+    which = f"the analysis of {name!r} does not fit ("
+    if len(one.known) > 1:
+        which = f"none of the {len(one.known)} analyses of {name!r} fits (the nearest: "
+    run = one.activations.run or (one.made.run if one.made else None) or "RUN"
     msg = (
-        f"compare(): the analysis of {name!r} does not fit ({words}); diagrams are compared with "
+        f"compare(): {which}{told}); diagrams are compared with "
         "equal n, scale and filtration only. Type "
-        f"'{analyze_command(analysis.run or 'RUN', design)}', "
+        f"'{analyze_command(run, design)}', "
         "or pass equalize=True (--equalize) to have it analyzed so."
     )
     raise UsageError(msg)
@@ -236,16 +298,30 @@ def _refuse(name: str, analysis: Analysis, design: Design) -> None:
 def _network(
     name: str, activations: ActivationSet, analysis: Analysis | None, design: Design
 ) -> Network:
-    if design.per_class or design.overlapping:
-        kind = "per class" if design.per_class else "with overlapping draws"
+    if design.overlapping:
         msg = (
-            f"compare(): {name!r} was analyzed {kind}; the unit of a comparison is a disjoint draw "
-            f"of pooled samples. Analyze it without --"
-            f"{'per-class' if design.per_class else 'overlapping'} first."
+            f"compare(): {name!r} was analyzed with overlapping draws; the unit of a comparison is "
+            "a disjoint draw of samples. Analyze it without --overlapping first."
         )
         raise UsageError(msg)
-    draws = draws_of(activations, design).draws
-    return Network(name, activations, analysis, tuple(d.rows for d in draws), activations.attrs)
+    drawn = draws_of(activations, design).draws
+    labels = tuple(dict.fromkeys(draw.label for draw in drawn))
+    rows = tuple(
+        np.concatenate([draw.rows for draw in drawn if draw.replicate == replicate])
+        for replicate in sorted({draw.replicate for draw in drawn})
+    )
+    one = Network(name, activations, analysis, rows, activations.attrs)
+    if not design.per_class:
+        return one
+    parts = {
+        label: replace(
+            one,
+            draws=tuple(draw.rows for draw in drawn if draw.label == label),
+            label=label,
+        )
+        for label in labels
+    }
+    return replace(one, classes=parts)
 
 
 def _check_agreement(networks: Sequence[Network]) -> None:
@@ -313,27 +389,6 @@ def _rows_of(one: ActivationSet, rows: NDArray[np.intp]) -> ActivationSet:
         run=None,
         attrs={**one.attrs, "n": len(rows)},
     )
-
-
-def _names(sets: Sequence[ActivationSet], analyses: Sequence[Analysis | None]) -> list[str]:
-    """One name each: the model's, with the folder of the RUN where models share one."""
-    plain = [
-        str(s.attrs.get("name") or s.attrs.get("model") or (a.name if a else "network"))
-        for s, a in zip(sets, analyses, strict=True)
-    ]
-    plain = [name.rpartition(":")[2] or name for name in plain]
-    folders = [s.run.name if s.run is not None else "" for s in sets]
-    if len(set(plain)) < len(plain):
-        plain = [
-            folder if folder and plain.count(name) > 1 else name
-            for name, folder in zip(plain, folders, strict=True)
-        ]
-    seen: dict[str, int] = {}
-    out = []
-    for name in plain:
-        seen[name] = seen.get(name, 0) + 1
-        out.append(name if plain.count(name) == 1 else f"{name} ({seen[name]})")
-    return out
 
 
 def memory_run(network: Network, store: Path, index: int) -> Path:

@@ -55,6 +55,38 @@ class PairValues:
         return self.same.get(key, nothing), self.floor.get(key, nothing)
 
 
+def over_classes(parts: Sequence[PairValues]) -> PairValues:
+    """All classes together: the draws of one number of every class are one unit.
+
+    Distances are root mean squares over the classes, those of the product space, so that a squared
+    gap is the mean of the squared gaps inside the classes; similarities are means. A pair of layers
+    that one class has no value for has none.
+
+    Examples
+    --------
+    >>> key = (0, 0), (1, 0), "landscape", 0
+    >>> three, four = (PairValues({key: np.full((2, 2), d)}, {}, {}, {}, 2) for d in (3.0, 4.0))
+    >>> float(over_classes([three, four]).between(*key)[0, 1]) == 12.5**0.5
+    True
+    """
+    first = parts[0]
+    cross = {
+        key: np.sqrt(np.mean([part.cross[key] ** 2 for part in parts], axis=0))
+        for key in first.cross
+        if all(key in part.cross for part in parts)
+    }
+    same, floor = (
+        {
+            key: np.mean([getattr(part, name)[key] for part in parts], axis=0)
+            for key in getattr(first, name)
+            if all(key in getattr(part, name) for part in parts)
+        }
+        for name in ("same", "floor")
+    )
+    reasons = {key: why for part in reversed(parts) for key, why in part.reasons.items()}
+    return PairValues(cross, same, floor, reasons, first.replicates)
+
+
 def read_values(workbook: Workbook, tasks: Sequence[Task[PairsJob]], replicates: int) -> PairValues:
     """Collect the parts of all tasks that are done."""
     cross: dict[tuple[Layer, Layer, str, int], Array] = {}

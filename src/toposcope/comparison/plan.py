@@ -85,7 +85,8 @@ def plan_tasks(
                 homology_dimensions=tuple(homology_dimensions),
                 replicates=len(first.draws),
             )
-            tasks.append(Task(job, f"{first.name}, {layer}"))
+            inside = f", {first.label}" if first.label else ""
+            tasks.append(Task(job, f"{first.name}, {layer}{inside}"))
     return tasks, PairsInputs(objects, runs)
 
 
@@ -113,7 +114,9 @@ def _sides(network: Network, index: int, objects: Objects, run: Path | None) -> 
     draws = put_input(objects, json.dumps(rows).encode())
     sides = []
     for position, layer in enumerate(network.layers):
-        pairs = _layer_diagrams(network.analysis, layer) if network.analysis is not None else {}
+        pairs = {}
+        if network.analysis is not None:
+            pairs = _layer_diagrams(network.analysis, layer, network.label)
         sides.append(
             Side(
                 network=index,
@@ -127,9 +130,11 @@ def _sides(network: Network, index: int, objects: Objects, run: Path | None) -> 
     return sides
 
 
-def _layer_diagrams(analysis: Analysis, layer: str) -> dict[tuple[int, int], NDArray[np.float64]]:
+def _layer_diagrams(
+    analysis: Analysis, layer: str, label: str
+) -> dict[tuple[int, int], NDArray[np.float64]]:
     return {
         (key.replicate, key.homology_dimension): pairs
         for key, pairs in analysis.diagrams
-        if key.layer == layer and key.cloud == DATA_CLOUD and not key.label
+        if key.layer == layer and key.cloud == DATA_CLOUD and key.label == label
     }

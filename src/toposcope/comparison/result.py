@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope.errors import DamagedError, StoreError, UsageError
+from toposcope.comparison.old_comparisons import upgraded
+from toposcope.errors import DamagedError, SchemaVersionError, StoreError, UsageError
 from toposcope.store.objects import content_hash, put, put_json, read_json
 from toposcope.types import _html_table
 
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 TABLES = ("layers", "models")
+
+SCHEMA = 2
+"""Of the stored comparison. 1: q-values over one family of everything, a margin in steps of the
+data under test, an onset of least squares (`old_comparisons` reads them), and "cka" was the biased
+one."""
+
+RENAMED = {"cka": "cka_biased", "cka_debiased": "cka", "cka_rbf": "cka_rbf_biased"}
+"""Measures of schema 1 by their names now."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +42,14 @@ class Comparison:
     layers
         One row per matched pair of layers, measure and degree: `value` with its interval, `noise`,
         `effect`, `gap` beyond noise with its interval, `step` (mean gap between neighboring
-        layers), `share` = gap / step, `pvalue`, `smallest_p` that so many draws can give,
-        `qvalue`, `equivalent`, `detectable`, `paired`, `n` units, `null` hypothesis, `status`,
-        `reason`; see docs/comparing.md.
+        layers), `share` = gap / step, `family` of the test, `pvalue` alone, `smallest_p` that so
+        many draws can give, `adjusted_p` for the family, `detectable` gap, `margin`,
+        `equivalence_p` alone and adjusted, `equivalent`, `paired`, `n` units, `null` hypothesis,
+        `status`, `reason`; see docs/comparing.md. `label` is the class that draws were taken
+        in; "" for pooled draws, and for all classes together.
     models
-        One row per pair of networks, measure and degree: means over the matched layers, and the
-        depth from which they differ.
+        One row per pair of networks, measure and degree: means over the matched layers, the test
+        that no layer differs, how many were `found`, and the `onset` where there is one.
     matrices
         (measure, degree or None) -> (L, L) values between all layers of all networks.
     gaps
@@ -48,7 +59,7 @@ class Comparison:
     failures
         Tasks that could not be done: {"task", "reason", "traceback"}.
     attrs
-        Parameters, target of inference, family of tests, versions, commands.
+        Parameters, target of inference, families of tests, versions, commands.
     folder
         Where it is stored, or None.
     """
@@ -84,16 +95,49 @@ class Comparison:
         axis = pd.MultiIndex.from_tuples([p[:2] for p in self.places], names=["network", "layer"])
         return pd.DataFrame((self.gaps if gap else self.matrices)[key], index=axis, columns=axis)
 
-    def onset_known(self, model: Mapping[str, Any]) -> bool:
-        """Whether a row of `models` says where its networks begin to differ.
+    def calibration(self, measure: str = "cka") -> pd.DataFrame:
+        """Every layer against every layer of other networks, held against shuffled samples.
 
-        An onset that survives the correction and whose interval is not the whole network.
+        Columns `value`, `expected` (mean over shuffles), `effect` (0 on average for unrelated
+        layers, 1 for equal ones), `pvalue` of the pair by itself and `adjusted` for the search
+        among all pairs; see `toposcope.similarity.calibrated_matrix`.
         """
-        depths = [depth for name, _, depth in self.places if name == model["network_a"]]
-        low, high = float(model["change_low"]), float(model["change_high"])
-        everywhere = low <= min(depths) and high >= max(depths)
-        sure = float(model["change_qvalue"]) <= 1 - float(self.attrs["level"])
-        return bool(np.isfinite(float(model["change_depth"])) and sure and not everywhere)
+        import pandas as pd
+
+        entries = [e for e in self.attrs.get("calibration", ()) if e["measure"] == measure]
+        if not entries:
+            msg = (
+                f"calibration({measure!r}): nothing was shuffled. Compare with calibrate=999 "
+                f"(--calibrate 999) and {measure!r} among the measures."
+            )
+            raise UsageError(msg)
+        names = ("value", "expected", "effect", "pvalue", "adjusted")
+        rows = [
+            {
+                "network_a": entry["network_a"],
+                "layer_a": a,
+                "network_b": entry["network_b"],
+                "layer_b": b,
+                **{name: entry[name][i][j] for name in names},
+            }
+            for entry in entries
+            if "reason" not in entry
+            for i, a in enumerate(entry["layers_a"])
+            for j, b in enumerate(entry["layers_b"])
+        ]
+        return pd.DataFrame(rows, columns=["network_a", "layer_a", "network_b", "layer_b", *names])
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Classes that draws were taken in; none where classes are pooled."""
+        return tuple(self.attrs.get("classes") or ())
+
+    def of_class(self, label: str = "") -> Self:
+        """The rows of one class alone; by default those of pooled draws, or of all classes."""
+        layers, models = (table[table["label"] == label] for table in (self.layers, self.models))
+        return replace(
+            self, layers=layers.reset_index(drop=True), models=models.reset_index(drop=True)
+        )
 
     def save(self, folder: Path) -> None:
         """Put all tables into a folder; the tick comes last."""
@@ -103,6 +147,7 @@ class Comparison:
             put(folder / f"{name}.parquet", data)
             hashes[name] = content_hash(data)
         rest = {
+            "schema": SCHEMA,
             "networks": list(self.networks),
             "places": [list(place) for place in self.places],
             "failures": [dict(failure) for failure in self.failures],
@@ -146,8 +191,21 @@ class Comparison:
         for table in tables.values():
             table["paired"] = table["paired"].astype(bool)
             table["n"] = table["n"].astype(int)
-        if "smallest_p" not in tables["layers"]:  # comparisons stored before it was kept
-            tables["layers"]["smallest_p"] = np.nan
+        schema = rest.get("schema", 1)
+        if schema > SCHEMA:
+            msg = (
+                f"{folder} was written by a later toposcope (schema {schema} of a comparison; this "
+                f"one reads up to {SCHEMA}). Install that version, or compare again."
+            )
+            raise SchemaVersionError(msg)
+        if schema < SCHEMA:
+            _rename(rest, tables)
+        attrs = rest["attrs"]
+        if schema < SCHEMA:
+            attrs = upgraded(tables, attrs)
+        for table in tables.values():  # comparisons stored before classes were compared
+            if "label" not in table:
+                table.insert(0, "label", "")
         return cls(
             networks=tuple(rest["networks"]),
             layers=tables["layers"],
@@ -156,7 +214,7 @@ class Comparison:
             gaps=_arrays(rest["matrices"], "gaps"),
             places=tuple((n, layer, depth) for n, layer, depth in rest["places"]),
             failures=rest["failures"],
-            attrs=rest["attrs"],
+            attrs=attrs,
             folder=folder,
         )
 
@@ -176,12 +234,20 @@ class Comparison:
                 else f"{r.measure} {r.homology_dimension}",
                 f"{r.value:.4g} [{r.low:.4g}, {r.high:.4g}]",
                 f"{r.noise:.4g}",
-                f"{r.qvalue:.3g}",
+                f"{r.adjusted_p:.3g}",
                 r.status,
             )
             for r in self.layers.itertuples()
         ]
-        header = ("layer of a", "layer of b", "measure", "value [interval]", "noise", "q", "status")
+        header = (
+            "layer of a",
+            "layer of b",
+            "measure",
+            "value [interval]",
+            "noise",
+            "adjusted p",
+            "status",
+        )
         return _html_table(repr(self), header, rows)
 
 
@@ -189,6 +255,17 @@ def is_comparison(folder: Path | str) -> bool:
     """Whether a folder holds a finished comparison."""
     folder = Path(folder)
     return (folder / "comparison.json").exists() and (folder / "done.json").exists()
+
+
+def _rename(rest: dict[str, Any], tables: Mapping[str, pd.DataFrame]) -> None:
+    """Give the measures of schema 1 the names they have now, in place."""
+    for table in tables.values():
+        table["measure"] = table["measure"].replace(RENAMED)
+    for one in rest["matrices"]:
+        one["measure"] = RENAMED.get(one["measure"], one["measure"])
+    attrs = rest["attrs"]
+    if "measures" in attrs:
+        attrs["measures"] = [RENAMED.get(name, name) for name in attrs["measures"]]
 
 
 def _lists(values: Array) -> list[list[float | None]]:

@@ -4,40 +4,51 @@ from __future__ import annotations
 
 import shlex
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from itertools import combinations
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from toposcope import homology
+from toposcope.analysis.registry import POINTS, VOLUMES
 from toposcope.analysis.run import versions
-from toposcope.comparison.judgement import Rules, measured
-from toposcope.comparison.layer_pairs import DIAGRAM_MEASURES, measure_pairs
-from toposcope.comparison.networks import PAIRED, Item, Network, design_of, gather, relation
-from toposcope.comparison.pair_values import PairValues, read_values
-from toposcope.comparison.plan import comparison_hash, depths, plan_tasks
+from toposcope.comparison.calibration import calibrate_networks
+from toposcope.comparison.families import design_limit, fewest_draws
+from toposcope.comparison.judgement import ABSOLUTE, MARGIN_UNITS, NOISE, Rules, measured
+from toposcope.comparison.layer_pairs import BETTI_NUMBERS, DIAGRAM_MEASURES
+from toposcope.comparison.measuring import measure_parts
+from toposcope.comparison.networks import PAIRED, Network, gather, of_volumes, relation
+from toposcope.comparison.opened import Item, design_of
+from toposcope.comparison.plan import comparison_hash, depths
+from toposcope.comparison.reservations import identity, reservations
 from toposcope.comparison.result import Comparison
 from toposcope.comparison.tables import (
+    Part,
     compare_layers,
-    corrected,
     layer_frame,
     matrix_values,
     model_frame,
 )
-from toposcope.errors import UsageError
+from toposcope.comparison.volume_values import (
+    betti_degrees,
+)
+from toposcope.errors import DesignWarning, UsageError
 from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress
-from toposcope.execution.workbook import Workbook
 from toposcope.similarity.measures import MEASURES
 from toposcope.store.folders import COMPARISON, refuse_other_kind
-from toposcope.store.objects import LocalObjects, put_json
+from toposcope.store.objects import LocalObjects, put_json, read_json
 from toposcope.types import near_matches
 
 TESTS = ("permutation", "none")
+DEFAULTS = ("wasserstein", "cka")
+"""Measures where none are named; those of volumes are their Betti numbers."""
 TARGET = "these networks over data: the unit is a disjoint draw of samples, not a training"
 
 
@@ -45,16 +56,20 @@ def compare(
     a: Item,
     b: Item,
     *others: Item,
-    measures: Sequence[str] = ("wasserstein", "cka"),
+    measures: Sequence[str] | None = None,
     test: str = "permutation",
     homology_dimensions: Sequence[int] | None = None,
     points: int | None = None,
     replicates: int | None = None,
     normalize: str | None = None,
     level: float = 0.95,
-    margin: float = 0.5,
+    margin: float | Mapping[str, float] | None = None,
+    margin_unit: str = NOISE,
     n_resamples: int = 9999,
+    calibrate: int = 0,
     equalize: bool = False,
+    analysis: str | Sequence[str | None] | None = None,
+    step: float | None = None,
     jobs: Jobs = None,
     seed: int = 0,
     store: Path | str | None = None,
@@ -65,25 +80,40 @@ def compare(
     Parameters
     ----------
     a, b, others
-        RUN folders, `ActivationSet` or `Analysis`. RUNs that are not analyzed yet are.
+        RUN or SERIES folders, `ActivationSet` or `Analysis`. RUNs that are not analyzed yet are.
+        Of each RUN that analysis is taken which agrees with the others, the newest such set.
     measures
         Between diagrams: "wasserstein", "bottleneck", "sliced_wasserstein", "landscape",
-        "betti_curve"; between paired activations: any name in `toposcope.similarity.MEASURES`.
+        "betti_curve"; between paired activations: any name in `toposcope.similarity.MEASURES`;
+        between volumes of images (`Cubical`): "betti_numbers". None: "wasserstein" and "cka", of
+        volumes "betti_numbers".
     test
         "permutation" or "none".
     homology_dimensions, points, replicates, normalize
-        Design of the analysis, as in `analyze`; None takes the design of the first network that
-        is analyzed, else the defaults of `analyze` (degrees 0 and 1).
+        Design of the analysis, as in `analyze`; None takes what the analyses have in common, else
+        the defaults of `analyze` (degrees 0 and 1).
     level
-        Coverage of the intervals; sentences speak of q-values below 1 - level.
+        Coverage of the intervals; 1 - level is the probability of any false finding in a family of
+        tests.
     margin
-        Gap below which layers count as equivalent, as a share of the mean gap between neighboring
-        layers. Choose it before you look.
+        Gap below which layers count as equivalent, for all measures or {measure: margin}. None
+        tests no equivalence: no margin suits every question. It is recorded in `store` before the
+        networks are opened.
+    margin_unit
+        "noise": in units of what draws of one layer of the first network are apart (similarities:
+        of the way from equal layers to unrelated samples). "absolute": a gap as it is.
     n_resamples
         Random arrangements of a test where all of them are too many to enumerate.
+    calibrate
+        Shuffles of the samples that paired measures are held against (999), for all pairs of layers
+        and the search among them: `Comparison.calibration`. 0: none. At least 19.
     equalize
         Analyze anew, on the samples all networks share and with one design, what does not agree.
         Without it other samples, n, scales or filtrations are refused.
+    analysis
+        Name of the analysis to take: one for all RUNs, or one for each (None picks).
+    step
+        Checkpoint of each SERIES; None for its last one.
     jobs
         Worker processes, an executor, or None for one process per CPU; 0 for none. The numbers do
         not depend on it.
@@ -112,12 +142,15 @@ def compare(
     >>> import toposcope as ts
     >>> X = np.random.default_rng(0).normal(size=(120, 4))
     >>> left, right = ts.from_arrays({"block": X}), ts.from_arrays({"block": X[:, ::-1]})
-    >>> comparison = compare(left, right, points=30, replicates=4, jobs=0)
+    >>> comparison = compare(left, right, points=20, replicates=6, jobs=0)
     >>> abs(comparison.layers.set_index("measure").loc["cka", "value"] - 1) < 1e-9
     np.True_
     """
     diagram, paired = _split(measures)
-    rules = _rules(test, level, margin, n_resamples, seed)
+    rules = _rules(test, level, margin, margin_unit, n_resamples, seed)
+    _refuse_margins(rules, [*diagram, *paired] or [*DEFAULTS, BETTI_NUMBERS])
+    if diagram and replicates is not None and _too_few(replicates, paired=False, rules=rules):
+        _warn_too_few(replicates, paired=False, rules=rules)  # before anything is analyzed
     asked = {
         "homology_dimensions": homology_dimensions,
         "points": points,
@@ -125,30 +158,44 @@ def compare(
         "normalize": normalize,
     }
     options: dict[str, Any] = {k: v for k, v in asked.items() if v is not None}
+    if "homology_dimensions" in options:
+        options["homology_dimensions"] = tuple(options["homology_dimensions"])
     with _folder(store) as folder:
+        plan = (
+            None if store is None else _recorded(folder, [*diagram, *paired] or ["default"], rules)
+        )
         networks = gather(
             [a, b, *others],
             options,
-            diagrams=bool(diagram),
+            unit=None if measures is None else _unit(diagram),
+            analyses=[analysis] if isinstance(analysis, str) else list(analysis or ()),
+            step=step,
             equalize=equalize,
             store=folder,
             jobs=jobs,
             progress=progress,
         )
+        if measures is None:
+            made = networks[0].analysis
+            images = made is not None and of_volumes(design_of(made))
+            diagram, paired = _split((BETTI_NUMBERS,) if images else DEFAULTS)
         _refuse_unpaired(networks, paired)
-        degrees = _degrees(networks, homology_dimensions)
-        tasks, inputs = plan_tasks(
+        _refuse_margins(rules, [*diagram, *paired])
+        if diagram:
+            _warn_of_limits(networks, rules)
+        degrees = _degrees(networks, homology_dimensions, volumes=diagram == [BETTI_NUMBERS])
+        parts, failures = measure_parts(
             networks,
             folder,
-            measures=diagram,
-            paired_measures=paired,
-            homology_dimensions=degrees,
+            diagram,
+            paired,
+            degrees,
+            jobs=jobs,
+            progress=progress,
         )
-        workbook = Workbook(LocalObjects(folder), ".json", again="compare again")
-        if diagram:
-            homology.warm_up()
-        workbook.run(measure_pairs, tasks, inputs, jobs=jobs, progress=progress, title="compare")
-        values = read_values(workbook, tasks, len(networks[0].draws))
+        calibration = (
+            calibrate_networks(networks, paired, shuffles=calibrate, seed=seed) if calibrate else []
+        )
         attrs = {
             **_design(networks[0]),
             "measures": [*diagram, *paired],
@@ -157,15 +204,23 @@ def compare(
             **{k: v for k, v in asdict(rules).items() if k != "test"},
             "target": TARGET,
             "unit": "draw",
+            **({"calibrate": calibrate, "calibration": calibration} if calibrate else {}),
+            "plan": plan,
             "equalized": equalize,
             "code": comparison_hash(),
             "versions": versions(),
-            "commands": _commands(networks, measures, test, options, rules, store),
+            "commands": _commands(
+                networks,
+                [*diagram, *paired],
+                test,
+                options | ({"calibrate": calibrate} if calibrate else {}),
+                rules,
+                store,
+            ),
         }
-        comparison = _compared(networks, values, rules, attrs)
         comparison = replace(
-            comparison,
-            failures=[asdict(failure) for _, failure in workbook.failures(tasks)],
+            _compared(networks, parts, rules, attrs),
+            failures=failures,
             folder=None if store is None else folder,
         )
         if store is not None:
@@ -187,14 +242,17 @@ def _folder(store: Path | str | None) -> Iterator[Path]:
 
 
 def _compared(
-    networks: Sequence[Network], values: PairValues, rules: Rules, attrs: dict[str, Any]
+    networks: Sequence[Network],
+    parts: Mapping[str, Part],
+    rules: Rules,
+    attrs: dict[str, Any],
 ) -> Comparison:
     """Tables, matrices and places of networks whose layers have been measured."""
     measures, degrees = attrs["measures"], attrs["homology_dimensions"]
-    layers, models = compare_layers(
-        networks, values, rules, measures=measures, homology_dimensions=degrees
+    layers, models, families = compare_layers(
+        parts, rules, measures=measures, homology_dimensions=degrees
     )
-    family = corrected(layers, models)
+    _, values = parts[""]
     between = {key: matrix_values(networks, values, *key) for key in measured(measures, degrees)}
     return Comparison(
         networks=tuple(network.name for network in networks),
@@ -209,18 +267,28 @@ def _compared(
         ),
         attrs={
             **attrs,
-            "family": family,
+            "classes": [label for label in parts if label],
+            "families": families,
             "paired": {
                 f"{x.name} / {y.name}": relation(x, y) for x, y in combinations(networks, 2)
             },
-            "networks": [_identity(network) for network in networks],
-            "warnings": _warnings(networks, bool(attrs["equalized"])),
+            "networks": [identity(network) for network in networks],
+            "warnings": reservations(networks, bool(attrs["equalized"])),
         },
     )
 
 
-def _split(measures: Sequence[str]) -> tuple[list[str], list[str]]:
+def _unit(diagram: Sequence[str]) -> str:
+    """What the analyses must have filtered for some measures between diagrams; "" for none."""
+    if not diagram:
+        return ""
+    return VOLUMES if BETTI_NUMBERS in diagram else POINTS
+
+
+def _split(measures: Sequence[str] | None) -> tuple[list[str], list[str]]:
     """Measures between diagrams, and between paired activations."""
+    if measures is None:
+        return [], []
     if isinstance(measures, str):
         measures = [measures]
     known = [*DIAGRAM_MEASURES, *MEASURES]
@@ -232,21 +300,114 @@ def _split(measures: Sequence[str]) -> tuple[list[str], list[str]]:
         msg = f"compare(): measures={list(measures)!r}; needed are one or more different names."
         raise UsageError(msg)
     diagram = [name for name in measures if name in DIAGRAM_MEASURES]
+    if BETTI_NUMBERS in measures and len(measures) > 1:
+        msg = (
+            f"compare(): {BETTI_NUMBERS} compare images one by one, so no other measure goes with "
+            f"it; got {list(measures)!r}. Compare by {BETTI_NUMBERS} alone, and by the others in a "
+            "second call."
+        )
+        raise UsageError(msg)
     return diagram, [name for name in measures if name not in DIAGRAM_MEASURES]
 
 
-def _rules(test: str, level: float, margin: float, n_resamples: int, seed: int) -> Rules:
+def _rules(
+    test: str,
+    level: float,
+    margin: float | Mapping[str, float] | None,
+    margin_unit: str,
+    n_resamples: int,
+    seed: int,
+) -> Rules:
     """How layers are judged; refuses what is no rule."""
     if test not in TESTS:
         msg = f"compare(): test={test!r} is unknown; choose 'permutation' or 'none'."
         raise UsageError(msg)
-    if not (0.5 < level < 1 and margin > 0):
+    if not 0.5 < level < 1:
+        msg = f"compare(): level={level!r} must lie between 0.5 and 1, such as 0.95."
+        raise UsageError(msg)
+    if n_resamples < 99:
+        msg = f"compare(): n_resamples={n_resamples} is too few; pass 99 or more (9999 is usual)."
+        raise UsageError(msg)
+    if margin_unit not in MARGIN_UNITS:
         msg = (
-            f"compare(): level={level!r} must lie between 0.5 and 1, and margin={margin!r} (a "
-            "share of the distance between neighboring layers) above 0."
+            f"compare(): margin_unit={margin_unit!r} is unknown; choose {NOISE!r} (multiples of "
+            f"what draws of one layer of the first network are apart) or {ABSOLUTE!r}."
         )
         raise UsageError(msg)
-    return Rules(test != "none", n_resamples, seed, level, margin)
+    given = list(margin.values() if isinstance(margin, Mapping) else [margin])
+    if margin is not None and not all(
+        isinstance(value, Real) and not isinstance(value, bool) and 0 < value < float("inf")
+        for value in given
+    ):
+        msg = (
+            f"compare(): margin={margin!r} must be a number above 0, in units of "
+            f"margin_unit={margin_unit!r}, or left out to test no equivalence."
+        )
+        raise UsageError(msg)
+    if isinstance(margin, Mapping):
+        margin = {str(name): float(value) for name, value in margin.items()}
+    return Rules(test != "none", n_resamples, seed, level, margin, margin_unit)
+
+
+def _refuse_margins(rules: Rules, measures: Sequence[str]) -> None:
+    named = rules.margin if isinstance(rules.margin, Mapping) else {}
+    unknown = sorted(set(named) - set(measures))
+    if unknown:
+        msg = (
+            f"compare(): margin names {', '.join(unknown)}, and the measures are "
+            f"{', '.join(measures)}. Name a measure that is compared."
+        )
+        raise UsageError(msg)
+
+
+def _recorded(folder: Path, measures: Sequence[str], rules: Rules) -> dict[str, Any]:
+    """What was decided, written down before the networks are opened; the first time counts.
+
+    Whether a result stood in the folder by then is part of it: a margin that is chosen after a look
+    at the gaps shows nothing.
+    """
+    chosen = {
+        "measures": list(measures),
+        "level": rules.level,
+        "margin": rules.margin,
+        "margin_unit": rules.margin_unit,
+    }
+    path = folder / "plan.json"
+    plans: list[dict[str, Any]] = read_json(path)["plans"] if path.exists() else []
+    for plan in plans:
+        if all(plan[name] == value for name, value in chosen.items()):
+            return plan
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    plan = chosen | {"time": now, "after_results": (folder / "done.json").exists()}
+    put_json(path, {"plans": [*plans, plan]})
+    return plan
+
+
+def _too_few(draws: int, *, paired: bool, rules: Rules) -> bool:
+    return rules.test and design_limit(draws, paired=paired, rules=rules) > rules.alpha
+
+
+def _warn_of_limits(networks: Sequence[Network], rules: Rules) -> None:
+    """Say before anything is measured that no layer could be found to differ."""
+    draws = len(networks[0].draws)
+    kinds = {relation(x, y) == PAIRED for x, y in combinations(networks, 2)}
+    for paired in sorted(kinds):
+        if _too_few(draws, paired=paired, rules=rules):
+            _warn_too_few(draws, paired=paired, rules=rules)
+
+
+def _warn_too_few(draws: int, *, paired: bool, rules: Rules) -> None:
+    least = design_limit(draws, paired=paired, rules=rules)
+    enough = fewest_draws(paired=paired, rules=rules)
+    kind = "paired" if paired else "independent"
+    warnings.warn(
+        f"compare(): with {draws} {kind} draw{'s' * (draws != 1)} no p-value is below {least:.2g}, "
+        f"so no layer can be found to differ at level {rules.level:g}, however far apart. Pass "
+        f"replicates={enough} or more (--replicates {enough}), or test='none' (--test none) for "
+        "values alone.",
+        DesignWarning,
+        stacklevel=3,
+    )
 
 
 def _refuse_unpaired(networks: Sequence[Network], paired: Sequence[str]) -> None:
@@ -265,17 +426,36 @@ def _refuse_unpaired(networks: Sequence[Network], paired: Sequence[str]) -> None
                 f"compare(): {', '.join(paired)} pair the activations of one sample in both "
                 f"networks; {first.name!r} and {second.name!r} share {len(shared):,} of "
                 f"{first.activations.n:,} and {second.activations.n:,} samples, and none that "
-                "both draw. Capture both on the same data, or pass measures=('wasserstein',) "
+                "both draw. Capture both on the same data (copies of it with one ids=, --ids), or "
+                "pass measures=('wasserstein',) "
                 "(--measures wasserstein)."
             )
             raise UsageError(msg)
 
 
-def _degrees(networks: Sequence[Network], asked: Sequence[int] | None) -> list[int]:
-    analysis = networks[0].analysis
-    if analysis is None:
+def _degrees(
+    networks: Sequence[Network], asked: Sequence[int] | None, *, volumes: bool
+) -> list[int]:
+    """Degrees that are compared: those asked for, else those that all analyses have."""
+    if networks[0].analysis is None:
         return []
-    return [int(k) for k in (asked or analysis.attrs["homology_dimensions"])]
+    if volumes:
+        known = betti_degrees(networks)
+    else:
+        designs = [design_of(net.analysis) for net in networks if net.analysis is not None]
+        known = [
+            k
+            for k in designs[0].homology_dimensions
+            if all(k in one.homology_dimensions for one in designs)
+        ]
+    missing = sorted(set(asked or ()) - set(known))
+    if missing:
+        msg = (
+            f"compare(): homology_dimensions={list(asked or ())} (--homology): not all analyses "
+            f"have {', '.join(f'H{k}' for k in missing)}; they share {known}."
+        )
+        raise UsageError(msg)
+    return [int(k) for k in (asked or known)]
 
 
 def _design(network: Network) -> dict[str, Any]:
@@ -284,65 +464,9 @@ def _design(network: Network) -> dict[str, Any]:
     if network.analysis is None:
         return drawn
     spec = design_of(network.analysis).to_spec()
-    beside = ("homology_dimensions", "null", "seed", "per_class", "overlapping")
+    beside = ("homology_dimensions", "null", "seed", "overlapping")
     conventions = dict(network.analysis.attrs.get("conventions") or {})
     return {**{k: v for k, v in spec.items() if k not in beside}, "conventions": conventions}
-
-
-def _identity(network: Network) -> dict[str, Any]:
-    attrs = network.attrs
-    return {
-        "name": network.name,
-        "model": str(attrs.get("model") or ""),
-        "data": str(attrs.get("data") or ""),
-        "data_name": str(attrs.get("data_name") or ""),
-        "pool": _words(attrs.get("pool")),
-        "step": attrs.get("step"),
-        "top1": attrs.get("top1"),
-        "n": network.activations.n,
-        "layers": len(network.layers),
-        "run": None if network.activations.run is None else str(network.activations.run),
-        "command": str(attrs.get("command") or ""),
-    }
-
-
-def _warnings(networks: Sequence[Network], equalized: bool) -> list[str]:
-    out = []
-    if equalized:
-        counts = ", ".join(f"{net.activations.n:,} in {net.name}" for net in networks)
-        out.append(f"equalized: one design, on the samples that all networks share ({counts})")
-    for name in ("pool", "data"):
-        values = {_words(net.attrs.get(name)) for net in networks}
-        if len(values) > 1:
-            out.append(
-                f"the networks differ in {name} as well: {' against '.join(sorted(values))}"[:400]
-            )
-    analyses = [net.analysis for net in networks if net.analysis is not None]
-    out += [
-        f"{first.name} and {second.name} saw other samples, and their scales come from samples "
-        "beyond the draws: p-values are too small. Capture points x replicates samples (-n), or "
-        "draw all of them"
-        for first, second in combinations(networks, 2)
-        if relation(first, second) != PAIRED and _loose_scale(first, second)
-    ]
-    inherited = (str(w) for one in analyses for w in one.attrs.get("warnings") or ())
-    return [*out, *dict.fromkeys(inherited)]
-
-
-def _loose_scale(*networks: Network) -> bool:
-    """Whether the scale of a layer errs independently of its draws, and not much less than they."""
-    drawn = [sum(len(rows) for rows in net.draws) for net in networks]
-    return any(
-        count > 1000 and net.activations.n > 1.5 * count
-        for net, count in zip(networks, drawn, strict=True)
-        if net.analysis is not None and net.analysis.attrs["normalize"] != "none"
-    )
-
-
-def _words(value: Any) -> str:
-    """A pool or a data set in words; pools may be given per layer."""
-    kinds = value.values() if isinstance(value, Mapping) else [value or "as given"]
-    return ", ".join(sorted({str(kind) for kind in kinds}))
 
 
 def _commands(
@@ -357,12 +481,18 @@ def _commands(
     if len(runs) < len(networks):
         return []
     words = ["toposcope", "compare", *runs, "--measures", ",".join(measures), "--test", test]
+    for net in networks if networks[0].analysis is not None else ():
+        assert net.analysis is not None, "all networks have analyses, or none has"
+        words += ["--analysis", str(net.analysis.attrs.get("analysis"))]
     for name, value in options.items():
         flag = "--homology" if name == "homology_dimensions" else f"--{name}"
         text = ",".join(map(str, value)) if name == "homology_dimensions" else str(value)
         words += [flag, text]
-    for name in ("level", "margin", "seed"):
-        words += [f"--{name}", str(getattr(rules, name))]
+    words += ["--level", str(rules.level), "--seed", str(rules.seed)]
+    if rules.margin is not None:
+        named = rules.margin.items() if isinstance(rules.margin, Mapping) else ()
+        text = ",".join(f"{name}={value:g}" for name, value in named) or str(rules.margin)
+        words += ["--margin", text, "--margin-unit", rules.margin_unit]
     words += ["-o", str(store)] if store is not None else []
     captured = [str(net.attrs["command"]) for net in networks if net.attrs.get("command")]
     return [*dict.fromkeys(captured), shlex.join(words)]

@@ -25,6 +25,8 @@ from toposcope.homology.matching import (
     plane_bottleneck,
     plane_transport,
 )
+from toposcope.inputs.arrays import read_diagram
+from toposcope.inputs.parameters import number, whole
 
 Array = NDArray[np.float64]
 
@@ -197,9 +199,7 @@ def sliced_wasserstein(
     Carriere, Cuturi and Oudot, Sliced Wasserstein kernel for persistence diagrams, ICML 2017.
     """
     call = "sliced_wasserstein()"
-    if directions < 1:
-        msg = f"{call}: at least one direction is needed; got directions={directions!r}."
-        raise UsageError(msg)
+    directions = whole(directions, "directions", call=call, low=1, high=10**6)
     (A, lasting_a), (B, lasting_b) = (_split(x, cutoff, call) for x in (a, b))
     if len(lasting_a) != len(lasting_b):
         return math.inf
@@ -323,14 +323,20 @@ def betti_curve_distance(
     widths = np.diff(times[sequence], append=math.inf)  # beyond the last event
     if math.isinf(order):
         return float(heights[widths > 0].max(initial=0.0))
-    return float((heights[:-1] ** order @ widths[:-1]) ** (1.0 / order))
+    heights, widths = heights[:-1], widths[:-1]
+    with np.errstate(over="ignore"):
+        total = float(heights**order @ widths)
+    if math.isfinite(total):
+        return float(total ** (1.0 / order))
+    highest = float(heights.max())
+    return float(highest * ((heights / highest) ** order @ widths) ** (1.0 / order))
 
 
 def _split(pairs: ArrayLike, cutoff: float | None, call: str) -> tuple[Array, Array]:
     """Bars that die and have a length, and the sorted births of those that do not die."""
-    array = np.asarray(pairs, dtype=np.float64)
+    array = read_diagram(pairs, call=call)
     lasting = np.empty(0)
-    if array.ndim == 2 and array.shape[1] == 2 and cutoff is None:
+    if cutoff is None:
         endless = np.isposinf(array[:, 1]) & np.isfinite(array[:, 0])
         array, lasting = array[~endless], np.sort(array[endless, 0])
     bars = ended(array, cutoff, call=call)
@@ -343,17 +349,13 @@ def _on_a_line(A: Array, B: Array) -> bool:
 
 
 def _check_error(relative_error: float, call: str) -> None:
-    if not 0 <= relative_error < 1:
-        msg = (
-            f"{call}: relative_error must be at least 0 (exact) and less than 1; got "
-            f"{relative_error!r}."
-        )
-        raise UsageError(msg)
+    number(relative_error, "relative_error", call=call, low=0.0, below=1.0)
 
 
 def _check_order(
     order: float, call: str, *, name: str = "order", largest: float = math.inf, hint: str = ""
 ) -> None:
+    order = number(order, name, call=call, finite=False)
     if not 1 <= order <= largest:
         kind = "at least 1" if math.isinf(largest) else "at least 1 and finite"
         msg = f"{call}: {name} must be {kind}; got {order!r}.{hint}"

@@ -25,6 +25,9 @@ from toposcope.diagrams.summaries import betti_curve, ended, finite, landscape
 from toposcope.diagrams.vectorize import persistence_image
 from toposcope.diagrams.vectorize import silhouette as _silhouette
 from toposcope.errors import UsageError
+from toposcope.inputs import parameters
+from toposcope.inputs.arrays import read_grid
+from toposcope.inputs.parameters import entries, flag, number, span, whole
 
 Array = NDArray[np.float64]
 Diagrams = Sequence[ArrayLike]
@@ -60,7 +63,8 @@ class _Diagrams(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _learned(self, X: Diagrams) -> Array:
         """All pairs of the training diagrams that end, or are ended, for ranges."""
         call = self._call("fit")
-        if not len(X):
+        X = entries(X, "X", call=call, of="diagrams")
+        if not X:
             msg = f"{call}: at least one diagram is needed; got an empty list."
             raise UsageError(msg)
         if self.cutoff is None:
@@ -71,14 +75,12 @@ class _Diagrams(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """The grid asked for, or one over all filtration values of the training diagrams."""
         call = self._call("fit")
         if given is not None:
-            grid = np.asarray(given, dtype=np.float64)
-            if grid.ndim != 1 or not len(grid) or (np.diff(grid) < 0).any():
-                msg = f"{call}: grid must be one-dimensional and non-decreasing; got {given!r}."
+            grid = read_grid(given, call=call, rising=True)
+            if not len(grid):
+                msg = f"{call}: grid is empty; needed is one value or more."
                 raise UsageError(msg)
             return grid
-        if resolution < 2:
-            msg = f"{call}: resolution must be 2 or more; got {resolution!r}."
-            raise UsageError(msg)
+        resolution = whole(resolution, "resolution", call=call, low=2)
         pairs = self._learned(X)
         if not len(pairs):
             msg = f"{call}: no training diagram has a pair to learn a grid from. Pass grid=."
@@ -144,6 +146,7 @@ class PersistenceLandscape(_Diagrams):
     def transform(self, X: Diagrams) -> Array:
         """(diagrams, levels * m) heights, level by level."""
         check_is_fitted(self)
+        X = entries(X, "X", call=self._call("transform"), of="diagrams")
         rows = [landscape(d, self.levels, self.grid_, cutoff=self.cutoff).ravel() for d in X]
         return np.array(rows).reshape(len(X), self._columns())
 
@@ -194,6 +197,7 @@ class Silhouette(_Diagrams):
     def transform(self, X: Diagrams) -> Array:
         """(diagrams, m) values."""
         check_is_fitted(self)
+        X = entries(X, "X", call=self._call("transform"), of="diagrams")
         rows = [_silhouette(d, self.grid_, power=self.power, cutoff=self.cutoff) for d in X]
         return np.array(rows).reshape(len(X), self._columns())
 
@@ -242,6 +246,7 @@ class BettiCurve(_Diagrams):
     def transform(self, X: Diagrams) -> Array:
         """(diagrams, m) Betti numbers, as floating point for what comes next."""
         check_is_fitted(self)
+        X = entries(X, "X", call=self._call("transform"), of="diagrams")
         rows = [betti_curve(d, self.grid_, cutoff=self.cutoff) for d in X]
         return np.array(rows, dtype=np.float64).reshape(len(X), self._columns())
 
@@ -286,7 +291,7 @@ class PersistenceImage(_Diagrams):
 
     def __init__(
         self,
-        resolution: tuple[int, int] = (20, 20),
+        resolution: int | tuple[int, int] = (20, 20),
         *,
         bandwidth: float | None = None,
         birth_range: tuple[float, float] | None = None,
@@ -303,15 +308,30 @@ class PersistenceImage(_Diagrams):
 
     def fit(self, X: Diagrams, y: Any = None) -> PersistenceImage:
         """Learn the bandwidth and the ranges that were not given."""
+        call = self._call("fit")
+        parameters.resolution(self.resolution, call=call)
         bandwidth, births, lengths = self.bandwidth, self.birth_range, self.length_range
+        # None is 'not given'; 0 is a value, and none that a bandwidth can have.
+        if bandwidth is not None:
+            bandwidth = number(bandwidth, "bandwidth", call=call, above=0.0)
+        if births is not None:
+            births = span(births, "birth_range", call=call)
+        if lengths is not None:
+            lengths = span(lengths, "length_range", call=call)
         if bandwidth is None or births is None or lengths is None:
-            bandwidth, births, lengths = self._spans(X)
+            bandwidth, births, lengths = self._spans(X, bandwidth, births, lengths)
         self.bandwidth_ = bandwidth
         self.birth_range_ = births
         self.length_range_ = lengths
         return self
 
-    def _spans(self, X: Diagrams) -> tuple[float, tuple[float, float], tuple[float, float]]:
+    def _spans(
+        self,
+        X: Diagrams,
+        bandwidth: float | None,
+        births: tuple[float, float] | None,
+        lengths: tuple[float, float] | None,
+    ) -> tuple[float, tuple[float, float], tuple[float, float]]:
         pairs = self._learned(X)
         if not len(pairs):
             call = self._call("fit")
@@ -322,18 +342,20 @@ class PersistenceImage(_Diagrams):
             raise UsageError(msg)
         first, last = float(pairs[:, 0].min()), float(pairs[:, 0].max())
         longest = float((pairs[:, 1] - pairs[:, 0]).max())
-        bandwidth = self.bandwidth or max(last - first, longest) / 20
+        if bandwidth is None:
+            bandwidth = max(last - first, longest) / 20
         if not bandwidth > 0:
             msg = f"{self._call('fit')}: all pairs are one point of length 0. Pass bandwidth=."
             raise UsageError(msg)
         margin = _MARGIN * bandwidth
-        births = self.birth_range or (first - margin, last + margin)
-        lengths = self.length_range or (0.0, longest + margin)
+        births = (first - margin, last + margin) if births is None else births
+        lengths = (0.0, longest + margin) if lengths is None else lengths
         return bandwidth, births, lengths
 
     def transform(self, X: Diagrams) -> Array:
         """(diagrams, pixels) images, row after row of equal lengths."""
         check_is_fitted(self)
+        X = entries(X, "X", call=self._call("transform"), of="diagrams")
         rows = [
             persistence_image(
                 pairs,
@@ -349,7 +371,7 @@ class PersistenceImage(_Diagrams):
         return np.array(rows).reshape(len(X), self._columns())
 
     def _columns(self) -> int:
-        return math.prod(self.resolution)
+        return math.prod(parameters.resolution(self.resolution, call=self._call("transform")))
 
 
 class LandscapeKernel(_Diagrams):
@@ -407,6 +429,7 @@ class LandscapeKernel(_Diagrams):
 
     def fit(self, X: Diagrams, y: Any = None) -> LandscapeKernel:
         """Keep the landscapes of the training diagrams."""
+        flag(self.normalize, "normalize", call=self._call("fit"))
         self._learned(X)
         self.landscapes_ = exact_landscapes(X, cutoff=self.cutoff, call=self._call("fit"))
         self.norms_ = self._norms(self.landscapes_, "fit")
@@ -415,6 +438,7 @@ class LandscapeKernel(_Diagrams):
     def transform(self, X: Diagrams) -> Array:
         """(diagrams, training diagrams) inner products, units of filtration ** 3."""
         check_is_fitted(self)
+        X = entries(X, "X", call=self._call("transform"), of="diagrams")
         landscapes = exact_landscapes(X, cutoff=self.cutoff, call=self._call("transform"))
         kernel = products(landscapes, self.landscapes_)
         if self.normalize:

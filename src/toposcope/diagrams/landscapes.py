@@ -15,9 +15,11 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from toposcope.diagrams.summaries import by_birth, ended, landscape
+from toposcope.diagrams.summaries import corners_of, landscape
 from toposcope.errors import UsageError
-from toposcope.homology.landscape_kernels import corners, inner_product
+from toposcope.homology.landscape_kernels import inner_product
+from toposcope.inputs.arrays import read_grid, read_values
+from toposcope.inputs.parameters import entries, whole
 from toposcope.stats import PermutationResult, permutation_test_gram
 
 Array = NDArray[np.float64]
@@ -53,7 +55,7 @@ def landscape_corners(pairs: ArrayLike, *, cutoff: float | None = None) -> list[
     ----------
     Bubenik and Dlotko, A persistence landscapes toolbox for topological statistics, 2017.
     """
-    points, starts = corners(by_birth(ended(pairs, cutoff, call="landscape_corners()")))
+    points, starts = corners_of(pairs, cutoff, call="landscape_corners()")
     return np.split(points, starts[1:-1]) if len(points) else []
 
 
@@ -83,7 +85,8 @@ def mean_landscape(
     ----------
     Bubenik, Statistical topological data analysis using persistence landscapes, JMLR 2015.
     """
-    if not len(diagrams):
+    diagrams = entries(diagrams, "diagrams", call="mean_landscape()", of="diagrams")
+    if not diagrams:
         msg = "mean_landscape(): at least one diagram is needed; got an empty list."
         raise UsageError(msg)
     total = landscape(diagrams[0], levels, grid, cutoff=cutoff)
@@ -170,10 +173,13 @@ def grid_gram(
     >>> round(float(grid_gram([[[0.0, 2.0]]], 1, fine)[0, 0]), 4)
     0.6667
     """
-    t = np.asarray(grid, dtype=np.float64)
-    if t.ndim != 1 or len(t) < 2:
-        msg = f"grid_gram(): a grid of two points or more is needed; got shape {t.shape}."
+    call = "grid_gram()"
+    t = read_grid(grid, call=call, rising=True)
+    if len(t) < 2:
+        msg = f"{call}: a grid of two points or more is needed; got shape {t.shape}."
         raise UsageError(msg)
+    levels = whole(levels, "levels", call=call, low=1)
+    diagrams = entries(diagrams, "diagrams", call=call, of="diagrams")
     gaps = np.diff(t)
     widths = (np.append(gaps, 0.0) + np.append(0.0, gaps)) / 2
     rows = np.empty((len(diagrams), levels * len(t)))
@@ -209,7 +215,8 @@ def mean_gram(gram: ArrayLike, groups: Sequence[Hashable]) -> tuple[list[Hashabl
     (['a', 'b'], array([[  4.,  20.],
            [ 20., 100.]]))
     """
-    matrix = np.asarray(gram, dtype=np.float64)
+    matrix = read_values(gram, "gram", call="mean_gram()", ndim=(2,))
+    groups = entries(groups, "groups", call="mean_gram()", of="labels")
     if matrix.shape != (len(groups), len(groups)) or not len(groups):
         msg = (
             f"mean_gram(): one label per row of a square matrix is needed; got shape "
@@ -267,6 +274,8 @@ def landscape_test(
     Wheeler, Bouza and Bubenik, Activation landscapes as a topological summary of neural network
     performance, 2021.
     """
+    call = "landscape_test()"
+    a, b = (entries(x, name, call=call, of="diagrams") for x, name in ((a, "a"), (b, "b")))
     if not len(a) or not len(b):
         msg = f"landscape_test(): {len(a)} and {len(b)} diagrams; two or more a side are needed."
         raise UsageError(msg)
@@ -289,7 +298,9 @@ def gram_norms(gram: ArrayLike) -> Array:
     >>> gram_norms([[4.0, 0.0], [0.0, 9.0]])
     array([2., 3.])
     """
-    return np.sqrt(np.maximum(np.diagonal(np.asarray(gram, dtype=np.float64)), 0.0))
+    return np.sqrt(
+        np.maximum(np.diagonal(read_values(gram, "gram", call="gram_norms()", ndim=(2,))), 0.0)
+    )
 
 
 def gram_distances(gram: ArrayLike) -> Array:
@@ -304,7 +315,10 @@ def gram_distances(gram: ArrayLike) -> Array:
     array([[0.   , 3.606],
            [3.606, 0.   ]])
     """
-    matrix = np.asarray(gram, dtype=np.float64)
+    matrix = read_values(gram, "gram", call="gram_distances()", ndim=(2,))
+    if matrix.shape[0] != matrix.shape[1]:
+        msg = f"gram_distances(): gram must be square; got shape {matrix.shape}."
+        raise UsageError(msg)
     squares = np.diagonal(matrix)
     apart = squares[:, None] + squares - 2 * matrix
     # Rounding of equal landscapes is no distance.
@@ -316,7 +330,8 @@ def exact_landscapes(
     diagrams: Sequence[ArrayLike], *, cutoff: float | None, call: str
 ) -> list[Corners]:
     """Corners and starts of levels of each diagram, as `products` takes them."""
-    return [corners(by_birth(ended(pairs, cutoff, call=call))) for pairs in diagrams]
+    listed = entries(diagrams, "diagrams", call=call, of="diagrams")
+    return [corners_of(pairs, cutoff, call=call) for pairs in listed]
 
 
 def products(left: Sequence[Corners], right: Sequence[Corners]) -> Array:

@@ -17,9 +17,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from toposcope.diagrams.lengths import (
+    OF_LENGTHS,
+    entropy_of,
+    held,
+    landscape_norm_of,
+    mean_of,
+    normalized_entropy_of,
+    statistics_of,
+    sum_of_powers,
+)
 from toposcope.errors import UsageError
 from toposcope.execution.plugins import Registry
 from toposcope.homology.landscape_kernels import corners, inner_product, top_levels
+from toposcope.inputs.arrays import read_diagram, read_grid
+from toposcope.inputs.foreign import real
+from toposcope.inputs.parameters import number, whole
 from toposcope.types import DiagramSet
 
 if TYPE_CHECKING:
@@ -36,8 +49,32 @@ def finite(pairs: ArrayLike) -> Pairs:
     >>> finite(np.array([[0.0, 1.0], [0.0, np.inf]]))
     array([[0., 1.]])
     """
-    checked = _check(pairs, "finite()")
+    checked = read_diagram(pairs, call="finite()")
     return checked[np.isfinite(checked[:, 1])]
+
+
+def as_sublevel(pairs: ArrayLike) -> Pairs:
+    """Pairs of a superlevel filtration as those of the sublevel filtration of -volume.
+
+    Both signs change, so births come before deaths and what never dies has death inf: the form
+    that all functions of diagrams take. Lengths stay; grids and cutoffs change sign with them.
+
+    Examples
+    --------
+    >>> as_sublevel([[3.0, 1.0], [2.0, -np.inf]])
+    array([[-3., -1.],
+           [-2., inf]])
+    """
+    call = "as_sublevel()"
+    array = real(pairs, call=call, name="pairs").astype(np.float64)
+    rising = int((array[:, 0] < array[:, 1]).sum()) if array.shape[1:] == (2,) else 0
+    if rising:
+        msg = (
+            f"{call}: {rising} of {len(array)} pairs are born below their death: they are of a "
+            "sublevel filtration already. Pass them as they are."
+        )
+        raise UsageError(msg)
+    return read_diagram(0.0 - array, call=call)
 
 
 def ended(pairs: ArrayLike, cutoff: float | None, *, call: str) -> Pairs:
@@ -49,7 +86,9 @@ def ended(pairs: ArrayLike, cutoff: float | None, *, call: str) -> Pairs:
     array([[0. , 1. ],
            [0.5, 2. ]])
     """
-    checked = _check(pairs, call)
+    checked = read_diagram(pairs, call=call)
+    if cutoff is not None:
+        cutoff = number(cutoff, "cutoff", call=call, finite=False)
     endless = int(np.isinf(checked[:, 1]).sum())
     if not endless:
         return checked
@@ -91,10 +130,11 @@ def betti_curve(
     >>> betti_curve(np.array([[0.0, 1.0], [0.0, np.inf]]), [0.0, 0.5, 1.0])
     array([2, 2, 1])
     """
-    checked = _check(pairs, "betti_curve()")
+    call = "betti_curve()"
+    checked = read_diagram(pairs, call=call)
     if cutoff is not None:
-        checked = _cut(checked, cutoff, "betti_curve()")
-    t = np.asarray(grid, dtype=np.float64)
+        checked = _cut(checked, number(cutoff, "cutoff", call=call, finite=False), call)
+    t = read_grid(grid, call=call)
     born = np.searchsorted(np.sort(checked[:, 0]), t, side="right")
     dead = np.searchsorted(np.sort(checked[:, 1]), t, side="right")
     return (born - dead).astype(np.int64)
@@ -106,7 +146,19 @@ def n_pairs(pairs: ArrayLike) -> int:
     >>> n_pairs([[0.0, 1.0], [0.0, np.inf]])
     2
     """
-    return len(_check(pairs, "n_pairs()"))
+    return len(read_diagram(pairs, call="n_pairs()"))
+
+
+def n_essential(pairs: ArrayLike) -> int:
+    """Number of essential classes: those that never die.
+
+    In H0 the components of the whole: 1 for Rips without a largest edge, the pieces of the graph
+    for geodesic distances.
+
+    >>> n_essential([[0.0, 1.0], [0.0, np.inf]])
+    1
+    """
+    return int(np.isinf(read_diagram(pairs, call="n_essential()")[:, 1]).sum())
 
 
 def lifespan_sum(pairs: ArrayLike, alpha: float = 1.0, *, cutoff: float | None = None) -> float:
@@ -120,7 +172,9 @@ def lifespan_sum(pairs: ArrayLike, alpha: float = 1.0, *, cutoff: float | None =
     >>> lifespan_sum(np.array([[0.0, 1.0], [1.0, 3.0]]), alpha=2.0)
     5.0
     """
-    return float((_lengths(pairs, cutoff, "lifespan_sum()") ** alpha).sum())
+    call = "lifespan_sum()"
+    alpha = number(alpha, "alpha", call=call, low=0.0)
+    return sum_of_powers(_lengths(pairs, cutoff, call), alpha, "alpha", call)
 
 
 def mean_persistence(pairs: ArrayLike, *, cutoff: float | None = None) -> float:
@@ -132,7 +186,7 @@ def mean_persistence(pairs: ArrayLike, *, cutoff: float | None = None) -> float:
     1.5
     """
     lengths = _lengths(pairs, cutoff, "mean_persistence()")
-    return float(lengths.mean()) if len(lengths) else math.nan
+    return mean_of(lengths)
 
 
 def max_persistence(pairs: ArrayLike, *, cutoff: float | None = None) -> float:
@@ -160,10 +214,9 @@ def total_persistence(
     >>> total_persistence(np.array([[0.0, 3.0], [1.0, 5.0]]))
     25.0
     """
-    if not order >= 1:
-        msg = f"total_persistence(): order must be at least 1; got {order!r}."
-        raise UsageError(msg)
-    return float((_lengths(pairs, cutoff, "total_persistence()") ** order).sum())
+    call = "total_persistence()"
+    order = number(order, "order", call=call, low=1.0)
+    return sum_of_powers(_lengths(pairs, cutoff, call), order, "order", call)
 
 
 def persistence_entropy(pairs: ArrayLike, *, cutoff: float | None = None) -> float:
@@ -176,7 +229,7 @@ def persistence_entropy(pairs: ArrayLike, *, cutoff: float | None = None) -> flo
     >>> bool(np.isclose(persistence_entropy([[0.0, 1.0], [1.0, 2.0]]), np.log(2)))
     True
     """
-    return _entropy(_lengths(pairs, cutoff, "persistence_entropy()"))
+    return entropy_of(_lengths(pairs, cutoff, "persistence_entropy()"))
 
 
 def normalized_entropy(pairs: ArrayLike, *, cutoff: float | None = None) -> float:
@@ -188,7 +241,7 @@ def normalized_entropy(pairs: ArrayLike, *, cutoff: float | None = None) -> floa
     1.0
     """
     lengths = _lengths(pairs, cutoff, "normalized_entropy()")
-    return _entropy(lengths) / math.log(len(lengths)) if len(lengths) > 1 else math.nan
+    return normalized_entropy_of(lengths)
 
 
 def landscape(
@@ -224,17 +277,12 @@ def landscape(
     Bubenik, Statistical topological data analysis using persistence landscapes, JMLR 2015.
     """
     call = "landscape()"
-    t = np.require(grid, dtype=np.float64, requirements=["C", "W"])
-    if levels < 1 or t.ndim != 1 or (np.diff(t) < 0).any():
-        msg = (
-            f"{call}: at least one level and a one-dimensional non-decreasing grid are needed; "
-            f"got levels={levels}, grid of shape {t.shape}. Pass np.sort(grid)."
-        )
-        raise UsageError(msg)
+    levels = whole(levels, "levels", call=call, low=1, high=10**6)
+    t = read_grid(grid, call=call, rising=True)
     checked = np.require(ended(pairs, cutoff, call=call), requirements=["C", "W"])
     first = np.searchsorted(t, checked[:, 0], side="right")
     last = np.searchsorted(t, checked[:, 1], side="left")
-    return np.asarray(top_levels(checked, t, first, last, int(levels)).T, order="C")
+    return np.asarray(top_levels(checked, t, first, last, levels).T, order="C")
 
 
 def landscape_inner(a: ArrayLike, b: ArrayLike, *, cutoff: float | None = None) -> float:
@@ -251,8 +299,30 @@ def landscape_inner(a: ArrayLike, b: ArrayLike, *, cutoff: float | None = None) 
     >>> round(landscape_inner(bar, bar), 12)
     0.666666666667
     """
-    left, right = (corners(by_birth(ended(x, cutoff, call="landscape_inner()"))) for x in (a, b))
+    call = "landscape_inner()"
+    left, right = (corners_of(x, cutoff, call=call) for x in (a, b))
     return float(inner_product(*left, *right))
+
+
+def corners_of(
+    pairs: ArrayLike, cutoff: float | None, *, call: str
+) -> tuple[Pairs, NDArray[np.int64]]:
+    """Corners of the landscape of pairs whose cubes float64 can hold.
+
+    >>> len(corners_of([[0.0, 2.0]], None, call="example()")[0])
+    3
+    """
+    kept = by_birth(ended(pairs, cutoff, call=call))
+    longest = float((kept[:, 1] - kept[:, 0]).max(initial=0.0))
+    largest = float(np.abs(kept).max(initial=0.0))
+    if len(kept) and not (longest > 1e-90 and largest < 1e90):
+        msg = (
+            f"{call}: bars up to {longest:g} long at values up to {largest:g}: their cubes over- "
+            f"or underflow. Divide the pairs by a unit first, such as pairs / {longest:g}."
+        )
+        raise UsageError(msg)
+    points, starts = corners(kept)
+    return points, starts
 
 
 def landscape_norm(pairs: ArrayLike, order: float = 2, *, cutoff: float | None = None) -> float:
@@ -267,10 +337,10 @@ def landscape_norm(pairs: ArrayLike, order: float = 2, *, cutoff: float | None =
     >>> landscape_norm(np.array([[0.0, 2.0]]), order=1)
     1.0
     """
-    if not order >= 1:
-        msg = f"landscape_norm(): order must be at least 1; got {order!r}."
-        raise UsageError(msg)
-    return _landscape_norm(_lengths(pairs, cutoff, "landscape_norm()"), order)
+    call = "landscape_norm()"
+    order = number(order, "order", call=call, low=1.0, finite=False)
+    lengths = _lengths(pairs, cutoff, call)
+    return held(landscape_norm_of(lengths, order), lengths, "order", order, call)
 
 
 def diagram_statistics(pairs: ArrayLike) -> dict[str, float]:
@@ -294,20 +364,36 @@ def diagram_statistics(pairs: ArrayLike) -> dict[str, float]:
     """
     checked = ended(pairs, None, call="diagram_statistics()")
     lengths = checked[:, 1] - checked[:, 0]
-    own = {name: statistic(lengths) for name, statistic in _OF_LENGTHS.items()}
+    own = statistics_of(lengths)
     return own | {name: float(statistic(checked)) for name, statistic in STATISTICS.added.items()}
+
+
+ESSENTIAL = "n_essential"
+
+
+def cloud_statistics(pairs: ArrayLike) -> dict[str, float]:
+    """Every number of a whole diagram: its essential classes, and the statistics of the others.
+
+    >>> numbers = cloud_statistics([[0.0, 1.0], [0.0, np.inf], [0.0, np.inf]])
+    >>> numbers["n_essential"], numbers["n_pairs"]
+    (2, 1.0)
+    """
+    return {**diagram_statistics(finite(pairs)), ESSENTIAL: n_essential(pairs)}
 
 
 def undefined_reason(statistic: str, pairs: int) -> str:
     """Why a statistic of a diagram with `pairs` finite pairs has no value."""
     needed = 2 if statistic == "normalized_entropy" else 1
+    if pairs >= needed:
+        return f"{statistic} of these {pairs} pairs is beyond what float64 holds; choose a unit"
     return f"{pairs} finite pairs; {statistic} needs at least {needed}"
 
 
 def summarize(dgms: DiagramSet) -> pd.DataFrame:
     """Tidy table with one row per diagram and statistic.
 
-    Essential classes are left out: every cloud has one in H0, and it has no length.
+    Essential classes are counted (`n_essential`) and left out of everything else: they have no
+    length.
 
     Returns
     -------
@@ -332,7 +418,7 @@ def summarize(dgms: DiagramSet) -> pd.DataFrame:
     rows = []
     for key, pairs in dgms:
         dying = finite(pairs)
-        for statistic, value in diagram_statistics(dying).items():
+        for statistic, value in cloud_statistics(pairs).items():
             missing = math.isnan(value)
             reason = undefined_reason(statistic, len(dying)) if missing else ""
             rows.append(
@@ -346,23 +432,6 @@ def summarize(dgms: DiagramSet) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=[*names.split(), "points"])
     kinds = {"depth": "float64", "value": "float64", "homology_dimension": "Int64"}
     return table.astype(kinds | {"replicate": "int64", "points": "int64"})
-
-
-def _check(pairs: ArrayLike, call: str) -> Pairs:
-    array = np.asarray(pairs, dtype=np.float64)
-    if array.size == 0 and array.ndim <= 2:
-        return np.empty((0, 2))
-    if array.ndim != 2 or array.shape[1] != 2:
-        msg = f"{call}: (n, 2) pairs of birth and death are needed; got shape {array.shape}."
-        raise UsageError(msg)
-    if not (array[:, 1] >= array[:, 0]).all() or not np.isfinite(array[:, 0]).all():
-        wrong = ~(array[:, 1] >= array[:, 0]) | ~np.isfinite(array[:, 0])
-        msg = (
-            f"{call}: births must be finite and no later than deaths; wrong in {int(wrong.sum())} "
-            f"of {len(array)} pairs, first {array[wrong][0].tolist()}."
-        )
-        raise UsageError(msg)
-    return array
 
 
 def _cut(pairs: Pairs, cutoff: float, call: str) -> Pairs:
@@ -383,42 +452,11 @@ def _lengths(pairs: ArrayLike, cutoff: float | None, call: str) -> NDArray[np.fl
     return lengths
 
 
-def _entropy(lengths: NDArray[np.float64]) -> float:
-    positive = lengths[lengths > 0]  # p log p -> 0
-    if not len(positive):
-        return math.nan
-    share = positive / positive.sum()
-    return max(0.0, float(-(share * np.log(share)).sum()))
-
-
-def _landscape_norm(lengths: NDArray[np.float64], order: float) -> float:
-    half = lengths / 2
-    if math.isinf(order):
-        return float(half.max(initial=0.0))
-    return float((2 / (order + 1) * (half ** (order + 1)).sum()) ** (1 / order))
-
-
-def _normalized_entropy(lengths: NDArray[np.float64]) -> float:
-    return _entropy(lengths) / math.log(len(lengths)) if len(lengths) > 1 else math.nan
-
-
-_OF_LENGTHS: dict[str, Callable[[NDArray[np.float64]], float]] = {
-    "n_pairs": lambda lengths: float(len(lengths)),
-    "lifespan_sum": lambda lengths: float(lengths.sum()),
-    "mean_persistence": lambda lengths: float(lengths.mean()) if len(lengths) else math.nan,
-    "max_persistence": lambda lengths: float(lengths.max(initial=0.0)),
-    "total_persistence": lambda lengths: float(lengths @ lengths),
-    "persistence_entropy": _entropy,
-    "normalized_entropy": _normalized_entropy,
-    "landscape_norm": lambda lengths: _landscape_norm(lengths, 2),
-}
-
-
 def _of_pairs(of_lengths: Callable[[NDArray[np.float64]], float]) -> Callable[[Pairs], float]:
     return lambda pairs: of_lengths(pairs[:, 1] - pairs[:, 0])
 
 
 STATISTICS: Registry[Callable[[Pairs], float]] = Registry(
-    "toposcope.statistics", {name: _of_pairs(own) for name, own in _OF_LENGTHS.items()}
+    "toposcope.statistics", {name: _of_pairs(own) for name, own in OF_LENGTHS.items()}
 )
 """Every statistic of a diagram: a function of (n, 2) pairs with finite deaths, to one number."""

@@ -15,6 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from toposcope.diagrams.landscapes import landscape_gram, mean_landscape
 from toposcope.diagrams.summaries import by_birth, ended
 from toposcope.errors import UsageError
+from toposcope.inputs import parameters
+from toposcope.inputs.arrays import read_grid
+from toposcope.inputs.parameters import number, span
 
 __all__ = ["landscape_gram", "mean_landscape", "persistence_image", "silhouette"]
 
@@ -55,13 +58,8 @@ def silhouette(
     Chazal et al., Stochastic convergence of persistence landscapes and silhouettes, SoCG 2014.
     """
     call = "silhouette()"
-    t = np.asarray(grid, dtype=np.float64)
-    if t.ndim != 1 or not power >= 0:
-        msg = (
-            f"{call}: a one-dimensional grid and power >= 0 are needed; got a grid of shape "
-            f"{t.shape} and power={power!r}."
-        )
-        raise UsageError(msg)
+    t = read_grid(grid, call=call)
+    power = number(power, "power", call=call, low=0.0)
     kept = by_birth(ended(pairs, cutoff, call=call))
     if not len(kept):
         return np.zeros(len(t))
@@ -84,7 +82,7 @@ def silhouette(
 
 def persistence_image(
     pairs: ArrayLike,
-    resolution: tuple[int, int] = (20, 20),
+    resolution: int | tuple[int, int] = (20, 20),
     *,
     bandwidth: float,
     birth_range: tuple[float, float],
@@ -99,7 +97,7 @@ def persistence_image(
     pairs
         (n, 2) births and deaths.
     resolution
-        Number of pixels along births and along lengths.
+        Number of pixels along births and along lengths; one number for both.
     bandwidth
         Standard deviation of the Gaussians, filtration units.
     birth_range, length_range
@@ -133,24 +131,25 @@ def persistence_image(
     2017.
     """
     call = "persistence_image()"
-    if not bandwidth > 0 or not power >= 0 or min(resolution) < 1:
-        msg = (
-            f"{call}: bandwidth > 0, power >= 0 and at least one pixel each way are needed; got "
-            f"{bandwidth=}, {power=}, {resolution=}."
-        )
-        raise UsageError(msg)
-    for low, high in (birth_range, length_range):
-        if not low < high or not math.isfinite(high - low):
-            msg = (
-                f"{call}: ranges must be (low, high) with low < high; got {birth_range=}, "
-                f"{length_range=}."
-            )
-            raise UsageError(msg)
+    bandwidth = number(bandwidth, "bandwidth", call=call, above=0.0)
+    power = number(power, "power", call=call, low=0.0)
+    pixels = parameters.resolution(resolution, call=call)
+    birth_range = span(birth_range, "birth_range", call=call)
+    length_range = span(length_range, "length_range", call=call)
     checked = ended(pairs, cutoff, call=call)
     lengths = checked[:, 1] - checked[:, 0]
-    births = _pixel_mass(checked[:, 0], birth_range, resolution[0], bandwidth)
-    heights = _pixel_mass(lengths, length_range, resolution[1], bandwidth)
-    result: Array = (heights * lengths**power) @ births.T
+    births = _pixel_mass(checked[:, 0], birth_range, pixels[0], bandwidth)
+    heights = _pixel_mass(lengths, length_range, pixels[1], bandwidth)
+    with np.errstate(over="ignore", under="ignore"):
+        weights = lengths**power
+    heaviest = float(weights.max(initial=0.0))
+    if lengths.any() and not 0 < heaviest < math.inf:
+        msg = (
+            f"{call}: with power={power:g} all weights over- or underflow (bars are up to "
+            f"{lengths.max():g} long). Pass a smaller power, or divide the pairs by a unit first."
+        )
+        raise UsageError(msg)
+    result: Array = (heights * weights) @ births.T
     return result
 
 

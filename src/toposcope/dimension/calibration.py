@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from toposcope import homology
 from toposcope.dimension.spanning_trees import ph_dimension_from_distances
 from toposcope.errors import UsageError
+from toposcope.inputs import parameters
+from toposcope.inputs.parameters import number, whole, wholes
 
 CUBES = (1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 22, 28, 36, 46, 60)
 """Dimensions of the cubes of the default calibration."""
@@ -50,7 +52,6 @@ class Calibration:
         return float(dimension)
 
 
-@lru_cache(maxsize=32)
 def cube_calibration(
     n: int,
     *,
@@ -84,22 +85,39 @@ def cube_calibration(
     >>> bool(abs(calibration(value) - 2) < 0.3)
     True
     """
-    if len(dimensions) < 2 or list(dimensions) != sorted(set(dimensions)) or clouds < 2:
-        msg = (
-            "cube_calibration(): needed are two or more increasing dimensions and clouds >= 2; got "
-            f"{tuple(dimensions)} and clouds={clouds}."
-        )
+    call = "cube_calibration()"
+    n = whole(n, "n", call=call, low=1)
+    clouds = whole(clouds, "clouds", call=call, low=2)
+    cubes = wholes(dimensions, "dimensions", call=call, low=1)
+    if len(cubes) < 2 or list(cubes) != sorted(set(cubes)):
+        msg = f"{call}: needed are two or more increasing dimensions; got {cubes}."
         raise UsageError(msg)
-    rng = np.random.default_rng(seed)
+    sizes = None if schedule is None else wholes(schedule, "schedule", call=call, low=1)
+    alpha = number(alpha, "alpha", call=call, above=0.0)
+    replicates = whole(replicates, "replicates", call=call, low=1)
+    return _measured(n, alpha, sizes, replicates, cubes, clouds, parameters.seed(seed, call=call))
+
+
+@lru_cache(maxsize=32)
+def _measured(
+    n: int,
+    alpha: float,
+    schedule: tuple[int, ...] | None,
+    replicates: int,
+    dimensions: tuple[int, ...],
+    clouds: int,
+    seed: int,
+) -> Calibration:
+    stream = np.random.default_rng(seed)
     read = np.array(
         [
             [
                 ph_dimension_from_distances(
-                    homology.distances(rng.random((n, d))),
+                    homology.distances(stream.random((n, d))),
                     alpha=alpha,
                     schedule=schedule,
                     replicates=replicates,
-                    seed=rng,
+                    seed=stream,
                 )[0]
                 for _ in range(clouds)
             ]

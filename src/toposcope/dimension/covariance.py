@@ -5,16 +5,18 @@ Plain numbers that describe the cloud as it is, without an interval.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import DegenerateCloudError
-from toposcope.homology.metrics import check_cloud
+from toposcope.inputs.arrays import read_cloud
 
 
 def covariance_eigenvalues(X: ArrayLike) -> NDArray[np.float64]:
     """(min(n, d),) eigenvalues of the sample covariance, decreasing, scaled to sum 1."""
-    points = check_cloud(X, call="covariance_eigenvalues()").astype(np.float64)
+    points = read_cloud(X, call="covariance_eigenvalues()").astype(np.float64)
     points = points - points.mean(axis=0)
     largest = float(np.abs(points).max())
     if largest == 0:
@@ -68,5 +70,18 @@ def activation_norm(X: ArrayLike) -> float:
     >>> activation_norm([[3.0, 4.0], [0.0, 1.0]])
     3.0
     """
-    points = check_cloud(X, call="activation_norm()").astype(np.float64)
-    return float(np.linalg.norm(points, axis=1).mean())
+    points = read_cloud(X, call="activation_norm()").astype(np.float64)
+    with np.errstate(over="ignore", under="ignore"):
+        norm = float(np.linalg.norm(points, axis=1).mean())
+    if 1e-140 < norm < 1e140:
+        return norm
+    # Squares that over- or underflow: in units of the largest number.
+    unit = float(np.abs(points).max())
+    scaled = float(np.linalg.norm(points / unit, axis=1).mean()) if unit else 0.0
+    if math.isinf(unit * scaled):
+        msg = (
+            f"activation_norm(): the norm of points up to {unit:g} is beyond float64. Divide the "
+            "activations by a unit first."
+        )
+        raise DegenerateCloudError(msg)
+    return unit * scaled

@@ -19,6 +19,8 @@ from toposcope.dimension.estimates import (
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
 from toposcope.homology.metrics import distances
 from toposcope.homology.spanning import tree_lengths
+from toposcope.inputs.arrays import read_square, read_values
+from toposcope.inputs.parameters import number, rng, whole
 
 # Dropping a tenth of the points must leave something of the smallest sub-sample.
 _SMALLEST_SAMPLE = 8
@@ -107,15 +109,16 @@ def ph_dimension(
     call = "ph_dimension()"
     D = distances(X, call=call)
     sizes = _sizes(len(D), schedule, alpha, replicates, call)
-    rng = np.random.default_rng(seed)
-    orders = [rng.permutation(len(D)) for _ in range(replicates)]
+    alpha, replicates = float(alpha), int(replicates)
+    stream = rng(seed, call=call)
+    orders = [stream.permutation(len(D)) for _ in range(replicates)]
     everything = np.ones(len(D), dtype=bool)
     slope, r2 = _fit(D, orders, sizes, alpha, everything, call)
 
     def inverse(kept: NDArray[np.bool_]) -> float:
         return (1.0 - _fit(D, orders, sizes, alpha, kept, call)[0]) / alpha
 
-    low, high = jackknife(inverse, (1.0 - slope) / alpha, len(D), rng, 0.95)
+    low, high = jackknife(inverse, (1.0 - slope) / alpha, len(D), stream, 0.95)
     return PHDimension(
         value=reciprocal((1.0 - slope) / alpha),
         low=low,
@@ -151,9 +154,10 @@ def ph_dimension_from_distances(
     True
     """
     call = "ph_dimension_from_distances()"
+    D = read_square(D, call=call)
     sizes = _sizes(len(D), schedule, alpha, replicates, call)
-    rng = np.random.default_rng(seed)
-    orders = [rng.permutation(len(D)) for _ in range(replicates)]
+    stream = rng(seed, call=call)
+    orders = [stream.permutation(len(D)) for _ in range(replicates)]
     slope, r2 = _fit(D, orders, sizes, alpha, np.ones(len(D), dtype=bool), call)
     return reciprocal((1.0 - slope) / alpha), r2
 
@@ -161,16 +165,15 @@ def ph_dimension_from_distances(
 def _sizes(
     n: int, schedule: Sequence[int] | None, alpha: float, replicates: int, call: str
 ) -> NDArray[np.int64]:
-    if not alpha > 0 or replicates < 1:
-        msg = f"{call}: alpha > 0 and replicates >= 1 are needed; got {alpha=}, {replicates=}."
-        raise UsageError(msg)
+    number(alpha, "alpha", call=call, above=0.0)
+    whole(replicates, "replicates", call=call, low=1, high=10**6)
     if n < FEWEST_POINTS:
         msg = f"{call}: the cloud has {n} points; at least {FEWEST_POINTS} are needed."
         raise TooFewSamplesError(msg)
     wanted = (
         np.geomspace(max(n / 8, _SMALLEST_SAMPLE), n, 8)
         if schedule is None
-        else np.asarray(schedule)
+        else read_values(schedule, "schedule", call=call)
     )
     sizes: NDArray[np.int64] = np.unique(np.rint(wanted).astype(np.int64))
     if len(sizes) < 3 or sizes[0] < _SMALLEST_SAMPLE:
@@ -208,7 +211,15 @@ def _fit(
         for order in used:
             block = order[:size]
             block = block[kept[block]]
-            total = float((tree_lengths(D, block) ** alpha).sum())
+            lengths = tree_lengths(D, block)
+            with np.errstate(over="ignore", under="ignore"):
+                total = float((lengths**alpha).sum())
+            if lengths.any() and not 1e-280 < total < math.inf:
+                msg = (
+                    f"{call}: with alpha={alpha:g} the powers of lengths up to {lengths.max():g} "
+                    "over- or underflow. Divide the points by a unit, or pass a smaller alpha."
+                )
+                raise UsageError(msg)
             if not total > 0:
                 msg = (
                     f"{call}: a sub-sample of {len(block)} points has no two distinct points. "

@@ -34,7 +34,11 @@ class Findings:
     subject
         Position of the run that the clearest change is about; of the last run without any.
     changes
-        Relative changes over training or depth, clearest first.
+        Relative changes over training or depth, clearest first; the mean over classes where draws
+        were taken inside them.
+    class_changes
+        How much more each class changes than all of them on the mean, clearest first; empty where
+        classes are pooled. One family with `changes`.
     nulls
         The subject against its null models, as from `against_nulls`.
     trends
@@ -52,6 +56,7 @@ class Findings:
     trends: tuple[LayerTrend, ...] = field(repr=False)
     validity: tuple[tuple[Verdict, ...], ...] = field(repr=False)
     accuracies: tuple[Interval | None, ...] = field(repr=False)
+    class_changes: tuple[Effect[Place], ...] = field(default=(), repr=False)
 
     @property
     def told(self) -> tuple[Looked, ...]:
@@ -90,7 +95,8 @@ def look(analyses: Sequence[Analysis]) -> Findings:
     if not analyses:
         msg = "look(): no analysis given. Pass one or more, as returned by ts.analyze()."
         raise UsageError(msg)
-    effects = changes(analyses)
+    found = changes(analyses)
+    effects = [effect for effect in found if not effect.where.label]
     subject = effects[0].where.analysis if effects else len(analyses) - 1
     family = tuple(dict.fromkeys([*HEADLINE, *_told(effects)]))
     return Findings(
@@ -101,6 +107,7 @@ def look(analyses: Sequence[Analysis]) -> Findings:
         trends=tuple(trends(analyses)),
         validity=tuple(tuple(trust_verdicts(analysis)) for analysis in analyses),
         accuracies=tuple(map(_accuracy, analyses)),
+        class_changes=tuple(effect for effect in found if effect.where.label),
     )
 
 
@@ -108,4 +115,5 @@ def _accuracy(analysis: Analysis) -> Interval | None:
     share, n = analysis.attrs.get("top1"), analysis.attrs.get("n")
     if share is None or not n:
         return None
+    n -= int(analysis.attrs.get("unlabelled") or 0)  # a share of the labelled samples
     return proportion_interval(share, n, level=float(analysis.attrs.get("level") or 0.95))

@@ -6,9 +6,7 @@ the correction, also those that show nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import groupby
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +14,8 @@ from numpy.typing import NDArray
 from toposcope.analysis.design import BESIDE
 from toposcope.analysis.filtrations.points import HEADLINE as HEADLINE
 from toposcope.analysis.result import Analysis
+from toposcope.analysis.result import overlap_of as overlap_of
+from toposcope.store.series import is_series
 from toposcope.store.tables import OK
 from toposcope.types import DATA_CLOUD
 
@@ -28,25 +28,50 @@ def headline(analysis: Analysis) -> Sequence[Looked]:
     return HEADLINE if analysis.design is None else analysis.design.filtration.headline
 
 
-def overlap_of(attrs: Mapping[str, Any]) -> float:
-    """Share of the samples that two draws have in common; 0 for disjoint draws."""
-    return float(attrs["points"] / attrs["n"]) if attrs.get("overlapping") else 0.0
+def training_names(analyses: Sequence[Analysis]) -> list[str]:
+    """The training that each run is a checkpoint of; "" for a run without a step.
+
+    Its model, with the folder of the SERIES behind it where several are shown: two trainings of one
+    model are two trainings. `attrs["training"]` says it where the caller knows better.
+    """
+    names = [_training(one) for one in analyses]
+    folders = [_series_folder(one) for one in analyses]
+    out = []
+    for name, folder in zip(names, folders, strict=True):
+        several = {there for other, there in zip(names, folders, strict=True) if other == name}
+        out.append(f"{name} ({folder})" if name and folder and len(several) > 1 else name)
+    return out
 
 
 def checkpoints(analyses: Sequence[Analysis]) -> dict[str, tuple[int, ...]]:
-    """Series of checkpoints: model -> positions of its runs on the same draws, by rising step."""
-    stepped = [i for i, a in enumerate(analyses) if a.attrs.get("step") is not None]
-    stepped.sort(key=lambda i: (_model(analyses[i]), float(analyses[i].attrs["step"])))
+    """Series of checkpoints: training -> positions of its runs on the same draws, by rising step.
+
+    Runs that share a step, as two trainings in folders of RUNs do, are no series: which of them
+    belong together is not known.
+    """
+    names = training_names(analyses)
     series = {}
-    for model, group in groupby(stepped, key=lambda i: _model(analyses[i])):
-        first, *others = members = tuple(group)
-        if others and all(_paired(analyses[first], analyses[other]) for other in others):
-            series[model] = members
-    return series
+    for name in dict.fromkeys(filter(None, names)):
+        members = [i for i, one in enumerate(names) if one == name]
+        members.sort(key=lambda i: float(analyses[i].attrs["step"]))
+        first, *others = members
+        steps = {float(analyses[i].attrs["step"]) for i in members}
+        alike = all(_paired(analyses[first], analyses[other]) for other in others)
+        if others and alike and len(steps) == len(members):
+            series[name] = tuple(members)
+    return dict(sorted(series.items()))
 
 
-def _model(analysis: Analysis) -> str:
-    return str(analysis.attrs["model"])
+def _training(analysis: Analysis) -> str:
+    if analysis.attrs.get("step") is None:
+        return ""
+    return str(analysis.attrs.get("training") or analysis.attrs["model"])
+
+
+def _series_folder(analysis: Analysis) -> str:
+    """Name of the SERIES that a RUN lies in; "" outside of one."""
+    folder = None if analysis.run is None else analysis.run.resolve().parent
+    return folder.name if folder is not None and is_series(folder) else ""
 
 
 def _paired(a: Analysis, b: Analysis) -> bool:
@@ -61,6 +86,29 @@ def _paired(a: Analysis, b: Analysis) -> bool:
     )
 
 
+def class_values(
+    analysis: Analysis,
+    layer: str,
+    statistic: str,
+    homology_dimension: int | None,
+    *,
+    cloud: str = DATA_CLOUD,
+) -> dict[str, NDArray[np.float64]]:
+    """Class -> (R,) values of one statistic of one layer, by draw.
+
+    One entry "" where classes are pooled. A class that lacks the value of a draw is left out.
+    """
+    rows = analysis.rows.get((layer, statistic, cloud, homology_dimension))
+    if rows is None:
+        return {}
+    chosen = analysis.table.iloc[rows].sort_values("replicate", kind="stable")
+    return {
+        str(label): np.asarray(draws["value"], dtype=np.float64)
+        for label, draws in chosen.groupby("label", sort=False)
+        if (draws["status"] == OK).all()
+    }
+
+
 def replicate_values(
     analysis: Analysis,
     layer: str,
@@ -69,11 +117,15 @@ def replicate_values(
     *,
     cloud: str = DATA_CLOUD,
 ) -> NDArray[np.float64]:
-    """(R,) values of one statistic of one layer, by draw; empty when one of them is missing."""
-    rows = analysis.rows.get((layer, statistic, cloud, homology_dimension))
-    if rows is None:
+    """(R,) values of one statistic of one layer, by draw; empty when one of them is missing.
+
+    The unit is a draw. Where draws were taken inside classes, a draw is one of every class, and its
+    value the mean over the classes: 5 classes of 3 draws are 3 units, not 15.
+    """
+    values = class_values(analysis, layer, statistic, homology_dimension, cloud=cloud)
+    rows = analysis.rows.get((layer, statistic, cloud, homology_dimension), ())
+    if not values or len(rows) != sum(map(len, values.values())):
         return np.empty(0)
-    chosen = analysis.table.iloc[rows].sort_values(["label", "replicate"])
-    if not (chosen["status"] == OK).all():
+    if len({len(one) for one in values.values()}) > 1:
         return np.empty(0)
-    return np.asarray(chosen["value"], dtype=np.float64)
+    return np.asarray(np.mean(list(values.values()), axis=0))

@@ -32,11 +32,16 @@ class Place:
     analysis
         Position, among the analyses looked at, of the run in which the change ends.
     run, model
-        Name of that run, and the spec of its model.
+        Name of that run, and the spec of its model; of a training its name, see `training_names`.
     layer, against
         The layer, and the one it is compared with; equal over a training.
     step, against_step
         Checkpoints compared; None where layers of one run are.
+    label
+        Class whose change is compared with the mean change of all classes; "" for that mean, and
+        where classes are pooled.
+    classes
+        How many classes the mean is over; 0 where they are pooled.
     """
 
     analysis: int
@@ -46,6 +51,8 @@ class Place:
     against: str
     step: Step | None = None
     against_step: Step | None = None
+    label: str = ""
+    classes: int = 0
 
 
 def step_of(attrs: Mapping[str, Any]) -> Step | None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
+from toposcope.inputs import parameters
 from toposcope.pointclouds.draws import SCALE_SAMPLES, Draw, draw_rows, scale_rows
 from toposcope.pointclouds.kinds import read_points, refuse_kind, ruler_points, samples_of_cloud
 from toposcope.pointclouds.normalize import NORMALIZATIONS, Normalizer, estimate_normalizer
@@ -133,7 +134,7 @@ def clouds(
         Let draws share samples when there are too few; intervals are then widened, and the draws
         are no units for a permutation test.
     seed
-        Decides the draws.
+        Decides the draws; of a NumPy generator a seed is drawn.
     points_are
         What a point is, one of `pointkinds.POINT_KINDS`: "samples"; "positions" or "channels" of
         one sample, of layers captured with pool "volume" or "tokens"; "tokens" of several samples.
@@ -149,9 +150,21 @@ def clouds(
     >>> clouds(from_arrays({"block": X}), points=20, replicates=3)
     CloudSet(1 layers, 3 disjoint draws of 20 points, normalize='mean_distance')
     """
-    if normalize not in NORMALIZATIONS:
-        msg = f"normalize={normalize!r} is unknown; choose one of {', '.join(NORMALIZATIONS)}."
+    call = "clouds()"
+    if not isinstance(activations, ActivationSet):
+        msg = (
+            f"{call}: activations are {type(activations).__name__}; needed is an ActivationSet. "
+            "Pass ts.from_arrays({'layer': X}) for an array, ts.open(path) for a RUN."
+        )
         raise UsageError(msg)
+    normalize = parameters.choice(normalize, NORMALIZATIONS, "normalize", call=call)
+    points = parameters.whole(points, "points", call=call, low=1)
+    replicates = parameters.whole(replicates, "replicates", call=call, low=1)
+    per_class = parameters.flag(per_class, "per_class", call=call)
+    overlapping = parameters.flag(overlapping, "overlapping", call=call)
+    seed = parameters.seed(seed, call=call)
+    if samples is not None:
+        samples = parameters.whole(samples, "samples", call=call, low=1)
     refuse_kind(points_are)
     if points_are != "samples" and overlapping:
         msg = f"clouds(points_are={points_are!r}): draws of other kinds than samples are disjoint."
@@ -194,7 +207,8 @@ def _draws_per_class(
         msg = "clouds(per_class=True): these activations have no labels. Capture data with labels."
         raise UsageError(msg)
     draws = []
-    for label in np.unique(activations.labels):
+    # -1 marks samples without a label: they are in no class.
+    for label in np.unique(activations.labels[activations.labels >= 0]):
         members = np.flatnonzero(activations.labels == label)
         named = label < len(activations.class_names)
         name = activations.class_names[label] if named else str(label)

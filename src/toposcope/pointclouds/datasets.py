@@ -11,32 +11,33 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope.errors import UsageError
+from toposcope.inputs import parameters
 
+_CALL = "datasets"
 Seed = int | np.random.Generator
 Cloud = NDArray[np.float64]
 
 
 def circle(n: int = 100, noise: float = 0.0, seed: Seed = 0) -> Cloud:
     """(n, 2) uniform points of the unit circle: one class in H1, dimension 1."""
-    rng = np.random.default_rng(seed)
-    return _noisy(_on_circle(rng.random(n)), noise, rng)
+    rng = parameters.rng(seed, call=_CALL)
+    return _noisy(_on_circle(rng.random(_count(n))), noise, rng)
 
 
 def two_circles(
     n: int = 200, noise: float = 0.0, seed: Seed = 0, *, distance: float = 4.0
 ) -> Cloud:
     """(n, 2) points of two unit circles, centers `distance` apart: two classes in H1."""
-    rng = np.random.default_rng(seed)
-    points = _on_circle(rng.random(n))
+    rng = parameters.rng(seed, call=_CALL)
+    points = _on_circle(rng.random(_count(n)))
     points[n // 2 :, 0] += distance
     return _noisy(points, noise, rng)
 
 
 def linked_circles(n: int = 200, noise: float = 0.0, seed: Seed = 0) -> Cloud:
     """(n, 3) points of two unit circles that run through each other's center (Hopf link)."""
-    rng = np.random.default_rng(seed)
-    flat = _on_circle(rng.random(n))
+    rng = parameters.rng(seed, call=_CALL)
+    flat = _on_circle(rng.random(_count(n)))
     first, second = flat[: n // 2], flat[n // 2 :]
     points = np.concatenate(
         [
@@ -49,7 +50,7 @@ def linked_circles(n: int = 200, noise: float = 0.0, seed: Seed = 0) -> Cloud:
 
 def sphere(n: int = 200, noise: float = 0.0, seed: Seed = 0, *, dimension: int = 2) -> Cloud:
     """(n, dimension + 1) uniform points of the unit sphere: one class in H_dimension."""
-    rng = np.random.default_rng(seed)
+    rng = parameters.rng(seed, call=_CALL)
     points = rng.normal(size=(_count(n), dimension + 1))
     return _noisy(points / np.linalg.norm(points, axis=1, keepdims=True), noise, rng)
 
@@ -58,9 +59,9 @@ def torus(
     n: int = 500, noise: float = 0.0, seed: Seed = 0, *, major: float = 2.0, minor: float = 1.0
 ) -> Cloud:
     """(n, 3) points of a torus, uniform in area: two classes in H1, one in H2."""
-    rng = np.random.default_rng(seed)
+    rng = parameters.rng(seed, call=_CALL)
     tube = _tube_angles(n, minor / major, rng)
-    around = _on_circle(rng.random(n))
+    around = _on_circle(rng.random(_count(n)))
     radius = major + minor * np.cos(tube)
     points = np.stack([radius * around[:, 0], radius * around[:, 1], minor * np.sin(tube)], axis=1)
     return _noisy(points, noise, rng)
@@ -73,7 +74,7 @@ def klein_bottle(
 
     Two classes in H1 and one in H2 over Z/2; one and none over Z/3.
     """
-    rng = np.random.default_rng(seed)
+    rng = parameters.rng(seed, call=_CALL)
     tube, angle = 2 * np.pi * rng.random((2, _count(n)))
     radius = major + minor * np.cos(tube)
     height = minor * np.sin(tube)
@@ -101,10 +102,10 @@ def disks(n: int = 500, noise: float = 0.0, seed: Seed = 0, *, count: int = 6) -
     first data set of Naitzat et al. (count=9), up to the places of the disks. Disks lie in the
     cells of a grid on [-1, 1] squared, row by row.
     """
-    rng = np.random.default_rng(seed)
+    rng = parameters.rng(seed, call=_CALL)
     centers, radius = _holes(count)
     points = centers[np.arange(_count(n)) % count]
-    points = points + radius * np.sqrt(rng.random((n, 1))) * _on_circle(rng.random(n))
+    points = points + radius * np.sqrt(rng.random((n, 1))) * _on_circle(rng.random(_count(n)))
     return _noisy(points, noise, rng)
 
 
@@ -115,7 +116,7 @@ def square_with_holes(
 
     One component; the complement of `disks`.
     """
-    rng = np.random.default_rng(seed)
+    rng = parameters.rng(seed, call=_CALL)
     centers, radius = _holes(count)
     points = np.empty((0, 2))
     while len(points) < _count(n):
@@ -132,11 +133,11 @@ def annuli(
 
     Rings lie where the disks of `disks` do; `inner` is the ratio of their radii.
     """
-    rng = np.random.default_rng(seed)
+    rng = parameters.rng(seed, call=_CALL)
     centers, radius = _holes(count)
     points = centers[np.arange(_count(n)) % count]
     radii = radius * np.sqrt(rng.uniform(inner**2, 1, size=(n, 1)))
-    return _noisy(points + radii * _on_circle(rng.random(n)), noise, rng)
+    return _noisy(points + radii * _on_circle(rng.random(_count(n))), noise, rng)
 
 
 def projective_plane(n: int = 500, noise: float = 0.0, seed: Seed = 0) -> Cloud:
@@ -146,7 +147,7 @@ def projective_plane(n: int = 500, noise: float = 0.0, seed: Seed = 0) -> Cloud:
     a unit vector v goes to the matrix v v^T, traceless part, so that v and -v are one point and
     squared distances are 2 - 2 cos(angle) ** 2.
     """
-    rng = np.random.default_rng(seed)
+    rng = parameters.rng(seed, call=_CALL)
     x, y, z = sphere(n, seed=rng).T
     points = np.stack(
         [
@@ -163,7 +164,7 @@ def projective_plane(n: int = 500, noise: float = 0.0, seed: Seed = 0) -> Cloud:
 
 def swiss_roll(n: int = 500, noise: float = 0.0, seed: Seed = 0) -> Cloud:
     """(n, 3) points of a rolled-up strip: no homology above H0, dimension 2."""
-    rng = np.random.default_rng(seed)
+    rng = parameters.rng(seed, call=_CALL)
     turn, width = rng.random((2, _count(n)))
     angle = 1.5 * np.pi * (1 + 2 * turn)
     points = np.stack([angle * np.cos(angle), 21 * width, angle * np.sin(angle)], axis=1)
@@ -172,12 +173,12 @@ def swiss_roll(n: int = 500, noise: float = 0.0, seed: Seed = 0) -> Cloud:
 
 def uniform_cube(n: int = 500, d: int = 2, seed: Seed = 0) -> Cloud:
     """(n, d) uniform points of the unit cube: dimension d."""
-    return np.random.default_rng(seed).random((_count(n), d))
+    return parameters.rng(seed, call=_CALL).random((_count(n), d))
 
 
 def gaussian(n: int = 500, d: int = 2, seed: Seed = 0) -> Cloud:
     """(n, d) points of the standard normal distribution."""
-    return np.random.default_rng(seed).normal(size=(_count(n), d))
+    return parameters.rng(seed, call=_CALL).normal(size=(_count(n), d))
 
 
 def relu_clusters(
@@ -194,7 +195,7 @@ def relu_clusters(
     The benchmark clouds of this project: `clusters` centers, within each a Gaussian of `rank`
     directions.
     """
-    rng = np.random.default_rng(seed)
+    rng = parameters.rng(seed, call=_CALL)
     centers = 2.0 * rng.normal(size=(clusters, d))
     directions = 0.5 * rng.normal(size=(rank, d))
     which = rng.integers(0, clusters, _count(n))
@@ -203,10 +204,7 @@ def relu_clusters(
 
 
 def _count(n: int) -> int:
-    if n < 1:
-        msg = f"datasets: at least one point is needed; got n={n}."
-        raise UsageError(msg)
-    return n
+    return parameters.whole(n, "n", call=_CALL, low=1)
 
 
 def _holes(count: int) -> tuple[Cloud, float]:
@@ -233,4 +231,5 @@ def _tube_angles(n: int, ratio: float, rng: np.random.Generator) -> Cloud:
 
 
 def _noisy(points: Cloud, noise: float, rng: np.random.Generator) -> Cloud:
-    return points + noise * rng.normal(size=points.shape) if noise else points
+    spread = parameters.number(noise, "noise", call=_CALL, low=0.0)
+    return points + spread * rng.normal(size=points.shape) if spread else points

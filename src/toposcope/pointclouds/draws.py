@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope.errors import TooFewSamplesError, UsageError
+from toposcope.errors import TooFewSamplesError
+from toposcope.inputs import parameters
 
 SCALE_SAMPLES = 2000
 """Rows a scale is estimated on: 2 million distances, sampling error below 1 %."""
@@ -68,17 +69,19 @@ def draw_rows(
     >>> len(set(np.concatenate(draws).tolist()))
     9
     """
+    call = "clouds()"
+    n = parameters.whole(n, "n", call=call, low=0)
+    points = parameters.whole(points, "points", call=call, low=1)
+    replicates = parameters.whole(replicates, "replicates", call=call, low=1)
     needed = points if overlapping else points * replicates
-    if points < 1 or replicates < 1:
-        msg = f"clouds(): points={points}, replicates={replicates}; both must be 1 or more."
-        raise UsageError(msg)
     if needed > n:
+        draws = f"draws of {points} points" if overlapping else f"disjoint draws of {points} points"
         msg = (
-            f"clouds(): {replicates} disjoint draws of {points} points need "
-            f"{needed} samples; there are {n}. Pass {_what_fits(n, points, replicates)}."
+            f"{call}: {replicates} {draws} need {needed} samples; there are {n}. "
+            f"{_what_fits(n, points, replicates)}."
         )
         raise TooFewSamplesError(msg)
-    rng = np.random.default_rng(seed)
+    rng = parameters.rng(seed, call=call)
     if overlapping:
         order = [_stratified_order(n, labels, rng)[:points] for _ in range(replicates)]
     else:
@@ -90,12 +93,14 @@ def draw_rows(
 
 def _what_fits(n: int, points: int, replicates: int) -> str:
     """Designs that n samples are enough for, in words."""
+    if not n:
+        return "No design fits: capture samples first"
     ways = []
     if n >= replicates:
         ways.append(f"points={n // replicates}")
     if n >= points:
         ways += [f"replicates={n // points}", "overlapping=True (--overlapping)"]
-    return ", or ".join(ways) or f"points={n} and replicates=1"
+    return "Pass " + (", or ".join(ways) or f"points={n} and replicates=1")
 
 
 def _stratified_order(
@@ -117,4 +122,4 @@ def scale_rows(n: int, *, seed: Seed) -> NDArray[np.intp]:
     """The rows a scale is estimated on: all of n, or `SCALE_SAMPLES` of them, sorted."""
     if n <= SCALE_SAMPLES:
         return np.arange(n)
-    return np.sort(np.random.default_rng(seed).choice(n, SCALE_SAMPLES, replace=False))
+    return np.sort(parameters.rng(seed, call="clouds()").choice(n, SCALE_SAMPLES, replace=False))

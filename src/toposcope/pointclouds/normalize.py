@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope.errors import DegenerateCloudError, UsageError
+from toposcope.errors import DegenerateCloudError
+from toposcope.inputs.foreign import real
+from toposcope.inputs.parameters import choice
 
 NORMALIZATIONS: dict[str, str] = {
     "mean_distance": "divide by the mean off-diagonal distance of the layer",
@@ -48,7 +50,10 @@ class Normalizer:
 
 def flat(X: NDArray[Any]) -> NDArray[np.float64]:
     """Any (n, ...) array as an (n, d) float64 matrix."""
-    X = np.asarray(X)
+    X = real(X, call="normalize")
+    if not X.ndim or not X.size:
+        msg = f"normalize: needed are (n, ...) activations, not empty; got shape {X.shape}."
+        raise DegenerateCloudError(msg)
     return X.reshape(len(X), -1).astype(np.float64)
 
 
@@ -74,11 +79,13 @@ def estimate_normalizer(X: NDArray[Any], method: str = "mean_distance") -> Norma
     >>> round(estimate_normalizer(square).scale, 4)  # (4 sides of 1, 2 diagonals) / 6
     1.1381
     """
-    if method not in NORMALIZATIONS:
-        msg = f"normalize={method!r} is unknown; choose one of {', '.join(NORMALIZATIONS)}."
-        raise UsageError(msg)
+    method = choice(method, NORMALIZATIONS, "normalize", call="estimate_normalizer()")
     X = flat(X)
     check_finite(X)
+    from toposcope.homology.metrics import refuse_pairs
+
+    # The matrix, the rows and columns of its upper half, and that half.
+    refuse_pairs(*X.shape, per_pair=20, call="estimate_normalizer()")
     zero, one = np.zeros(1), np.ones(1)
     raw = _distances(X)
     scale = float(raw.mean())

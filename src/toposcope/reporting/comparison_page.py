@@ -18,8 +18,9 @@ from toposcope.reporting.page import PLOTLY, page
 from toposcope.reporting.payload import compact
 from toposcope.similarity.measures import MEASURES
 from toposcope.store.objects import put
-from toposcope.words.comparison import measure_name, summarize_comparison
-from toposcope.words.designs import points_text
+from toposcope.words.compared import compared_text, network_matrices
+from toposcope.words.comparison import lead, measure_name, summarize_comparison
+from toposcope.words.designs import filtration_text, points_text
 from toposcope.words.formats import (
     MISSING,
     all_of,
@@ -49,8 +50,8 @@ TERMS = {
     "Test of diagrams": "permutation test of the squared gap: both layers of a draw are swapped "
     "where the networks saw the same samples, else all draws are shuffled",
     "Test of similarity": "sign flips over draws of value less noise: a small p says related",
-    "Onset": "depth of the step that describes the gaps best, and every depth that cannot be told "
-    "to be worse",
+    "Onset": "depth from which on all layers are found to differ, where none before it is or most "
+    "of the squared gap lies from there on; with its interval",
     "Layers": "by name where both networks have the same, else by relative depth",
 }
 
@@ -74,7 +75,8 @@ def render_comparison(comparison: Comparison, *, title: str | None = None) -> st
 
 
 def comparison_payload(comparison: Comparison) -> dict[str, Any]:
-    """Everything the browser draws."""
+    """Everything the browser draws: pooled draws, or all classes together."""
+    comparison = comparison.of_class()
     styles = run_styles([{"model": name} for name in comparison.networks])
     keys = list(comparison.matrices)
     return {
@@ -98,10 +100,20 @@ def comparison_context(
     """Everything the template shows as text; autoescaped there."""
     attrs, rows = comparison.attrs, comparison.layers.head(ROWS_SHOWN).to_dict("records")
     summary = summarize_comparison(comparison)
+    several = len(comparison.networks) > 2
+    if several:  # the matrix and who is nearest; pair by pair unfolds
+        *first, basis = summary[: lead(comparison)]
+        rest = summary[lead(comparison) :]
+    else:
+        *told, basis = summary
+        first, rest = told[:LEAD], told[LEAD:]
     return {
         "title": title or f"How alike are {all_of(comparison.networks)}?",
-        "summary": summary,
-        "lead": min(LEAD, len(summary) - 1),
+        "first": first,
+        "basis": basis,
+        "rest": rest,
+        "matrices": network_matrices(comparison) if several else [],
+        "compared": compared_text(attrs).splitlines(),
         "networks": [
             one | {"style": net["style"], "n": count(one["n"]), "pool": one["pool"],
                    "model_name": short_name(one["model"]),
@@ -109,10 +121,11 @@ def comparison_context(
                    "top1": "" if one.get("top1") is None else f"{one['top1']:.4g}"}
             for one, net in zip(attrs["networks"], data["networks"], strict=True)
         ],
-        "models": [_model_row(comparison, row) for row in comparison.models.to_dict("records")],
+        "models": [_model_row(row) for row in comparison.models.to_dict("records")],
         "rows": [_layer_row(row, attrs) for row in rows],
+        "classes": list(comparison.classes),
         "left_out": max(0, len(comparison.layers) - ROWS_SHOWN),
-        "several": len(comparison.networks) > 2,
+        "several": several,
         "attrs": attrs,
         "alpha": f"{1 - attrs['level']:.2g}",
         "percent": level_text(attrs["level"]),
@@ -150,7 +163,10 @@ def _measure(comparison: Comparison, measure: str, degree: int | None) -> dict[s
 def _pairs(comparison: Comparison, keys: list[tuple[str, int | None]]) -> list[dict[str, Any]]:
     """One entry per pair of networks and measure: the curves over depth."""
     out = []
-    numbers = ("depth_a", "value", "low", "high", "noise", "gap", "gap_low", "gap_high", "qvalue")
+    numbers = (
+        *("depth_a", "value", "low", "high", "noise"),
+        *("gap", "gap_low", "gap_high", "adjusted_p"),
+    )
     for model in comparison.models.to_dict("records"):
         key = (str(model["measure"]), _degree(model["homology_dimension"]))
         rows = [row for row in comparison.layers.to_dict("records") if _same_pair(row, model)]
@@ -163,16 +179,16 @@ def _pairs(comparison: Comparison, keys: list[tuple[str, int | None]]) -> list[d
                 "why": [row["reason"] if row["status"] != "ok" else "" for row in rows],
                 **{name: compact([_float(row[name]) for row in rows]) for name in numbers},
                 "step": compact(_float(model["step"])),
-                "change": _onset(comparison, model),
+                "change": _onset(model),
                 "n": int(model["n"]),
             }
         )
     return out
 
 
-def _onset(comparison: Comparison, model: Mapping[str, Any]) -> list[Any] | None:
+def _onset(model: Mapping[str, Any]) -> list[Any] | None:
     onset = [_float(model[f"change_{name}"]) for name in ("depth", "low", "high")]
-    return list(compact(onset)) if comparison.onset_known(model) else None
+    return list(compact(onset)) if model["onset"] != "none" else None
 
 
 def _same_pair(row: Mapping[str, Any], model: Mapping[str, Any]) -> bool:
@@ -180,16 +196,17 @@ def _same_pair(row: Mapping[str, Any], model: Mapping[str, Any]) -> bool:
     return same and _degree(row["homology_dimension"]) == _degree(model["homology_dimension"])
 
 
-def _model_row(comparison: Comparison, row: Mapping[str, Any]) -> dict[str, Any]:
+def _model_row(row: Mapping[str, Any]) -> dict[str, Any]:
     onset, low, high = (row[f"change_{name}"] for name in ("depth", "low", "high"))
-    known = comparison.onset_known(row)
     return {
         "networks": f"{row['network_a']} / {row['network_b']}",
+        "label": row["label"],
         "measure": measure_name(row["measure"], _degree(row["homology_dimension"])),
         "value": _with_interval(row["value"], row["low"], row["high"]),
         "gap": _with_interval(row["gap"], row["gap_low"], row["gap_high"]),
         "share": _number(row["share"], 2) if _float(row["gap_low"]) > 0 else MISSING,
-        "onset": _with_interval(onset, low, high, 2) if known else MISSING,
+        "adjusted_p": _number(row["adjusted_p"], 2),
+        "onset": _with_interval(onset, low, high, 2) if row["onset"] != "none" else MISSING,
         "n": str(row["n"]),
         "reason": row["reason"] if row["status"] != "ok" else "",
     }
@@ -199,6 +216,7 @@ def _layer_row(row: Mapping[str, Any], attrs: Mapping[str, Any]) -> dict[str, An
     equivalent = None if pd.isna(row["equivalent"]) else bool(row["equivalent"])
     return {
         "networks": f"{row['network_a']} / {row['network_b']}",
+        "label": row["label"],
         "layer_a": row["layer_a"],
         "layer_b": row["layer_b"],
         "same": row["layer_a"] == row["layer_b"],
@@ -207,8 +225,8 @@ def _layer_row(row: Mapping[str, Any], attrs: Mapping[str, Any]) -> dict[str, An
         "noise": _number(row["noise"], 3),
         "gap": _with_interval(row["gap"], row["gap_low"], row["gap_high"]),
         "pvalue": _number(row["pvalue"], 2),
-        "qvalue": _number(row["qvalue"], 2),
-        "differs": bool(row["qvalue"] <= 1 - attrs["level"]),
+        "adjusted_p": _number(row["adjusted_p"], 2),
+        "sure": bool(row["adjusted_p"] <= 1 - attrs["level"] + 1e-12),
         "equivalent": EQUIVALENCE.get(equivalent, MISSING),
         "n": str(row["n"]),
         "status": row["status"],
@@ -223,13 +241,36 @@ def _terms(comparison: Comparison) -> list[tuple[str, str]]:
         "Unit": f"a disjoint draw of {points_text(attrs)}, {attrs['replicates']} of them",
         "Draws of the networks": "; ".join(f"{k}: {v}" for k, v in attrs["paired"].items()),
         **TERMS,
-        "Correction": f"Benjamini-Hochberg over all {attrs['family']} tests of this page",
-        "Equivalence": f"two one-sided tests of the gap against {attrs['margin']:g} times the "
-        "step, chosen beforehand",
+        "Correction": "; ".join(
+            f"{one['tests']} tests that {one['name']}: {one['correction']}"
+            for one in attrs["families"]
+        )
+        or "nothing was tested",
+        "Equivalence": _equivalence_term(attrs),
     }
-    design = {name: attrs.get(name) for name in ("complex", "metric", "normalize", "coeff")}
-    said |= {name.capitalize(): str(value) for name, value in design.items() if value is not None}
+    if filtration_text(attrs):
+        said |= {"Filtration and scale": filtration_text(attrs)}
+    named = {one["name"]: one.get("analysis") for one in attrs["networks"]}
+    if any(named.values()):
+        said |= {"Analyses": "; ".join(f"{k}: {v}" for k, v in named.items())}
     return [*said.items(), *((k.capitalize(), str(v)) for k, v in attrs["conventions"].items())]
+
+
+def _equivalence_term(attrs: Mapping[str, Any]) -> str:
+    margin = attrs["margin"]
+    if margin is None:
+        return "no margin was fixed beforehand, so none is claimed"
+    given = (
+        ", ".join(f"{name} {value:g}" for name, value in margin.items())
+        if isinstance(margin, Mapping)
+        else f"{margin:g}"
+    )
+    unit = {
+        "noise": "times the noise of the first network's own draws (similarities: the way from "
+        "equal layers to unrelated samples)",
+        "absolute": "in units of the gap",
+    }[attrs["margin_unit"]]
+    return f"two one-sided tests of the gap against the margin, {given} {unit}, fixed beforehand"
 
 
 def _with_interval(value: Any, low: Any, high: Any, digits: int = 3) -> str:

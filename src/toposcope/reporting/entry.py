@@ -14,6 +14,7 @@ from toposcope.comparison.result import Comparison, is_comparison
 from toposcope.errors import UsageError
 from toposcope.findings.findings import look
 from toposcope.reporting.comparison_page import write_comparison
+from toposcope.reporting.names import in_training_order, steps_apart, told_apart
 from toposcope.reporting.ranking_page import write_board
 from toposcope.reporting.report_page import write_report
 from toposcope.store.series import is_series
@@ -29,7 +30,7 @@ def report(
     *,
     to: Path | str = "report.html",
     title: str | None = None,
-    analysis: str | None = None,
+    analysis: str | Sequence[str | None] | None = None,
 ) -> Path:
     """Write one self-contained HTML report; returns its path.
 
@@ -44,7 +45,9 @@ def report(
     title
         Heading; by default made from the names of the runs.
     analysis
-        Which analysis of each RUN; None for the last one finished.
+        Which analysis of each RUN or SERIES; None for the last one finished. One name for all of
+        them, or a sequence with one for each item: so one RUN, given three times, is shown by three
+        of its analyses, each named by what differs.
     """
     table = as_board(items)
     if table is not None:
@@ -59,12 +62,34 @@ def report(
             )
             raise UsageError(msg)
         return write_comparison(_as_comparison(compared[0]), Path(to), title=title)
-    analyses = [one for item in several for one in analyses_of(item, analysis)]
+    return write_report(look(analyses_shown(several, analysis)), Path(to), title=title)
+
+
+def analyses_shown(
+    items: Sequence[Any], analysis: str | Sequence[str | None] | None = None
+) -> list[Analysis]:
+    """The analyses that a report of some items shows, named apart and in training order.
+
+    Parameters
+    ----------
+    items, analysis
+        As in `report`.
+    """
+    named = [analysis] if isinstance(analysis, str) else list(analysis or [None])
+    if len(named) not in (1, len(items)) and items:
+        msg = (
+            f"report(): {len(named)} analyses are named for {len(items)} items. Name one for all "
+            "of them, or one for each in their order (--analysis, repeated)."
+        )
+        raise UsageError(msg)
+    named = named * len(items) if len(named) == 1 else named
+    analyses = [
+        one for item, name in zip(items, named, strict=True) for one in analyses_of(item, name)
+    ]
     if not analyses:
         msg = "report(): got no runs; pass at least one RUN folder or Analysis."
         raise UsageError(msg)
-    analyses = told_apart(in_training_order(analyses))
-    return write_report(look(analyses), Path(to), title=title)
+    return steps_apart(in_training_order(told_apart(analyses)))
 
 
 def as_board(items: object) -> pd.DataFrame | None:
@@ -90,55 +115,18 @@ def analyses_of(item: object, analysis: str | None = None) -> list[Analysis]:
     ]
 
 
+def has_own_page(items: object) -> bool:
+    """Whether something has a page of its own: a comparison or a ranking, not analyses."""
+    several = items if isinstance(items, (list, tuple)) else [items]
+    return as_board(items) is not None or any(map(_holds_comparison, several))
+
+
 def _holds_comparison(item: object) -> bool:
     return isinstance(item, Comparison) or (isinstance(item, (str, Path)) and is_comparison(item))
 
 
 def _as_comparison(item: Any) -> Comparison:
     return item if isinstance(item, Comparison) else Comparison.load(item)
-
-
-def in_training_order(analyses: Sequence[Analysis]) -> list[Analysis]:
-    """Checkpoints of a model by rising step; models in the order given.
-
-    A shell sorts step150 before step30.
-    """
-    models = list(dict.fromkeys(str(a.attrs.get("model")) for a in analyses))
-
-    def place(analysis: Analysis) -> tuple[int, float]:
-        step = analysis.attrs.get("step")
-        return models.index(str(analysis.attrs.get("model"))), -1 if step is None else float(step)
-
-    return sorted(analyses, key=place)
-
-
-def told_apart(analyses: Sequence[Analysis]) -> list[Analysis]:
-    """Runs without steps that share a name, named after what differs: data, weights or folder."""
-    out = list(analyses)
-    groups: dict[str, list[int]] = {}
-    for place, one in enumerate(analyses):
-        if one.attrs.get("step") is None:
-            groups.setdefault(one.name, []).append(place)
-    for name, places in groups.items():
-        for differs in (_data_name, _weights_name, _folder_name):
-            words = [differs(analyses[place]) for place in places]
-            if len(places) > 1 and len({*words} - {""}) == len(places):
-                for place, word in zip(places, words, strict=True):
-                    out[place] = replace(analyses[place], name=f"{name} ({word})")
-                break
-    return out
-
-
-def _data_name(analysis: Analysis) -> str:
-    return str(analysis.attrs.get("data_name") or "")
-
-
-def _weights_name(analysis: Analysis) -> str:
-    return Path(str(analysis.attrs.get("weights") or "")).stem
-
-
-def _folder_name(analysis: Analysis) -> str:
-    return "" if analysis.run is None else analysis.run.name
 
 
 def as_analysis(item: object, analysis: str | None = None) -> Analysis:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from toposcope.analysis.result import Analysis
 from toposcope.analysis.statistic_names import split_statistic
 from toposcope.diagrams import curves as panels
+from toposcope.findings.looked_at import training_names
 from toposcope.pointclouds.nulls import GAUSSIAN
 from toposcope.reporting.colors import run_styles
 from toposcope.reporting.pictures import Album, loops_payload
@@ -54,11 +55,21 @@ def report_payload(analyses: Sequence[Analysis]) -> dict[str, Any]:
     album = Album()
     plan = pairs_plan(analyses)
     curves = sum(key.cloud == DATA_CLOUD for a in analyses for key in a.diagrams.keys)
-    styles = run_styles([analysis.attrs | {"name": analysis.name} for analysis in analyses])
+    models = [
+        name or str(analysis.attrs.get("model") or analysis.name)
+        for analysis, name in zip(analyses, training_names(analyses), strict=True)
+    ]
+    styles = run_styles(
+        [
+            analysis.attrs | {"name": analysis.name, "model": model}
+            for analysis, model in zip(analyses, models, strict=True)
+        ]
+    )
     runs = [
         run_payload(analysis, plan, replicate_curves=curves <= CURVES_BUDGET)
+        | {"model": model, "modelName": short_name(model)}
         | {"style": asdict(style), "loops": loops_payload(analysis, index, album)}
-        for index, (analysis, style) in enumerate(zip(analyses, styles, strict=True))
+        for index, (analysis, model, style) in enumerate(zip(analyses, models, styles, strict=True))
     ]
     names = dict.fromkeys(one["stat"] for run in runs for one in run["series"])
     return {
@@ -111,8 +122,6 @@ def run_payload(
     depths = dict(zip(frame["layer"], frame["depth"], strict=True))
     return {
         "name": analysis.name,
-        "model": str(attrs.get("model") or analysis.name),
-        "modelName": short_name(str(attrs.get("model") or analysis.name)),
         "step": attrs.get("step"),
         "stepUnit": "epoch" if attrs.get("step_unit") == "epoch" else "training step",
         "layers": layers,

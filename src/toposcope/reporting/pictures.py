@@ -111,4 +111,7 @@ def class_names(analysis: Analysis, rows: list[int]) -> list[str]:
         return [str(acts.sample_ids[row]) for row in rows]
     names = acts.class_names or tuple(analysis.attrs.get("class_names") or ())
     labels = [int(acts.labels[row]) for row in rows]
-    return [names[label] if 0 <= label < len(names) else str(label) for label in labels]
+    return [
+        names[label] if 0 <= label < len(names) else "no label" if label < 0 else str(label)
+        for label in labels
+    ]

@@ -13,7 +13,8 @@ from toposcope.reporting.page import page
 from toposcope.store.objects import put
 from toposcope.transfer.scores.registry import SCORES
 from toposcope.words.formats import all_of
-from toposcope.words.ranking import ranking_answer, ranking_design
+from toposcope.words.judgement import ends, part_sentences, part_title
+from toposcope.words.ranking import leading_score, ranking_answer, ranking_design
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +47,7 @@ def write_board(table: pd.DataFrame, to: Path | str, *, title: str | None = None
         scores=list(dict.fromkeys(table["score"])),
         sensitivity=sensitivity_tables(table),
         judgement=judgement(table),
+        outdated=bool(table.attrs.get("evaluation_of_an_earlier_version")),
         design=ranking_design(table),
         command=str(table.attrs.get("command") or ""),
         meanings=[(name, SCORES[name].about) for name in dict.fromkeys(table["score"])],
@@ -118,23 +120,29 @@ def _seconds(values: pd.Series) -> str:
 
 
 def rank_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Candidates against scores: the rank each score gives, and whether it is shared."""
+    """Candidates against scores: the ranks that the ties of each score leave."""
     wide = {(row["model"], row["score"]): row for _, row in table.iterrows()}
     scores = list(dict.fromkeys(table["score"]))
     most = len(dict.fromkeys(table["model"]))
     rows = []
-    for one in candidates(table):
+    best = list(table[table["score"] == leading_score(table)]["model"])
+    for one in sorted(candidates(table), key=lambda one: _place(one["name"], best)):
         cells = []
         for score in scores:
             row = wide[one["name"], score]
             if row["status"] != "ok":
                 cells.append({"text": "–", "share": 0.0, "why": str(row["reason"])})
                 continue
-            rank = int(row["rank"])
-            share = 1.0 - (rank - 1) / max(most - 1, 1)
-            cells.append({"text": str(rank), "share": round(100 * share), "why": ""})
+            low, high = int(row["rank_low"]), int(row["rank_high"])
+            share = 1.0 - (int(row["rank"]) - 1) / max(most - 1, 1)
+            text = str(low) if low == high else f"{low}–{high}"
+            cells.append({"text": text, "share": round(100 * share), "why": ""})
         rows.append({**one, "cells": cells})
     return rows
+
+
+def _place(name: str, order: list[str]) -> int:
+    return order.index(name) if name in order else len(order)
 
 
 def sensitivity_tables(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -159,52 +167,38 @@ def sensitivity_tables(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def judgement(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Agreement of every score with the accuracies: a table per set of models and accuracy."""
+    """Agreement of every score with the accuracies: a table per part, and what it says."""
     judged = table.attrs.get("evaluation")
-    return [] if not judged else [one for p in (judged, *judged["subsets"]) for one in _judged(p)]
+    if not judged:
+        return []
+    return [
+        {
+            "title": part_title(part),
+            "subset": all_of(part["models"]) if part["subset"] else "",
+            "heads": list(TARGET_HEADS if part["kind"] == "targets" else MODEL_HEADS),
+            "rows": _judged(part),
+            "sentences": part_sentences(part, float(judged["level"])),
+        }
+        for part in judged["parts"]
+    ]
+
+
+MODEL_HEADS = ("Kendall’s tau", "Interval", "p", "q", "Regret", "Of a random choice")
+TARGET_HEADS = ("Mean Kendall’s tau", "Interval", "Targets")
 
 
 def _judged(part: Mapping[str, Any]) -> list[dict[str, Any]]:
+    rows = [r for r in part["rows"] if r["statistic"] == "kendall" and r["status"] == "ok"]
     several = []
-    for name in dict.fromkeys(row["accuracy"] for row in part["rows"]):
-        rows = [
-            row
-            for row in part["rows"]
-            if row["accuracy"] == name and row["statistic"] == "kendall" and row["status"] == "ok"
-        ]
-        contests = {
-            one["score"]: one
-            for one in part["contests"]
-            if one["accuracy"] == name and not one["reason"]
-        }
-        several.append(
-            {
-                "accuracy": name,
-                "models": len(part["models"]),
-                "subset": "" if "subsets" in part else all_of(part["models"]),
-                "ceiling": next((c for c in part["ceilings"] if c["accuracy"] == name), None),
-                "rows": [
-                    {
-                        "score": row["score"],
-                        "value": f"{row['value']:+.2f}",
-                        "interval": f"{row['low']:+.2f} to {row['high']:+.2f}",
-                        "p": f"{row['pvalue']:.2g}",
-                        "q": f"{row['qvalue']:.2g}",
-                        "regret": f"{row['regret']:.3g}",
-                        "chance": f"{row['chance_regret']:.3g}",
-                        "contest": _contest(contests.get(row["score"])),
-                    }
-                    for row in sorted(rows, key=lambda row: -row["value"])
-                ],
-            }
-        )
+    for row in sorted(rows, key=lambda row: -row["value"]):
+        cells = [f"{row['value']:+.2f}", ends(row["low"], row["high"])]
+        if part["kind"] == "targets":
+            cells.append(str(row["targets"]))
+        else:
+            cells += [f"{row['pvalue']:.2g}", f"{row['qvalue']:.2g}"]
+            cells += [f"{row['regret']:.3g}", f"{row['chance_regret']:.3g}"]
+        several.append({"score": row["score"], "cells": cells})
     return several
-
-
-def _contest(one: Mapping[str, Any] | None) -> str:
-    if one is None:
-        return ""
-    return f"{one['difference']:+.2f} [{one['low']:+.2f}, {one['high']:+.2f}]"
 
 
 def missing(table: pd.DataFrame) -> list[dict[str, str]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from toposcope.analysis.result import Analysis
 from toposcope.findings.findings import Findings
+from toposcope.findings.looked_at import training_names
 from toposcope.findings.places import step_of
 from toposcope.reporting.page import PLOTLY, page
 from toposcope.reporting.payload import report_payload
@@ -16,7 +17,7 @@ from toposcope.stats import Interval
 from toposcope.store.objects import put
 from toposcope.words import analysis as sentences
 from toposcope.words.changes import change_rows
-from toposcope.words.designs import draws_text, is_cubical
+from toposcope.words.designs import draws_text, filtration_text, is_cubical
 from toposcope.words.formats import count, level_text, short_name, step_cell
 from toposcope.words.trends import trend_rows, trend_sentence
 from toposcope.words.validity import told
@@ -71,7 +72,7 @@ def render(findings: Findings, *, title: str | None = None) -> str:
 def context(findings: Findings, payload: dict[str, Any], title: str | None) -> dict[str, Any]:
     """Everything the template shows as text; autoescaped there."""
     analyses, changes = findings.analyses, findings.changes
-    names = list(dict.fromkeys(_title_name(a) for a in analyses))
+    names = list(dict.fromkeys(map(_title_name, analyses)))
     each = zip(analyses, payload["runs"], findings.accuracies, strict=True)
     return {
         "title": title or f"The shape of data inside {', '.join(names)}",
@@ -124,17 +125,16 @@ def trust(findings: Findings) -> list[dict[str, Any]]:
 
 
 def _most_checkpoints(analyses: Sequence[Analysis]) -> int:
-    """Runs with a step of the model that has most of them."""
-    steps = Counter(str(a.attrs["model"]) for a in analyses if a.attrs.get("step") is not None)
+    """Checkpoints of the training that has most of them."""
+    steps = Counter(filter(None, training_names(analyses)))
     return max(steps.values(), default=0)
 
 
 def _title_name(analysis: Analysis) -> str:
     """A run's name in the heading; checkpoints go by their model."""
     stepped = analysis.attrs.get("step") is not None
-    return (
-        short_name(str(analysis.attrs.get("model") or analysis.name)) if stepped else analysis.name
-    )
+    training = str(analysis.attrs.get("training") or analysis.attrs.get("model") or analysis.name)
+    return short_name(training) if stepped else analysis.name
 
 
 def identity(
@@ -154,6 +154,8 @@ def identity(
         "layers": str(len(analysis.layers)),
         "n": count(a.get("n")),
         "draws": draws_text(a),
+        "filtration": filtration_text(a).partition(", normalize")[0],
+        "analysis": str(a.get("analysis") or ""),
         "normalize": str(a.get("normalize") or ""),
         "top1": sentences.top1_text(accuracy),
     }
@@ -186,5 +188,10 @@ def _commands(analyses: Sequence[Analysis]) -> str:
     lines = dict.fromkeys(str(c) for a in analyses for c in a.attrs.get("commands") or ())
     runs = [str(a.run) for a in analyses if a.run is not None]
     if len(runs) == len(analyses):
-        lines[shlex.join(["toposcope", "report", *runs, "-o", "report.html"])] = None
+        words = ["toposcope", "report", *runs]
+        names = [str(a.attrs["analysis"]) for a in analyses if a.attrs.get("analysis")]
+        if len(names) == len(runs):
+            for name in dict.fromkeys(names) if len(set(names)) == 1 else names:
+                words += ["--analysis", name]
+        lines[shlex.join([*words, "-o", "report.html"])] = None
     return "\n".join(lines)

@@ -1,11 +1,12 @@
 """How alike are two layers on the same samples? Each measure declares its invariances."""
 
+from toposcope.similarity.calibration import Calibrated, calibrated, calibrated_matrix
 from toposcope.similarity.canonical_correlation import cca, pwcca, svcca
 from toposcope.similarity.distance_agreement import mutual_knn, rsa
-from toposcope.similarity.kernel_alignment import KERNELS, LinearCKA, cka
+from toposcope.similarity.kernel_alignment import KERNELS, cka, cka_matrix
 from toposcope.similarity.measures import MEASURES, TRANSFORMATIONS, Measure
-from toposcope.similarity.pairwise_alignment import cka_matrix
 from toposcope.similarity.shape_distances import angular, procrustes
+from toposcope.similarity.streamed_alignment import LinearCKA
 from toposcope.similarity.topology_divergence import (
     cross_barcode,
     mtop_div,
@@ -18,9 +19,12 @@ __all__ = [
     "KERNELS",
     "MEASURES",
     "TRANSFORMATIONS",
+    "Calibrated",
     "LinearCKA",
     "Measure",
     "angular",
+    "calibrated",
+    "calibrated_matrix",
     "cca",
     "cka",
     "cka_matrix",

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import TooFewSamplesError, UsageError
-from toposcope.similarity.paired_rows import centered, paired
+from toposcope.similarity.paired_rows import centered, paired, within
 
 Array = NDArray[np.float64]
 
@@ -140,7 +140,7 @@ def pwcca(X: ArrayLike, Y: ArrayLike) -> float:
     _check_count(left, right, call)
     turns, correlations = _correlations(left, right)
     weights = np.abs((left @ turns[:, : len(correlations)]).T @ cloud).sum(axis=1)
-    return float(weights @ correlations / weights.sum())
+    return within(weights @ correlations / weights.sum(), 0.0, 1.0)
 
 
 def _centered(X: ArrayLike, Y: ArrayLike, call: str) -> list[Array]:

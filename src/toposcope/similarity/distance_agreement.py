@@ -6,9 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import DegenerateCloudError, UsageError
-from toposcope.homology.metrics import distances
+from toposcope.homology.metrics import distances, refuse_pairs
 from toposcope.homology.neighbors import nearest
-from toposcope.similarity.paired_rows import centered, paired
+from toposcope.inputs.arrays import read_cloud
+from toposcope.inputs.parameters import choice, whole
+from toposcope.similarity.paired_rows import centered, paired, within
 
 Array = NDArray[np.float64]
 
@@ -51,23 +53,39 @@ def rsa(
     Kriegeskorte, Mur and Bandettini, Representational similarity analysis, 2008.
     """
     call = "rsa()"
-    if correlation not in ("spearman", "pearson"):
-        msg = f"{call}: correlation must be 'spearman' or 'pearson'; got {correlation!r}."
-        raise UsageError(msg)
+    correlation = choice(correlation, ("spearman", "pearson"), "correlation", call=call)
     clouds = paired(X, Y, call=call)
-    above = np.triu_indices(len(clouds[0]), k=1)
-    unit = []
-    for name, cloud in zip("XY", clouds, strict=True):
-        values = distances(cloud, metric=metric, call=call)[above]
-        noise = _TIED * float(values.max())
-        if np.ptp(values) <= noise:
-            msg = f"{call}: all samples of {name} are equally far apart; nothing to correlate."
-            raise DegenerateCloudError(msg)
-        if correlation == "spearman":
-            values = _mean_ranks(values, noise)
-        values = values - values.mean()
-        unit.append(values / np.linalg.norm(values))
-    return float(unit[0] @ unit[1])
+    refuse_pairs(len(clouds[0]), sum(c.shape[1] for c in clouds), per_pair=32, call=call)
+    left, right = (
+        _distances_of_norm_1(cloud, name, metric=metric, correlation=correlation, call=call)
+        for name, cloud in zip("XY", clouds, strict=True)
+    )
+    return within(float(left @ right), -1.0, 1.0)
+
+
+def rsa_pairs(X: ArrayLike, *, metric: str = "euclidean", correlation: str = "spearman") -> Array:
+    """(n, n) matrix A with rsa(X, Y) = sum of A(X) * A(Y): what shuffling samples moves."""
+    call = "rsa_pairs()"
+    cloud = read_cloud(X, call=call).astype(np.float64)
+    values = _distances_of_norm_1(cloud, "X", metric=metric, correlation=correlation, call=call)
+    A = np.zeros((len(cloud), len(cloud)))
+    A[np.triu_indices(len(cloud), k=1)] = values / np.sqrt(2)
+    return A + A.T
+
+
+def _distances_of_norm_1(
+    cloud: Array, name: str, *, metric: str, correlation: str, call: str
+) -> Array:
+    """Distances or their ranks, above the diagonal, of mean 0 and norm 1."""
+    values = distances(cloud, metric=metric, call=call)[np.triu_indices(len(cloud), k=1)]
+    noise = _TIED * float(values.max())
+    if np.ptp(values) <= noise:
+        msg = f"{call}: all samples of {name} are equally far apart; nothing to correlate."
+        raise DegenerateCloudError(msg)
+    if correlation == "spearman":
+        values = _mean_ranks(values, noise)
+    values = values - values.mean()
+    return np.asarray(values / np.linalg.norm(values))
 
 
 def mutual_knn(X: ArrayLike, Y: ArrayLike, *, k: int = 10) -> float:
@@ -104,12 +122,23 @@ def mutual_knn(X: ArrayLike, Y: ArrayLike, *, k: int = 10) -> float:
     call = "mutual_knn()"
     clouds = paired(X, Y, call=call)
     n = len(clouds[0])
-    if not 1 <= k <= n - 1:
-        msg = f"{call}: k must be between 1 and n - 1 = {n - 1}; got {k!r}."
-        raise UsageError(msg)
+    k = whole(k, "k", call=call, low=1, high=n - 1)
     left, right = (nearest(centered(cloud), k)[1] for cloud in clouds)
     shared = sum(int((left[:, [i]] == right).sum()) for i in range(k))
     return shared / (n * k)
+
+
+def knn_pairs(X: ArrayLike, *, k: int = 10) -> Array:
+    """(n, n) matrix A with mutual_knn(X, Y) = sum of A(X) * A(Y): what shuffling samples moves."""
+    call = "knn_pairs()"
+    cloud = read_cloud(X, call=call).astype(np.float64)
+    n = len(cloud)
+    if not 1 <= k <= n - 1:
+        msg = f"{call}: k must be between 1 and n - 1 = {n - 1}; got {k!r}."
+        raise UsageError(msg)
+    A = np.zeros((n, n))
+    np.put_along_axis(A, nearest(cloud, k)[1], 1 / np.sqrt(n * k), axis=1)
+    return A
 
 
 def _mean_ranks(values: Array, noise: float) -> Array:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
-from toposcope.homology.metrics import check_cloud
+from toposcope.inputs.arrays import read_cloud
 
 Array = NDArray[np.float64]
 
@@ -34,7 +36,7 @@ def paired(X: ArrayLike, Y: ArrayLike, *, call: str) -> tuple[Array, Array]:
     """
     arrays = []
     for name, values in (("X", X), ("Y", Y)):
-        array = check_cloud(values, call=f"{call}, {name}").astype(np.float64)
+        array = read_cloud(values, call=f"{call}, {name}").astype(np.float64)
         check_varies(array, call=f"{call}, {name}")
         arrays.append(array)
     left, right = arrays
@@ -63,6 +65,35 @@ def check_count(n: int, *, call: str) -> None:
     if n < FEWEST_SAMPLES:
         msg = f"{call}: {n} samples; at least {FEWEST_SAMPLES} are needed. Pass more rows."
         raise TooFewSamplesError(msg)
+
+
+def largest(X: NDArray[Any]) -> float:
+    """Largest absolute value, whatever the dtype: -int8.min() would be -128."""
+    return max(float(X.max()), -float(X.min()))
+
+
+def medians(X: Array) -> Array:
+    """Median of each column: an origin near most samples, whatever a few of them hold.
+
+    A difference from it is off by rounding of its own size. The mean of 60 samples of which one
+    is 1e10 lies 1.7e8 from all of them, and 8 of their 16 digits with it.
+
+    Examples
+    --------
+    >>> medians(np.array([[0.0], [1.0], [1e300]]))
+    array([1.])
+    """
+    middle: Array = np.median(X, axis=0)
+    return middle
+
+
+def within(value: float, low: float, high: float) -> float:
+    """`value`, or the end of the range that rounding has carried it past.
+
+    >>> within(1.0000000000000002, 0.0, 1.0)
+    1.0
+    """
+    return min(max(float(value), low), high)
 
 
 def centered(X: Array) -> Array:

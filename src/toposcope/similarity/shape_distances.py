@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from toposcope.similarity.paired_rows import centered, paired
+from toposcope.similarity.paired_rows import centered, paired, within
 
 Array = NDArray[np.float64]
 
@@ -59,7 +59,7 @@ def angular(X: ArrayLike, Y: ArrayLike) -> float:
     True
     """
     # From the chord: arccos of a number near 1 would keep 8 digits only.
-    return 2 * math.asin(min(_chord(X, Y, "angular()") / 2, 1.0))
+    return within(2 * math.asin(_chord(X, Y, "angular()") / 2), 0.0, math.pi / 2)
 
 
 def _chord(X: ArrayLike, Y: ArrayLike, call: str) -> float:
@@ -67,7 +67,7 @@ def _chord(X: ArrayLike, Y: ArrayLike, call: str) -> float:
     width = max(cloud.shape[1] for cloud in clouds)
     left, right = (np.pad(c, ((0, 0), (0, width - c.shape[1]))) for c in clouds)
     U, _, V = np.linalg.svd(left.T @ right)
-    return float(np.linalg.norm(left @ (U @ V) - right))
+    return within(float(np.linalg.norm(left @ (U @ V) - right)), 0.0, math.sqrt(2))
 
 
 def _within_rank(X: Array) -> Array:

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import DegenerateCloudError, UsageError
-from toposcope.homology.metrics import check_cloud, check_distances, distances
+from toposcope.homology.metrics import distances, refuse_pairs
 from toposcope.homology.spanning import tree_lengths
 from toposcope.homology.vietoris_rips.persistence import rips_from_distances
+from toposcope.inputs.arrays import read_cloud, read_distances
+from toposcope.inputs.parameters import flag, rng, whole
 from toposcope.similarity.paired_rows import paired
 
 Array = NDArray[np.float64]
@@ -94,6 +96,8 @@ def rtd_draws(
     left, right = paired(X, Y, call=call)
     values = []
     for rows in draws(len(left), points=points, replicates=replicates, seed=seed, call=call):
+        # Two matrices, and the filtration of twice as many points.
+        refuse_pairs(len(rows), 0, per_pair=70, call=call)
         D, E = (_normalized(cloud[rows], call) for cloud in (left, right))
         values.append([_total(cross_barcode(D, E)), _total(cross_barcode(E, D))])
     return np.array(values)
@@ -126,15 +130,17 @@ def cross_barcode(D: ArrayLike, E: ArrayLike) -> Array:
     array([], shape=(0, 2), dtype=float64)
     """
     call = "cross_barcode()"
-    own, other = check_distances(D, call=call), check_distances(E, call=call)
+    own = read_distances(D, call=call, name="D")
+    other = read_distances(E, call=call, name="E")
     if own.shape != other.shape:
         msg = f"{call}: both matrices need one shape; got {own.shape} and {other.shape}."
         raise UsageError(msg)
     n = len(own)
+    refuse_pairs(n, 0, per_pair=55, call=call)
     both = np.zeros((2 * n, 2 * n))
     both[n:, :n] = both[:n, n:] = own
     np.minimum(own, other, out=both[n:, n:])
-    both[both < _NEGLIGIBLE * own.mean()] = 0.0
+    both[both < _NEGLIGIBLE * _finite_mean(own)] = 0.0
     return rips_from_distances(both, homology_dimensions=(1,))[0]
 
 
@@ -182,8 +188,10 @@ def rtd_lite(X: ArrayLike, Y: ArrayLike, *, normalize: bool = True) -> float:
     learning tasks, AISTATS 2025.
     """
     call = "rtd_lite()"
-    scaled = _normalized if normalize else _plain
-    D, E = (scaled(cloud, call) for cloud in paired(X, Y, call=call))
+    scaled = _normalized if flag(normalize, "normalize", call=call) else _plain
+    left, right = paired(X, Y, call=call)
+    refuse_pairs(len(left), left.shape[1] + right.shape[1], per_pair=24, call=call)
+    D, E = (scaled(cloud, call) for cloud in (left, right))
     apart = (tree_lengths(D).sum() + tree_lengths(E).sum()) / 2
     together = tree_lengths(np.minimum(D, E, out=D)).sum()
     return max(0.0, float(apart - together))
@@ -216,13 +224,14 @@ def mtop_div(P: ArrayLike, Q: ArrayLike) -> float:
     Barannikov et al., Manifold topology divergence, NeurIPS 2021.
     """
     call = "mtop_div()"
-    A, B = (check_cloud(x, call=f"{call}, {name}") for name, x in (("P", P), ("Q", Q)))
+    A, B = (read_cloud(x, call=f"{call}, {name}") for name, x in (("P", P), ("Q", Q)))
     if A.shape[1] != B.shape[1]:
         msg = (
             f"{call}: both clouds must lie in one space; P has {A.shape[1]} coordinates and Q "
             f"{B.shape[1]}."
         )
         raise UsageError(msg)
+    refuse_pairs(len(A) + len(B), A.shape[1], per_pair=14, call=call)
     D = distances(np.concatenate([A, B]), call=call)
     D[: len(A), : len(A)] = 0.0
     D[_NEGLIGIBLE * D[len(A) :, : len(A)].mean() > D] = 0.0
@@ -240,18 +249,14 @@ def draws(
     >>> sorted([*first.tolist(), *second.tolist()])
     [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
     """
-    if points < 4 or replicates < 1:
-        msg = (
-            f"{call}: at least 4 points and one replicate are needed; got points={points!r}, "
-            f"replicates={replicates!r}."
-        )
-        raise UsageError(msg)
+    points = whole(points, "points", call=call, low=4)
+    replicates = whole(replicates, "replicates", call=call, low=1)
+    stream = rng(seed, call=call)
     if n <= points:
         return [np.arange(n)]
-    rng = np.random.default_rng(seed)
     disjoint: list[NDArray[np.intp]] = []
     while len(disjoint) < replicates:
-        order = rng.permutation(n)
+        order = stream.permutation(n)
         disjoint += np.split(order[: n - n % points], n // points)
     return [np.sort(rows) for rows in disjoint[:replicates]]
 
@@ -270,6 +275,16 @@ def _normalized(cloud: Array, call: str) -> Array:
         )
         raise DegenerateCloudError(msg)
     return np.divide(D, scale, out=D)
+
+
+def _finite_mean(D: Array) -> float:
+    """Mean distance over pairs that are joined at all: inf says nothing of what is negligible."""
+    with np.errstate(invalid="ignore"):
+        mean = float(D.mean())
+    if np.isfinite(mean):
+        return mean
+    joined = D[np.isfinite(D)]
+    return float((joined / len(joined)).sum())
 
 
 def _total(pairs: Array) -> float:

@@ -10,7 +10,7 @@ from toposcope.stats.bootstrap import bootstrap_interval
 from toposcope.stats.contrasts import Beyond, Contrast, Effect, effects
 from toposcope.stats.depth import ChangePoint, change_point
 from toposcope.stats.equivalence import Equivalence, margin_from, tost
-from toposcope.stats.families import benjamini_hochberg
+from toposcope.stats.families import benjamini_hochberg, holm, standardized, step_down
 from toposcope.stats.intervals import (
     Interval,
     difference_interval,
@@ -46,6 +46,7 @@ __all__ = [
     "change_point",
     "difference_interval",
     "effects",
+    "holm",
     "mantel",
     "margin_from",
     "mean_interval",
@@ -56,6 +57,8 @@ __all__ = [
     "power",
     "prediction_test",
     "proportion_interval",
+    "standardized",
+    "step_down",
     "target_of",
     "tost",
     "trend",

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
+from toposcope.inputs import parameters
 from toposcope.stats.intervals import Interval, mean_interval
 from toposcope.stats.units import (
     check_level,
@@ -86,7 +87,7 @@ def bootstrap_interval(
         return mean_interval(x, level=level, unit=unit)
     evaluate = _vectorized(np.mean if statistic is None else statistic, x.ndim)
     n = len(x)
-    chosen = np.random.default_rng(seed).integers(0, n, size=(n_resamples, n))
+    chosen = parameters.rng(seed, call=call).integers(0, n, size=(n_resamples, n))
     observed = float(evaluate(x[None])[0])
     resampled = evaluate(x[chosen])
     if not (np.isfinite(observed) and np.isfinite(resampled).all()):

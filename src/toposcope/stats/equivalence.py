@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
 from toposcope.stats.units import (
@@ -85,7 +85,7 @@ class Equivalence:
 
 def tost(
     values: ArrayLike,
-    margin: float,
+    margin: ArrayLike,
     *,
     level: float = 0.95,
     unit: str = "draw",
@@ -99,7 +99,8 @@ def tost(
         (n,) paired differences, one per independent unit, two or more.
     margin
         Largest difference that counts as none, in the units of `values`, decided before looking;
-        `margin_from` takes a share of the distance between layers.
+        `margin_from` takes a share of the distance between layers. (n,) where the margin is itself
+        measured on the units, as a multiple of their noise: then it errs as they do, and counts.
     level
         1 - level is the probability to call things equivalent that differ by the margin, at most.
     unit, overlap
@@ -127,24 +128,42 @@ def tost(
     if len(x) < 2:
         msg = f"{call}: one unit has no spread; pass the differences of two or more units."
         raise UsageError(msg)
-    if not (np.isfinite(margin) and margin > 0):
-        msg = f"{call}: margin={margin} must be a positive number in the units of the differences."
+    bound = np.asarray(margin, dtype=np.float64)
+    if bound.shape not in ((), x.shape) or not (np.isfinite(bound).all() and bound.mean() > 0):
+        msg = (
+            f"{call}: margin={margin!r} must be a positive number in the units of the differences, "
+            f"or one for each of the {len(x)} units, positive in the mean."
+        )
         raise UsageError(msg)
     if level <= 0.5:
         msg = f"{call}: level={level} must be above 0.5; 0.95 is usual."
         raise UsageError(msg)
     n, mean = len(x), float(x.mean())
+    middle = float(bound.mean())
     if np.ptp(x) == 0.0:
-        return Equivalence(mean, mean, mean, margin, np.nan, np.nan, CONSTANT, n, level, unit)
+        return Equivalence(mean, mean, mean, middle, np.nan, np.nan, CONSTANT, n, level, unit)
     error = float(x.std(ddof=1) / np.sqrt(n))
-    p = float(stdtr(n - 1, (abs(mean) - margin) / error))
+    if bound.ndim == 0:
+        p = float(stdtr(n - 1, (abs(mean) - middle) / error))
+    else:
+        p = max(_below_zero(x - bound), _below_zero(-x - bound))
     p_difference = float(2 * stdtr(n - 1, -abs(mean) / error))
     half = float(stdtrit(n - 1, level)) * error
     small, there = rejects(p, level), rejects(p_difference, level)
     verdict = (BOTH if there else EQUIVALENT) if small else (DIFFERENT if there else UNDECIDED)
     return Equivalence(
-        mean, mean - half, mean + half, margin, p, p_difference, verdict, n, level, unit
+        mean, mean - half, mean + half, middle, p, p_difference, verdict, n, level, unit
     )
+
+
+def _below_zero(values: NDArray[np.float64]) -> float:
+    """One-sided p-value of the t test that a mean is below 0."""
+    from scipy.special import stdtr
+
+    error = float(values.std(ddof=1) / np.sqrt(len(values)))
+    if error == 0.0:
+        return 0.0 if values.mean() < 0 else 1.0
+    return float(stdtr(len(values) - 1, values.mean() / error))
 
 
 def margin_from(between_layer_distances: ArrayLike, share: float = 0.1) -> float:

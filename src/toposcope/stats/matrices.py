@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
+from toposcope.inputs import parameters
 from toposcope.stats.arrangements import orders, relabelings, tail_share
 from toposcope.stats.permutation import ROUNDING
 from toposcope.stats.units import (
@@ -122,7 +123,7 @@ def permanova(
     if k < 2 or n <= k:
         msg = f"{call}: {n} units in {k} groups; two or more groups and some repetition are needed."
         raise UsageError(msg)
-    moves = relabelings(labels, blocks, n_resamples, np.random.default_rng(seed))
+    moves = relabelings(labels, blocks, n_resamples, parameters.rng(seed, call=call))
     if moves.total == 1:
         msg = (
             f"{call}: every stratum holds units of one group only, so nothing can be shuffled. "
@@ -269,7 +270,7 @@ def mantel(
     square = np.zeros((n, n))
     square[upper] = y_pairs
     square += square.T
-    moves = orders(n, n_resamples, np.random.default_rng(seed))
+    moves = orders(n, n_resamples, parameters.rng(seed, call=call))
     observed = float(x_pairs @ y_pairs) / size
     null = moves.null(lambda rows: square[rows[:, upper[0]], rows[:, upper[1]]] @ x_pairs / size)
     if alternative == "two-sided":

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
+from toposcope.inputs import parameters
 from toposcope.stats.arrangements import Arrangements, sign_flips, tail_share, two_groups
 from toposcope.stats.units import (
     check_alternative,
@@ -150,7 +151,7 @@ def permutation_test(
     x = finite(call, "a", a, ndim=(1, 2))
     y = finite(call, "b", b, ndim=(1, 2))
     _check_sides(call, x, y, paired)
-    rng = np.random.default_rng(seed)
+    rng = parameters.rng(seed, call=call)
     vectors = x.ndim == 2 and statistic is None
     if vectors and alternative != "two-sided":
         msg = f"{call}: a distance of mean vectors has no sign; alternative={alternative!r} needs "
@@ -243,7 +244,7 @@ def permutation_test_gram(
     g = g[np.ix_(order, order)]
     n_a = int(first.sum())
     _check_sides(call, g[:n_a], g[n_a:], paired)
-    return _gram_test(g, n_a, paired, n_resamples, np.random.default_rng(seed), unit)
+    return _gram_test(g, n_a, paired, n_resamples, parameters.rng(seed, call=call), unit)
 
 
 def _check_sides(call: str, x: NDArray[np.float64], y: NDArray[np.float64], paired: bool) -> None:

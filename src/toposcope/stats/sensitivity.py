@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import comb, floor
 
 import numpy as np
+from numpy.typing import NDArray
 
 from toposcope.errors import UsageError
 from toposcope.stats.units import check_level
 
+Array = NDArray[np.float64]
+
+Units = int | tuple[int, int]
+"""Units a side (or pairs), or the two sides where they differ."""
+
 
 def power(
-    n_units: int,
+    n_units: Units,
     effect: float,
     *,
     level: float = 0.95,
@@ -23,7 +30,7 @@ def power(
     Parameters
     ----------
     n_units
-        Units a side, or pairs.
+        Units a side, or pairs; (units of a, units of b) where the sides differ.
     effect
         Difference of the means over the standard deviation of the units (paired: over that of the
         differences).
@@ -47,17 +54,15 @@ def power(
     >>> power(3, 100.0)  # 2 of 20 arrangements: p is never below 0.1
     0.0
     """
-    alpha = _size("power()", n_units, level, comparisons, paired)
     if not np.isfinite(effect):
         msg = f"power(): effect={effect} must be a finite number of standard deviations."
         raise UsageError(msg)
-    if alpha == 0.0:
-        return 0.0
-    return _t_power(n_units, abs(effect), alpha, paired)
+    alpha = _size("power()", n_units, level, comparisons, paired)
+    return _t_power(*_sides(n_units), abs(effect), alpha, paired) if alpha > 0 else 0.0
 
 
 def minimum_detectable(
-    n_units: int,
+    n_units: Units,
     spread: float,
     *,
     power: float = 0.8,
@@ -70,7 +75,7 @@ def minimum_detectable(
     Parameters
     ----------
     n_units
-        Units a side, or pairs.
+        As in `power`.
     spread
         Standard deviation of the units within a side (paired: of the differences).
     power
@@ -94,38 +99,61 @@ def minimum_detectable(
     alpha = _size(call, n_units, level, comparisons, paired)
     if alpha == 0.0:
         return float("inf")
-    low, high = 0.0, 1.0
-    while _t_power(n_units, high, alpha, paired) < power:
-        low, high = high, 2 * high
-    for _ in range(60):
-        middle = (low + high) / 2
-        reached = _t_power(n_units, middle, alpha, paired) >= power
-        low, high = (low, middle) if reached else (middle, high)
-    return float(high * spread)
+    return spread * _detectable_effect(*_sides(n_units), power, alpha, paired)
 
 
-def _size(call: str, n_units: int, level: float, comparisons: int, paired: bool) -> float:
+@lru_cache(maxsize=4096)
+def _detectable_effect(n_a: int, n_b: int, wanted: float, alpha: float, paired: bool) -> float:
+    """The answer for a spread of 1: it is linear in the spread, so that tables ask once."""
+    from scipy.optimize import brentq
+
+    def missing(effect: float) -> float:
+        return _t_power(n_a, n_b, effect, alpha, paired) - wanted
+
+    high = 1.0
+    while missing(high) < 0:
+        high *= 2
+    return float(brentq(missing, 0.0, high, xtol=1e-10)) if missing(0.0) < 0 else 0.0
+
+
+def _sides(n_units: Units) -> tuple[int, int]:
+    return n_units if isinstance(n_units, tuple) else (n_units, n_units)
+
+
+def _size(call: str, n_units: Units, level: float, comparisons: int, paired: bool) -> float:
     """Size that a permutation test of this design really has: a multiple of its smallest p."""
     check_level(call, level)
-    if n_units < 2 or comparisons < 1:
-        msg = f"{call}: needed are n_units >= 2 and comparisons >= 1; got {n_units}, {comparisons}."
+    n_a, n_b = _sides(n_units)
+    if min(n_a, n_b) < 2 or comparisons < 1 or (paired and n_a != n_b):
+        msg = (
+            f"{call}: needed are n_units >= 2 (pairs have as many on both sides) and comparisons "
+            f">= 1; got {n_units}, {comparisons}."
+        )
         raise UsageError(msg)
     alpha = (1 - level) / comparisons
-    total = 2**n_units if paired else comb(2 * n_units, n_units)
-    return alpha if total > 9999 else floor(alpha * total / 2 + 1e-9) * 2 / total
+    total = 2**n_a if paired else comb(n_a + n_b, n_a)
+    ties = 2 if paired or n_a == n_b else 1  # an arrangement and its mirror image are as extreme
+    return alpha if total > 9999 else floor(alpha * total / ties + 1e-9) * ties / total
 
 
-def _t_power(n_units: int, effect: float, alpha: float, paired: bool) -> float:
+@lru_cache(maxsize=64)
+def _spreads(freedom: int) -> Array:
+    """Estimated over true standard deviation: the middles of 4,000 equally likely ranges."""
+    from scipy.special import gammaincinv
+
+    shares = (np.arange(4000) + 0.5) / 4000
+    return np.asarray(np.sqrt(2 * gammaincinv(freedom / 2, shares) / freedom))
+
+
+def _t_power(n_a: int, n_b: int, effect: float, alpha: float, paired: bool) -> float:
     """Power of the two-sided t test, averaged over the estimated spread.
 
     scipy.special.nctdtr gives NaN for strong effects; the average over 4,000 quantiles of the
     chi-squared distribution does not, and agrees with it to 1e-5 elsewhere.
     """
-    from scipy.special import gammaincinv, ndtr, stdtrit
+    from scipy.special import ndtr, stdtrit
 
-    freedom = n_units - 1 if paired else 2 * n_units - 2
-    shift = effect * np.sqrt(n_units if paired else n_units / 2)
-    edge = float(stdtrit(freedom, 1 - alpha / 2))
-    shares = (np.arange(4000) + 0.5) / 4000
-    spread = np.sqrt(2 * gammaincinv(freedom / 2, shares) / freedom)
-    return float(np.mean(ndtr(shift - edge * spread) + ndtr(-shift - edge * spread)))
+    freedom = n_a - 1 if paired else n_a + n_b - 2
+    shift = effect * np.sqrt(n_a if paired else n_a * n_b / (n_a + n_b))
+    edge = float(stdtrit(freedom, 1 - alpha / 2)) * _spreads(freedom)
+    return float(np.mean(ndtr(shift - edge) + ndtr(-shift - edge)))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
+from toposcope.inputs import parameters
 from toposcope.stats.arrangements import sign_flips, tail_share
 from toposcope.stats.intervals import mean_interval
 from toposcope.stats.permutation import ROUNDING
@@ -151,7 +152,7 @@ def trend(
     tau = _kendall(rises, count)
     interval = mean_interval(slopes, level=level, unit=unit)
     mean_tau = float(tau.mean())
-    moves = sign_flips(n, n_resamples, np.random.default_rng(seed))
+    moves = sign_flips(n, n_resamples, parameters.rng(seed, call=call))
     p = np.nan
     if n > 1:
         null = np.abs(moves.null(lambda flips: flips @ tau / n))

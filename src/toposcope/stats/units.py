@@ -10,6 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
+from toposcope.inputs import parameters
+from toposcope.inputs.arrays import read_distances
+from toposcope.inputs.foreign import real
+from toposcope.inputs.parameters import number, whole
 
 TARGETS = {"draw": "this network over data", "network": "the training procedure"}
 """Target of inference by unit."""
@@ -40,11 +44,7 @@ def finite(
 ) -> NDArray[np.float64]:
     """(n, ...) float64 copy-free view of values that a test may use, or a refusal."""
     shapes = " or ".join({1: "(units,)", 2: "(units, columns)"}[k] for k in ndim)
-    try:
-        array = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        msg = f"{call}: {name} is no array of numbers ({error}); needed is {shapes}."
-        raise UsageError(msg) from error
+    array = real(values, call=call, name=name).astype(np.float64, copy=False)
     if array.ndim not in ndim or not array.size:
         msg = f"{call}: {name} has shape {array.shape}; needed is {shapes}, nothing empty."
         if array.ndim > 2 and 2 in ndim:
@@ -62,7 +62,7 @@ def finite(
 
 def refuse_overlap(call: str, overlap: float) -> None:
     """Refuse overlapping draws as permutation units."""
-    if overlap != 0.0:
+    if number(overlap, "overlap", call=call, low=0.0, below=1.0) != 0.0:
         msg = (
             f"{call}: overlap={overlap:g}: draws that share samples are copies of each other, not "
             f"independent units, and a permutation test on them rejects a true null several times "
@@ -74,9 +74,7 @@ def refuse_overlap(call: str, overlap: float) -> None:
 
 def check_level(call: str, level: float) -> None:
     """Refuse a level outside (0, 1)."""
-    if not 0.0 < level < 1.0:
-        msg = f"{call}: level={level} must lie in (0, 1), such as 0.95."
-        raise UsageError(msg)
+    parameters.level(level, call=call)
 
 
 def rejects(p: float, level: float) -> bool:
@@ -86,7 +84,7 @@ def rejects(p: float, level: float) -> bool:
 
 def check_resamples(call: str, n_resamples: int) -> None:
     """Refuse a number of resamples that cannot carry a p-value or an interval."""
-    if n_resamples < 99:
+    if whole(n_resamples, "n_resamples", call=call) < 99:
         msg = f"{call}: n_resamples={n_resamples} is too few; pass 99 or more (9999 is usual)."
         raise UsageError(msg)
 
@@ -100,15 +98,4 @@ def check_alternative(call: str, alternative: str) -> None:
 
 def distance_matrix(call: str, name: str, values: ArrayLike) -> NDArray[np.float64]:
     """(N, N) symmetric finite distances with a zero diagonal, or a refusal."""
-    d = finite(call, name, values, ndim=(2,))
-    scale = float(np.abs(d).max())
-    if d.shape[0] != d.shape[1] or not np.allclose(d, d.T, rtol=1e-8, atol=1e-12 * scale):
-        msg = f"{call}: {name} of shape {d.shape} is not a symmetric matrix of distances."
-        raise UsageError(msg)
-    if (d < 0).any() or np.abs(np.diag(d)).max() > 1e-6 * scale:
-        msg = (
-            f"{call}: {name} has negative entries or a diagonal that is not 0; needed are "
-            f"distances. Turn a similarity s into one first, such as 1 - s."
-        )
-        raise UsageError(msg)
-    return d
+    return read_distances(values, call=call, name=name, finite=True)

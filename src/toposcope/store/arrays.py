@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from toposcope.errors import (
-    UsageError,
-)
+from toposcope.errors import UsageError
+from toposcope.inputs.foreign import real
+from toposcope.inputs.labels import count_unlabelled, read_class_names, read_labels
 from toposcope.store.runs import CHUNK_BYTES, Run
 from toposcope.store.samples import Samples
 from toposcope.store.shards import STORED_TYPES
@@ -21,9 +21,9 @@ from toposcope.types import ActivationSet
 def from_arrays(
     layers: Mapping[str, NDArray[Any]],
     *,
-    labels: NDArray[Any] | None = None,
-    sample_ids: NDArray[Any] | None = None,
-    class_names: tuple[str, ...] = (),
+    labels: ArrayLike | None = None,
+    sample_ids: ArrayLike | None = None,
+    class_names: Sequence[str] = (),
     name: str = "arrays",
 ) -> ActivationSet:
     """Activations of any framework, from arrays in memory.
@@ -32,13 +32,18 @@ def from_arrays(
     ----------
     layers
         Layer name -> (n, ...) array, in network order; every layer has the same n. "@mask" is no
-        layer: (n, tokens), 1 for real tokens and 0 for pads of layers (n, tokens, width).
+        layer: (n, tokens), 1 for real tokens and 0 for pads of layers (n, tokens, width). Complex
+        layers can be held, to take their parts or absolute values; measuring them is refused.
+        Arrays are copied, so that later changes of them change no result; one that is read-only
+        down to its memory, such as a file mapped with mode "r", is kept as it is.
     labels
-        (n,) integer classes, or None.
+        (n,) classes, whole numbers from 0 or names, or None. -1 marks a sample without a label: it
+        is in no class, and counted in `attrs["unlabelled"]`. Other missing labels (NaN, None, "")
+        are refused.
     sample_ids
         (n,) unique ids; default "0", "1", …: equal positions are then the same sample.
     class_names
-        Names of the classes, position = label.
+        Names of the classes, position = label. Names among `labels` are looked up here.
     name
         Shown in tables and reports.
 
@@ -52,7 +57,25 @@ def from_arrays(
     >>> acts.n, acts.layers, acts.depth("first")
     (5, ('first', 'second'), 0.5)
     """
-    arrays = {str(key): np.asarray(value) for key, value in layers.items()}
+    call = "from_arrays()"
+    if not isinstance(layers, Mapping):
+        msg = (
+            f"{call}: layers are {type(layers).__name__}; needed are names with arrays. Pass "
+            "{'layer': X}"
+        )
+        if isinstance(layers, list | tuple):
+            msg += ", or {f'layer{i}': X for i, X in enumerate(layers)} for several layers"
+        raise UsageError(msg)
+    names = [str(key) for key in layers]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        same = ", ".join(repr(key) for key in layers if str(key) == twice)
+        msg = f"from_arrays(): the keys {same} are one name, {twice!r}; give each layer its own."
+        raise UsageError(msg)
+    arrays = {
+        str(key): _kept(real(value, call=call, name=f"layers[{key!r}]", imaginary=True))
+        for key, value in layers.items()
+    }
     sizes = {key: value.shape[:1] for key, value in arrays.items()}
     if (
         not arrays
@@ -67,17 +90,17 @@ def from_arrays(
         raise UsageError(msg)
     n = next(iter(arrays.values())).shape[0]
     ids = np.arange(n).astype(str) if sample_ids is None else np.asarray(sample_ids).astype(str)
-    classes = None if labels is None else np.asarray(labels)
-    if len(ids) != n or len(np.unique(ids)) != n or (classes is not None and classes.shape != (n,)):
+    if ids.shape != (n,) or len(np.unique(ids)) != n:
         msg = (
-            f"from_arrays(): {n} samples need {n} unique sample_ids and, if given, labels of shape "
-            f"({n},); got {len(np.unique(ids))} unique ids and labels of shape "
-            f"{None if classes is None else classes.shape}."
+            f"from_arrays(): {n} samples need {n} unique sample_ids; got {ids.size}, "
+            f"{len(np.unique(ids))} of them unique."
         )
         raise UsageError(msg)
-    if classes is not None and not np.issubdtype(classes.dtype, np.integer):
-        names = tuple(str(c) for c in np.unique(classes))
-        class_names, classes = class_names or names, np.unique(classes, return_inverse=True)[1]
+    if labels is None:
+        classes, named = None, read_class_names(class_names, where="from_arrays()")
+    else:
+        without = "pass labels=None"
+        classes, named = read_labels(labels, n, class_names, where="from_arrays()", without=without)
 
     def read(layer: str, rows: NDArray[np.intp] | None) -> NDArray[Any]:
         return arrays[layer] if rows is None else arrays[layer][rows]
@@ -86,17 +109,29 @@ def from_arrays(
         layers=tuple(name for name in arrays if not name.startswith("@")),
         sample_ids=ids,
         read=read,
-        labels=None if classes is None else classes.astype(np.int64),
-        class_names=class_names,
-        attrs={"model": name, "data": "arrays in memory", "n": n},
+        labels=classes,
+        class_names=named,
+        attrs={"model": name, "data": "arrays in memory", "n": n, **count_unlabelled(classes)},
         pseudo=tuple(name for name in arrays if name.startswith("@")),
     )
+
+
+def _kept(values: NDArray[Any]) -> NDArray[Any]:
+    """A copy, unless nobody can change the memory behind the array."""
+    memory: Any = values
+    while isinstance(memory, np.ndarray):
+        if memory.flags.writeable:
+            return values.copy()
+        memory = memory.base
+    return values
 
 
 def save_arrays(activations: ActivationSet, path: Path | str) -> Path:
     """Write activations held in memory as a RUN; returns its folder."""
     arrays = {layer: np.asarray(activations.rows(layer)) for layer in activations.layers}
     arrays |= {name: np.asarray(activations.read(name, None)) for name in activations.pseudo}
+    for layer, values in arrays.items():
+        real(values, call="measuring activations", name=f"layers[{layer!r}]")
     arrays = {k: v if v.dtype in STORED_TYPES else v.astype(np.float64) for k, v in arrays.items()}
     row_bytes = sum(v[:1].nbytes for v in arrays.values())
     samples = Samples(

@@ -19,7 +19,7 @@ NEXT = {
     RUN: "toposcope info {0}",
     SERIES: "toposcope info {0} or pass one of the RUNs inside it; in Python, open_series() reads "
     "it and analyze_series() measures it",
-    COMPARISON: "toposcope report {0}",
+    COMPARISON: "toposcope report {0}, or in Python ts.Comparison.load({0!r})",
     RANKING: "toposcope report {0}",
 }
 """What to type about a folder of each kind."""

@@ -86,9 +86,15 @@ class Rows:
         return Rows(**{**self._place, **place})
 
     def value(
-        self, statistic: str, value: float, *, homology_dimension: int | None = None, **more: object
+        self,
+        statistic: str,
+        value: float,
+        *,
+        homology_dimension: int | None = None,
+        reason: str = "",
+        **more: object,
     ) -> None:
-        """Add one number; a non-finite one is recorded as undefined."""
+        """Add one number; a non-finite one is recorded as undefined, for the reason given."""
         row: dict[str, Any] = {
             **self._place,
             "statistic": statistic,
@@ -99,7 +105,8 @@ class Rows:
             **more,
         }
         if row["status"] == OK and not np.isfinite(row["value"]):
-            row |= {"value": None, "status": "undefined", "reason": "the diagram has no pairs"}
+            reason = reason or f"{statistic} is {float(value):g}"
+            row |= {"value": None, "status": "undefined", "reason": reason}
         self.rows.append(row)
 
     def found(self, statistic: str) -> float | None:

@@ -124,7 +124,7 @@ def measure_check(job: CheckJob, run: Path) -> bytes:
 
 def _row(place: Mapping[str, Any], replicate: int, one: Measured) -> dict[str, Any]:
     rows = Rows(**place, replicate=replicate, cloud=DATA_CLOUD)
-    more = {"check": one.check, "condition": one.condition, "points": one.points}
+    more: dict[str, Any] = {"check": one.check, "condition": one.condition, "points": one.points}
     if one.status == OK:
         rows.value(one.statistic, one.value, homology_dimension=one.homology_dimension, **more)
     else:

@@ -4,6 +4,7 @@ Plain-array functions: features F (n, D), labels y (n,), source probabilities P 
 numbers (blocks, dims). `SCORES` names every score with its direction, needs and cost.
 """
 
+from toposcope.transfer.evaluation.ceilings import noise_ceiling
 from toposcope.transfer.evaluation.correlations import CORRELATIONS
 from toposcope.transfer.evaluation.paired_scores import ScoreComparison, compare_scores
 from toposcope.transfer.evaluation.rank_agreement import Agreement, agreement
@@ -11,7 +12,6 @@ from toposcope.transfer.evaluation.selection import (
     chance_regret,
     constant_ranking,
     evaluate_scores,
-    noise_ceiling,
     regret,
 )
 from toposcope.transfer.scores.betti_decay import decay_polynomial, lifetime_score, theta

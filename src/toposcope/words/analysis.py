@@ -14,19 +14,25 @@ from toposcope.analysis.result import Analysis
 from toposcope.findings.findings import Findings
 from toposcope.pointclouds.nulls import GAUSSIAN, NULLS
 from toposcope.stats import Interval, target_of
-from toposcope.words.changes import change_sentence
+from toposcope.words.changes import change_sentence, class_sentence
 from toposcope.words.designs import is_cubical, one_sample, per_class, replicates_text
 from toposcope.words.formats import count, level_text, share
 from toposcope.words.nulls import null_sentence
+from toposcope.words.plans import plan_text
 from toposcope.words.statistics import display, unit_text
 
 TARGET = f"target: {target_of('draw')}"
 
 
 def answer(findings: Findings) -> list[str]:
-    """What changes most, how it stands against the null models, and how sure that is."""
+    """What changes most, how it stands against the null models, and how sure that is.
+
+    Where draws were taken inside classes, a sentence about single classes comes second.
+    """
+    classes = class_sentence(findings.class_changes)
     return [
         change_sentence(findings.changes),
+        *([classes] if classes else []),
         null_sentence(findings),
         trust_sentence(findings.analyses),
     ]
@@ -101,6 +107,7 @@ def _method_terms(analysis: Analysis) -> dict[str, str]:
         "Intervals": f"Student t over {units}, {level_text(a['level'])} each; {TARGET}",
         "Null": "; ".join(f"{name}: {NULLS[name]}" for name in _nulls(analysis)) or "none drawn",
         "Seed": str(a.get("seed", "")),
+        "Plan": plan_text(a.get("plan")),
     }
     if is_cubical(a):
         unit = unit_text(normalize)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from toposcope.findings.places import Place
 from toposcope.stats import Beyond, Effect
@@ -32,11 +33,14 @@ def place_text(place: Place) -> str:
     'resnet20: b against a'
     >>> place_text(Place(0, "cnn step 9", "py:nets:cnn", "a", "a", Step(9.0), Step(0.0)))
     'cnn a: step 9 against step 0'
+    >>> place_text(Place(0, "resnet20", "py:nets:resnet20", "b", "a", label="cat", classes=5))
+    'resnet20: b against a, class cat'
     """
+    inside = f", class {place.label}" if place.label else ""
     if place.step is None:
-        return f"{place.run}: {place.layer} against {place.against}"
+        return f"{place.run}: {place.layer} against {place.against}{inside}"
     steps = f"{step_text(place.step)} against {step_text(place.against_step)}"
-    return f"{short_name(place.model)} {place.layer}: {steps}"
+    return f"{short_name(place.model)} {place.layer}: {steps}{inside}"
 
 
 def effect_text(effect: Effect[Place]) -> str:
@@ -61,7 +65,7 @@ def change_sentence(effects: Sequence[Effect[Place]]) -> str:
     if top.low <= 0 <= top.high:
         return (
             f"No change is sure: of {others} no interval excludes zero; the nearest to it is "
-            f"{what} in {where}, {signed(top.change)} ({interval}, {top.n} replicates)."
+            f"{what} in {where}, {signed(top.change)} ({interval}, {_units(top)})."
         )
     verb = "rises" if top.change > 0 else "falls"
     by = f"by {percent(abs(top.change)).lstrip('+')}"
@@ -69,8 +73,65 @@ def change_sentence(effects: Sequence[Effect[Place]]) -> str:
         verb, by = "grows", f"{percent(top.change).lstrip('x')}-fold"
     return (
         f"The clearest of {others}: the {what} {verb} {by} ({interval}, corrected for all of them; "
-        f"{top.n} replicates) in {where}.{_shown_by_nulls(top)}"
+        f"{_units(top)}) in {where}.{_shown_by_nulls(top)}"
     )
+
+
+def _units(effect: Effect[Place]) -> str:
+    """How many independent units an effect is over: draws, however many classes each has.
+
+    >>> place = Place(0, "net", "net", "b", "a", classes=5)
+    >>> _units(Effect(place, "scale", None, 1.0, 1.0, 1.0, 9, 0.95, 3))
+    '3 draws, mean over 5 classes'
+    """
+    classes = effect.where.classes
+    if not classes:
+        return f"{effect.n} replicates"
+    draws = f"{effect.n} draw{'s' * (effect.n != 1)}"
+    return draws if effect.where.label else f"{draws}, mean over {classes} classes"
+
+
+def class_sentence(effects: Sequence[Effect[Place]]) -> str:
+    """Which classes change otherwise than all of them on the mean; empty where they are pooled.
+
+    Each class and layer once, by its clearest statistic; five of them at most.
+    """
+    if not effects:
+        return ""
+    first = effects[0]
+    sure = [effect for effect in effects if not effect.low <= 0 <= effect.high]
+    how = (
+        f"{level_text(first.level)} intervals of {first.n} draws, corrected for all "
+        f"{first.looked_at:,} changes looked at"
+    )
+    if not sure:
+        return (
+            f"Class by class ({first.where.classes} classes), no class is sure to change otherwise "
+            f"than all of them on the mean ({how})."
+        )
+    told: dict[tuple[str, Place], Effect[Place]] = {}
+    for effect in sure:
+        told.setdefault((effect.where.label, effect.where), effect)
+    shown = list(told.values())
+    named = "; ".join(_class_text(effect) for effect in shown[:CLASSES_TOLD])
+    rest = len(shown) - CLASSES_TOLD
+    more = f"; and {rest} more" if rest > 0 else ""
+    return (
+        f"Class by class ({first.where.classes} classes), beside the mean change of all of them: "
+        f"{named}{more} ({how})."
+    )
+
+
+CLASSES_TOLD = 5
+"""Changes of single classes in the sentence; all of them are in `Findings.class_changes`."""
+
+
+def _class_text(effect: Effect[Place]) -> str:
+    """One class: "class 3, H0 lifespan sum +98 % [+80 %, +118 %] in net, b against a"."""
+    interval = f"[{signed(effect.low)}, {signed(effect.high)}]"
+    what = phrase(effect.statistic, effect.homology_dimension)
+    where = place_text(replace(effect.where, label="")).replace(": ", ", ", 1)
+    return f"class {effect.where.label}, {what} {signed(effect.change)} {interval} in {where}"
 
 
 def _shown_by_nulls(effect: Effect[Place]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from toposcope.analysis.registry import VOLUMES, unit_of
@@ -96,6 +97,100 @@ def draws_text(attrs: Mapping[str, Any]) -> str:
     return f"{attrs['replicates']} × {int(attrs['points']):,}{of}"
 
 
+def filtration_text(attrs: Mapping[str, Any]) -> str:
+    """Filtration, its parameters and the scale, in one line; empty where nothing was filtered.
+
+    Examples
+    --------
+    >>> filtration_text({"complex": "geodesic", "filtration": {"neighbors": 5, "weighted": False},
+    ...                  "normalize": "mean_distance", "metric": "cosine"})
+    'geodesic (neighbors 5), normalize mean_distance, metric cosine'
+    >>> filtration_text({"complex": "cubical", "normalize": "rms", "metric": "euclidean"})
+    'cubical, normalize rms'
+    """
+    if attrs.get("complex") is None:
+        return ""
+    own = [
+        name if value is True else f"{name} {_value_text(value)}"
+        for name, value in (attrs.get("filtration") or {}).items()
+        if value not in (False, None, [])
+    ]
+    text = str(attrs["complex"]) + (f" ({', '.join(own)})" if own else "")
+    said = [text, f"normalize {attrs.get('normalize')}"]
+    if not is_cubical(attrs):
+        said.append(f"metric {attrs.get('metric')}")
+        if attrs.get("max_edge_length") not in (None, math.inf):
+            said.append(f"max_edge_length {attrs['max_edge_length']:g}")
+    if attrs.get("coeff", 2) != 2:
+        said.append(f"coefficients in Z/{attrs['coeff']}")
+    return ", ".join(said)
+
+
+def _value_text(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return " ".join(map(_value_text, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def what_differs(designs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A few words for each of several analyses of one network: what tells it from the others.
+
+    Parameters
+    ----------
+    designs
+        Their attributes, as `Design.to_spec` gives them.
+
+    Examples
+    --------
+    >>> rips = {"complex": "rips", "filtration": {}, "points": 100, "null": "none"}
+    >>> what_differs([rips, rips | {"points": 200}])
+    ['points 100', 'points 200']
+    >>> what_differs([rips, rips | {"complex": "geodesic", "filtration": {"neighbors": 9}}])
+    ['rips', 'geodesic neighbors 9']
+    """
+    names: list[str] = []
+    for name in DESIGN_WORDS:
+        told = len({tuple(_said(one, n) for n in names) for one in designs})
+        if len({tuple(_said(one, n) for n in (*names, name)) for one in designs}) > told:
+            names.append(name)  # of parameters that tell the same ones apart, the first alone
+    return [", ".join(filter(None, (_said(one, name) for name in names))) for one in designs]
+
+
+DESIGN_WORDS = (
+    "complex",
+    "homology_dimensions",
+    "points",
+    "replicates",
+    "points_are",
+    "samples",
+    "normalize",
+    "metric",
+    "per_class",
+    "overlapping",
+    "max_edge_length",
+    "coeff",
+    "null",
+    "seed",
+    "level",
+)
+"""Parameters that tell two analyses of one network apart, in the order they are named in."""
+
+
+def _said(attrs: Mapping[str, Any], name: str) -> str:
+    """One parameter in the name of an analysis."""
+    value = attrs.get(name)
+    if name == "complex":
+        words = filtration_text(attrs).partition(", normalize")[0]
+        return words.replace(" (", " ").replace(")", "").replace(",", "")
+    if name == "homology_dimensions":
+        return " ".join(f"H{k}" for k in value or ())
+    if name == "per_class":
+        return "per class" if value else "pooled"
+    if name == "overlapping":
+        return "overlapping" if value else "disjoint"
+    return f"{name.replace('_', ' ')} {_value_text(value)}"
+
+
 def points_text(attrs: Mapping[str, Any]) -> str:
     """What one draw holds.
 
@@ -106,6 +201,8 @@ def points_text(attrs: Mapping[str, Any]) -> str:
     >>> points_text({"points": 64, "points_are": "positions"})
     '64 positions of one sample'
     """
+    if is_cubical(attrs):
+        return "one image"
     points, kind = attrs["points"], attrs.get("points_are") or "samples"
     if kind == "tokens":
         return f"{points} tokens of {attrs['samples']} samples"

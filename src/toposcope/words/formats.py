@@ -94,6 +94,18 @@ def count(value: int | None) -> str:
     return "" if value is None else f"{int(value):,}"
 
 
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """Rows aligned in columns.
+
+    >>> print(columns([["score", "tau"], ["knn", "+0.8"]]))
+    score  tau
+    knn    +0.8
+    """
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
 def all_of(names: Sequence[str]) -> str:
     """All names.
 
@@ -116,15 +128,43 @@ def few(names: Iterable[str], *, shown: int = 3) -> str:
     return ", ".join(distinct[:shown]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def first_to_last(names: Sequence[str], *, shown: int = 4) -> str:
-    """Names that have an order: all of a few, else where they begin and where they end.
+def runs_of(names: Sequence[str], order: Sequence[str], *, shown: int = 4) -> str:
+    """Some of an ordered set of names: short, and without hiding any exception.
 
-    >>> first_to_last(["l1", "l2", "l3", "l4", "l5"])
-    'l1, l2 … l5'
+    Parameters
+    ----------
+    names, order
+        Those meant, in the order of all.
+    shown
+        So many are named one by one; more become "all but", or stretches from one to another.
+
+    Examples
+    --------
+    >>> order = ["a", "b", "c", "d", "e", "f", "g", "h", "i"]
+    >>> runs_of(["b", "d"], order), runs_of(order, order)
+    ('b, d', 'all')
+    >>> runs_of(["a", "b", "c", "e", "f", "g", "h", "i"], order)
+    'all but d'
+    >>> runs_of(["a", "b", "c", "e", "h"], order)
+    'a to c, e, h'
     """
-    if len(names) <= shown:
+    chosen = set(names)
+    if len(names) <= min(shown, len(order) - 1):
         return ", ".join(names)
-    return f"{', '.join(names[:2])} … {names[-1]}"
+    left = [name for name in order if name not in chosen]
+    if not left:
+        return "all"
+    if len(left) <= 3:
+        return f"all but {', '.join(left)}"
+    stretches: list[list[str]] = [[]]
+    for name in order:
+        if name in chosen:
+            stretches[-1].append(name)
+        elif stretches[-1]:
+            stretches.append([])
+    return ", ".join(
+        f"{one[0]} to {one[-1]}" if len(one) > 2 else ", ".join(one) for one in stretches if one
+    )
 
 
 def short_name(model: str) -> str:

@@ -1,47 +1,26 @@
-"""A ranking in words: what to do, the board as text, how far each score can be trusted."""
+"""A ranking in words: what to do, and the board as text."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from toposcope.transfer.ranking.accuracies import CONSTANTS, HONEST
 from toposcope.transfer.ranking.board import OK
-from toposcope.words.formats import all_of, level_text
+from toposcope.transfer.scores.registry import CONSTANTS, HONEST
+from toposcope.words.formats import all_of, columns, level_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
-READING = (
-    "best first; > told apart, ~ not told apart from the one before (paired draws, {level:.0%} "
-    "together per score); ± half interval over {replicates} disjoint draws"
-)
-"""How `board_text` is read, with the attributes of the board."""
-
 
 def ranking_answer(table: pd.DataFrame) -> list[str]:
     """What to do, in sentences a reader understands without the tables."""
-    sentences = []
-    honest = next((name for name in HONEST if _first(table, name) is not None), None)
-    if honest is not None:
-        first = _first(table, honest)
-        assert first is not None
-        tied = list(first["tied_with"])
-        told = (
-            f"It cannot be told apart from {all_of(tied)}."
-            if tied
-            else "Every other candidate can be told apart from it."
-        )
-        sentences.append(
-            f"{first['model']} comes first by {honest}, the plainest use of the labels: "
-            f"{first['value']:.3f} [{first['low']:.3f}, {first['high']:.3f}] over "
-            f"{first['replicates']} disjoint draws of {first['points']} samples. {told}"
-        )
-    sentences += [_vote(table, honest)] if honest is not None else []
-    constants = [row for name in CONSTANTS if (row := _first(table, name)) is not None]
+    lead = leading_score(table)
+    sentences = [] if lead is None else [_first_sentence(table, lead)]
+    vote = None if lead is None else _vote(table, lead)
+    sentences += [] if vote is None else [vote]
+    constants = [(name, firsts) for name in CONSTANTS if (firsts := _firsts(table, name))]
     if constants:
-        words = all_of([f"{row['score']} would choose {row['model']}" for row in constants])
+        words = all_of([f"{name} would choose {_either(firsts)}" for name, firsts in constants])
         sentences.append(
             f"What costs nothing: {words}. A score that knows the target should do better."
         )
@@ -52,26 +31,81 @@ def ranking_answer(table: pd.DataFrame) -> list[str]:
     return sentences
 
 
-def _vote(table: pd.DataFrame, honest: str) -> str:
-    best = _first(table, honest)
-    assert best is not None
-    names = [n for n in dict.fromkeys(table["score"]) if n not in (*CONSTANTS, honest)]
-    firsts = {name: row for name in names if (row := _first(table, name)) is not None}
-    agree = [n for n, row in firsts.items() if row["model"] == best["model"]]
-    other = [f"{n} ({row['model']})" for n, row in firsts.items() if row["model"] != best["model"]]
-    text = f"{len(agree)} of {len(firsts)} other scores put {best['model']} first"
+def leading_score(table: pd.DataFrame) -> str | None:
+    """The score whose order is shown first: a plain baseline, else the first that is no constant.
+
+    None where only constants, or nothing, have a value.
+    """
+    valued = list(dict.fromkeys(table[table["status"] == OK]["score"]))
+    others = [name for name in valued if name not in CONSTANTS]
+    return next((name for name in HONEST if name in valued), others[0] if others else None)
+
+
+def _first_sentence(table: pd.DataFrame, lead: str) -> str:
+    rows = table[(table["score"] == lead) & (table["status"] == OK)]
+    first = rows.iloc[0]
+    others = len(rows) - 1
+    tied = list(first["tied_with"])
+    if not others:
+        told = "No other candidate has a value to compare with."
+    elif tied:
+        told = f"It cannot be told apart from {all_of(tied)}."
+    else:
+        told = f"All {others} other candidates with a value can be told apart from it."
+        if others == 1:
+            told = f"{rows.iloc[1]['model']} can be told apart from it."
+    plainest = ", the plainest use of the labels" if lead in HONEST else ""
+    return (
+        f"{first['model']} comes first by {lead}{plainest}: {first['value']:.3f} "
+        f"[{first['low']:.3f}, {first['high']:.3f}] over {first['replicates']} disjoint draws of "
+        f"{first['points']} samples. {told}"
+    )
+
+
+def _vote(table: pd.DataFrame, lead: str) -> str | None:
+    """How many other scores agree on the first, and how many of them tell it from all others."""
+    best = _firsts(table, lead)[0]
+    names = [n for n in dict.fromkeys(table["score"]) if n not in (*CONSTANTS, lead)]
+    firsts = {name: found for name in names if (found := _firsts(table, name))}
+    if not firsts:
+        return None
+    agree = [name for name, found in firsts.items() if found == [best]]
+    alone = [name for name in agree if not _row(table, name, best)["tied_with"]]
+    other = [f"{n} ({_either(found)})" for n, found in firsts.items() if n not in agree]
+    told = (
+        ""
+        if not agree
+        else f", {len(alone)} of them told apart from every other"
+        if len(agree) > 1
+        else f", {'told apart' if alone else 'not told apart'} from every other"
+    )
+    text = f"{len(agree)} of {len(firsts)} other scores put {best} first{told}"
     return f"{text}; not so {all_of(other)}." if other else f"{text}."
 
 
-def _first(table: pd.DataFrame, score: str) -> Any:
+def _firsts(table: pd.DataFrame, score: str) -> list[str]:
+    """Candidates a score puts first: several where they are equal."""
     rows = table[(table["score"] == score) & (table["rank"] == 1)]
-    return None if rows.empty else rows.iloc[0]
+    return [str(model) for model in rows["model"]]
 
 
-def board_text(table: pd.DataFrame) -> str:
-    """The board as text: a line per score, candidates from the one it recommends downwards.
+def _either(models: list[str]) -> str:
+    return models[0] if len(models) == 1 else f"{all_of(models)}, which are equal"
 
-    `>` stands between neighbors that can be told apart, `~` between those that cannot.
+
+def _row(table: pd.DataFrame, score: str, model: str) -> Any:
+    return table[(table["score"] == score) & (table["model"] == model)].iloc[0]
+
+
+def board_text(table: pd.DataFrame, *, every_score: bool = False) -> str:
+    """The board as text: candidates by the leading score, then what the other scores put first.
+
+    Parameters
+    ----------
+    table
+        A board.
+    every_score
+        A line with all candidates for each score instead of its first choice.
 
     Examples
     --------
@@ -79,13 +113,58 @@ def board_text(table: pd.DataFrame) -> str:
     >>> from toposcope.transfer.ranking.board import Entry, assemble
     >>> a, b = Entry(np.array([0.8, 0.82, 0.81])), Entry(np.array([0.5, 0.52, 0.5]))
     >>> print(board_text(assemble({"knn": {"a": a, "b": b}}, {"knn": (True, True, "")})))
-    knn  a 0.81 ±0.025 > b 0.507 ±0.029
+    rank  candidate  knn    95 %            not told apart from
+    1     a          0.81   [0.785, 0.835]
+    2     b          0.507  [0.478, 0.535]
     """
-    names = list(dict.fromkeys(table["score"]))
-    width = max(map(len, names), default=0)
-    return "\n".join(
-        f"{name.ljust(width)}  {_order(table[table['score'] == name])}" for name in names
+    lead = leading_score(table)
+    blocks = [] if lead is None else [_candidates(table[table["score"] == lead], lead)]
+    names = [n for n in dict.fromkeys(table["score"]) if n not in (lead, *CONSTANTS)]
+    if every_score:
+        shown = dict.fromkeys(table["score"])
+        lines = [[name, _order(table[table["score"] == name])] for name in shown]
+    else:
+        groups: dict[str, list[str]] = {}
+        for name in names:
+            groups.setdefault(_choice(table[table["score"] == name]), []).append(name)
+        lines = [[", ".join(scores), choice] for choice, scores in groups.items() if choice]
+        lines.sort(key=lambda line: -line[0].count(","))
+    if lines:
+        title = ["score", "best first"] if every_score else ["other scores", "first choice"]
+        blocks.append(columns([title, *lines]))
+    return "\n\n".join(blocks)
+
+
+def reading(table: pd.DataFrame) -> str:
+    """How `board_text` is read."""
+    return (
+        "> told apart, ~ not told apart (paired differences over the same draws, "
+        f"{level_text(float(table.attrs.get('level', 0.95)))} for all pairs of a score together); "
+        f"= equal; ranks a-b: those that ties leave; intervals over "
+        f"{table.attrs.get('replicates')} disjoint draws"
     )
+
+
+def _candidates(rows: pd.DataFrame, lead: str) -> str:
+    """A line per candidate: rank, value, interval, ties."""
+    level = f"{100 * float(rows['level'].iloc[0]):g} %"
+    lines = [["rank", "candidate", lead, level, "not told apart from"]]
+    for row in rows[rows["status"] == OK].itertuples():
+        ranks = f"{row.rank_low}-{row.rank_high}" if row.rank_high > row.rank_low else f"{row.rank}"
+        ends = f"[{row.low:.3g}, {row.high:.3g}]" if row.low == row.low else ""
+        lines.append([ranks, str(row.model), f"{row.value:.3g}", ends, ", ".join(row.tied_with)])
+    return columns(lines)
+
+
+def _choice(rows: pd.DataFrame) -> str:
+    """What a score puts first, and who cannot be told apart from it; "" without a value."""
+    firsts = [row for row in rows.itertuples() if row.status == OK and row.rank == 1]
+    if not firsts:
+        return ""
+    equal = " = ".join(str(row.model) for row in firsts)
+    names = {row.model for row in firsts}
+    tied = [name for name in firsts[0].tied_with if name not in names]
+    return f"{equal} ~ {', '.join(tied)}" if tied else equal
 
 
 def _order(rows: pd.DataFrame) -> str:
@@ -94,10 +173,13 @@ def _order(rows: pd.DataFrame) -> str:
     for row in rows.itertuples():
         if row.status != OK:
             continue
-        sign = "" if before is None else " ~ " if before in row.tied_with else " > "
-        spread = "" if math.isnan(row.low) else f" ±{(row.high - row.low) / 2:.2g}"
+        sign = ""
+        if before is not None:
+            tied = before.model in row.tied_with
+            sign = " = " if tied and before.rank == row.rank else " ~ " if tied else " > "
+        spread = "" if row.low != row.low else f" ±{(row.high - row.low) / 2:.2g}"
         told += f"{sign}{row.model} {row.value:.3g}{spread}"
-        before = row.model
+        before = row
     without = [row.model for row in rows.itertuples() if row.status != OK]
     if without:
         told += f"{'; ' if told else ''}no value: {', '.join(without)}"
@@ -125,68 +207,6 @@ def missing_text(table: pd.DataFrame) -> str:
     )
 
 
-def judgement_text(judged: Mapping[str, Any], *, statistic: str = "kendall") -> str:
-    """The judgement as text: scores by agreement, with intervals, p, q and regret."""
-    lines = []
-    for part in (judged, *judged["subsets"]):
-        lines += _part_lines(part, statistic)
-    lines += [f"not judged: {one['score']} ({one['reason']})" for one in judged["left_out"]]
-    lines += [
-        f"the accuracies {one['a']} and {one['b']} agree by kendall {one['kendall']:+.2f}"
-        for one in judged["between"]
-    ]
-    return "\n".join(lines)
-
-
-def _part_lines(part: Mapping[str, Any], statistic: str) -> list[str]:
-    lines = []
-    for name in dict.fromkeys(row["accuracy"] for row in part["rows"]):
-        rows = [r for r in part["rows"] if r["accuracy"] == name and r["statistic"] == statistic]
-        rows.sort(key=lambda row: -(row["value"] if row["status"] == "ok" else -2.0))
-        some = f" ({', '.join(part['models'])})" if "subsets" not in part else ""
-        lines.append(f"{statistic} with {name}, {len(part['models'])} models{some}:")
-        width = max(len(row["score"]) for row in rows)
-        for row in rows:
-            if row["status"] != "ok":
-                lines.append(f"  {row['score'].ljust(width)}  {row['reason']}")
-                continue
-            lines.append(
-                f"  {row['score'].ljust(width)}  {row['value']:+.2f} "
-                f"[{row['low']:+.2f}, {row['high']:+.2f}]  p {row['pvalue']:.2g}  "
-                f"q {row['qvalue']:.2g}  regret {row['regret']:.3g} "
-                f"(chance {row['chance_regret']:.3g})"
-            )
-        lines += [
-            f"  a perfect score would reach {one['value']:.2f} [{one['low']:.2f}, "
-            f"{one['high']:.2f}], given the spread over {one['repeats']} fine-tunes"
-            for one in part["ceilings"]
-            if one["accuracy"] == name
-        ]
-    return lines
-
-
-def targets_text(judged: Mapping[str, Any]) -> str:
-    """The judgement over targets as text."""
-    lines = [
-        f"mean {judged['statistic']} over {len(judged['targets'])} targets, "
-        f"{len(judged['models'])} models ({100 * judged['level']:g} % over targets):"
-    ]
-    valued = sorted((r for r in judged["rows"] if not r["reason"]), key=lambda r: -r["value"])
-    width = max((len(row["score"]) for row in judged["rows"]), default=0)
-    for row in valued:
-        line = f"  {row['score'].ljust(width)}  {row['value']:+.2f} [{row['low']:+.2f}, "
-        line += f"{row['high']:+.2f}]"
-        if "difference" in row:
-            line += f"  against the constant list {row['difference']:+.2f} "
-            line += f"[{row['difference_low']:+.2f}, {row['difference_high']:+.2f}]  "
-            line += f"p {row['pvalue']:.2g}"
-        lines.append(line)
-    lines += [f"  {r['score'].ljust(width)}  {r['reason']}" for r in judged["rows"] if r["reason"]]
-    if judged["left_out"]:
-        lines.append(f"not on every target, left out: {', '.join(judged['left_out'])}")
-    return "\n".join(lines)
-
-
 def ranking_design(table: pd.DataFrame) -> list[tuple[str, str]]:
     """How it was measured, as terms and values."""
     a = table.attrs
@@ -197,7 +217,8 @@ def ranking_design(table: pd.DataFrame) -> list[tuple[str, str]]:
         ("Intervals", f"Student t over draws, {level_text(float(a.get('level', 0.95)))}"),
         (
             "Told apart",
-            "paired differences over draws, Bonferroni over all pairs of candidates of a score",
+            "paired differences over draws, Bonferroni over all pairs of candidates of a score; "
+            "constants when they are not equal",
         ),
         ("Unit", "disjoint draws: how far a score would move on other samples of the target"),
         ("Seed", str(a.get("seed"))),

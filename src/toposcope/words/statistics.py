@@ -69,6 +69,9 @@ STATISTICS: dict[str, Statistic] = {
     ),
     "max_persistence": Statistic("Longest persistence", "length", "death − birth of the longest"),
     "n_pairs": Statistic("Number of pairs", "", "finite pairs of non-zero persistence"),
+    "n_essential": Statistic(
+        "Number of essential classes", "", "classes that never die; in H0 the components"
+    ),
     "mean_persistence": Statistic("Mean persistence", "length", "mean of death − birth"),
     "total_persistence": Statistic(
         "Total persistence, order 2", "length²", "sum of squared persistence"

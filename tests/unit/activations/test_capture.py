@@ -256,7 +256,7 @@ def test_progress_adds_up_to_the_samples(tmp_path):
         ({"layers": "stage9.*"}, LayerNotFoundError, "stage"),
         ({"n": 51}, TooFewSamplesError, "has 50"),
         ({"pool": "cls"}, UsageError, "gap"),
-        ({"batch_size": 0}, UsageError, "batch_size is 0"),
+        ({"batch_size": 0}, UsageError, "batch_size=0; needed"),
         ({"dtype": "int8"}, UsageError, "float16"),
         ({"device": "nonsense"}, UsageError, "Pass 'cpu' or 'auto'"),
     ],

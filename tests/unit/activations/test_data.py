@@ -175,8 +175,8 @@ def test_arrays_pairs_and_torch_datasets():
         (np.zeros((3,)), "needed is .n, ..."),
         (np.array([["a"]]), "needed are numbers"),
         (["a", 1], "item 1 is int and item 0 is text"),
-        ((np.zeros((3, 2)), np.zeros(3)), "labels are float64"),
-        ((np.zeros((3, 2)), np.array([0, -1, 2])), "run from -1 to 2"),
+        ((np.zeros((3, 2)), np.array([0, 0.5, 1])), "label 0.5 at position 1 is no whole number"),
+        ((np.zeros((3, 2)), np.array([0, -2, 2])), "1 of 3 labels are negative, the first -2"),
         ((np.zeros((3, 2)), np.array([0, 1])), "one per sample"),
     ],
 )

@@ -193,7 +193,7 @@ def test_an_output_without_the_batch_first_says_why():
             return x.sum()
 
     model = nn.Sequential(nn.Linear(3, 3), Total())
-    with pytest.raises(UsageError, match="first axis must be the batch"):
+    with pytest.raises(UsageError, match=r"\(\) for 2 samples and \(\) for 3; no axis follows"):
         chosen(model, torch.zeros(2, 3), "1")
 
 

@@ -12,7 +12,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from toposcope.activations.models.load import default_preprocess, load_model
+from toposcope.activations.models.load import load_model
+from toposcope.activations.models.raw_batches import default_preprocess
 from toposcope.errors import MissingExtraError, SpecError, WeightsError
 
 FACTORY = """

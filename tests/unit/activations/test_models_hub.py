@@ -263,7 +263,7 @@ def test_folders_that_are_no_models(tmp_path):
     with pytest.raises(SpecError, match="no tokenizer that can be read"):
         capture(f"hf:{tmp_path}", TEXTS)
     tokenizer().save_pretrained(tmp_path)
-    with pytest.raises(UsageError, match="takes text; the data is uint8"):
+    with pytest.raises(UsageError, match=r"takes text, or whole numbers .*the data is uint8"):
         capture(f"hf:{tmp_path}", np.zeros((3, 8, 8, 3), np.uint8))
     (tmp_path / "model.safetensors").write_bytes(b"\x08" + b"\0" * 20)
     with pytest.raises((SpecError, WeightsError), match="hf:"):

@@ -35,7 +35,7 @@ OTHER = Design(
 
 
 def test_analyze_takes_the_parameters_of_a_design_and_no_others():
-    own = ("activations", "level", "jobs", "progress")
+    own = ("activations", "level", "jobs", "progress", "plan")
     taken = inspect.signature(ts.analyze).parameters
     assert [name for name in taken if name not in own] == [one.name for one in fields(Design)]
     assert all(taken[one.name].default == getattr(Design(), one.name) for one in fields(Design))

@@ -15,7 +15,7 @@ FLAGS = (
     "--complex --neighbors --weighted --quantile --thresholds --construction --superlevel --maps "
     "--diagrams --homology --points --points-are --samples --replicates --normalize --metric "
     "--per-class --overlapping --null --max-edge-length --coeff --level --seed --jobs --dry-run "
-    "--json --help"
+    "--preregister --plan --note --json --help"
 )
 
 

@@ -171,7 +171,7 @@ def test_grid_search_over_a_kernel_machine() -> None:
     [
         (lambda: estimators.PersistenceLandscape().fit([EMPTY]), "Pass grid="),
         (lambda: estimators.PersistenceLandscape(grid=[1, 0]).fit(DIAGRAMS), "non-decreasing"),
-        (lambda: estimators.BettiCurve(1).fit(DIAGRAMS), "resolution must be 2"),
+        (lambda: estimators.BettiCurve(1).fit(DIAGRAMS), "resolution=1; needed"),
         (lambda: estimators.PersistenceImage().fit([EMPTY]), "Pass bandwidth="),
         (lambda: estimators.PersistenceImage().fit([[[1.0, 1.0]]]), "length 0"),
         (

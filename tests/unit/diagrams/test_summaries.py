@@ -124,7 +124,7 @@ def test_essential_pairs_need_a_cutoff(name: str) -> None:
         (lambda: summaries.lifespan_sum([[0.0, np.nan]]), "births must be finite and no later"),
         (lambda: summaries.lifespan_sum(ESSENTIAL, cutoff=0.1), "before the birth"),
         (lambda: summaries.landscape(BARS, 1, [1.0, 0.0]), "non-decreasing"),
-        (lambda: summaries.landscape(BARS, 0, [1.0]), "at least one level"),
+        (lambda: summaries.landscape(BARS, 0, [1.0]), "levels=0; needed"),
         (lambda: summaries.landscape_norm(BARS, order=0.5), "order"),
         (lambda: summaries.total_persistence(BARS, order=0.5), "order"),
         (lambda: summaries.landscape_inner(ESSENTIAL, BARS), "never die"),

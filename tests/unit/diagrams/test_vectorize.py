@@ -177,12 +177,12 @@ def test_cutoff_ends_essential_classes() -> None:
         (lambda: vectorize.silhouette([[2.0, 1.0]], GRID), r"silhouette\(\): births"),
         (
             lambda: vectorize.persistence_image(EMPTY, **RANGES | {"bandwidth": 0}),
-            r"persistence_image\(\): bandwidth > 0",
+            r"persistence_image\(\): bandwidth=0; needed",
         ),
-        (lambda: vectorize.persistence_image(EMPTY, (0, 3), **RANGES), "at least one pixel"),
+        (lambda: vectorize.persistence_image(EMPTY, (0, 3), **RANGES), "resolution=0; needed"),
         (
             lambda: vectorize.persistence_image(EMPTY, **RANGES | {"birth_range": (0, 0)}),
-            r"low < high; got birth_range=\(0, 0\)",
+            r"birth_range=\(0, 0\); needed is \(low, high\)",
         ),
         (lambda: vectorize.mean_landscape([], 1, GRID), r"mean_landscape\(\): at least one"),
     ],

@@ -114,8 +114,8 @@ def test_lattices_defeat_two_nn() -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "match"),
     [
-        ({"alpha": 0.0}, UsageError, "alpha > 0"),
-        ({"replicates": 0}, UsageError, "replicates >= 1"),
+        ({"alpha": 0.0}, UsageError, "alpha=0.0; needed"),
+        ({"replicates": 0}, UsageError, "replicates=0; needed"),
         ({"schedule": [10, 20]}, UsageError, "3 different sizes"),
         ({"schedule": [2, 10, 20]}, UsageError, "at least 8 points"),
         ({"schedule": [10, 20, 99]}, TooFewSamplesError, "99 points but the cloud has 50"),
@@ -124,5 +124,5 @@ def test_lattices_defeat_two_nn() -> None:
 def test_wrong_schedules_are_named(arguments: dict, error: type, match: str) -> None:
     with pytest.raises(error, match=match):
         dimension.ph_dimension(datasets.uniform_cube(50, 2), **arguments)
-    with pytest.raises(UsageError, match="k must be"):
+    with pytest.raises(UsageError, match="k=1; needed"):
         dimension.mle(datasets.uniform_cube(50, 2), k=1)

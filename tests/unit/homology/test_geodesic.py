@@ -115,7 +115,7 @@ def test_distance_zero_need_not_be_transitive() -> None:
         ({"k": 0}, UsageError, "leaves 0 real neighbors.*k=1 or more"),
         ({"k": 1, "count_self": True}, UsageError, "leaves 0 real neighbors.*k=2 or more"),
         ({"k": 6}, TooFewSamplesError, "6 neighbors need 7 distinct points; the cloud has 6"),
-        ({"k": 2, "unreachable": 0.0}, UsageError, "unreachable must be positive"),
+        ({"k": 2, "unreachable": 0.0}, UsageError, "unreachable=0.0; needed is a number above 0"),
         ({"k": 2, "cutoff": -1.0}, UsageError, "cutoff"),
         ({"k": 2, "metric": "hops"}, UsageError, "'hops' is unknown"),
     ],

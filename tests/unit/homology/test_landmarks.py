@@ -106,7 +106,7 @@ def test_all_points_cover_exactly() -> None:
             TooFewSamplesError,
             "3 landmarks.*2 points",
         ),
-        (lambda: farthest_landmarks([[0.0], [1.0]], 1, start=2), UsageError, "start must be a row"),
+        (lambda: farthest_landmarks([[0.0], [1.0]], 1, start=2), UsageError, "start=2; needed"),
         (
             lambda: farthest_landmarks([[0.0], [1.0], [1.0]], 3),
             DegenerateCloudError,
@@ -114,7 +114,11 @@ def test_all_points_cover_exactly() -> None:
         ),
         (lambda: random_landmarks([[0.0], [np.inf]], 1), DegenerateCloudError, "not finite"),
         (lambda: random_landmarks([[0.0]], 2), TooFewSamplesError, r"random_landmarks\(\)"),
-        (lambda: sparse_rips([[0.0]], 1.0), UsageError, "epsilon must lie between 0 and 1"),
+        (
+            lambda: sparse_rips([[0.0]], 1.0),
+            UsageError,
+            "above 0 and below 1",
+        ),
         (lambda: sparse_rips([[0.0]], np.nan), UsageError, "epsilon"),
         (lambda: sparse_rips([[1.0]], metric="cosine"), UsageError, "triangle inequality"),
         (lambda: sparse_rips([[1.0]], coeff=4), UsageError, r"sparse_rips\(\): coeff"),

@@ -70,7 +70,7 @@ def test_center_and_quantile_matter_and_ties_are_one_shell() -> None:
 
 def test_wrong_input_is_named() -> None:
     for quantile in (0.0, 1.5, np.nan):
-        with pytest.raises(UsageError, match=r"local_distances\(\): quantile must be above 0"):
+        with pytest.raises(UsageError, match=r"local_distances\(\): quantile=.*at most 1"):
             local_distances(LINE, quantile)
     with pytest.raises(DegenerateCloudError, match=r"4 of 4 points lie at the mean.*radius 0"):
         local_distances(np.ones((4, 2)))

@@ -192,5 +192,5 @@ def test_a_cloud_is_no_distance_matrix(shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("alpha", [0.0, -1.0, np.inf, np.nan])
 def test_exponents_without_meaning(alpha: float) -> None:
-    with pytest.raises(UsageError, match="alpha must be positive and finite"):
+    with pytest.raises(UsageError, match="needed is a finite number above 0"):
         nested_tree_sums(np.zeros((3, 3)), [0], [1], alpha=alpha)

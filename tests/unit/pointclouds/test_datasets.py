@@ -35,7 +35,7 @@ def test_shape_and_seed(name: str, d: int) -> None:
     assert not np.array_equal(cloud, make(40, seed=6))
     generator = np.random.default_rng(5)
     np.testing.assert_array_equal(cloud, make(40, seed=generator))
-    with pytest.raises(UsageError, match="at least one point"):
+    with pytest.raises(UsageError, match="n=0; needed"):
         make(0)
 
 

@@ -1,5 +1,8 @@
 """`rank`: a board over real small networks, with failures, gaps, ties and resumption."""
 
+import json
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -8,13 +11,21 @@ from torch import nn
 from toposcope.activations.candidate_capture import batch_statistics
 from toposcope.activations.candidates import Candidate, as_candidates, read_candidates
 from toposcope.activations.models.load import load_model
-from toposcope.errors import LayerNotFoundError, SpecError, TooFewSamplesError, UsageError
+from toposcope.errors import (
+    LayerNotFoundError,
+    RunLockedError,
+    SpecError,
+    TooFewSamplesError,
+    UsageError,
+)
 from toposcope.homology import betti_numbers
+from toposcope.store.objects import lock_folder
 from toposcope.store.runs import Run
+from toposcope.store.verify import verify
 from toposcope.transfer import SCORES, knn, theta
 from toposcope.transfer.ranking.board import Entry, assemble, ties
-from toposcope.transfer.ranking.run import load_board, rank
-from toposcope.words.ranking import board_text
+from toposcope.transfer.ranking.run import load_board, put_judgement, rank
+from toposcope.transfer.ranking.sizes import check_sizes
 
 CHEAP = ("theta", "tau", "class_persistence", "leep", "logme", "h_score", "knn", "parameters")
 DESIGN = {"points": 40, "replicates": 4, "images": 8, "jobs": 0, "seed": 0}
@@ -183,6 +194,132 @@ class TestRank:
         assert "no labels" in cell(table, "conv", "knn").reason
 
 
+class TestTimesAndLocks:
+    def test_the_digest_is_the_same_whenever_it_is_computed(self, kept, tmp_path):
+        _, folder = kept
+        rank(candidates(), "sklearn:digits", scores=CHEAP, store=tmp_path, **DESIGN)
+        digests = [verify(place).digest for place in (folder, tmp_path)]
+        assert digests[0] == digests[1] != ""
+        boards = [(place / "board.json").read_bytes() for place in (folder, tmp_path)]
+        assert boards[0] == boards[1]
+        parts = [
+            sorted(p.read_bytes() for p in (f / "parts").iterdir()) for f in (folder, tmp_path)
+        ]
+        assert parts[0] == parts[1]
+
+    def test_seconds_are_kept_apart(self, kept):
+        table, folder = kept
+        assert b"seconds" not in (folder / "board.json").read_bytes()
+        assert cell(table, "conv", "knn").seconds > 0
+        stored = load_board(folder)
+        assert cell(stored, "conv", "knn").seconds == cell(table, "conv", "knn").seconds
+        assert np.isnan(cell(stored, "conv", "parameters").seconds)
+
+    def test_a_folder_in_use_is_left_alone(self, tmp_path):
+        with lock_folder(tmp_path):
+            with pytest.raises(RunLockedError, match="another process is writing"):
+                rank(candidates()[:1], "sklearn:digits", scores=["knn"], store=tmp_path, **DESIGN)
+            with pytest.raises(RunLockedError):
+                put_judgement(tmp_path, {"schema": 2})
+        assert not (tmp_path / "board.json").exists()
+
+    def test_a_capture_in_use_is_no_failure_of_the_candidate(self, kept):
+        """It was a failed candidate once, and the good board was replaced by one without it."""
+        _, folder = kept
+        before = (folder / "board.json").read_bytes()
+        with (
+            lock_folder(folder / "candidates" / "conv" / "features"),
+            pytest.raises(RunLockedError),
+        ):
+            again = {**DESIGN, "seed": 1}
+            rank(candidates(), "sklearn:digits", scores=CHEAP, store=folder, **again)
+        assert (folder / "board.json").read_bytes() == before
+
+    def test_a_board_of_an_earlier_version_has_rank_intervals(self, kept, tmp_path):
+        table, folder = kept
+        old = json.loads((folder / "board.json").read_text())
+        for row in old["rows"]:
+            del row["rank_low"], row["rank_high"]
+            row["seconds"] = 1.0
+        (tmp_path / "board.json").write_text(json.dumps(old))
+        (tmp_path / "evaluation.json").write_text(json.dumps({"rows": [], "ceilings": []}))
+        found = load_board(tmp_path)
+        for name in ("model", "score", "rank", "rank_low", "rank_high", "value"):
+            assert found[name].equals(table[name]), name
+        assert "evaluation" not in found.attrs
+        assert found.attrs["evaluation_of_an_earlier_version"]
+
+
+class TestSizes:
+    """What a target is too small for is refused before any model is loaded; the advice works."""
+
+    @pytest.mark.parametrize(
+        "asked",
+        [
+            {"n": 1062},
+            {"n": 2062},
+            {"n": 5000},
+            {},
+            {"points": 5000},
+            {"points": 1},
+            {"replicates": 1},
+            {"n": 30, "points": 10},
+            {"images": 2},
+            {"images": 5000},
+            {"replicates": 900, "points": 2},
+            {"n": 1790, "points": 100, "replicates": 18},
+        ],
+    )
+    def test_every_advice_passes(self, asked, tmp_path):
+        there = 1797
+        design = {"n": None, "points": 500, "replicates": 8, "images": 64} | asked
+        with pytest.raises(UsageError) as caught:
+            rank(["py:no_such_module:net"], "sklearn:digits", store=tmp_path / "x", **asked)
+        assert not (tmp_path / "x").exists() and "no_such_module" not in str(caught.value)
+        with pytest.raises(UsageError):
+            check_sizes(there, name="digits", **design)
+        followed = advised(str(caught.value), design)
+        assert followed, str(caught.value)
+        for one in followed:
+            fits_once_more(one, there)
+
+    def test_there_is_no_advice_for_what_cannot_be(self):
+        with pytest.raises(TooFewSamplesError, match="bring more samples"):
+            check_sizes(3, name="three", n=None, points=2, replicates=2, images=None)
+
+    def test_images_are_not_asked_for_without_theta(self):
+        check_sizes(100, name="x", n=None, points=10, replicates=8, images=None)
+
+    def test_a_level_outside_0_to_1_is_refused_before_any_work(self):
+        with pytest.raises(UsageError, match="coverage between 0 and 1"):
+            rank(["py:no_such_module:net"], "sklearn:digits", level=95)
+
+
+def advised(message, design):
+    """Designs that follow each way a message names, by its keywords and by its flags."""
+    advice = re.split(r"[Pp]ass ", message)[-1]
+    without_n = "Leave out n" in message
+    ways = []
+    for way in advice.split(", "):
+        named = dict(re.findall(r"(\w+)=(\d+)", way))
+        flags = dict(re.findall(r"-{1,2}(\w+) (\d+)", way))
+        assert named == flags, way
+        changed = {key: int(value) for key, value in named.items()}
+        if changed:
+            ways.append(design | ({"n": None} if without_n else {}) | changed)
+    return ways
+
+
+def fits_once_more(design, there, rounds=3):
+    """A design passes, perhaps after the advice about another of its numbers is followed too."""
+    try:
+        check_sizes(there, name="digits", **design)
+    except UsageError as error:
+        assert rounds, error
+        for one in advised(str(error), design):
+            fits_once_more(one, there, rounds - 1)
+
+
 class TestRefusals:
     def test_unknown_score(self):
         with pytest.raises(UsageError, match=r"no score 'logmee'.*logme"):
@@ -190,7 +327,7 @@ class TestRefusals:
 
     def test_more_draws_than_images(self):
         with pytest.raises(UsageError, match="images=2"):
-            rank(candidates(), "sklearn:digits", images=2)
+            rank(candidates(), "sklearn:digits", images=2, points=20)
 
     def test_too_few_samples(self, tmp_path):
         with pytest.raises((TooFewSamplesError, UsageError), match="1797"):
@@ -269,11 +406,32 @@ class TestBoard:
             clean += all(len(others) == 4 for others in ties(values).values())
         assert clean / 400 > 0.93
 
-    def test_text(self):
-        a, b = Entry(np.array([0.8, 0.7, 0.9])), Entry(np.array([0.79, 0.72, 0.88]))
-        broken = Entry(np.empty(0), status="failed", reason="x")
-        table = assemble({"s": {"b": b, "a": a, "c": broken}}, {"s": (True, True, "")})
-        assert board_text(table) == "s  a 0.8 ±0.25 ~ b 0.797 ±0.2; no value: c"
+    def test_equal_constants_are_tied(self):
+        one, two = (Entry(np.array([v])) for v in (5.0, 6.0))
+        table = assemble({"parameters": {"a": one, "b": one, "c": two}}, DECLARED)
+        assert table["tied_with"].tolist() == [[], ["b"], ["a"]]
+        assert table["rank"].tolist() == [1, 2, 2]
+        assert table["rank_low"].tolist() == [1, 2, 2] and table["rank_high"].tolist() == [1, 3, 3]
+
+    def test_rank_intervals_are_those_that_ties_leave(self):
+        e = np.linspace(-1, 1, 8)
+        entries = {"a": Entry(9 + e), "b": Entry(5 - e), "c": Entry(5 + e), "d": Entry(1 + e)}
+        table = assemble({"knn": entries}, {"knn": (True, True, "")})
+        assert table[["rank_low", "rank_high"]].values.tolist() == [[1, 1], [2, 3], [2, 3], [4, 4]]
+
+    def test_rounding_is_no_difference(self):
+        values = np.array([0.1, 0.2, 0.3])
+        assert ties({"a": values, "b": values * (1 + 1e-15)}) == {"a": ["b"], "b": ["a"]}
+
+    def test_the_same_step_twice_is_no_certainty(self):
+        """Two draws of 20 samples, where one more is right in both: the spread seen is 0."""
+        a = np.array([0.60, 0.75])
+        assert ties({"a": a, "b": a + 0.05}) == {"a": ["b"], "b": ["a"]}
+        a = np.array([0.60, 0.75, 0.65, 0.70])
+        assert ties({"a": a, "b": a + 0.35}) == {"a": [], "b": []}
+
+
+DECLARED = {"parameters": (True, False, "")}
 
 
 def test_batch_statistics_are_those_of_each_image():

@@ -276,7 +276,7 @@ class TestScatter:
 
     def test_sfda_refuses_saturation(self):
         F, y = blobs(n=20, d=30)
-        with pytest.raises(TooFewSamplesError, match="saturates"):
+        with pytest.raises(TooFewSamplesError, match="39 samples or more"):
             sfda(F, y)
 
 

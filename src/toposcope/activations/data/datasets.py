@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope.activations.data.files import pick_key, split_of
-from toposcope.activations.data.pictures import stacker
-from toposcope.activations.data.source import DataSource, check_labels, kind_of
-from toposcope.activations.data.text import LABEL_KEYS, TEXT_KEYS, classes_of, from_texts
+from toposcope.activations.data.files import no_labels, pick_key, split_of
+from toposcope.activations.data.items import no_pads
+from toposcope.activations.data.pictures import pixels, stacker
+from toposcope.activations.data.source import DataSource, kind_of, labels_of, tell
+from toposcope.activations.data.text import LABEL_KEYS, TEXT_KEYS, from_texts
 from toposcope.errors import MissingExtraError, SpecError
 from toposcope.store.objects import content_hash
+from toposcope.types import near_matches
 
 OPTIONS = ("split", "x", "y", "config", "revision")
-X_COLUMNS = (*TEXT_KEYS, "image", "img", "pixel_values", "x")
+X_COLUMNS = (*TEXT_KEYS, "image", "img", "pixel_values", "x", "input_ids")
 SAVED = ("state.json", "dataset_dict.json")
 """What `save_to_disk` leaves in a folder: one of these says that it did."""
 PROBED = 32
@@ -110,49 +112,52 @@ def from_dataset(
         As in `DataSource`.
     """
     columns = list(dataset.column_names)
+    if not hasattr(dataset, "__len__"):
+        msg = f"DATA {spec!r} is a stream; needed are rows by position: take some into a Dataset."
+        raise SpecError(msg)
     n = len(dataset)
     if not n:
         msg = f"DATA {spec!r}: the dataset has no rows."
         raise SpecError(msg)
     x_key = pick_key(columns, options, "x", X_COLUMNS, spec, needed=True, what="column")
-    y_key = None
-    if options.get("y") != "":
-        y_key = pick_key(columns, options, "y", LABEL_KEYS, spec, needed=False, what="column")
+    y_key = pick_key(columns, options, "y", LABEL_KEYS, spec, needed=False, what="column")
     assert x_key is not None
     labels, class_names = _labels(dataset, y_key, spec)
-    columns_used = (x_key,) if y_key is None else (x_key, y_key)
-    first = dataset[0][x_key]
-    if isinstance(first, str):
-        texts = from_texts(
-            dataset.select_columns([x_key])[:][x_key],
-            labels,
-            name=name,
-            spec=spec,
-            class_names=class_names,
-            split=split,
-            columns=columns_used,
-        )
-        return replace(texts, revision=_revision(dataset))
+    used = (x_key,) if y_key is None else (x_key, y_key)
+    about: dict[str, Any] = {"name": name, "spec": spec, "split": split, "columns": used}
+    about["left_out"] = {"columns": [column for column in columns if column not in used]}
+    about["ids_of"] = lambda key: _ids(dataset, key, columns, spec)
+    tell(spec, about["left_out"])
     held = dataset.select_columns([x_key])
+    if getattr(dataset.features[x_key], "dtype", "") in ("string", "large_string"):
+        texts = from_texts(list(held[:][x_key]), labels, class_names=class_names, **about)
+        return replace(texts, revision=_revision(dataset))
+    masks = dataset if x_key == "input_ids" and "attention_mask" in columns else None
 
     def one(index: int) -> NDArray[Any]:
-        return _numbers(held[index][x_key], f"DATA {spec!r}: row {index}, column {x_key!r}")
+        where = f"DATA {spec!r}: row {index}, column {x_key!r}"
+        try:
+            value = held[index][x_key]
+        except Exception as error:  # a picture is decoded here, by plug-ins of their own kinds
+            reason = " ".join(str(error).split())
+            msg = f"{where} cannot be read: {type(error).__name__}: {reason[:300]}."
+            raise SpecError(msg) from error
+        if masks is not None:
+            no_pads(masks[index], index, spec)
+        return _numbers(value, where)
 
     few = np.unique(np.linspace(0, n - 1, PROBED).astype(int))
     parts = [one(int(index)).tobytes() for index in few]
     parts.append(b"" if labels is None else labels.tobytes())
     return DataSource(
-        name=name,
         n=n,
         kind=kind_of(one(0).dtype, one(0).shape),
         read=stacker(one, spec),
         labels=labels,
         class_names=class_names,
         content=f"{len(few)} of {n} items:{content_hash(b''.join(parts))}",
-        spec=spec,
-        split=split,
-        columns=columns_used,
         revision=_revision(dataset),
+        **about,
     )
 
 
@@ -161,28 +166,34 @@ def _labels(
 ) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
     if y_key is None:
         return None, ()
-    names = tuple(map(str, getattr(dataset.features[y_key], "names", None) or ()))
+    names = getattr(dataset.features[y_key], "names", None) or ()
     values = list(dataset.select_columns([y_key])[:][y_key])
-    if any(value is None for value in values):
-        msg = f"DATA {spec!r}: column {y_key!r} has rows without a label. Leave it out with y=."
+    named = spec.startswith("hf:")
+    without = no_labels(spec) if named else f"pass dataset.remove_columns({y_key!r})"
+    return labels_of(values, len(values), names, spec=spec, without=without)
+
+
+def _ids(dataset: Any, key: str, columns: Sequence[str], spec: str) -> list[Any]:
+    if key not in columns:
+        msg = f"DATA {spec!r}: ids={key!r} is no column. " + near_matches(key, columns)
         raise SpecError(msg)
-    y = classes_of(values, f"DATA {spec!r}")
-    if y.dtype.kind == "i" and len(y) and (y < 0).all():
-        msg = (
-            f"DATA {spec!r}: every label is {int(y[0])}: this split has none. Leave them out with "
-            "y= (nothing behind the sign)."
-        )
-        raise SpecError(msg)
-    return check_labels(y, len(y), names, where=f"DATA {spec!r}")
+    return list(dataset.select_columns([key])[:][key])
 
 
 def _numbers(value: Any, where: str) -> NDArray[Any]:
     """A picture or nested list of numbers as an array; pictures in RGB."""
     if hasattr(value, "convert"):
-        value = value.convert("RGB")
-    values = np.asarray(value)
-    if values.dtype.kind not in "fiub":
-        msg = f"{where} holds {type(value).__name__}; needed is text, a picture or numbers."
+        return pixels(value, where)
+    try:
+        values = np.asarray(value)
+    except (ValueError, TypeError) as error:
+        msg = f"{where} is no array of one shape: {error}."
+        raise SpecError(msg) from error
+    if values.dtype.kind not in "fiub" or values.ndim == 0 or not values.size:
+        msg = (
+            f"{where} holds {type(value).__name__} of shape {values.shape}; needed is text, a "
+            "picture or a list of numbers."
+        )
         raise SpecError(msg)
     return values.astype(np.float32) if values.dtype.kind == "f" else values
 

@@ -107,7 +107,8 @@ def pick_key(
     members
         Names in the file.
     options, option
-        Options of the DATA argument, and the one that names a member.
+        Options of the DATA argument, and the one that names a member; `y=` (nothing behind the
+        sign) names none.
     usual
         Names to look for when the option is absent.
     spec, what
@@ -121,6 +122,8 @@ def pick_key(
     'label'
     """
     asked = options.get(option)
+    if asked == "" and not needed:
+        return None
     if asked is not None:
         if asked in members:
             return asked
@@ -136,6 +139,19 @@ def pick_key(
         )
         raise SpecError(msg)
     return usual_key
+
+
+def no_labels(spec: str) -> str:
+    """What to type to read a DATA argument without its labels.
+
+    Examples
+    --------
+    >>> no_labels("csv:a.csv#x=u"), no_labels("npz:b.npz#y=kind")
+    ('write csv:a.csv#x=u,y=', 'write npz:b.npz#y=')
+    """
+    start, _, tail = spec.partition("#")
+    kept = [part for part in tail.split(",") if part and not part.startswith("y=")]
+    return f"write {start}#{','.join([*kept, 'y='])}"
 
 
 def damaged(spec: str, path: Path, error: Exception) -> SpecError:

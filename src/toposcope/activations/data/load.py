@@ -32,7 +32,8 @@ def load_data(spec: Any) -> DataSource:
     spec
         `npz:FILE` (an array named image, images, x or data, optionally label, labels or y; other
         names by `npz:FILE#x=KEY,y=KEY`; or JPEG files joined in `bytes` and `offsets`),
-        `npy:FILE`, `imagefolder:DIR` (one folder per class; `#size=K` cuts squares of K pixels),
+        `npy:FILE`, `imagefolder:DIR` (one folder per class; `#size=K` cuts squares of K pixels,
+        `#bits=12` says how deep 16-bit pictures are),
         `jsonl:FILE[.gz]` (`text`, optionally `label`, or `#x=KEY,y=KEY`), `csv:FILE` and
         `parquet:FILE` (a column of text, or columns of numbers, `#x=a+b+c,y=COLUMN`),
         `hf:DATASET` (an id or a folder; `#split=test,x=COLUMN,y=COLUMN`), `sklearn:digits` (8 x 8
@@ -54,24 +55,24 @@ def load_data(spec: Any) -> DataSource:
     >>> load_data(np.zeros((10, 4), np.float32)).n
     10
     """
-    from toposcope.activations.data import arrays, datasets, pictures, tables
+    from toposcope.activations.data import arrays, datasets, image_folder, in_memory, table_files
     from toposcope.activations.data import text as sources_text
 
     if isinstance(spec, DataSource):
         return spec
     if not isinstance(spec, str):
-        return arrays.from_object(spec, name="array", spec=type(spec).__name__)
+        return in_memory.from_object(spec, name="array", spec=type(spec).__name__)
     kind, colon, _ = spec.partition(":")
     readers: dict[str, Callable[[str], DataSource]] = {
         "npz": arrays.from_npz,
         "npy": arrays.from_npy,
-        "imagefolder": pictures.from_imagefolder,
+        "imagefolder": image_folder.from_imagefolder,
         "jsonl": sources_text.from_jsonl,
-        "csv": tables.from_csv,
-        "parquet": tables.from_parquet,
+        "csv": table_files.from_csv,
+        "parquet": table_files.from_parquet,
         "hf": datasets.from_hub,
         "sklearn": arrays.from_sklearn,
-        "py": arrays.from_python,
+        "py": in_memory.from_python,
     }
     if not colon or kind not in readers:
         msg = f"DATA {spec!r} cannot be understood. Accepted are {', '.join(PREFIXES)}."

@@ -1,4 +1,4 @@
-"""Read pictures: folders of image files, and image files joined in one array."""
+"""Pixels of pictures, whatever their depth and palette, and pictures joined in one array."""
 
 from __future__ import annotations
 
@@ -9,75 +9,134 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope.activations.data.files import split_of, split_spec
-from toposcope.activations.data.source import DataSource, check_labels
+from toposcope.activations.data.source import DataSource, labels_of
 from toposcope.errors import SpecError
-from toposcope.store.objects import content_hash
 
-PICTURES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm"))
+BITS = (8, 9, 10, 11, 12, 13, 14, 15, 16)
+"""Depths that a grey picture kept in 16 bits may have."""
+SHOTS = ("TIFF", "GIF", "WEBP", "PNG")
+"""Formats whose further frames are pictures of their own; those of a phone's MPO are not."""
 
 
-def from_imagefolder(spec: str) -> DataSource:
-    """`imagefolder:DIR[#size=K]`: one folder per class, or pictures without classes."""
-    path, options = split_spec(spec, ("size",))
-    size = options.get("size")
-    if size is not None and not (size.isdecimal() and int(size) > 0):
-        msg = f"DATA {spec!r}: size={size!r} must be a number of pixels, such as size=224."
+def pixels(
+    picture: Any, where: str, *, grey: bool = False, bits: int | None = None
+) -> NDArray[np.uint8]:
+    """(height, width, 3) uint8 of a picture of PIL; alpha is dropped, as torchvision does.
+
+    Parameters
+    ----------
+    picture
+        A `PIL.Image.Image` of any mode. 16-bit grey is scaled to 0..255.
+    where
+        What it is, for messages.
+    grey
+        Give (height, width) of a picture without color.
+    bits
+        Significant bits of 16-bit pictures. None is 16, and a picture that uses 12 or fewer is
+        refused: cameras and scanners keep 12 bits there, which would read as nearly black.
+
+    Raises
+    ------
+    SpecError
+        When the depth says too little of what black and white are, or it cannot be converted.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> deep = Image.fromarray(np.array([[0, 257, 65535]], np.uint16))
+    >>> pixels(deep, "it", grey=True)
+    array([[  0,   1, 255]], dtype=uint8)
+    """
+    from PIL import Image
+
+    if picture.mode == "F":
+        msg = (
+            f"{where} holds floating-point values; which of them is black and which is white is "
+            "not known. Scale it to 8 bits, or pass npz:FILE with floating-point arrays."
+        )
         raise SpecError(msg)
-    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURES and p.is_file())
-    if not files:
-        msg = f"DATA {spec!r}: no pictures below {path}; looked for {', '.join(sorted(PICTURES))}."
+    if picture.mode == "I" or picture.mode.startswith("I;"):
+        picture = Image.fromarray(_to_eight_bits(np.asarray(picture), where, bits))
+    plain = picture.mode in ("1", "L", "LA", "La")
+    try:
+        if picture.mode == "La":
+            picture = picture.convert("LA")
+        if picture.mode in ("P", "PA") and "transparency" in picture.info:
+            picture = picture.convert("RGBA")  # the way round that PIL asks for
+        return np.asarray(picture.convert("L" if grey and plain else "RGB"))
+    except (ValueError, OSError) as error:
+        msg = f"{where} is a picture of mode {picture.mode} that is no color: {error}."
+        raise SpecError(msg) from error
+
+
+def _to_eight_bits(deep: NDArray[Any], where: str, bits: int | None) -> NDArray[np.uint8]:
+    low, high = int(deep.min()), int(deep.max())
+    top = (1 << (bits or 16)) - 1
+    if low < 0 or high > top:
+        msg = (
+            f"{where} holds values from {low} to {high}; needed are 0 to {top}, grey values of "
+            f"{bits or 16} bits. Scale it to 8 bits, or pass npz:FILE with floating-point arrays."
+        )
         raise SpecError(msg)
-    relative = [file.relative_to(path) for file in files]
-    classes = sorted({part.parts[0] for part in relative if len(part.parts) > 1})
-    labels = None
-    if classes and all(len(part.parts) > 1 for part in relative):
-        labels = np.array([classes.index(part.parts[0]) for part in relative], dtype=np.int64)
-    listing = "\n".join(
-        f"{part.as_posix()} {file.stat().st_size}"
-        for part, file in zip(relative, files, strict=True)
-    )
+    if bits is None and high < 1 << 12:
+        msg = (
+            f"{where} is a picture of 16 bits whose values end at {high}: perhaps it holds 12 bits "
+            "or fewer, and would be nearly black. Say how many it holds: #bits=12 behind an image "
+            "folder, or #bits=16 to take it as it is; other data: scale it to 8 bits."
+        )
+        raise SpecError(msg)
+    return np.rint(deep * (255.0 / top)).astype(np.uint8)
 
-    def one(index: int) -> NDArray[np.uint8]:
-        return decode(files[index], str(files[index]), int(size) if size else None)
 
-    name, split = split_of(path)
-    return DataSource(
-        name=name,
-        n=len(files),
-        kind="image",
-        read=stacker(one, spec),
-        labels=labels,
-        class_names=tuple(classes) if labels is not None else (),
-        content="names and sizes:" + content_hash(listing.encode()),
-        spec=spec,
-        split=split,
-    )
+def decode(
+    stream: Any, where: str, size: int | None = None, *, bits: int | None = None
+) -> NDArray[np.uint8]:
+    """(height, width, 3) uint8 of an image file, upright; `size` cuts a square of that size."""
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(stream) as picture:
+            frames = getattr(picture, "n_frames", 1) if picture.format in SHOTS else 1
+            if frames > 1:
+                msg = f"{where} holds {frames} frames; save the one that is meant as a picture."
+                raise SpecError(msg)
+            upright = ImageOps.exif_transpose(picture)
+            rgb = pixels(upright, where, bits=bits)
+            if size is None:
+                return rgb
+            square = ImageOps.fit(Image.fromarray(rgb), (size, size), Image.Resampling.BICUBIC)
+            return np.asarray(square)
+    except SpecError:
+        raise
+    except Exception as error:  # every plug-in of PIL raises its own kinds
+        msg = f"{where} is not a readable image: {error}."
+        raise SpecError(msg) from error
 
 
 def from_jpegs(
     arrays: Mapping[str, NDArray[Any]],
     y: NDArray[Any] | None,
-    class_names: tuple[str, ...],
+    class_names: Any,
     *,
     name: str,
     spec: str,
     content: str,
+    without: str,
     split: str = "",
+    ids_of: Callable[[str], Any] | None = None,
 ) -> DataSource:
     """A source over image files joined in `bytes`, file i from `offsets[i]` to `offsets[i + 1]`."""
     data, offsets = arrays["bytes"], arrays["offsets"]
-    rising = offsets.ndim == 1 and len(offsets) > 1 and bool((np.diff(offsets) > 0).all())
-    if data.dtype != np.uint8 or not rising or offsets[0] < 0 or offsets[-1] > len(data):
+    whole = offsets.dtype.kind in "iu" and offsets.ndim == 1 and len(offsets) > 1
+    rising = whole and bool((offsets[1:] > offsets[:-1]).all())
+    if data.dtype != np.uint8 or data.ndim != 1 or not rising or not _inside(offsets, data):
         msg = (
             f"DATA {spec!r}: 'bytes' must be uint8 and 'offsets' must rise from 0 to its length; "
             f"got {data.dtype}{data.shape} and {offsets.dtype}{offsets.shape}."
         )
         raise SpecError(msg)
     n = len(offsets) - 1
-    labels = None
-    if y is not None:
-        labels, class_names = check_labels(y, n, class_names, where=spec)
+    labels, names = labels_of(y, n, class_names, spec=spec, without=without)
 
     def one(index: int) -> NDArray[np.uint8]:
         packed = data[offsets[index] : offsets[index + 1]].tobytes()
@@ -89,26 +148,16 @@ def from_jpegs(
         kind="image",
         read=stacker(one, spec),
         labels=labels,
-        class_names=class_names if labels is not None else (),
+        class_names=names,
         content=content,
         spec=spec,
         split=split,
+        ids_of=ids_of,
     )
 
 
-def decode(stream: Any, where: str, size: int | None = None) -> NDArray[np.uint8]:
-    """(height, width, 3) uint8 of an image file; `size` cuts a square of that many pixels."""
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(stream) as picture:
-            rgb = picture.convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        msg = f"{where} is not a readable image: {error}."
-        raise SpecError(msg) from error
-    if size is not None:
-        rgb = ImageOps.fit(rgb, (size, size), Image.Resampling.BICUBIC)
-    return np.asarray(rgb)
+def _inside(offsets: NDArray[Any], data: NDArray[Any]) -> bool:
+    return bool(offsets[0] >= 0 and offsets[-1] <= len(data))
 
 
 def stacker(

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.activations.data.source import EXCERPT, DataSource
 from toposcope.errors import TooFewSamplesError, UsageError
+from toposcope.inputs.label_values import is_missing
 from toposcope.store.samples import Samples
 
 
 def sample(
-    source: DataSource, n: int | None = None, per_class: int | None = None, *, seed: int = 0
+    source: DataSource,
+    n: int | None = None,
+    per_class: int | None = None,
+    *,
+    seed: int = 0,
+    ids: str | Sequence[Any] | None = None,
 ) -> Samples:
     """Draw samples without replacement, stratified by class when there are labels.
 
@@ -26,17 +36,23 @@ def sample(
         Number of samples of each class instead.
     seed
         Seed of the draw.
+    ids
+        What names a sample; samples of two captures with one id are compared as one. None is
+        `name:position`: positions of the same data. "position" is the position alone, "stem" the
+        class folder and file name without its ending, any other word the column (key, array) of
+        that name. A sequence gives the (n,) ids themselves.
 
     Returns
     -------
-    Samples in ascending order of position, with ids `name:position`.
+    Samples in ascending order of position.
 
     Raises
     ------
     TooFewSamplesError
         When there are fewer samples than asked for.
     UsageError
-        When both numbers are given, or one is below 1, or `per_class` comes without labels.
+        When both numbers are given, or one is below 1, or `per_class` comes without labels, or
+        when ids are missing, repeated or not one per sample.
 
     Examples
     --------
@@ -55,11 +71,43 @@ def sample(
         chosen = _stratified(source, n, per_class, rng)
     chosen = np.sort(chosen).astype(np.int64)
     return Samples(
-        ids=np.array([f"{source.name}:{index}" for index in chosen], dtype=str),
+        ids=_ids_of(source, ids)[chosen],
         indices=chosen,
         labels=None if source.labels is None else source.labels[chosen],
         class_names=source.class_names,
     )
+
+
+def _ids_of(source: DataSource, ids: str | Sequence[Any] | None) -> NDArray[np.str_]:
+    """(n,) ids of all samples of the data, each its own."""
+    if ids is None:
+        return np.array([f"{source.name}:{index}" for index in range(source.n)], dtype=str)
+    if isinstance(ids, str):
+        if ids == "position":
+            return np.arange(source.n).astype(str)
+        if source.ids_of is None:
+            msg = (
+                f"capture(ids={ids!r}): {source.name} has no names of samples to take. Pass "
+                "ids='position' (--ids position), or in Python the ids themselves."
+            )
+            raise UsageError(msg)
+        values = list(source.ids_of(ids))
+    else:
+        values = list(ids)
+    told = f"capture(ids={ids!r})" if isinstance(ids, str) else "capture(ids=...)"
+    if len(values) != source.n:
+        msg = f"{told}: {len(values)} ids for {source.n} samples; needed is one per sample."
+        raise UsageError(msg)
+    missing = [position for position, value in enumerate(values) if is_missing(value)]
+    if missing:
+        msg = f"{told}: {len(missing)} ids are missing, the first at position {missing[0]}."
+        raise UsageError(msg)
+    names = [str(one.decode() if isinstance(one, bytes) else one) for one in values]
+    name, count = Counter(names).most_common(1)[0]
+    if count > 1:
+        msg = f"{told}: the id {name!r} stands {count} times; needed is another one per sample."
+        raise UsageError(msg)
+    return np.array(names, dtype=str)
 
 
 def excerpts(source: DataSource, samples: Samples) -> tuple[str, ...]:
@@ -87,7 +135,13 @@ def _check_request(source: DataSource, n: int | None, per_class: int | None) -> 
             msg = f"sample(): {name} is {value}; at least 1 is needed."
             raise UsageError(msg)
     if per_class is not None and source.labels is None:
-        msg = f"sample(): per_class={per_class} needs labels, and {source.name} has none. Pass n."
+        other = source.left_out.get("columns") or source.left_out.get("keys") or ()
+        listed = ", ".join(map(str, other[:8]))
+        named = f"It has {listed} beside: name the labels by #y=NAME, or pass n." if other else ""
+        msg = (
+            f"sample(): per_class={per_class} needs labels, and {source.name} has none. "
+            f"{named or 'Pass n.'}"
+        )
         raise UsageError(msg)
     if n is not None and n > source.n:
         msg = (
@@ -101,7 +155,9 @@ def _stratified(
     source: DataSource, n: int | None, per_class: int | None, rng: np.random.Generator
 ) -> NDArray[np.int64]:
     assert source.labels is not None
-    classes, sizes = np.unique(source.labels, return_counts=True)
+    # Samples without a label (-1) are a stratum of a draw of n; of each class there are none.
+    known = source.labels if n is not None else source.labels[source.labels >= 0]
+    classes, sizes = np.unique(known, return_counts=True)
     if n is None:
         assert per_class is not None
         small = int(np.argmin(sizes))

@@ -1,8 +1,9 @@
-"""`DataSource`: samples that can be read by position, and the checks every kind of them passes."""
+"""`DataSource`: samples that can be read by position, and what every reader says of itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,9 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.errors import SpecError
+from toposcope.inputs.labels import read_labels
+
+log = logging.getLogger("toposcope")
 
 EXCERPT = 160
 """Characters of a text that the report shows."""
+COLORS = (1, 3, 4)
+"""Numbers of channels that a picture may have."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,8 +32,8 @@ class DataSource:
     n
         Number of samples.
     kind
-        "image" for uint8 arrays (height, width[, channels]) per sample, "text" for strings, else
-        "feature".
+        "image" for uint8 arrays (height, width[, channels]) or (channels, height, width) per
+        sample, "text" for strings, else "feature".
     read
         Function from positions (k,) to the raw batch (k, ...); texts come as an array of objects.
     labels
@@ -44,6 +50,11 @@ class DataSource:
         Keys or columns that samples and labels were read from.
     revision
         Commit of a dataset from the hub, else "".
+    left_out
+        What the reader saw and did not take: kind of thing -> names, or a count.
+    ids_of
+        Function from a word such as "stem", or the name of a column, to (n,) ids of the samples;
+        None where only positions can name them.
     """
 
     name: str
@@ -57,6 +68,8 @@ class DataSource:
     split: str = ""
     columns: tuple[str, ...] = ()
     revision: str = ""
+    left_out: Mapping[str, Any] = field(default_factory=dict)
+    ids_of: Callable[[str], Sequence[Any]] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return self.n
@@ -67,42 +80,49 @@ class DataSource:
 
 
 def kind_of(dtype: np.dtype[Any], shape: tuple[int, ...]) -> str:
-    """Whether samples of this type and shape are images or features."""
+    """Whether samples of this type and shape are images or features.
+
+    Examples
+    --------
+    >>> kind_of(np.dtype("u1"), (8, 8, 3)), kind_of(np.dtype("u1"), (3, 8, 8))
+    ('image', 'image')
+    >>> kind_of(np.dtype("u1"), (8,)), kind_of(np.dtype("f4"), (8, 8))
+    ('feature', 'feature')
+    """
     grey = len(shape) == 2
-    color = len(shape) == 3 and shape[-1] in (1, 3, 4)
+    color = len(shape) == 3 and (shape[-1] in COLORS or shape[0] in COLORS)
     return "image" if dtype == np.uint8 and (grey or color) else "feature"
 
 
-def check_labels(
-    labels: NDArray[Any], n: int, class_names: tuple[str, ...], *, where: str
-) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Labels as (n,) integers from 0, and the names of the classes; text becomes class names.
+def labels_of(
+    y: Any, n: int, class_names: Any = (), *, spec: str, without: str
+) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
+    """Labels and class names of a DATA argument, (None, ()) where `y` is None.
+
+    Parameters
+    ----------
+    y, n, class_names, without
+        As `values` and the rest of `inputs.labels.read_labels`.
+    spec
+        The DATA argument, for messages.
 
     Raises
     ------
     SpecError
-        When labels are not one per sample, not integers, or outside the named classes.
-
-    Examples
-    --------
-    >>> check_labels(np.array(["cat", "ant", "cat"]), 3, (), where="y")
-    (array([1, 0, 1]), ('ant', 'cat'))
+        As `read_labels`.
     """
-    if labels.shape != (n,):
-        msg = f"{where}: labels have shape {labels.shape}; needed is ({n},), one per sample."
-        raise SpecError(msg)
-    if labels.dtype.kind in "US":
-        names, positions = np.unique(labels.astype(str), return_inverse=True)
-        return positions.astype(np.int64), tuple(str(name) for name in names)
-    if labels.dtype.kind not in "iu":
-        msg = f"{where}: labels are {labels.dtype}; needed are whole numbers from 0, or names."
-        raise SpecError(msg)
-    low, high = (int(labels.min()), int(labels.max())) if n else (0, -1)
-    limit = len(class_names) if class_names else 1 << 20
-    if low < 0 or high >= limit:
-        msg = (
-            f"{where}: labels run from {low} to {high}; needed are 0 to "
-            f"{limit - 1} ({len(class_names) or 'at most 2**20'} classes)."
-        )
-        raise SpecError(msg)
-    return labels.astype(np.int64), class_names or tuple(str(i) for i in range(high + 1))
+    if y is None:
+        return None, ()
+    where = f"DATA {spec!r}"
+    return read_labels(y, n, class_names, where=where, without=without, error=SpecError)
+
+
+def tell(spec: str, left_out: Mapping[str, Any]) -> None:
+    """Say in the log what a reader left out; nothing where that is nothing."""
+    for what, which in left_out.items():
+        count = which if isinstance(which, int) else len(which)
+        if not count:
+            continue
+        names = "" if isinstance(which, int) else ": " + ", ".join(map(str, which[:8]))
+        more = ", …" if names and count > 8 else ""
+        log.warning("DATA %r: left out %d %s%s%s", spec, count, what, names, more)

@@ -1,8 +1,8 @@
-"""Data that is a table: CSV and Parquet files with a column of text or columns of numbers."""
+"""Data that is a table: a column of text, or columns of numbers and of lists of numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -10,46 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.activations.data.arrays import from_array
-from toposcope.activations.data.files import damaged, file_hash, pick_key, split_of, split_spec
-from toposcope.activations.data.source import DataSource
+from toposcope.activations.data.columns import (
+    check_cells,
+    is_index,
+    is_list,
+    is_number,
+    is_text,
+    numbers_of,
+    plain_column,
+)
+from toposcope.activations.data.files import no_labels, pick_key
+from toposcope.activations.data.source import DataSource, tell
 from toposcope.activations.data.text import LABEL_KEYS, TEXT_KEYS, from_texts
 from toposcope.errors import SpecError
 from toposcope.types import near_matches
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-
-def from_csv(spec: str) -> DataSource:
-    """`csv:FILE[.gz][#x=COLUMN,y=COLUMN]`, with a line of column names."""
-    import pyarrow as pa
-    from pyarrow import csv
-
-    path, options = split_spec(spec, ("x", "y"))
-    try:
-        # Text stays text: words such as NA or null are not missing values.
-        with pa.input_stream(str(path), compression="detect") as stream:
-            table = csv.read_csv(
-                stream, convert_options=csv.ConvertOptions(strings_can_be_null=False)
-            )
-    except (OSError, pa.ArrowInvalid, UnicodeDecodeError) as error:
-        raise damaged(spec, path, error) from error
-    name, split = split_of(path)
-    return from_table(table, options, name=name, spec=spec, split=split, content=file_hash(path))
-
-
-def from_parquet(spec: str) -> DataSource:
-    """`parquet:FILE[#x=COLUMN,y=COLUMN]`."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    path, options = split_spec(spec, ("x", "y"))
-    try:
-        table = parquet.read_table(path)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise damaged(spec, path, error) from error
-    name, split = split_of(path)
-    return from_table(table, options, name=name, spec=spec, split=split, content=file_hash(path))
 
 
 def from_table(
@@ -70,54 +47,103 @@ def from_table(
     options
         `x`: a column of text, or columns of numbers joined by `+`, each a name or a glob; without
         it a column called text, sentence, question or content, else every column of numbers but
-        the label. `y`: the column of classes, numbers or names; without it label, labels or y.
+        labels and numbers of rows, else the one column of lists. `y`: the column of classes,
+        numbers or names; without it label, labels, y, class or target; `y=` for none.
     name, spec, split, content
         As in `DataSource`.
 
     Raises
     ------
     SpecError
-        When a column is missing, holds something else, or has empty cells.
+        When a column is missing, stands twice, holds something else, or has empty cells.
     """
+    columns = list(map(str, table.column_names))
+    twice = sorted({column for column in columns if columns.count(column) > 1})
+    if twice:
+        msg = f"DATA {spec!r}: column {twice[0]!r} stands {columns.count(twice[0])} times; rename."
+        raise SpecError(msg)
     if not table.num_rows:
         msg = f"DATA {spec!r}: the table has no rows."
         raise SpecError(msg)
-    columns = list(map(str, table.column_names))
+    held = {column: plain_column(table.column(i)) for i, column in enumerate(columns)}
     y_key = pick_key(columns, options, "y", LABEL_KEYS, spec, needed=False, what="column")
-    chosen = _chosen(table, options.get("x"), y_key, spec)
+    left_out: dict[str, Any] = {}
+    chosen = _chosen(held, options.get("x"), y_key, left_out, spec)
     used = (*chosen, *([y_key] if y_key is not None else []))
-    y = None if y_key is None else _column(table, y_key, spec)
+    told = [column for names in left_out.values() for column in names]
+    left_out["columns"] = [column for column in columns if column not in (*used, *told)]
+    y = None if y_key is None else held[y_key].to_pylist()
+    in_file = spec.partition(":")[0] in ("csv", "parquet")
     about: dict[str, Any] = {"name": name, "spec": spec, "split": split, "columns": used}
-    about["content"] = content
-    first = table.column(chosen[0])
-    if len(chosen) == 1 and _is_text(first.type):
-        return from_texts(_column(table, chosen[0], spec), y, **about)
-    features = [_column(table, column, spec) for column in chosen]
-    for column, values in zip(chosen, features, strict=True):
-        if values.dtype.kind not in "fiub":
-            msg = (
-                f"DATA {spec!r}: column {column!r} holds {table.column(column).type}; needed is "
-                "one column of text, or columns of numbers."
-            )
-            raise SpecError(msg)
-    return from_array(np.stack(features, axis=1).astype(np.float32), y, **about)
+    about["without"] = no_labels(spec) if in_file else f"leave the column {y_key!r} out"
+    about |= {"content": content, "left_out": left_out}
+    about["ids_of"] = lambda key: _ids(held, key, spec)
+    tell(spec, left_out)
+    if len(chosen) == 1 and is_text(held[chosen[0]].type):
+        check_cells(held[chosen[0]], chosen[0], spec)
+        return from_texts(held[chosen[0]].to_pylist(), y, **about)
+    features = [numbers_of(held[column], column, spec) for column in chosen]
+    if len(features) == 1 and features[0].ndim > 2:
+        return from_array(_single(features[0], chosen, spec), y, **about)
+    flat = np.concatenate([part.reshape(len(part), -1) for part in features], axis=1)
+    return from_array(_single(flat, chosen, spec), y, **about)
 
 
-def _chosen(table: pa.Table, asked: str | None, y_key: str | None, spec: str) -> list[str]:
-    """Names of the columns that make a sample."""
-    columns = list(map(str, table.column_names))
-    if asked is None:
-        text = next((key for key in TEXT_KEYS if key in columns), None)
-        if text is not None:
-            return [text]
-        numbers = [c for c in columns if c != y_key and _is_number(table.column(c).type)]
-        if not numbers:
-            msg = (
-                f"DATA {spec!r}: no column called {', '.join(TEXT_KEYS)} and none of numbers; it "
-                f"has {', '.join(columns)}. Name one: {spec.partition('#')[0]}#x=COLUMN."
-            )
-            raise SpecError(msg)
-        return numbers
+def _single(values: NDArray[Any], chosen: Sequence[str], spec: str) -> NDArray[np.float32]:
+    """Values in float32, where they fit into it."""
+    with np.errstate(over="ignore"):
+        single = values.astype(np.float32)
+    if not np.isfinite(single).all():
+        msg = (
+            f"DATA {spec!r}: among {', '.join(chosen[:5])} are numbers beyond float32, such as "
+            f"{values[~np.isfinite(single)][0]}. Scale them first."
+        )
+        raise SpecError(msg)
+    return single
+
+
+def _chosen(
+    held: Mapping[str, Any],
+    asked: str | None,
+    y_key: str | None,
+    left_out: dict[str, Any],
+    spec: str,
+) -> list[str]:
+    """Names of the columns that make a sample; what looks like one and is none is left out."""
+    columns = list(held)
+    start = spec.partition("#")[0]
+    if asked is not None:
+        return _asked(columns, asked, y_key, spec)
+    text = next((key for key in TEXT_KEYS if key in columns and is_text(held[key].type)), None)
+    if text is not None:
+        return [text]
+    free = [c for c in columns if c != y_key]
+    left_out["columns of labels"] = [c for c in free if c in LABEL_KEYS]
+    left_out["columns that number the rows"] = [c for c in free if is_index(c, held[c])]
+    beside = [*left_out["columns of labels"], *left_out["columns that number the rows"]]
+    free = [c for c in free if c not in beside]
+    for column in free:
+        check_cells(held[column], column, spec, mixed=True)
+    numbers = [c for c in free if is_number(held[c].type)]
+    lists = [c for c in free if is_list(held[c].type)]
+    if numbers and lists:
+        msg = (
+            f"DATA {spec!r}: columns of numbers ({', '.join(numbers[:5])}) and of lists "
+            f"({', '.join(lists[:5])}). Name those that make a sample: {start}#x={lists[0]}."
+        )
+        raise SpecError(msg)
+    if not numbers and len(lists) != 1:
+        msg = (
+            f"DATA {spec!r}: no column called {', '.join(TEXT_KEYS)} and none of numbers; it has "
+            f"{', '.join(columns)}. Name one: {start}#x=COLUMN."
+        )
+        if len(columns) == 1 and (";" in columns[0] or "\t" in columns[0]):
+            msg += " Its lines are not cut at commas: save it with commas between the columns."
+        raise SpecError(msg)
+    return numbers or lists
+
+
+def _asked(columns: Sequence[str], asked: str, y_key: str | None, spec: str) -> list[str]:
     chosen: list[str] = []
     for part in asked.split("+"):
         matching = [c for c in columns if c == part or fnmatchcase(c, part)]
@@ -131,33 +157,8 @@ def _chosen(table: pa.Table, asked: str | None, y_key: str | None, spec: str) ->
     return chosen
 
 
-def _column(table: pa.Table, name: str, spec: str) -> NDArray[Any]:
-    """One column as an array; an empty cell is an error that names its row."""
-    column: Any = table.column(name)
-    if column.null_count:
-        row = int(np.flatnonzero(column.is_null().to_numpy())[0])
-        msg = (
-            f"DATA {spec!r}: column {name!r} has {column.null_count} empty cells, the first in row "
-            f"{row}. Fill them or leave those rows out."
-        )
+def _ids(held: Mapping[str, Any], key: str, spec: str) -> list[Any]:
+    if key not in held:
+        msg = f"DATA {spec!r}: ids={key!r} is no column. " + near_matches(key, list(held))
         raise SpecError(msg)
-    values = np.asarray(column.to_pylist()) if _is_text(column.type) else column.to_numpy()
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        row = int(np.flatnonzero(~np.isfinite(values))[0])
-        msg = f"DATA {spec!r}: column {name!r} has {values[row]} in row {row}; needed are numbers."
-        raise SpecError(msg)
-    return np.asarray(values)
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    import pyarrow.types as types
-
-    if types.is_dictionary(kind):
-        return _is_text(kind.value_type)
-    return bool(types.is_string(kind) or types.is_large_string(kind))
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    import pyarrow.types as types
-
-    return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind))
+    return list(held[key].to_pylist())

@@ -5,20 +5,28 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope.activations.data.files import damaged, file_hash, pick_key, split_of, split_spec
-from toposcope.activations.data.source import DataSource, check_labels
+from toposcope.activations.data.files import (
+    damaged,
+    file_hash,
+    no_labels,
+    pick_key,
+    split_of,
+    split_spec,
+)
+from toposcope.activations.data.source import DataSource, labels_of, tell
 from toposcope.errors import SpecError
 from toposcope.store.objects import content_hash
+from toposcope.types import near_matches
 
 TEXT_KEYS = ("text", "sentence", "question", "content")
-LABEL_KEYS = ("label", "labels", "y")
+LABEL_KEYS = ("label", "labels", "y", "class", "target")
 
 
 def is_texts(value: object) -> bool:
@@ -39,21 +47,24 @@ def is_texts(value: object) -> bool:
 
 def from_texts(
     texts: Sequence[str] | NDArray[Any],
-    y: NDArray[Any] | None,
+    y: Any,
     *,
     name: str,
     spec: str,
-    class_names: tuple[str, ...] = (),
+    class_names: Any = (),
     content: str = "",
     split: str = "",
     columns: tuple[str, ...] = (),
+    without: str = "pass the texts alone",
+    left_out: Mapping[str, Any] | None = None,
+    ids_of: Callable[[str], Any] | None = None,
 ) -> DataSource:
     """A source over strings in memory.
 
     Raises
     ------
     SpecError
-        When there are none, one of them is empty, or labels do not fit.
+        When there are none, one of them is empty or no text, or labels do not fit.
 
     Examples
     --------
@@ -63,6 +74,13 @@ def from_texts(
     """
     # Objects, not fixed-width strings: one long text would widen all of them.
     held = np.empty(len(texts), dtype=object)
+    odd = [position for position, text in enumerate(texts) if not isinstance(text, str)]
+    if odd:
+        msg = (
+            f"{spec}: {len(odd)} of {len(held)} entries are no text, the first "
+            f"({texts[odd[0]]!r}) at position {odd[0]}. Leave such rows out."
+        )
+        raise SpecError(msg)
     held[:] = [str(text) for text in texts]
     if not len(held):
         msg = f"{spec}: there are no texts in it."
@@ -74,9 +92,7 @@ def from_texts(
             f"{blank[0]}. Leave such rows out: nothing can be captured of them."
         )
         raise SpecError(msg)
-    labels = None
-    if y is not None:
-        labels, class_names = check_labels(np.asarray(y), len(held), class_names, where=spec)
+    labels, names = labels_of(y, len(held), class_names, spec=spec, without=without)
     if not content:
         joined = "\x1f".join(held).encode(errors="surrogatepass")
         content = "texts:" + content_hash(joined + (b"" if labels is None else labels.tobytes()))
@@ -86,11 +102,13 @@ def from_texts(
         kind="text",
         read=lambda indices: held[indices],
         labels=labels,
-        class_names=class_names if labels is not None else (),
+        class_names=names,
         content=content,
         spec=spec,
         split=split,
         columns=columns,
+        left_out=left_out or {},
+        ids_of=ids_of,
     )
 
 
@@ -109,37 +127,30 @@ def from_jsonl(spec: str) -> DataSource:
         if not isinstance(row.get(x_key), str):
             msg = f"DATA {spec!r}: line {number} of {path} has no text under {x_key!r}."
             raise SpecError(msg)
-        if y_key is not None and type(row.get(y_key)) not in (int, str):
-            msg = (
-                f"DATA {spec!r}: line {number} of {path} has {row.get(y_key)!r} under {y_key!r}; "
-                "needed is a class for every text: a whole number from 0, or a name."
-            )
-            raise SpecError(msg)
+    left_out = {"keys": sorted(keys - {x_key, y_key})}
+    tell(spec, left_out)
     name, split = split_of(path)
     return from_texts(
         [row[x_key] for _, row in rows],
-        None if y_key is None else classes_of([row[y_key] for _, row in rows], f"DATA {spec!r}"),
+        None if y_key is None else [row.get(y_key) for _, row in rows],
         name=name,
         spec=spec,
         content=file_hash(path),
         split=split,
         columns=(x_key,) if y_key is None else (x_key, y_key),
+        without=no_labels(spec),
+        left_out=left_out,
+        ids_of=lambda key: _ids(rows, key, sorted(keys), spec),
     )
 
 
-def classes_of(values: Sequence[Any], where: str) -> NDArray[Any]:
-    """Labels as an array of whole numbers or of names, never a mixture.
-
-    Examples
-    --------
-    >>> classes_of([0, 2], "y"), classes_of(["b", "a"], "y")
-    (array([0, 2]), array(['b', 'a'], dtype='<U1'))
-    """
-    kinds = {type(value) for value in values}
-    if len(kinds) > 1:
-        msg = f"{where}: some labels are names and some are numbers; needed is one kind."
+def _ids(
+    rows: Sequence[tuple[int, dict[str, Any]]], key: str, keys: Sequence[str], spec: str
+) -> list[Any]:
+    if key not in keys:
+        msg = f"DATA {spec!r}: ids={key!r} is no key in the file. " + near_matches(key, keys)
         raise SpecError(msg)
-    return np.array(values)
+    return [row.get(key) for _, row in rows]
 
 
 def _objects(path: Path, spec: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -147,7 +158,7 @@ def _objects(path: Path, spec: str) -> Iterator[tuple[int, dict[str, Any]]]:
     opened = gzip.open if path.suffix == ".gz" else open
     number = 0
     try:
-        with opened(path, "rt", encoding="utf-8") as stream:
+        with opened(path, "rt", encoding="utf-8-sig") as stream:
             for number, line in enumerate(stream, start=1):
                 if not line.strip():
                     continue
@@ -159,10 +170,12 @@ def _objects(path: Path, spec: str) -> Iterator[tuple[int, dict[str, Any]]]:
                     )
                     raise SpecError(msg)
                 yield number, row
-    except json.JSONDecodeError as error:
+    except UnicodeDecodeError as error:
+        raise damaged(spec, path, error) from error
+    except (ValueError, RecursionError) as error:  # a number of 5000 digits is a bare ValueError
+        if isinstance(error, SpecError):
+            raise
         msg = f"DATA {spec!r}: line {number} of {path} is not JSON: {error}."
         raise SpecError(msg) from error
-    except SpecError:
-        raise
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise damaged(spec, path, error) from error

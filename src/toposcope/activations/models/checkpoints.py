@@ -15,18 +15,17 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from toposcope.activations.models.weights import PICKLES, read_state
+from toposcope.activations.models.weight_files import (
+    IN_FOLDER,
+    SUFFIXES,
+    holds_one_network,
+    read_weights,
+    split_entry,
+    weights_file,
+    with_entry,
+)
 from toposcope.errors import UsageError, WeightsError
 from toposcope.types import near_matches
-
-SUFFIXES = (".safetensors", *PICKLES)
-IN_FOLDER = (
-    "model.safetensors",
-    "model.safetensors.index.json",
-    "pytorch_model.bin",
-    "pytorch_model.bin.index.json",
-)
-"""Weights of a Hugging Face folder, in the order its own loader looks for them."""
 
 _STEP = re.compile(r"(?:^|[^a-z])(?:global[_-]?)?(?:steps?|checkpoint|ckpt|iter)[=_-]?(\d+)", re.I)
 _EPOCH = re.compile(r"(?:^|[^a-z])(?:epochs?|ep)[=_-]?(\d+(?:\.\d+)?)", re.I)
@@ -106,18 +105,10 @@ def is_single(weights: str | Path | Sequence[str | Path]) -> bool:
     """
     if not isinstance(weights, (str, Path)):
         return len(weights) == 1 and is_single(weights[0])
-    path = Path(weights)
+    path, _ = split_entry(weights)
     if path.is_dir():
-        return any((path / name).is_file() for name in IN_FOLDER) and not _members(path)
-    return path.is_file() or not glob.has_magic(str(weights))
-
-
-def weights_file(place: Path) -> Path:
-    """The file to load for a file or a Trainer's folder."""
-    if not place.is_dir():
-        return place
-    present = (place / name for name in IN_FOLDER if (place / name).is_file())
-    return next(present, place / IN_FOLDER[0])
+        return holds_one_network(path) and not _members(path)
+    return path.is_file() or not glob.has_magic(str(path))
 
 
 def parse_step(name: str) -> tuple[float | None, str]:
@@ -130,7 +121,11 @@ def parse_step(name: str) -> tuple[float | None, str]:
 
 
 def _name(place: Path) -> str:
-    return place.name if place.is_dir() else place.stem
+    """Name that may tell a step, without its suffix."""
+    file, _ = split_entry(place)
+    if file.is_dir():
+        return file.name
+    return Path(file.stem).stem if file.suffix == ".tar" else file.stem
 
 
 def _natural(name: str) -> tuple[bool, list[tuple[int, float, str]]]:
@@ -142,17 +137,17 @@ def _natural(name: str) -> tuple[bool, list[tuple[int, float, str]]]:
 
 
 def _expand(item: str) -> list[Path]:
-    path = Path(item).expanduser()
+    path, entry = split_entry(item)
     if path.is_dir():
-        return _members(path) or [path]
+        return [with_entry(place, entry) for place in _members(path) or [path]]
     if path.is_file():
-        return [path]
-    if glob.has_magic(item):
+        return [with_entry(path, entry)]
+    if glob.has_magic(str(path)):
         # Path.glob takes no absolute patterns.
         matches = [Path(match) for match in glob.glob(str(path))]  # noqa: PTH207
         usable = [place for place in matches if place.is_dir() or place.suffix in SUFFIXES]
         if usable:
-            return usable
+            return [with_entry(place, entry) for place in usable]
         msg = f"--weights {item!r} matches no folder and no file that ends in {_suffixes()}."
         raise UsageError(msg)
     beside = sorted(p.name for p in path.parent.glob("*")) if path.parent.is_dir() else []
@@ -169,9 +164,18 @@ def _members(folder: Path) -> list[Path]:
     lightning = folder / "checkpoints"
     if lightning.is_dir() and any(lightning.glob("*.ckpt")):
         return _members(lightning)
-    if any((folder / name).is_file() for name in IN_FOLDER):
+    if holds_one_network(folder):
         return []
     return [one for one in inside if one.is_file() and one.suffix in SUFFIXES]
+
+
+def _file_of(place: Path) -> Path:
+    """The file to load; where a folder does not tell, the one whose absence will be reported."""
+    folder, entry = split_entry(place)
+    try:
+        return weights_file(place)
+    except WeightsError:
+        return with_entry(folder / IN_FOLDER[0], entry)
 
 
 def _suffixes() -> str:
@@ -180,19 +184,19 @@ def _suffixes() -> str:
 
 def _read(place: Path) -> Checkpoint:
     """A checkpoint with the step its name, its trainer's record or its content tells."""
-    file, name = weights_file(place), place.name
+    file, name = _file_of(place), place.name
     step, unit = parse_step(_name(place))
     if step is not None:
         return Checkpoint(file, name, step, unit)
-    state = place / "trainer_state.json"
+    state = split_entry(place)[0] / "trainer_state.json"
     if state.is_file():
         try:
             return Checkpoint(file, name, float(json.loads(state.read_bytes())["global_step"]))
         except (ValueError, KeyError, TypeError) as error:
             return Checkpoint(file, name, None, problem=f"{state} cannot be read: {error}.")
-    if file.suffix == ".ckpt":
+    if split_entry(file)[0].suffix == ".ckpt":
         try:
-            inside = read_state(file)
+            inside = read_weights(split_entry(file)[0]).content
         except WeightsError as error:
             return Checkpoint(file, name, None, problem=str(error))
         if isinstance(inside, dict) and isinstance(inside.get("global_step"), int):
@@ -210,7 +214,7 @@ def _given(places: Sequence[Path], steps: Sequence[float]) -> list[Checkpoint]:
         )
         raise UsageError(msg)
     return [
-        Checkpoint(weights_file(place), place.name, float(step))
+        Checkpoint(_file_of(place), place.name, float(step))
         for place, step in zip(places, steps, strict=True)
     ]
 

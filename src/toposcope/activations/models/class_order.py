@@ -8,6 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from toposcope.inputs.labels import distinct
+
+NO_SCORES = -2
+"""Prediction of a sample of which a class score is NaN; -1 is a class that the data has not."""
+WITHIN = 0.5
+"""Share of largest scores that must stand for classes of the data for them to be class scores."""
+
 log = logging.getLogger("toposcope")
 
 
@@ -31,6 +38,7 @@ def class_order(model: Sequence[str], data: Sequence[str]) -> NDArray[np.int64] 
     >>> class_order(("negative", "neutral", "positive"), ("positive", "negative"))
     array([ 1, -1,  0])
     """
+    model = distinct(model)  # as the classes of the data are: ImageNet has two cranes
     numbered = tuple(data) == tuple(str(i) for i in range(len(data)))
     if not model or numbered or tuple(model) == tuple(data):
         return None
@@ -74,8 +82,10 @@ def accuracy_note(
     """
     if data is None:
         return False, "the data has no labels"
-    if scores is None or scores < 2:
+    if scores is None:
         return False, "the model gives no class scores"
+    if scores < 2:
+        return False, "the model gives one number per sample, no class scores"
     numbered = tuple(data) == tuple(str(i) for i in range(len(data)))
     if len(data) > scores:
         many = f"labels reach {len(data) - 1}" if numbered else f"the data has {len(data)} classes"
@@ -88,3 +98,49 @@ def accuracy_note(
     if len(data) != len(model):
         return False, other
     return True, f"{other}: classes are matched by position"
+
+
+def scored(
+    predictions: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    classes: int,
+    scores: int | None,
+    tied: int,
+) -> tuple[float | None, str]:
+    """Accuracy of predictions, None where they are none, and why or what to know of it.
+
+    Parameters
+    ----------
+    predictions
+        (n,) label of the largest score; `NO_SCORES` where a score is NaN.
+    labels
+        (n,) labels.
+    classes
+        Number of classes of the data.
+    scores
+        Numbers that the model gives per sample, where positions are taken for labels; else None.
+    tied
+        Samples whose largest score is shared by two classes.
+
+    Examples
+    --------
+    >>> scored(np.array([0, 1, 1]), np.array([0, 1, 0]), 2, 2, 0)
+    (0.6666666666666666, '')
+    >>> scored(np.array([0, NO_SCORES]), np.array([0, 1]), 2, 2, 0)
+    (None, 'the class scores of 1 of 2 samples are NaN')
+    >>> scored(np.array([0, 77]), np.array([0, 1]), 2, 128, 0)[0] is None
+    True
+    """
+    n = len(predictions)
+    bad = int((predictions == NO_SCORES).sum())
+    if bad:
+        return None, f"the class scores of {bad:,} of {n:,} samples are NaN"
+    inside = int((predictions < classes).sum())
+    if scores is not None and scores > classes and inside < WITHIN * n:
+        # An embedding of 512 numbers has its largest one among the first ten for 2 % of samples.
+        return None, (
+            f"the model gives {scores} numbers for {classes} classes, and the largest stands for "
+            f"one of these classes in {inside:,} of {n:,} samples only: they are no scores of them"
+        )
+    note = f"two classes share the largest score in {tied:,} samples, the first counts"
+    return float(np.mean(predictions == labels)), note if tied else ""

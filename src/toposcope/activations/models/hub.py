@@ -21,6 +21,9 @@ from torch import nn
 
 from toposcope.activations.data.files import file_hash
 from toposcope.activations.models.model import LoadedModel, Preprocess
+from toposcope.activations.models.raw_batches import channels_last, token_ids
+from toposcope.activations.models.weight_files import name_of_refused, refused
+from toposcope.activations.reasons import reason_of
 from toposcope.errors import MissingExtraError, SpecError, UsageError, WeightsError
 from toposcope.store.objects import content_hash
 
@@ -74,6 +77,7 @@ def from_hub(where: str, *, max_tokens: int | None = None, seed: int = 0) -> Loa
             source["revision"] = commit
         kind = _class_of(config)
         model, notes = _weights(kind, source, where, seed)
+        model = _encoder_of(model, notes, where)
         preprocess, told = _preprocess_of(model, config, source, where, max_tokens)
     if getattr(model.config, "use_cache", False):
         model.config.use_cache = False  # keys and values of every layer, kept for nobody
@@ -154,14 +158,38 @@ def _config(place: str, commit: str | None, where: str) -> Any:
 
 
 def _class_of(config: Any) -> Any:
-    """The class of the architecture that was saved when it classifies, else the bare model."""
+    """The class of the architecture that was saved when it classifies, else the bare model.
+
+    Of an encoder-decoder that is the encoder, where transformers has a class for it alone (T5):
+    the decoder needs another text, which no data here has.
+    """
     import transformers
 
-    for name in getattr(config, "architectures", None) or ():
+    names = list(getattr(config, "architectures", None) or ())
+    for name in names:
         kind = getattr(transformers, name, None)
-        if name.endswith(KEPT_HEADS) and isinstance(kind, type) and issubclass(kind, nn.Module):
+        wanted = name.endswith((*KEPT_HEADS, "EncoderModel"))
+        if wanted and isinstance(kind, type) and issubclass(kind, nn.Module):
+            return kind
+    if getattr(config, "is_encoder_decoder", False):
+        family = type(config).__name__.removesuffix("Config")
+        kind = getattr(transformers, f"{family}EncoderModel", None)
+        if isinstance(kind, type) and issubclass(kind, nn.Module):
             return kind
     return transformers.AutoModel
+
+
+def _encoder_of(model: Any, notes: list[str], where: str) -> Any:
+    """The encoder of an encoder-decoder that gives no class scores; other models as they are."""
+    config = model.config
+    if not getattr(config, "is_encoder_decoder", False) or type(model).__name__.endswith(
+        KEPT_HEADS
+    ):
+        return model
+    encoder = model if type(model).__name__.endswith("EncoderModel") else model.get_encoder()
+    notes.append("the encoder of an encoder-decoder; the decoder needs a text of its own")
+    log.info("hf:%s: the encoder is captured; the decoder would need a text of its own", where)
+    return encoder
 
 
 def _weights(kind: Any, source: Mapping[str, Any], where: str, seed: int) -> tuple[Any, list[str]]:
@@ -188,6 +216,8 @@ def _weights(kind: Any, source: Mapping[str, Any], where: str, seed: int) -> tup
         notes.append(f"not in the file, random from the seed: {modules}")
         log.warning("hf:%s: %s are not in the weights and stay random", where, modules)
     unused = sorted(report["unexpected_keys"])
+    if "EncoderModel" in kind.__name__:
+        unused = [key for key in unused if not key.startswith(("decoder.", "lm_head."))]
     if unused:
         places = ", ".join(sorted({key.partition(".")[0] for key in unused}))
         notes.append(f"in the file, not used: {places} ({len(unused)} tensors)")
@@ -222,7 +252,7 @@ def _text(
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(**source)
     except Exception as error:  # every tokenizer class raises its own kinds
-        msg = _no_tokenizer(where, _reason(error))
+        msg = _no_tokenizer(where, reason_of(error))
         raise SpecError(msg) from error
     if len(tokenizer) <= len(tokenizer.all_special_tokens):
         # What transformers makes up when a folder has no tokenizer: every word is unknown to it.
@@ -245,7 +275,23 @@ def _text(
     limit = max_tokens or limit
     tokenizer.padding_side = tokenizer.truncation_side = "right"
     told.append(f"at most {limit} tokens, cut and padded on the right")
-    return TextPreprocess(tokenizer, limit, where), ", ".join(told)
+    multiple = _window(config)
+    if multiple > 1:
+        told.append(f"padded to a multiple of {multiple}")
+    return TextPreprocess(tokenizer, limit, where, multiple=multiple), ", ".join(told)
+
+
+def _window(config: Any) -> int:
+    """Tokens that a model pads its input to a multiple of by itself (Longformer, BigBird).
+
+    Padded beforehand, its layers see as many tokens as the mask tells.
+    """
+    window = getattr(config, "attention_window", None)
+    if isinstance(window, (list, tuple)):
+        window = max(window, default=None)
+    if window is None and getattr(config, "attention_type", None) == "block_sparse":
+        window = getattr(config, "block_size", None)
+    return window if isinstance(window, int) and window > 0 else 1
 
 
 def _no_tokenizer(where: str, reason: str) -> str:
@@ -267,29 +313,57 @@ class TextPreprocess:
         Most tokens of a text.
     where
         The model, for messages.
+    multiple
+        Batches are padded to a multiple of so many tokens.
     """
 
-    def __init__(self, tokenizer: Any, limit: int, where: str) -> None:
+    def __init__(self, tokenizer: Any, limit: int, where: str, *, multiple: int = 1) -> None:
         self._tokenizer, self.limit, self._where = tokenizer, limit, where
+        self._multiple = multiple
         self.filled = False  # whether a batch was as long as the limit, so that texts may be cut
 
     def __call__(self, batch: NDArray[Any]) -> dict[str, torch.Tensor]:
-        """(n,) strings -> input_ids, attention_mask, … of shape (n, tokens)."""
+        """(n,) strings, or (n, tokens) token ids -> input_ids, attention_mask, … (n, tokens)."""
+        if np.issubdtype(batch.dtype, np.integer) and batch.ndim == 2 and batch.dtype != np.uint8:
+            return self._ids(batch)
         if batch.dtype != object and batch.dtype.kind != "U":
             msg = (
-                f"'hf:{self._where}' takes text; the data is {batch.dtype} {batch.shape}. Use "
+                f"'hf:{self._where}' takes text, or whole numbers (n, tokens) of at most "
+                f"{self.limit} token ids; the data is {batch.dtype} {batch.shape}. Use "
                 "jsonl:FILE, csv:FILE, parquet:FILE, hf:DATASET or a list of strings."
             )
             raise SpecError(msg)
         texts = [str(text) for text in batch]
         encoded = self._tokenizer(
-            texts, padding=True, truncation=True, max_length=self.limit, return_tensors="pt"
+            texts,
+            padding=True,
+            truncation=True,
+            max_length=self.limit,
+            return_tensors="pt",
+            pad_to_multiple_of=self._multiple if self._multiple > 1 else None,
         )
-        self.filled |= encoded["input_ids"].shape[1] == self.limit
+        self.filled |= encoded["input_ids"].shape[1] >= self.limit
         return dict(encoded)
+
+    def _ids(self, batch: NDArray[Any]) -> dict[str, torch.Tensor]:
+        """Token ids as they are; pads that end a row are none where the tokenizer has its own."""
+        ids = torch.from_numpy(np.ascontiguousarray(batch, dtype=np.int64))
+        most = int(ids.max()) if ids.numel() else 0
+        if ids.shape[1] > self.limit or most >= len(self._tokenizer) or bool((ids < 0).any()):
+            msg = (
+                f"'hf:{self._where}' takes token ids from 0 to {len(self._tokenizer) - 1}, at most "
+                f"{self.limit} of them; the data is {batch.dtype} {batch.shape} with values from "
+                f"{int(ids.min()) if ids.numel() else 0} to {most}."
+            )
+            raise SpecError(msg)
+        # Where a text ends as pads are written, a run of them tells nothing.
+        pad, end = self._tokenizer.pad_token_id, self._tokenizer.eos_token_id
+        return token_ids(batch, pad=None if pad == end else pad, mask=True)
 
     def cut(self, batch: NDArray[Any]) -> int:
         """Number of texts that have more tokens than the limit."""
+        if np.issubdtype(batch.dtype, np.integer):
+            return 0
         whole = self._tokenizer([str(text) for text in batch], truncation=False, verbose=False)
         return sum(len(ids) > self.limit for ids in whole["input_ids"])
 
@@ -302,7 +376,7 @@ def _images(source: Mapping[str, Any], where: str) -> tuple[Preprocess, str]:
     except Exception as error:  # every processor class raises its own kinds
         msg = (
             f"MODEL 'hf:{where}' takes images and has no image processor that can be read "
-            f"({_reason(error)}). Put its preprocessor_config.json beside config.json, or load "
+            f"({reason_of(error)}). Put its preprocessor_config.json beside config.json, or load "
             "both in a factory of your own with a preprocess."
         )
         raise SpecError(msg) from error
@@ -314,7 +388,7 @@ def _images(source: Mapping[str, Any], where: str) -> tuple[Preprocess, str]:
                 f"{'text' if batch.dtype == object else batch.dtype} {batch.shape}."
             )
             raise SpecError(msg)
-        grey = batch[..., None] if batch.ndim == 3 else batch
+        grey = channels_last(batch, 3)
         rgb = np.repeat(grey, 3, axis=-1) if grey.shape[-1] == 1 else grey[..., :3]
         return dict(processor(images=list(rgb), return_tensors="pt"))
 
@@ -344,11 +418,6 @@ def _short(where: str) -> str:
     return "/".join(parts[-2:]) if named else parts[-1] if parts else where
 
 
-def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:300]}"
-
-
 @contextmanager
 def _explained(where: str) -> Iterator[None]:
     """Turn what transformers raises into our errors, with the reason kept."""
@@ -359,21 +428,17 @@ def _explained(where: str) -> Iterator[None]:
     except (SpecError, WeightsError):
         raise
     except pickle.UnpicklingError as error:
-        msg = (
-            f"MODEL 'hf:{where}': its weights were refused: the file holds more than tensors, and "
-            "opening that could run code from it. Ask for safetensors. "
-            f"({_reason(error)[:160]})"
-        )
+        msg = refused(f"MODEL 'hf:{where}': its file of weights", name_of_refused(error))
         raise WeightsError(msg) from error
     except SafetensorError as error:
-        msg = f"MODEL 'hf:{where}': the safetensors file is damaged: {error}."
+        msg = f"MODEL 'hf:{where}': the safetensors file is damaged: {reason_of(error)}."
         raise WeightsError(msg) from error
     except (OSError, ValueError, ImportError, KeyError, RuntimeError) as error:
         if "weights_only" in str(error) or isinstance(error.__cause__, pickle.UnpicklingError):
-            msg = f"MODEL 'hf:{where}': its weights were refused: {_reason(error)}."
+            msg = refused(f"MODEL 'hf:{where}': its file of weights", name_of_refused(error))
             raise WeightsError(msg) from error
         msg = (
-            f"MODEL 'hf:{where}' cannot be loaded: {_reason(error)}. With HF_HUB_OFFLINE=1 only "
+            f"MODEL 'hf:{where}' cannot be loaded: {reason_of(error)}. With HF_HUB_OFFLINE=1 only "
             "folders and what is in the local cache can be read."
         )
         raise SpecError(msg) from error

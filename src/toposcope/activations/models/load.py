@@ -19,10 +19,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from toposcope.activations.data.source import COLORS
 from toposcope.activations.models.model import LoadedModel, Preprocess
-from toposcope.activations.models.weights import load_weights
+from toposcope.activations.models.raw_batches import DEFAULT_TEXT, channels_last, default_for
+from toposcope.activations.models.weights import load_weights, refuse_valueless
 from toposcope.activations.user_code import resolve
-from toposcope.errors import MissingExtraError, SpecError, UsageError
+from toposcope.errors import MissingExtraError, SpecError, UsageError, WeightsError
 from toposcope.types import near_matches
 
 PREFIXES = ("py:", "hf:", "timm:", "torchvision:")
@@ -45,8 +47,9 @@ def load_model(
         the factory takes no arguments. Its preprocessing is the attribute `preprocess` of the
         model or of the factory, or the function `preprocess` beside the factory.
     weights
-        `.safetensors`, or `.pt`/`.pth`/`.th` (loaded with weights_only). For an `nn.Module` they
-        are loaded into that very module.
+        `.safetensors`, or `.pt`/`.pth`/`.th`/`.ckpt`/`.pth.tar` (loaded with weights_only), an
+        index of shards or their folder; `FILE#ENTRY` where several entries fit: see
+        `load_weights`. For an `nn.Module` they are loaded into that very module.
     seed
         Seed of torch while the factory runs, so that an untrained network is the same each time.
     max_tokens
@@ -89,7 +92,8 @@ def load_model(
         spec_model = loaded.model
     provenance = dict(loaded.provenance)
     provenance.setdefault("model", loaded.name)
-    provenance["weights"] = None if weights is None else load_weights(spec_model, Path(weights))
+    provenance["weights"] = None if weights is None else load_weights(spec_model, weights)
+    refuse_valueless(spec_model, loaded.name)
     provenance["state"] = state_hash(spec_model)
     return replace(loaded, provenance=provenance)
 
@@ -114,6 +118,7 @@ def loaded_module(
         text = f"{getattr(preprocess, '__name__', 'preprocess')} of the caller"
         function = preprocess
     called = name or type(model).__name__
+    refuse_valueless(model, called)
     provenance = {
         "preprocess": text,
         "model": called,
@@ -157,52 +162,6 @@ def _tensors(name: str, value: object) -> Iterator[tuple[str, Tensor]]:
         yield name, value
 
 
-def default_preprocess(batch: NDArray[Any]) -> Tensor:
-    """Tensor of a raw batch: uint8 images to NCHW in [0, 1], floating-point arrays unchanged.
-
-    Parameters
-    ----------
-    batch
-        (n, height, width, channels) or (n, height, width) uint8, or any floating-point array.
-
-    Returns
-    -------
-    (n, channels, height, width) float32, or the array as float32.
-
-    Raises
-    ------
-    SpecError
-        For other types and shapes.
-
-    Examples
-    --------
-    >>> default_preprocess(np.full((1, 2, 2, 3), 255, np.uint8)).shape
-    torch.Size([1, 3, 2, 2])
-    """
-    if batch.dtype == object or batch.dtype.kind == "U":
-        msg = (
-            "the data is text and this model has no preprocessing for it. Write a function "
-            "'preprocess' beside the model's factory that returns the tokenizer's dict (with "
-            "return_tensors='pt'), or use hf:ID-or-folder, which brings its own tokenizer."
-        )
-        raise SpecError(msg)
-    if np.issubdtype(batch.dtype, np.floating):
-        return torch.from_numpy(np.ascontiguousarray(batch, dtype=np.float32))
-    if batch.dtype == np.uint8 and batch.ndim in (3, 4):
-        images = batch[..., None] if batch.ndim == 3 else batch
-        planes = np.ascontiguousarray(images.transpose(0, 3, 1, 2), dtype=np.float32)
-        return torch.from_numpy(planes / np.float32(255))
-    msg = (
-        f"the default preprocessing takes uint8 images (n, height, width[, channels]) or "
-        f"floating-point arrays; the data is {batch.dtype} {batch.shape}. Write a function "
-        "'preprocess' beside the model's factory: raw batch in, tensor out."
-    )
-    raise SpecError(msg)
-
-
-DEFAULT_TEXT = "default: uint8 NHWC or NHW -> float32 NCHW / 255; floating point unchanged"
-
-
 def _find_preprocess(*places: object) -> tuple[str, Preprocess]:
     """The first callable attribute `preprocess` among some objects, and its description."""
     for place in places:
@@ -212,7 +171,7 @@ def _find_preprocess(*places: object) -> tuple[str, Preprocess]:
             summary = (inspect.getdoc(function) or "").strip().splitlines()
             told = f": {summary[0]}" if summary else ""
             return f"{owner}.{getattr(function, '__name__', 'preprocess')}{told}", function
-    return DEFAULT_TEXT, default_preprocess
+    return DEFAULT_TEXT, default_for(places[0])
 
 
 def _from_spec(spec: str, *, pretrained: bool, seed: int, max_tokens: int | None) -> LoadedModel:
@@ -291,7 +250,15 @@ def _from_torchvision(name: str, *, pretrained: bool, seed: int) -> LoadedModel:
     default = torchvision.models.get_model_weights(name).DEFAULT
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = torchvision.models.get_model(name, weights=default if pretrained else None)
+        try:
+            model = torchvision.models.get_model(name, weights=default if pretrained else None)
+        except OSError as error:  # urllib's errors of a download are of this kind
+            msg = (
+                f"MODEL 'torchvision:{name}': its weights could not be downloaded ({error}). Put "
+                f"{default.url} into {torch.hub.get_dir()}/checkpoints where there is a network, "
+                "or pass a file of weights (--weights FILE)."
+            )
+            raise WeightsError(msg) from error
     transform = default.transforms()
     provenance = {
         "model": f"torchvision:{name}",
@@ -311,7 +278,12 @@ def _per_image(transform: Callable[[Any], Tensor]) -> Preprocess:
             got = "text" if batch.dtype == object else batch.dtype
             msg = f"this model takes uint8 images (n, height, width, 3); the data is {got}."
             raise SpecError(msg)
-        pictures = (Image.fromarray(image).convert("RGB") for image in batch)
+        images = channels_last(batch, 3) if batch.ndim in (3, 4) else batch
+        if images.ndim != 4 or images.shape[-1] not in COLORS:
+            msg = f"this model takes uint8 images (n, height, width, 3); the data is {batch.shape}."
+            raise SpecError(msg)
+        images = images[..., 0] if images.shape[-1] == 1 else images
+        pictures = (Image.fromarray(image).convert("RGB") for image in images)
         return torch.stack([transform(picture) for picture in pictures])
 
     return preprocess

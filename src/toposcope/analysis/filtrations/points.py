@@ -121,7 +121,7 @@ class PointFiltration(Filtration):
             )
         one_sample = design.points_are in ("positions", "channels")
         if not design.per_class and activations.labels is not None and not one_sample:
-            k = len(np.unique(activations.labels))
+            k = len(np.unique(activations.labels[activations.labels >= 0]))
             classifier = activations.attrs.get("top1") is not None
             said.append(
                 f"classes are pooled: the last layers of a classifier form about {k} clusters by "

@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from toposcope.errors import UsageError
 from toposcope.homology.cubical_complex.bits import betti_of_packed, pack_many
 from toposcope.homology.cubical_complex.euler import euler_steps
 from toposcope.homology.cubical_complex.levels import flipped, levels_of_limits, levels_of_values
@@ -23,9 +22,10 @@ from toposcope.homology.cubical_complex.voxels import (
     as_3d,
     check_construction,
     check_thresholds,
-    check_volume,
     limits_of,
 )
+from toposcope.inputs.arrays import read_volume
+from toposcope.inputs.parameters import flag, whole
 
 Betti = NDArray[np.int64]
 
@@ -86,8 +86,9 @@ def betti_numbers(
     """
     call = "betti_numbers()"
     vertices = check_construction(construction, call=call)
+    sublevel = flag(sublevel, "sublevel", call=call)
     values, levels = _oriented(
-        check_volume(volume, call=call), check_thresholds(thresholds, call=call), sublevel
+        read_volume(volume, call=call), check_thresholds(thresholds, call=call), sublevel
     )
     betti = _count(as_3d(values)[None], limits_of(levels, values.dtype), vertices)
     return betti[0, :, : values.ndim]
@@ -125,15 +126,13 @@ def betti_numbers_batch(
     """
     call = "betti_numbers_batch()"
     vertices = check_construction(construction, call=call)
+    sublevel = flag(sublevel, "sublevel", call=call)
     values, levels = _oriented(
-        check_volume(volumes, call=call, batch=True),
+        read_volume(volumes, call=call, batch=True),
         check_thresholds(thresholds, call=call),
         sublevel,
     )
-    if jobs is not None and jobs < 1:
-        msg = f"{call}: jobs must be at least 1; got {jobs}. Pass None for one per core."
-        raise UsageError(msg)
-    threads = _cores() if jobs is None else jobs
+    threads = _cores() if jobs is None else whole(jobs, "jobs", call=call, low=1)
     limits = limits_of(levels, values.dtype)
     ndim = values.ndim - 1
     # Several parts per thread, as volumes differ in cost; parts also bound the copy as_3d makes.
@@ -182,7 +181,8 @@ def betti_curves(
     """
     call = "betti_curves()"
     vertices = check_construction(construction, call=call)
-    values = check_volume(volume, call=call)
+    sublevel = flag(sublevel, "sublevel", call=call)
+    values = read_volume(volume, call=call)
     padded, thresholds = levels_of_values(as_3d(values if sublevel else -values), call=call)
     betti = _at_levels(padded, len(thresholds), vertices)[:, : values.ndim]
     return (thresholds if sublevel else -thresholds), betti

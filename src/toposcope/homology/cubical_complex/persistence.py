@@ -13,11 +13,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from toposcope.errors import UsageError
 from toposcope.homology.cubical_complex.levels import flipped, levels_of_values
 from toposcope.homology.cubical_complex.merge_trees import merge_tree
-from toposcope.homology.cubical_complex.voxels import as_3d, check_construction, check_volume
+from toposcope.homology.cubical_complex.voxels import as_3d, check_construction
 from toposcope.homology.gudhi_extensions import cubical_pairs
+from toposcope.inputs.arrays import read_volume
+from toposcope.inputs.parameters import degrees, flag
 
 Pairs = NDArray[np.float64]
 
@@ -75,7 +76,8 @@ def cubical(
     """
     call = "cubical()"
     vertices = check_construction(construction, call=call)
-    values = check_volume(volume, call=call)
+    sublevel = flag(sublevel, "sublevel", call=call)
+    values = read_volume(volume, call=call)
     dims = _check_dimensions(homology_dimensions, values.ndim, call=call)
     padded, births = levels_of_values(as_3d(values if sublevel else -values), call=call)
     count = len(births)
@@ -137,11 +139,4 @@ def _check_dimensions(
 ) -> tuple[int, ...]:
     if homology_dimensions is None:
         return tuple(range(ndim))
-    if isinstance(homology_dimensions, int | np.integer):
-        msg = f"{call}: homology_dimensions must be a tuple; pass ({homology_dimensions},)."
-        raise UsageError(msg)
-    dims = tuple(int(k) for k in homology_dimensions)
-    if not dims or min(dims) < 0 or dims != tuple(homology_dimensions):
-        msg = f"{call}: degrees must be integers >= 0, at least one; got {homology_dimensions!r}."
-        raise UsageError(msg)
-    return dims
+    return degrees(homology_dimensions, call=call)

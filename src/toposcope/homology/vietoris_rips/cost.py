@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from toposcope.homology.vietoris_rips.persistence import _TILE_ABOVE, _TREE_ABOVE
+TREE_ABOVE = 500
+"""Above this many points H0 alone does without the distance matrix."""
+TILE_ABOVE = 8000
+"""Above this many it works on tiles: one float32 matrix would take more than 256 MB."""
 
 # CPU seconds on one core of an AMD EPYC (Zen 5), fitted to n = 500, 1000, 2000, 4000 of ReLU
 # clusters, Gaussian, torus, sphere and two layers of a ResNet (`benchmarks/bench_cost.py`).
@@ -48,7 +51,7 @@ def estimate_cost(n: int, d: int, homology_dimensions: Sequence[int] = (0, 1)) -
     True
     """
     pairs, highest = float(n) ** 2, max(homology_dimensions)
-    if highest == 0 and n > _TREE_ABOVE:
+    if highest == 0 and n > TREE_ABOVE:
         return _tree_cost(n, d)
     seconds = _FIXED_SECONDS + pairs * _TREE_PER_PAIR
     seconds += pairs * d * _PER_PRODUCT_64 + n * d * _PER_COORDINATE
@@ -64,7 +67,7 @@ def estimate_cost(n: int, d: int, homology_dimensions: Sequence[int] = (0, 1)) -
 
 def _tree_cost(n: int, d: int) -> tuple[float, int]:
     """H0 alone: one float32 matrix, or one for each pair of tiles."""
-    tiles = 2 if n <= _TILE_ABOVE else -(-2 * n // _TILE_ABOVE)
+    tiles = 2 if n <= TILE_ABOVE else -(-2 * n // TILE_ABOVE)
     unions, points = tiles * (tiles - 1) // 2, 2 * n / tiles
     seconds = points**2 * (d * _PER_PRODUCT + _TREE_PER_PAIR) + points * d * _PER_COORDINATE
     seconds += _FIXED_SECONDS

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
-from toposcope.homology.metrics import Products, centered, check_cloud, products
+from toposcope.homology.metrics import Products, centered, products
 from toposcope.homology.spanning import kruskal
+from toposcope.inputs.arrays import read_cloud
 
 # Rows and columns of a tile of products: 256 MB in float32, and about four times that in all.
 _TILE = 8192
@@ -57,7 +58,7 @@ def spanning_tree(
     array([1., 2.])
     """
     call = "spanning_tree()"
-    cloud = check_cloud(X, call=call).astype(np.float64)
+    cloud = read_cloud(X, call=call).astype(np.float64)
     torch = _torch(device, call)
     # Equal points would be nearest to each other a million times over.
     first, group = np.unique(cloud, axis=0, return_index=True, return_inverse=True)[1:]
@@ -94,7 +95,7 @@ def distances(X: ArrayLike, *, device: str = "cuda", tile: int = _TILE) -> NDArr
            [5., 0.]])
     """
     call = "distances()"
-    cloud = check_cloud(X, call=call).astype(np.float64)
+    cloud = read_cloud(X, call=call).astype(np.float64)
     torch = _torch(device, call)
     middle, exponent = centered(cloud)
     points = torch.from_numpy(np.ldexp(cloud, -exponent)).to(device)

@@ -11,7 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
 from toposcope.homology.jit import kernel
-from toposcope.homology.metrics import distances
+from toposcope.homology.metrics import METRICS, distances, refuse_pairs
+from toposcope.inputs.arrays import read_cloud
+from toposcope.inputs.parameters import choice, flag, number, whole
 
 # Distances are exact to 1e-9: what differs by less is a tie (the sides of a lattice, say).
 _TIE = 1.0 + 1e-9
@@ -88,19 +90,21 @@ def geodesic_distances(
     Activation landscapes as a topological summary of neural network performance, 2021.
     """
     call = "geodesic_distances()"
-    neighbors = k - count_self
+    k = whole(k, "k", call=call)
+    weighted = flag(weighted, "weighted", call=call)
+    neighbors = k - flag(count_self, "count_self", call=call)
     if neighbors < 1:
         msg = (
             f"{call}: k={k} with count_self={count_self} leaves {neighbors} real neighbors; at "
             f"least one is needed. Pass k={1 + count_self} or more."
         )
         raise UsageError(msg)
-    if not unreachable > 0 or (cutoff is not None and not cutoff >= 0):
-        msg = (
-            f"{call}: unreachable must be positive and cutoff at least 0; got {unreachable=}, "
-            f"{cutoff=}."
-        )
-        raise UsageError(msg)
+    unreachable = number(unreachable, "unreachable", call=call, above=0.0, finite=False)
+    if cutoff is not None:
+        cutoff = number(cutoff, "cutoff", call=call, low=0.0, finite=False)
+    if choice(metric, METRICS, "metric", call=call) != "precomputed":
+        X = read_cloud(X, call=call)
+        refuse_pairs(*X.shape, per_pair=17, call=call)
     D = distances(X, metric=metric, call=call)
     rows, vertex = _distinct(D)
     if len(rows) <= neighbors:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
+from toposcope.errors import DegenerateCloudError, TooFewSamplesError
 from toposcope.homology.jit import kernel
-from toposcope.homology.metrics import check_cloud
+from toposcope.inputs.arrays import read_cloud
+from toposcope.inputs.parameters import rng, whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,10 +98,8 @@ def farthest_landmarks(X: ArrayLike, count: int, *, start: int = 0) -> Landmarks
     Oudot, Persistence stability for geometric complexes, 2014.
     """
     call = "farthest_landmarks()"
-    points = _checked(X, count, call)
-    if not 0 <= start < len(points):
-        msg = f"{call}: start must be a row of the {len(points)} points; got {start}."
-        raise UsageError(msg)
+    points, count = _checked(X, count, call)
+    start = whole(start, "start", call=call, low=0, high=len(points) - 1)
     rows = np.full(count, -1, dtype=np.int64)
     rows[0] = start
     radii = _cover(points, rows)
@@ -135,21 +134,20 @@ def random_landmarks(X: ArrayLike, count: int, *, seed: int | np.random.Generato
     >>> sorted(chosen.rows.tolist()), chosen.radius
     ([0, 1, 2, 3], 0.0)
     """
-    points = _checked(X, count, "random_landmarks()")
-    rows = np.random.default_rng(seed).choice(len(points), size=count, replace=False)
+    call = "random_landmarks()"
+    points, count = _checked(X, count, call)
+    rows = rng(seed, call=call).choice(len(points), size=count, replace=False)
     rows = rows.astype(np.int64)
     return Landmarks(rows=rows, radii=_cover(points, rows.copy()))
 
 
-def _checked(X: ArrayLike, count: int, call: str) -> NDArray[np.float64]:
-    points = np.require(check_cloud(X, call=call), dtype=np.float64, requirements=["C", "W"])
-    if count < 1:
-        msg = f"{call}: at least one landmark is needed; got count={count}."
-        raise UsageError(msg)
+def _checked(X: ArrayLike, count: int, call: str) -> tuple[NDArray[np.float64], int]:
+    points = np.require(read_cloud(X, call=call), dtype=np.float64, requirements=["C", "W"])
+    count = whole(count, "count", call=call, low=1)
     if count > len(points):
         msg = f"{call}: {count} landmarks asked for, but the cloud has {len(points)} points."
         raise TooFewSamplesError(msg)
-    return points
+    return points, count
 
 
 @kernel

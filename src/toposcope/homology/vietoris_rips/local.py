@@ -10,8 +10,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from toposcope.errors import DegenerateCloudError, UsageError
-from toposcope.homology.metrics import check_cloud, distances
+from toposcope.errors import DegenerateCloudError
+from toposcope.homology.metrics import distances
+from toposcope.inputs.arrays import read_cloud
+from toposcope.inputs.parameters import flag, number
 
 # Radii are exact to about 1e-15: what differs by less than this is one shell.
 _TIE = 1.0 - 1e-12
@@ -79,16 +81,15 @@ def local_distances(
     spaces, FOCS 2007.
     """
     call = "local_distances()"
-    if not 0 < quantile <= 1:
-        msg = f"{call}: quantile must be above 0 and at most 1; got {quantile!r}."
-        raise UsageError(msg)
-    points = check_cloud(X, call=call).astype(np.float64)
+    quantile = number(quantile, "quantile", call=call, above=0.0, high=1.0)
+    center = flag(center, "center", call=call)
+    points = read_cloud(X, call=call).astype(np.float64)
     if center:
         points -= points.mean(axis=0)
     norms = np.linalg.norm(points, axis=1)
     # floor(0.29 * 100) is 28 in floating point; the small term restores the number meant.
-    number = min(int(len(points) * quantile * (1 + 1e-12)), len(points) - 1)
-    radius = float(np.partition(norms, number)[number])
+    place = min(int(len(points) * quantile * (1 + 1e-12)), len(points) - 1)
+    radius = float(np.partition(norms, place)[place])
     if radius == 0:
         where = "the mean" if center else "the origin"
         msg = (

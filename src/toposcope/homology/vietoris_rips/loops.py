@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from toposcope.errors import UsageError
 from toposcope.homology.jit import kernel
-from toposcope.homology.metrics import distances
+from toposcope.homology.metrics import METRICS, distances, refuse_pairs
+from toposcope.homology.vietoris_rips.persistence import lasting
 from toposcope.homology.vietoris_rips.ranks import RankedEdges, enclosing_radius, rank_edges
 from toposcope.homology.vietoris_rips.reduction import H1Pairs, h1_pairs
+from toposcope.inputs.arrays import read_cloud
+from toposcope.inputs.parameters import choice, whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,10 +61,13 @@ def longest_loops(X: ArrayLike, *, count: int = 3, metric: str = "euclidean") ->
     >>> sorted(longest_loops(square)[0].vertices.tolist())
     [0, 1, 2, 3]
     """
-    if count < 0:
-        msg = f"longest_loops(): count must be at least 0; got {count}."
-        raise UsageError(msg)
-    D = distances(X, metric=metric, call="longest_loops()")
+    call = "longest_loops()"
+    count = whole(count, "count", call=call, low=0)
+    metric = choice(metric, METRICS, "metric", call=call)
+    if metric != "precomputed":
+        X = read_cloud(X, call=call)
+        refuse_pairs(*X.shape, per_pair=28, call=call)
+    D = distances(X, metric=metric, call=call)
     edges = rank_edges(D, limit=enclosing_radius(D))
     return loops_of_pairs(edges, h1_pairs(edges), count=count)
 
@@ -72,6 +77,8 @@ def loops_of_pairs(edges: RankedEdges, h1: H1Pairs, *, count: int = 3) -> list[L
     order = np.argsort(h1.pairs[:, 0] - h1.pairs[:, 1], kind="stable")[:count]
     loops = []
     for i in order:
+        if not len(lasting(h1.pairs[i : i + 1])):
+            continue
         r = int(h1.birth_rank[i])
         vertices = _shortest_path(edges.rank, edges.lengths, r, *edges.ends[r].astype(np.int64))
         loops.append(

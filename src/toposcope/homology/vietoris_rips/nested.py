@@ -21,6 +21,9 @@ from numpy.typing import ArrayLike, NDArray
 from toposcope.errors import TooFewSamplesError, UsageError
 from toposcope.homology.jit import kernel
 from toposcope.homology.vietoris_rips.persistence import h0_from_lengths
+from toposcope.inputs.arrays import read_square
+from toposcope.inputs.foreign import real
+from toposcope.inputs.parameters import number
 
 
 def nested_tree_sums(
@@ -68,9 +71,7 @@ def nested_tree_sums(
     array([ 0., 16., 10.,  6.])
     """
     call = "nested_tree_sums()"
-    if not 0 < alpha < np.inf:
-        msg = f"{call}: alpha must be positive and finite; got {alpha!r}. Pass alpha=1.0."
-        raise UsageError(msg)
+    alpha = number(alpha, "alpha", call=call, above=0.0)
     blocks = _nested_lengths(D, order, sizes, call)
     return np.array([(lengths**alpha).sum() for lengths in blocks])
 
@@ -119,13 +120,7 @@ def _nested_lengths(
 
     Each is a view that the next step overwrites: reduce it before going on.
     """
-    D = np.ascontiguousarray(D, dtype=np.float64)
-    if D.ndim != 2 or D.shape[0] != D.shape[1]:
-        msg = (
-            f"{call}: D must be an (n, n) matrix of distances; got shape {D.shape}. For a point "
-            "cloud X pass toposcope.homology.distances(X)."
-        )
-        raise UsageError(msg)
+    D = read_square(D, call=call)
     rows = _check_order(order, len(D), call)
     wanted = _check_sizes(sizes, len(rows), call)
     ends = np.empty((wanted[-1], 2), np.int64)
@@ -138,7 +133,7 @@ def _nested_lengths(
 
 
 def _integers(values: ArrayLike, name: str, call: str) -> NDArray[np.int64]:
-    array = np.asarray(values)
+    array = real(values, call=call, name=name)
     if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu":
         msg = (
             f"{call}: {name} must be a one-dimensional array of integers, at least one; got "

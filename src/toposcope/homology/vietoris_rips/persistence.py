@@ -12,17 +12,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
-from toposcope.homology.metrics import check_cloud, distances
+from toposcope.homology.metrics import METRICS, distances
 from toposcope.homology.spanning import euclidean_tree, tiled_tree, tree_lengths
+from toposcope.homology.vietoris_rips.cost import TILE_ABOVE, TREE_ABOVE, estimate_cost
 from toposcope.homology.vietoris_rips.growth import h1_diagram
+from toposcope.inputs.arrays import read_cloud, read_square
+from toposcope.inputs.memory import refuse_beyond_memory
+from toposcope.inputs.parameters import choice, degrees, number, prime
 
 Pairs = NDArray[np.float64]
 
-# Above this many points H0 alone does without the distance matrix.
-_TREE_ABOVE = 500
-
-# Above this many it works on tiles: one float32 matrix would take more than 256 MB.
-_TILE_ABOVE = 8000
+# Lengths that agree to 13 digits are equal up to the rounding of distances (2^-53 times the number
+# of products that are added, and division by a scale): what lives so shortly has length zero.
+_ROUNDING = 2.0**-44
 
 
 def rips(
@@ -84,9 +86,11 @@ def rips(
     >>> h1
     array([[1.        , 1.41421356]])
     """
-    dims = check_arguments(homology_dimensions, max_edge_length, coeff, call="rips()")
+    call = "rips()"
+    dims = check_arguments(homology_dimensions, max_edge_length, coeff, call=call)
+    metric = choice(metric, METRICS, "metric", call=call)
     if device != "cpu":
-        if metric != "euclidean":
+        if metric != "euclidean" or not isinstance(device, str):
             msg = f"rips(): device={device!r} is for metric='euclidean'; got metric={metric!r}."
             raise UsageError(msg)
         from toposcope.homology.vietoris_rips import cuda
@@ -95,13 +99,22 @@ def rips(
             h0 = h0_from_lengths(cuda.spanning_tree(X, device=device)[1], max_edge_length)
             return [h0.copy() for _ in dims]
         X, metric = cuda.distances(X, device=device), "precomputed"
-    if metric == "euclidean" and set(dims) == {0}:
-        cloud = check_cloud(X, call="rips()")
-        if len(cloud) > _TREE_ABOVE:
-            spanning = tiled_tree if len(cloud) > _TILE_ABOVE else euclidean_tree
-            h0 = h0_from_lengths(spanning(cloud.astype(np.float64))[1], max_edge_length)
+    if metric != "precomputed":
+        X = read_cloud(X, call=call)
+        n, d = X.shape
+        less = "fewer points" if max(dims) == 0 else "fewer points or lower homology_dimensions"
+        refuse_beyond_memory(
+            n,
+            lambda m: estimate_cost(m, d, dims)[1],
+            call=call,
+            advice=f"Pass {less}: X[toposcope.homology.farthest_landmarks(X, {{most}}).rows] stand "
+            "for the cloud within a known error, X[rng.permutation(len(X))[:{most}]] is a sample.",
+        )
+        if metric == "euclidean" and set(dims) == {0} and n > TREE_ABOVE:
+            spanning = tiled_tree if n > TILE_ABOVE else euclidean_tree
+            h0 = h0_from_lengths(spanning(X.astype(np.float64))[1], max_edge_length)
             return [h0.copy() for _ in dims]
-    D = distances(X, metric=metric, call="rips()")
+    D = distances(X, metric=metric, call=call)
     return rips_from_distances(
         D, homology_dimensions=dims, max_edge_length=max_edge_length, coeff=coeff
     )
@@ -133,6 +146,7 @@ def rips_from_distances(
     dims = check_arguments(
         homology_dimensions, max_edge_length, coeff, call="rips_from_distances()"
     )
+    D, coeff = read_square(D, call="rips_from_distances()"), int(coeff)
     diagrams: dict[int, Pairs] = {}
     if {0, 1} & set(dims):
         tree = tree_lengths(D) if lengths is None else lengths
@@ -146,7 +160,21 @@ def rips_from_distances(
         diagrams |= gudhi_rips(
             D, homology_dimensions=missing, max_edge_length=max_edge_length, coeff=coeff
         )
+    for k in set(dims) - {0}:
+        diagrams[k] = lasting(diagrams[k])
     return [diagrams[k].copy() if dims.count(k) > 1 else diagrams[k] for k in dims]
+
+
+def lasting(pairs: Pairs) -> Pairs:
+    """The pairs that live longer than the rounding of distances.
+
+    Examples
+    --------
+    >>> lasting(np.array([[1.0, 1.0 + 1e-15], [1.0, 2.0], [1.0, np.inf]]))
+    array([[ 1.,  2.],
+           [ 1., inf]])
+    """
+    return pairs[pairs[:, 0] < pairs[:, 1] * (1.0 - _ROUNDING)]
 
 
 def h0_from_lengths(
@@ -173,17 +201,7 @@ def check_arguments(
     homology_dimensions: Sequence[int], max_edge_length: float, coeff: int, *, call: str
 ) -> tuple[int, ...]:
     """`homology_dimensions` as a tuple of ints, after checking all three."""
-    if isinstance(homology_dimensions, int | np.integer):
-        msg = f"{call}: homology_dimensions must be a tuple; pass ({homology_dimensions},)."
-        raise UsageError(msg)
-    dims = tuple(int(k) for k in homology_dimensions)
-    if not dims or min(dims) < 0 or dims != tuple(homology_dimensions):
-        msg = f"{call}: degrees must be integers >= 0, at least one; got {homology_dimensions!r}."
-        raise UsageError(msg)
-    if not max_edge_length >= 0:
-        msg = f"{call}: max_edge_length must be >= 0; got {max_edge_length!r}."
-        raise UsageError(msg)
-    if coeff < 2 or any(coeff % p == 0 for p in range(2, int(coeff**0.5) + 1)):
-        msg = f"{call}: coeff must be a prime number (the field Z/p); got {coeff}."
-        raise UsageError(msg)
+    dims = degrees(homology_dimensions, call=call)
+    number(max_edge_length, "max_edge_length", call=call, low=0.0, finite=False)
+    prime(coeff, call=call)
     return dims

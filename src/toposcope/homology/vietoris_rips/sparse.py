@@ -16,8 +16,10 @@ from numpy.typing import ArrayLike, NDArray
 from toposcope.errors import UsageError
 from toposcope.homology.gudhi_extensions import simplicial_pairs
 from toposcope.homology.jit import kernel
-from toposcope.homology.metrics import distances
+from toposcope.homology.metrics import distances, refuse_pairs
 from toposcope.homology.vietoris_rips.persistence import check_arguments
+from toposcope.inputs.arrays import read_cloud
+from toposcope.inputs.parameters import number
 
 METRICS = ("euclidean", "precomputed")
 
@@ -115,15 +117,16 @@ def sparse_rips(
     """
     call = "sparse_rips()"
     dims = check_arguments(homology_dimensions, np.inf, coeff, call=call)
-    if not 0 < epsilon < 1:
-        msg = f"{call}: epsilon must lie between 0 and 1; got {epsilon!r}."
-        raise UsageError(msg)
-    if metric not in METRICS:
+    epsilon = number(epsilon, "epsilon", call=call, above=0.0, below=1.0)
+    if not isinstance(metric, str) or metric not in METRICS:
         msg = (
             f"{call}: metric must be one of {', '.join(METRICS)}; got {metric!r}, for which the "
             "triangle inequality and with it the bound may fail."
         )
         raise UsageError(msg)
+    if metric != "precomputed":
+        X = read_cloud(X, call=call)
+        refuse_pairs(*X.shape, per_pair=24, call=call)
     D = distances(X, metric=metric, call=call)
     order, insertion = _farthest_first(D)
     # A simplex that would appear later than this never does: one of its points is gone by then.
@@ -131,7 +134,7 @@ def sparse_rips(
     births = _sparse_edges(D[np.ix_(order, order)], insertion, gone, epsilon)
     levels = _expand(births, gone, max(dims) + 1)
     return SparseRips(
-        diagrams=[_sorted(pairs) for pairs in simplicial_pairs(levels, dims, coeff)],
+        diagrams=[_sorted(pairs) for pairs in simplicial_pairs(levels, dims, int(coeff))],
         factor=1.0 / (1.0 - epsilon),
         edges=len(levels[1][1]),
         simplices=sum(len(values) for _, values in levels),

@@ -6,7 +6,7 @@
   const curves = document.getElementById("figure-pairs");
   const matrix = document.getElementById("figure-matrix");
   const map = document.getElementById("figure-map");
-  const alpha = 1 - t.data.level;
+  const alpha = 1 - t.data.level + 1e-12;
   const chosen = { measure: 0, pair: 0, shown: "gaps" };
   const couples = [...new Set(pairs.map((p) => `${p.a}/${p.b}`))];
   const coupleName = (key) => key.split("/").map((i) => networks[Number(i)].name).join(" and ");
@@ -30,7 +30,7 @@
       a === b ? a : `${a}<br>against ${b}`,
       `value ${t.interval(pair.value[i], pair.low[i], pair.high[i], 3)}`,
       `gap ${t.interval(pair.gap[i], pair.gap_low[i], pair.gap_high[i], 3)}`,
-      `noise ${t.number(pair.noise[i], 3)}`, `q = ${t.number(pair.qvalue[i], 2)}`,
+      `noise ${t.number(pair.noise[i], 3)}`, `adjusted p = ${t.number(pair.adjusted_p[i], 2)}`,
       pair.why[i] && t.esc(t.short(pair.why[i], 60)),
     );
   }
@@ -38,7 +38,7 @@
   // Full markers: the test found a difference. The y axis of distances starts at 0.
   function curve(pair, y, low, high, color) {
     const x = pair.depth_a;
-    const open = pair.qvalue.map((q) => !(q !== null && q <= alpha));
+    const open = pair.adjusted_p.map((p) => !(p !== null && p <= alpha));
     return [t.band(x, low, high, t.fade(color, 0.2)), {
       x, y, type: "scatter", mode: "lines+markers", line: { color, width: 2 },
       marker: { size: 9, color: open.map((o) => (o ? t.css("--paper") : color)), line: { color, width: 2 } },
@@ -94,8 +94,8 @@
     t.say(curves, ".plot-title", t.element("b", {}, measure.name), `, ${coupleName(couples[chosen.pair])}. ${pair.n} draws.`);
     const shade = onset(pair).shapes ? " The dotted line marks the depth from which they differ, the shade its interval." : "";
     t.say(curves, ".meaning", measure.diagrams
-      ? `Left, mean distance between different draws; right, the gap, with the noise of draws taken out. Full markers: q ≤ ${t.number(alpha, 2)}.${shade}`
-      : `Left, mean over draws of the same samples in both networks, and what unrelated samples give; right, the distance from equal layers. Full markers: related, q ≤ ${t.number(alpha, 2)}.${shade}`);
+      ? `Left, mean distance between different draws; right, the gap, with the noise of draws taken out. Full markers: adjusted p ≤ ${t.number(alpha, 2)}.${shade}`
+      : `Left, mean over draws of the same samples in both networks, and what unrelated samples give; right, the distance from equal layers. Full markers: related, adjusted p ≤ ${t.number(alpha, 2)}.${shade}`);
     const gaps = pair.why.map((why, i) => [pair.layers[i][0], why]).filter(([, why]) => why);
     t.say(curves, ".missing", gaps.length ? `Without a full value: ${gaps.slice(0, 6).map(([n, w]) => `${n} (${w})`).join("; ")}${gaps.length > 6 ? `, and ${gaps.length - 6} more` : ""}.` : "");
   }

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from toposcope.errors import UsageError
-from toposcope.stats import mean_interval, permutation_test
-from toposcope.transfer.evaluation.correlations import Array, Correlation
+from toposcope.errors import TooFewSamplesError, ToposcopeError, UsageError
+from toposcope.stats import permutation_test
+from toposcope.transfer.evaluation.correlations import Array, Correlation, kendall
+from toposcope.transfer.evaluation.over_targets import mean_difference
 from toposcope.transfer.evaluation.rank_agreement import (
     check_numbers,
     checked,
     distinct_models,
     named,
+    perfect_order_bound,
 )
 
 
@@ -80,7 +82,9 @@ def compare_scores(
         (M,) scores of M models on one target, or (T, M) on T targets. Larger must recommend: pass
         -theta.
     accuracies
-        Accuracies of the same shape.
+        Accuracies of the same shape. On several targets NaN stands for a model that was not
+        measured there, in scores too: each target is judged on the models that have all three, and
+        left out where these are fewer than 4 or a score is constant on them.
     statistic, level, n_resamples, seed
         As in `agreement`.
 
@@ -88,7 +92,9 @@ def compare_scores(
     -------
     The difference of the agreements. One target: the interval is over models (bootstrap), and the
     p-value comes from swapping the two scores' ranks, model by model. Several: the unit is the
-    target (Student's t and sign flips over the differences), as the models are the same throughout.
+    target (`mean_difference` and sign flips over the differences), as the models are the same
+    throughout. Two different scores that order the models alike have no spread: the interval is
+    then what `perfect_order_bound` leaves open of other models.
 
     Raises
     ------
@@ -126,6 +132,10 @@ def compare_scores(
     chosen = distinct_models(len(truth), n_resamples, pairs, truth, rng)
     stack = np.moveaxis(pairs[:, chosen], 0, 1)
     low, high = np.quantile(gap(stack, truth[chosen]), [0.5 - level / 2, 0.5 + level / 2])
+    if not np.array_equal(*pairs) and float(kendall(pairs[0], pairs[1])) > 1 - 1e-9:
+        # Agreements differ by at most twice the share of pairs that two scores order differently.
+        open_ = 1 - perfect_order_bound(len(truth), level)
+        low, high = min(low, -open_), max(high, open_)
     p = _swap_pvalue(pairs, truth, gap, n_resamples, rng)
     return ScoreComparison(
         statistic,
@@ -152,24 +162,39 @@ def _over_targets(
     seed: int | np.random.Generator,
     call: str,
 ) -> ScoreComparison:
-    agreements = []
-    for scores in (x, y):
-        rows = [checked(s, t, call) for s, t in zip(scores, z, strict=True)]
-        agreements.append(np.array([float(function(s[0], t)) for s, t in rows]))
-    a, b = agreements
-    interval = mean_interval(a - b, level=level)
-    test = permutation_test(a, b, paired=True, n_resamples=max(n_resamples, 99), seed=seed)
+    a: list[float] = []
+    b: list[float] = []
+    counts: list[int] = []
+    for first, second, target in zip(x, y, z, strict=True):
+        known = np.isfinite(first) & np.isfinite(second) & np.isfinite(target)
+        try:
+            rows = [checked(s[known], target[known], call) for s in (first, second)]
+        except ToposcopeError:
+            continue  # counted: n is the number of targets that could be judged
+        for each, (scores, truth) in zip((a, b), rows, strict=True):
+            each.append(float(function(scores[0], truth)))
+        counts.append(int(known.sum()))
+    if len(counts) < 2:
+        msg = (
+            f"{call}: {len(counts)} of {len(z)} targets have 4 models or more with both scores and "
+            "an accuracy, none of them constant; two are needed."
+        )
+        raise TooFewSamplesError(msg)
+    interval = mean_difference(np.subtract(a, b), counts, level=level)
+    test = permutation_test(
+        np.array(a), np.array(b), paired=True, n_resamples=max(n_resamples, 99), seed=seed
+    )
     return ScoreComparison(
         statistic,
-        float(a.mean()),
-        float(b.mean()),
+        float(np.mean(a)),
+        float(np.mean(b)),
         interval.value,
         interval.low,
         interval.high,
         level,
         test.pvalue,
         "target",
-        len(a),
+        len(counts),
     )
 
 

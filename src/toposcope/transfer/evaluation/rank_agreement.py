@@ -156,20 +156,24 @@ def agreement(
         # Every resample of a perfect order is perfect: the bootstrap alone would be sure of it.
         least = perfect_order_bound(len(truth), level)
         low, high = (min(low, least), high) if value > 0 else (low, max(high, -least))
+    elif over != "data" and high - low < 1e-9:
+        # Ties can repeat any value in every resample; that is no more certainty than above.
+        open_ = 1 - perfect_order_bound(len(truth), level)
+        low, high = max(value - open_, -1.0), min(value + open_, 1.0)
     p = permutation_pvalue(mean, truth, function, n_resamples, rng)
     return Agreement(statistic, value, low, high, level, over, p, len(truth), len(draws))
 
 
-def perfect_order_bound(models: int, level: float = 0.95) -> float:
+def perfect_order_bound(models: ArrayLike, level: float = 0.95) -> float:
     """Least Kendall agreement at which a perfectly ordered sample of models is not too surprising.
 
     Parameters
     ----------
     models
-        Number of models that were ordered without a mistake.
+        Number of models that were ordered without a mistake; (T,) numbers when T targets were.
     level
-        The agreement returned is the one under which a perfect order has probability
-        (1 - level) / 2, in Mallows' model of rankings.
+        The agreement returned is the one under which a perfect order (of all targets) has
+        probability (1 - level) / 2, in Mallows' model of rankings.
 
     Returns
     -------
@@ -181,6 +185,8 @@ def perfect_order_bound(models: int, level: float = 0.95) -> float:
 
     >>> perfect_order_bound(4) < 0 < perfect_order_bound(6) < perfect_order_bound(12)
     True
+    >>> perfect_order_bound([4, 4, 4]) > 0
+    True
 
     References
     ----------
@@ -188,20 +194,24 @@ def perfect_order_bound(models: int, level: float = 0.95) -> float:
     """
     from scipy.optimize import brentq
 
-    ranks = np.arange(1, models + 1)
+    counts = np.atleast_1d(np.asarray(models, dtype=np.int64))
+    ranks = [np.arange(1, count + 1) for count in counts]
 
     def log_probability(log_q: float) -> float:
-        """Of the perfect order: the product of (1 - q) / (1 - q^i)."""
-        return float(np.sum(np.log(np.expm1(log_q) / np.expm1(ranks * log_q))))
+        """Of the perfect orders: products of (1 - q) / (1 - q^i)."""
+        return float(sum(np.sum(np.log(np.expm1(log_q) / np.expm1(i * log_q))) for i in ranks))
 
     edge = 1e-9  # q = 1 is the uniform distribution, where the formula is 0 / 0
     target = np.log((1 - level) / 2)
-    side = (-20.0, -edge) if log_probability(-edge) < target else (edge, 20.0)
+    side = (-30.0, -edge) if log_probability(-edge) < target else (edge, 30.0)
     log_q = float(brentq(lambda x: log_probability(x) - target, *side))
     q = np.exp(log_q)
-    powers = np.exp(ranks * log_q)
-    inversions = models * q / (1 - q) - float(np.sum(ranks * powers / (1 - powers)))
-    return float(1 - 4 * inversions / (models * (models - 1)))
+    agreements = []
+    for count, i in zip(counts, ranks, strict=True):
+        powers = np.exp(i * log_q)
+        inversions = count * q / (1 - q) - float(np.sum(i * powers / (1 - powers)))
+        agreements.append(1 - 4 * inversions / (count * (count - 1)))
+    return float(np.mean(agreements))
 
 
 def permutation_pvalue(
@@ -217,7 +227,7 @@ def permutation_pvalue(
         if exact
         else np.argsort(rng.random((n_resamples, m)), axis=1)
     )
-    null = np.abs(_blocks(np.broadcast_to(scores, orders.shape), truth[orders], function))
+    null = np.abs(correlated(np.broadcast_to(scores, orders.shape), truth[orders], function))
     extreme = int((null >= abs(float(function(scores, truth))) - 1e-12).sum())
     return extreme / len(null) if exact else (extreme + 1) / (len(null) + 1)
 
@@ -241,12 +251,12 @@ def _resampled(
         models = distinct_models(m, n_resamples, mean[None], truth, rng)
         rows = np.take_along_axis(rows, models, axis=1)
         targets = truth[models]
-    values = _blocks(rows, targets, function)
+    values = correlated(rows, targets, function)
     return values[np.isfinite(values)]
 
 
-def _blocks(rows: Array, targets: Array, function: Correlation) -> Array:
-    """The correlation of each row, in blocks of bounded memory."""
+def correlated(rows: Array, targets: Array, function: Correlation) -> Array:
+    """(n,) correlation of each row, in blocks of bounded memory."""
     step = max(1, _BLOCK // rows.shape[1] ** 2)
     parts = [function(rows[i : i + step], targets[i : i + step]) for i in range(0, len(rows), step)]
     return np.concatenate(parts)

@@ -1,8 +1,8 @@
 """What trusting a score costs, and what it should be held against.
 
 Regret and top-k speak about the choice itself, in points of accuracy. A constant list learned from
-other targets is the score to beat: it has never seen the target. The noise ceiling is the agreement
-that a perfect score would reach with accuracies measured once.
+other targets is the score to beat: it has never seen the target. What a perfect score would reach
+stands in ceilings.py.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import DegenerateCloudError, ToposcopeError, UsageError
-from toposcope.stats import Interval, benjamini_hochberg
+from toposcope.stats import benjamini_hochberg
 from toposcope.transfer.evaluation.correlations import CORRELATIONS
-from toposcope.transfer.evaluation.rank_agreement import agreement, checked, named
+from toposcope.transfer.evaluation.rank_agreement import agreement, checked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,12 +86,15 @@ def constant_ranking(accuracies: ArrayLike) -> Array:
     Parameters
     ----------
     accuracies
-        (T, M) accuracies of M models on T targets, two or more.
+        (T, M) accuracies of M models on T targets, two or more; NaN where a model was not measured
+        on a target.
 
     Returns
     -------
     (T, M) scores, larger recommended: row t is the mean rank of each model (1 the worst) on all
-    targets but t. A transfer score that does not agree better than this needs no target data.
+    targets but t; NaN for models measured on no other target. A rank among m of the M models is
+    stretched to (r - 1/2) M / m + 1/2. A transfer score that does not agree better than this needs
+    no target data.
 
     Examples
     --------
@@ -111,79 +114,16 @@ def constant_ranking(accuracies: ArrayLike) -> Array:
             f"got shape {table.shape}."
         )
         raise UsageError(msg)
-    if not np.isfinite(table).all():
-        bad = int((~np.isfinite(table)).sum())
-        msg = (
-            f"constant_ranking(): {bad} of {table.size} accuracies are not finite. Leave out the "
-            "models or targets they belong to."
-        )
+    if np.isinf(table).any():
+        msg = "constant_ranking(): some accuracies are infinite; NaN stands for what is missing."
         raise DegenerateCloudError(msg)
-    ranks = rankdata(table, axis=1)
-    means: Array = (ranks.sum(axis=0) - ranks) / (len(table) - 1)
-    return means
-
-
-def noise_ceiling(
-    accuracies: ArrayLike,
-    *,
-    statistic: str = "kendall",
-    sd: float | None = None,
-    level: float = 0.95,
-    n_resamples: int = 2000,
-    seed: int | np.random.Generator = 0,
-) -> Interval:
-    """Agreement that a perfect score reaches with accuracies as noisy as these.
-
-    Parameters
-    ----------
-    accuracies
-        (S, M) accuracies of S repeated fine-tunes, whose pooled spread is the noise of one; or (M,)
-        with `sd`.
-    statistic
-        As in `agreement`.
-    sd
-        Standard deviation of one measured accuracy, when it is known instead.
-    level, n_resamples, seed
-        Range and number of simulated measurements.
-
-    Returns
-    -------
-    Mean agreement between the mean accuracies, taken for the truth, and one noisy measurement of
-    them, with the range that `level` of the simulated measurements lie in. Slightly high, the more
-    so for few repeats: the mean accuracies hold noise too, which spreads them wider than the truth.
-    A score above the range is luck.
-
-    Examples
-    --------
-    Differences ten times the noise leave a ranking nearly as it is:
-
-    >>> ceiling = noise_ceiling([80.0, 81.0, 82.0, 83.0, 84.0], sd=0.1)
-    >>> ceiling.value > 0.99
-    True
-    """
-    call = "noise_ceiling()"
-    function = named(statistic, call)
-    table = np.asarray(accuracies, dtype=np.float64)
-    if (table.ndim == 2) == (sd is not None) or table.ndim not in (1, 2):
-        msg = (
-            f"{call}: pass (repeats, models) accuracies, or (models,) and sd=; got shape "
-            f"{table.shape} and sd={sd!r}."
-        )
-        raise UsageError(msg)
-    if table.ndim == 2:
-        if len(table) < 2:
-            msg = f"{call}: one repeat shows no noise; two or more are needed, or sd=."
-            raise UsageError(msg)
-        sd = float(np.sqrt(table.var(axis=0, ddof=1).mean()))
-    if sd is None or not np.isfinite(sd) or sd < 0:
-        msg = f"{call}: sd must be finite and not negative; got {sd!r}."
-        raise UsageError(msg)
-    truth = np.atleast_2d(table).mean(axis=0)
-    checked(truth, truth, call)
-    noise = np.random.default_rng(seed).normal(size=(n_resamples, len(truth)))
-    ceilings = function(np.broadcast_to(truth, noise.shape), truth + sd * noise)
-    low, high = np.quantile(ceilings, [0.5 - level / 2, 0.5 + level / 2])
-    return Interval(float(ceilings.mean()), float(low), float(high), level, len(truth), "network")
+    known = ~np.isnan(table)
+    ranks = rankdata(table, axis=1, nan_policy="omit")
+    stretched = (ranks - 0.5) * (table.shape[1] / np.maximum(known.sum(axis=1, keepdims=True), 1))
+    stretched = np.where(known, stretched + 0.5, 0.0)
+    others = known.sum(axis=0) - known
+    total = stretched.sum(axis=0) - stretched
+    return np.asarray(np.divide(total, others, out=np.full_like(total, np.nan), where=others > 0))
 
 
 def evaluate_scores(

@@ -1,138 +1,40 @@
 """How far scores can be trusted: a board, or anybody's table, against measured accuracies.
 
-The table is a CSV with a column `model`, one or more columns of accuracies (`accuracy`, or names
-beginning with `accuracy_`, or those named by the caller) and, when no board is given, columns of
-scores. A model may have several rows, one per repeated fine-tune (column `seed`): their mean is the
-truth, and their spread the noise that no score can rise above.
+One target: the models are the unit. Several: the targets are (targets.py). Protocols and accuracy
+columns are judged apart, and every score on the models it has a value for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope.errors import SpecError, TooFewSamplesError, ToposcopeError, UsageError
+from toposcope.errors import TooFewSamplesError, ToposcopeError, UsageError
 from toposcope.transfer import compare_scores, evaluate_scores, noise_ceiling
+from toposcope.transfer.evaluation.ceilings import SPREADS
 from toposcope.transfer.evaluation.rank_agreement import FEWEST_MODELS
 from toposcope.transfer.ranking.board import plain
-from toposcope.transfer.scores.registry import SCORES
-from toposcope.types import near_matches
+from toposcope.transfer.ranking.tables import Measured, Table, mean_of_known
+from toposcope.transfer.ranking.targets import judge_targets
+from toposcope.transfer.scores.registry import CONSTANTS, HONEST, SCORES
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Array = NDArray[np.float64]
-ACCURACY = "accuracy"
-NOT_SCORES = ("model", "seed", "train", "test")
-HONEST, CONSTANTS = ("linear_probe", "knn"), ("source_accuracy", "parameters")
-"""Baselines that look at the target's labels in the plainest way, and that do not look at all."""
-CONSTANT = "source_accuracy"
-"""The constant every score is compared with, where the board has it."""
-
-
-@dataclass(frozen=True)
-class Accuracies:
-    """What was measured by fine-tuning.
-
-    Parameters
-    ----------
-    models
-        Names, in the order of the file.
-    truths
-        Accuracy column -> (repeats, models); NaN where a model has fewer repeats.
-    scores
-        Other numeric columns -> (models,) means: scores of somebody else.
-    """
-
-    models: tuple[str, ...]
-    truths: Mapping[str, Array]
-    scores: Mapping[str, Array]
-
-
-def read_accuracies(path: Path | str, accuracy: Sequence[str] = ()) -> Accuracies:
-    """Read a CSV of accuracies.
-
-    Parameters
-    ----------
-    path
-        The file.
-    accuracy
-        Names of accuracy columns; empty: `accuracy` and all that begin with `accuracy_`.
-
-    Raises
-    ------
-    SpecError
-        Unreadable files, missing columns, accuracies that are no numbers, models named nowhere.
-    """
-    import pandas as pd
-
-    file = Path(path)
-    table = read_table(file)
-    columns = [str(name) for name in table.columns]
-    names = list(accuracy) or [
-        name for name in columns if name == "accuracy" or name.startswith("accuracy_")
-    ]
-    if not names:
-        msg = (
-            f"evaluate: {file} has no column 'accuracy'; it has {', '.join(columns)}. Name one "
-            "with --accuracy COLUMN."
-        )
-        raise SpecError(msg)
-    for name in names:
-        if name not in columns:
-            msg = f"evaluate: {file} has no column {name!r}. {near_matches(name, columns)}"
-            raise SpecError(msg)
-        if not pd.api.types.is_numeric_dtype(table[name]) or table[name].isna().any():
-            msg = f"evaluate: column {name!r} of {file} holds values that are no numbers."
-            raise SpecError(msg)
-    others = [
-        name
-        for name in columns
-        if name not in (*NOT_SCORES, *names) and pd.api.types.is_numeric_dtype(table[name])
-    ]
-    table["model"] = table["model"].astype(str)
-    models = tuple(dict.fromkeys(table["model"]))
-    groups = dict(iter(table.groupby("model", sort=False)))
-    return Accuracies(
-        models=models,
-        truths={name: _repeats(groups, models, name) for name in names},
-        scores={name: np.array([groups[m][name].mean() for m in models]) for name in others},
-    )
-
-
-def read_table(file: Path) -> pd.DataFrame:
-    """A CSV with a column `model`."""
-    import pandas as pd
-
-    try:
-        table = pd.read_csv(file)
-    except (OSError, ValueError, pd.errors.ParserError) as error:
-        msg = f"evaluate: {file} is not a readable CSV: {error}."
-        raise SpecError(msg) from error
-    if "model" not in table.columns:
-        msg = f"evaluate: {file} has no column 'model'; it has {', '.join(map(str, table))}."
-        raise SpecError(msg)
-    return table
-
-
-def _repeats(groups: Mapping[Any, pd.DataFrame], models: Sequence[str], name: str) -> Array:
-    most = max(len(groups[model]) for model in models)
-    columns = np.full((most, len(models)), np.nan)
-    for column, model in enumerate(models):
-        values = groups[model][name].to_numpy(float)
-        columns[: len(values), column] = values
-    return columns
+Part = dict[str, Any]
+SCHEMA = 2
+"""Of a judgement as it is stored; 1 had ceilings of single fine-tunes and averaged targets."""
 
 
 def judge(
-    accuracies: Accuracies,
+    table: Table,
     board: pd.DataFrame | None = None,
     *,
+    target: str | None = None,
     lower_is_better: Sequence[str] = (),
     level: float = 0.95,
     seed: int = 0,
@@ -141,10 +43,12 @@ def judge(
 
     Parameters
     ----------
-    accuracies
+    table
         From `read_accuracies`.
     board
         A board of `rank`; None judges the score columns of the file.
+    target
+        The target to judge; None takes all of a file, and the board's own beside a board.
     lower_is_better
         Score columns of the file that recommend small values; a board knows its directions.
     level, seed
@@ -152,195 +56,306 @@ def judge(
 
     Returns
     -------
-    JSON-able: `rows` (evaluate_scores per accuracy column, with the column's name in `accuracy`),
-    `contests` (each score against the constant list by source accuracy), `ceilings` (Kendall
-    agreement a perfect score would reach, from repeated fine-tunes), `between` (Kendall agreement
-    of the accuracy columns with each other), `models`; `subsets`, the same for scores with a value
-    for some models only, beside the plain baselines there; `left_out`, scores with values for fewer
-    than four.
+    JSON-able. `parts`, one per protocol, accuracy column and set of models, each with `kind`
+    ("models" or "targets": the unit), `accuracy`, `protocol`, `target` or `targets`, `models`,
+    `subset` (scores with values for some models only, beside the plain baselines there), `rows`
+    (agreements), `contests` (difference of every score from every constant, with interval, p and q)
+    and `ceilings` (agreement of a perfect score). `between`: Kendall agreement of the accuracy
+    columns with each other. `left_out`: what could not be judged, with the reason. `reading`: what
+    the file's columns were taken for.
 
     Raises
     ------
     TooFewSamplesError
-        Fewer than four models have both accuracies and scores.
+        Nowhere are there four models with accuracies and scores.
     """
-    models, scores, directions, partial = _scores(accuracies, board, lower_is_better)
-    judged = _judge(accuracies, models, scores, directions, level=level, seed=seed)
-    subsets = []
-    left_out = []
-    for some, names in partial.items():
-        if len(some) < FEWEST_MODELS:
-            reason = f"values for {len(some)} models only"
-            left_out += [{"score": name, "reason": reason} for name in names]
-            continue
-        # On other models it is another question: what it is compared with is judged there too.
-        beside = [n for n in (*HONEST, *CONSTANTS) if n in scores]
-        own = {name: _columns(board, name, some) for name in (*names, *beside)}
-        ways = {name: SCORES[name].higher_is_better for name in own}
-        subsets.append(
-            {"models": list(some)}
-            | _judge(accuracies, list(some), own, ways, level=level, seed=seed)
+    measured = _chosen(table, board, target)
+    known = table.scores if board is None else tuple(map(str, dict.fromkeys(board["score"])))
+    _check_scores(table, known, board, lower_is_better)
+    directions = {
+        name: name not in lower_is_better if board is None else SCORES[name].higher_is_better
+        for name in known
+    }
+    parts: list[Part] = []
+    left_out: list[dict[str, str]] = []
+    for one in measured:
+        if len(one.targets) > 1:
+            found, without = judge_targets(one, directions, level=level, seed=seed)
+        else:
+            scores = _of_file(one) if board is None else _of_board(one, board)
+            found, without = _judge_models(one, scores, directions, level=level, seed=seed)
+        parts += found
+        left_out += without
+    if not parts:
+        reasons = "; ".join(dict.fromkeys(entry["reason"] for entry in left_out))
+        apart = table.reading["kept_apart"]
+        held = f" Rows are kept apart by {', '.join(apart)}." if apart else ""
+        msg = (
+            f"evaluate: nothing can be judged: {reasons}. At least {FEWEST_MODELS} models with an "
+            f"accuracy and a score are needed for a ranking to say anything.{held}"
         )
-    _adjust([row for part in (judged, *subsets) for row in part["rows"]])
+        raise TooFewSamplesError(msg)
+    _adjust([row for part in parts for row in part["rows"] if row.get("pvalue") is not None])
+    _adjust([row for part in parts for row in part["contests"] if not row["reason"]])
     return {
-        **judged,
-        "models": models,
-        "subsets": subsets,
+        "schema": SCHEMA,
+        "parts": parts,
+        "between": _between(measured),
         "left_out": left_out,
+        "reading": dict(table.reading),
         "level": level,
     }
 
 
-def _judge(
-    accuracies: Accuracies,
-    models: Sequence[str],
+def _chosen(table: Table, board: pd.DataFrame | None, target: str | None) -> list[Measured]:
+    """What is to be judged: all, or one target."""
+    names = table.targets
+    if target is None and board is not None and len(names) > 1:
+        own = [board.attrs.get("target_name"), board.attrs.get("target")]
+        target = next((str(name) for name in own if str(name) in names), None)
+        if target is None:
+            msg = (
+                f"evaluate: the board is of {' or '.join(str(o) for o in own if o)}, and the file "
+                f"has the targets {', '.join(names)}. Say which one it is: --target {names[0]}."
+            )
+            raise UsageError(msg)
+    if target is None:
+        return list(table.measured)
+    if target not in names:
+        known = ", ".join(names) or "no column 'target'"
+        msg = f"evaluate: --target {target} is not in the file; it has {known}."
+        raise UsageError(msg)
+    return [one.only(target) for one in table.measured if target in one.targets]
+
+
+def _check_scores(
+    table: Table, known: Sequence[str], board: pd.DataFrame | None, lower_is_better: Sequence[str]
+) -> None:
+    unknown = [name for name in lower_is_better if name not in known]
+    if unknown:
+        msg = (
+            f"evaluate: --lower-is-better names {', '.join(unknown)}; score columns are "
+            f"{', '.join(known) or 'none'}."
+        )
+        raise UsageError(msg)
+    if lower_is_better and board is not None:
+        msg = "evaluate: a board knows its directions; leave out --lower-is-better."
+        raise UsageError(msg)
+    if not known:
+        ignored = ", ".join(f"{name} ({why})" for name, why in table.reading["ignored"].items())
+        msg = (
+            "evaluate: the file has no score columns beside its accuracies"
+            f"{f', and left out are {ignored}' if ignored else ''}; add columns of numbers, or "
+            "pass --board FOLDER of a ranking (toposcope rank MODELS.toml --target DATA -o FOLDER)."
+        )
+        raise UsageError(msg)
+
+
+def _of_file(one: Measured) -> dict[str, dict[str, Array]]:
+    """Score -> model -> (1,) value, where there is one."""
+    return {
+        name: {
+            model: values[0, m : m + 1]
+            for m, model in enumerate(one.models)
+            if np.isfinite(values[0, m])
+        }
+        for name, values in one.scores.items()
+    }
+
+
+def _of_board(one: Measured, board: pd.DataFrame) -> dict[str, dict[str, Array]]:
+    """Score -> model -> (R,) draws, where there are any."""
+    failed = {failure["model"] for failure in board.attrs["failures"]}
+    candidates = set(board.attrs["candidates"]) - failed
+    if not candidates.intersection(one.models):
+        msg = (
+            f"evaluate: none of the models {', '.join(one.models)} is on the board; it has "
+            f"{', '.join(sorted(candidates))}. The column 'model' holds the names of MODELS.toml."
+        )
+        raise UsageError(msg)
+    return {
+        str(name): {
+            model: np.asarray(draws, dtype=np.float64)
+            for model, draws in board.attrs["draws"][name].items()
+            if draws and model in candidates and model in one.models
+        }
+        for name in dict.fromkeys(board["score"])
+    }
+
+
+def _judge_models(
+    one: Measured,
+    scores: Mapping[str, Mapping[str, Array]],
+    directions: Mapping[str, bool],
+    *,
+    level: float,
+    seed: int,
+) -> tuple[list[Part], list[dict[str, str]]]:
+    """The parts of one target: a set of models and the scores with values for all of them."""
+    truth = mean_of_known(one.repeats)[0]
+    models = tuple(m for m, value in zip(one.models, truth, strict=True) if np.isfinite(value))
+    somewhere = {model for valued in scores.values() for model in valued}
+    models = tuple(model for model in models if model in somewhere)
+    sets: dict[tuple[str, ...], list[str]] = {models: []}
+    for name, valued in scores.items():
+        sets.setdefault(tuple(m for m in models if m in valued), []).append(name)
+    parts, left_out = [], []
+    for some, names in sets.items():
+        if not names:
+            continue
+        if len(some) < FEWEST_MODELS:
+            left_out += [
+                {"score": name, "accuracy": one.accuracy, **_where(one)}
+                | {"reason": f"{len(some)} models have both its values and {one.accuracy}"}
+                for name in names
+            ]
+            continue
+        # On other models it is another question: what it is compared with is judged there too.
+        beside = [n for n in (*HONEST, *CONSTANTS) if n in scores and n not in names]
+        beside = [n for n in beside if all(m in scores[n] for m in some)] if some != models else []
+        own = {name: _draws(scores[name], some) for name in (*names, *beside)}
+        parts.append(_part(one, some, own, directions, level=level, seed=seed))
+        parts[-1]["subset"] = some != models
+    return parts, left_out
+
+
+def _where(one: Measured) -> dict[str, Any]:
+    return {"protocol": dict(one.protocol), "target": one.targets[0]}
+
+
+def _draws(valued: Mapping[str, Array], models: Sequence[str]) -> Array:
+    """(R, M) draws of a score, or (M,) where there is one value each."""
+    fewest = min(len(valued[model]) for model in models)
+    numbers = np.array([valued[model][:fewest] for model in models]).T
+    return numbers if len(numbers) > 1 else np.asarray(numbers[0])
+
+
+def _part(
+    one: Measured,
+    models: tuple[str, ...],
     scores: Mapping[str, Array],
     directions: Mapping[str, bool],
     *,
     level: float,
     seed: int,
-) -> dict[str, Any]:
+) -> Part:
     """Everything that is said of one set of models."""
-    if len(models) < FEWEST_MODELS:
-        msg = (
-            f"evaluate: {len(models)} models have accuracies and scores; at least {FEWEST_MODELS} "
-            "are needed for a ranking to say anything."
+    values = one.repeats[:, 0, [one.models.index(model) for model in models]]
+    truth = mean_of_known(values)
+    rows = []
+    for score, numbers in scores.items():
+        table = evaluate_scores(
+            {score: numbers},
+            truth,
+            higher_is_better={score: directions[score]},
+            over="both" if numbers.ndim == 2 else "models",
+            level=level,
+            seed=seed,
         )
-        raise TooFewSamplesError(msg)
-    where = [accuracies.models.index(model) for model in models]
-    rows, contests, ceilings = [], [], []
-    for name, repeats in accuracies.truths.items():
-        values = repeats[:, where]
-        truth = np.nanmean(values, axis=0)
-        for score, numbers in scores.items():
-            table = evaluate_scores(
-                {score: numbers},
-                truth,
-                higher_is_better={score: directions[score]},
-                over="both" if numbers.ndim == 2 and len(numbers) > 1 else "models",
-                level=level,
-                seed=seed,
-            )
-            rows += [{"accuracy": name, **row} for row in plain(table)]
-        contests += _contests(name, scores, directions, truth, level=level, seed=seed)
-        if len(values) > 1 and np.isfinite(values).all():
-            ceiling = noise_ceiling(values, level=level, seed=seed)
-            ceilings.append(
-                {"accuracy": name, "value": ceiling.value, "low": ceiling.low, "high": ceiling.high}
-                | {"repeats": len(values)}
-            )
+        rows += plain(table)
     return {
+        "kind": "models",
+        "accuracy": one.accuracy,
+        **_where(one),
+        "models": list(models),
         "rows": rows,
-        "contests": contests,
-        "ceilings": ceilings,
-        "between": _between(accuracies, where),
+        "contests": _contests(scores, directions, truth, level=level, seed=seed),
+        "ceilings": ceilings(values, level=level, seed=seed),
     }
 
 
-def _columns(board: pd.DataFrame | None, score: str, models: Sequence[str]) -> Array:
-    """(R, M) draws of a score, or (M,) for constants."""
-    assert board is not None, "only boards have scores without a value for some models"
-    numbers = np.array([board.attrs["draws"][score][model] for model in models]).T
-    return numbers if len(numbers) > 1 else numbers[0]
-
-
-def _scores(
-    accuracies: Accuracies, board: pd.DataFrame | None, lower_is_better: Sequence[str]
-) -> tuple[list[str], dict[str, Array], dict[str, bool], dict[tuple[str, ...], list[str]]]:
-    """Models to judge, scores that have a value for all of them, directions, and the other scores.
-
-    The others are grouped by the models they do have a value for.
-    """
-    if board is None:
-        unknown = [name for name in lower_is_better if name not in accuracies.scores]
-        if unknown or not accuracies.scores:
-            known = ", ".join(accuracies.scores) or "none"
-            msg = (
-                f"evaluate: --lower-is-better names {', '.join(unknown)}; "
-                f"score columns are {known}."
-                if unknown
-                else "evaluate: the file has no score columns beside its accuracies; add them, or "
-                "pass --board FOLDER of a ranking (toposcope rank MODELS.toml --target DATA)."
-            )
-            raise UsageError(msg)
-        directions = {name: name not in lower_is_better for name in accuracies.scores}
-        return list(accuracies.models), dict(accuracies.scores), directions, {}
-    failed = {failure["model"] for failure in board.attrs["failures"]}
-    known_models = set(board.attrs["candidates"]) - failed
-    models = [model for model in accuracies.models if model in known_models]
-    if not models:
-        msg = (
-            f"evaluate: none of the models {', '.join(accuracies.models)} is on the board; it has "
-            f"{', '.join(sorted(known_models))}. The column 'model' holds the names of MODELS.toml."
-        )
-        raise UsageError(msg)
-    scores: dict[str, Array] = {}
-    partial: dict[tuple[str, ...], list[str]] = {}
-    for name in map(str, dict.fromkeys(board["score"])):
-        valued = tuple(model for model in models if board.attrs["draws"][name].get(model))
-        if len(valued) < len(models):
-            partial.setdefault(valued, []).append(name)
-        else:
-            scores[name] = _columns(board, name, models)
-    return models, scores, {name: SCORES[name].higher_is_better for name in scores}, partial
+def ceilings(repeats: Array, *, level: float, seed: int) -> list[Part]:
+    """Agreement of a perfect score from (S, M) repeats, by both kinds of spread; [] for S = 1."""
+    counts = np.isfinite(repeats).sum(axis=0)
+    if counts.max() < 2:
+        return []
+    several = repeats[:, counts > 1]
+    means = mean_of_known(several)
+    squares = np.nansum((several - means) ** 2, axis=0)
+    sds = np.sqrt(squares / (counts[counts > 1] - 1))
+    found = []
+    for spread in SPREADS:
+        entry: Part = {
+            "spread": spread,
+            "repeats": [int(counts.min()), int(counts.max())],
+            "sds": [float(sds.min()), float(sds.max())],
+            "reason": "",
+        }
+        try:
+            ceiling = noise_ceiling(repeats, spread=spread, level=level, seed=seed)
+            entry |= {"value": ceiling.value, "low": ceiling.low, "high": ceiling.high}
+        except ToposcopeError as error:
+            entry["reason"] = str(error)
+        found.append(entry)
+    return found
 
 
 def _contests(
-    accuracy: str,
     scores: Mapping[str, Array],
     directions: Mapping[str, bool],
     truth: Array,
     *,
     level: float,
     seed: int,
-) -> list[dict[str, Any]]:
-    if CONSTANT not in scores:
-        return []
+) -> list[Part]:
+    """Every score against every constant."""
 
     def upward(name: str) -> Array:
         mean: Array = np.atleast_2d(scores[name]).mean(axis=0)
         return mean if directions[name] else -mean
 
-    contests: list[dict[str, Any]] = []
-    for name in scores:
-        if name == CONSTANT:
+    contests: list[Part] = []
+    for baseline in CONSTANTS:
+        if baseline not in scores:
             continue
-        try:
-            one = compare_scores(upward(name), upward(CONSTANT), truth, level=level, seed=seed)
-        except ToposcopeError as error:
-            contests.append({"accuracy": accuracy, "score": name, "reason": str(error)})
-            continue
-        contests.append(
-            {
-                "accuracy": accuracy,
-                "score": name,
+        for name in scores:
+            if name in CONSTANTS:
+                continue
+            entry: Part = {"score": name, "baseline": baseline, "reason": ""}
+            contests.append(entry)
+            try:
+                one = compare_scores(upward(name), upward(baseline), truth, level=level, seed=seed)
+            except ToposcopeError as error:
+                entry["reason"] = str(error)
+                continue
+            entry |= {
                 "difference": one.difference,
                 "low": one.low,
                 "high": one.high,
                 "pvalue": one.pvalue,
-                "reason": "",
+                "unit": one.unit,
+                "n": one.n,
             }
-        )
     return contests
 
 
-def _between(accuracies: Accuracies, where: Sequence[int]) -> list[dict[str, Any]]:
+def _between(measured: Sequence[Measured]) -> list[Part]:
+    """Agreement of accuracy columns of one protocol and target, on the models that have both."""
     from scipy.stats import kendalltau
 
-    means = {name: np.nanmean(r[:, where], axis=0) for name, r in accuracies.truths.items()}
-    names = list(means)
-    return [
-        {"a": a, "b": b, "kendall": float(kendalltau(means[a], means[b]).statistic)}
-        for i, a in enumerate(names)
-        for b in names[i + 1 :]
-    ]
+    found = []
+    for i, a in enumerate(measured):
+        for b in measured[i + 1 :]:
+            if a.protocol != b.protocol or a.accuracy == b.accuracy:
+                continue
+            for target in (t for t in a.targets if t in b.targets):
+                first = dict(zip(a.models, a.only(target).truth[0], strict=True))
+                second = dict(zip(b.models, b.only(target).truth[0], strict=True))
+                shared = [m for m in first if np.isfinite(first[m] + second.get(m, np.nan))]
+                if len(shared) < FEWEST_MODELS:
+                    continue
+                value = kendalltau([first[m] for m in shared], [second[m] for m in shared])
+                entry: Part = {"a": a.accuracy, "b": b.accuracy, "protocol": dict(a.protocol)}
+                entry |= {"target": target, "models": len(shared)}
+                if np.isfinite(value.statistic):
+                    found.append(entry | {"kendall": float(value.statistic)})
+    return found
 
 
-def _adjust(rows: list[dict[str, Any]]) -> None:
+def _adjust(rows: list[Part]) -> None:
     """Q values over the whole family that was tested, not table by table."""
     from toposcope.stats import benjamini_hochberg
 
-    tested = [row for row in rows if row["status"] == "ok"]
-    adjusted = benjamini_hochberg(np.array([row["pvalue"] for row in tested], dtype=float))
-    for row, q in zip(tested, adjusted, strict=True):
+    adjusted = benjamini_hochberg(np.array([row["pvalue"] for row in rows], dtype=float))
+    for row, q in zip(rows, adjusted, strict=True):
         row["qvalue"] = float(q)

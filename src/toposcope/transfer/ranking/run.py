@@ -24,8 +24,10 @@ from toposcope.activations.candidates import (
     as_candidates,
     read_candidates,
 )
+from toposcope.activations.data.load import load_data
+from toposcope.activations.data.source import DataSource
 from toposcope.analysis.plan import SCIENCE, code_hash
-from toposcope.errors import ToposcopeError, UsageError
+from toposcope.errors import RunLockedError, ToposcopeError, UsageError
 from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress
 from toposcope.execution.tasks import Task
@@ -33,12 +35,14 @@ from toposcope.execution.workbook import Workbook
 from toposcope.pointclouds.draws import draw_rows
 from toposcope.store.folders import RANKING, refuse_other_kind
 from toposcope.store.ledger import Failure
-from toposcope.store.objects import LocalObjects, content_hash, put_json, read_json
+from toposcope.store.objects import LocalObjects, content_hash, lock_folder, put_json, read_json
 from toposcope.store.runs import Run
 from toposcope.store.tables import OK
 from toposcope.transfer.ranking import board as boards
+from toposcope.transfer.ranking.accuracies import SCHEMA
 from toposcope.transfer.ranking.board import Entry
-from toposcope.transfer.ranking.scoring import DrawJob, measure_draw, sensitivity
+from toposcope.transfer.ranking.scoring import DrawJob, Material, measure_draw, sensitivity
+from toposcope.transfer.ranking.sizes import check_sizes
 from toposcope.transfer.scores.registry import SCORES
 from toposcope.types import LOGITS, near_matches
 
@@ -46,6 +50,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BOARD, JUDGEMENT = "board.json", "evaluation.json"
+SECONDS = "seconds"
+"""What scores took, apart from their values: times differ from call to call, values do not."""
 THRESHOLDS = (0.0, 0.25, 0.5, 1.0)
 """Thresholds of the sensitivity table; the first one is the score's own default."""
 
@@ -124,7 +130,9 @@ def rank(
 
     Examples
     --------
+    >>> import torch
     >>> from torch import nn
+    >>> _ = torch.manual_seed(0)  # the last ReLU of some initializations is dead for all samples
     >>> rng = np.random.default_rng(0)
     >>> y = np.arange(80) % 2
     >>> x = (rng.normal(size=(80, 6)) + y[:, None]).astype(np.float32)
@@ -138,17 +146,30 @@ def rank(
     candidates = (
         read_candidates(models) if isinstance(models, str | Path) else as_candidates(models)
     )
-    if images < replicates:
-        msg = f"rank(): images={images} must be at least replicates={replicates}, one per draw."
+    if not 0 < level < 1:
+        msg = (
+            f"rank(level={level}): needed is a coverage between 0 and 1, e.g. 0.95 (--level 0.95)."
+        )
         raise UsageError(msg)
     design = RankingDesign(names, n, points, replicates, images, threshold, seed)
+    data = load_data(target)
+    check_sizes(
+        data.n,
+        name=data.name,
+        n=n,
+        points=points,
+        replicates=replicates,
+        images=images if _any(names, "volumes") else None,
+    )
     folder = Path(tempfile.mkdtemp(prefix="toposcope-rank-")) if store is None else Path(store)
     refuse_other_kind(folder, RANKING, "rank()")
+    folder.mkdir(parents=True, exist_ok=True)
     try:
-        table = _rank(candidates, target, design, folder, level, device, jobs, progress)
-        table.attrs["command"] = command
-        put_json(folder / BOARD, {"rows": boards.plain(table), "attrs": table.attrs})
-        return table
+        with lock_folder(folder):
+            table = _rank(candidates, data, target, design, folder, level, device, jobs, progress)
+            table.attrs["command"] = command
+            _put_board(folder, table)
+            return table
     finally:
         if store is None:
             shutil.rmtree(folder)
@@ -169,6 +190,7 @@ def check_scores(scores: Sequence[str] | None) -> tuple[str, ...]:
 
 def _rank(
     candidates: Sequence[Candidate],
+    data: DataSource,
     target: Any,
     design: RankingDesign,
     folder: Path,
@@ -177,16 +199,20 @@ def _rank(
     jobs: Jobs,
     progress: Progress | None,
 ) -> pd.DataFrame:
-    captured, failures = _capture(candidates, target, design, folder, device, progress)
+    captured, failures = _capture(candidates, data, design, folder, device, progress)
     tasks = _tasks(captured, design)
     workbook = Workbook(LocalObjects(folder), ".json", again="rank again")
-    workbook.run(measure_draw, tasks, captured, jobs=jobs, progress=progress, title="score")
+    material = Material(captured, folder / SECONDS)
+    workbook.run(measure_draw, tasks, material, jobs=jobs, progress=progress, title="score")
     draws = _draws(workbook, tasks)
+    spent = _seconds(folder, tasks)
     entries = {
         score: {
             one.name: Entry(np.empty(0), status="failed", reason=failures[one.name])
             if one.name in failures
-            else _entry(score, one, captured[one.name], draws[one.name], design)
+            else _entry(
+                score, one, captured[one.name], draws[one.name], design, spent[one.name].get(score)
+            )
             for one in candidates
         }
         for score in design.scores
@@ -218,7 +244,7 @@ def _rank(
 
 def _capture(
     candidates: Sequence[Candidate],
-    target: Any,
+    data: DataSource,
     design: RankingDesign,
     folder: Path,
     device: str,
@@ -233,7 +259,7 @@ def _capture(
         try:
             captured[one.name] = capture_candidate(
                 one,
-                target,
+                data,
                 folder / "candidates" / one.folder,
                 n=design.n or design.points * design.replicates,
                 images=design.images if _any(design.scores, "volumes") else 0,
@@ -241,8 +267,11 @@ def _capture(
                 seed=design.seed,
                 progress=progress,
             )
+        except RunLockedError:
+            raise  # the folder is in use: that says nothing of the candidate
         except Exception as error:  # a candidate's own code may raise anything; the others go on
-            failures[one.name] = f"{type(error).__name__}: {error}"
+            notes = "".join(f" {note}" for note in getattr(error, "__notes__", ()))
+            failures[one.name] = f"{type(error).__name__}: {error}{notes}"
     if not captured:
         msg = f"rank(): no candidate could be captured. {_reasons(failures)}"
         raise UsageError(msg)
@@ -329,12 +358,26 @@ def _draws(
     return draws
 
 
+def _seconds(folder: Path, tasks: Sequence[Task[DrawJob]]) -> dict[str, dict[str, float]]:
+    """Candidate -> score -> mean processor seconds of a draw, where they were noted."""
+    noted: dict[str, dict[str, list[float]]] = {task.job.model: {} for task in tasks}
+    for task in tasks:
+        path = folder / SECONDS / f"{task.key}.json"
+        for score, value in (read_json(path) if path.exists() else {}).items():
+            noted[task.job.model].setdefault(score, []).append(value)
+    return {
+        model: {score: float(np.mean(values)) for score, values in by_score.items()}
+        for model, by_score in noted.items()
+    }
+
+
 def _entry(
     score: str,
     candidate: Candidate,
     captured: CapturedCandidate,
     draws: Sequence[dict[str, Any] | Failure],
     design: RankingDesign,
+    seconds: float | None,
 ) -> Entry:
     """What the draws say of one score of one candidate."""
     if score == "parameters":
@@ -361,30 +404,85 @@ def _entry(
     return Entry(
         np.array([part["value"] for part in parts]),
         points=design.images // design.replicates if of_images else design.points,
-        seconds=float(np.mean([part["seconds"] for part in parts])),
+        seconds=float("nan") if seconds is None else seconds,
     )
 
 
+def _put_board(folder: Path, table: pd.DataFrame) -> None:
+    """The board, and beside it what differs from call to call."""
+    times = {
+        score: {row.model: row.seconds for row in rows.itertuples() if row.seconds == row.seconds}
+        for score, rows in table.groupby("score", sort=False)
+    }
+    put_json(folder / f"{SECONDS}.json", times)
+    rows = boards.plain(table.drop(columns="seconds"))
+    put_json(folder / BOARD, {"rows": rows, "attrs": table.attrs})
+
+
 def load_board(folder: Path | str) -> pd.DataFrame:
-    """The board a `rank` call left in its folder."""
+    """The board a `rank` call left in its folder, with the judgement of it where there is one.
+
+    A judgement that an earlier version stored is left out: its noise ceilings were those of one
+    fine-tune, and targets were averaged.
+    """
     import pandas as pd
 
-    path = Path(folder) / BOARD
+    place = Path(folder)
+    path = place / BOARD
     if not path.exists():
         msg = f"there is no board in {folder}: toposcope rank MODELS.toml --target DATA -o FOLDER"
         raise ToposcopeError(msg)
     stored = read_json(path)
+    if any("rank_low" not in row for row in stored["rows"]):
+        stored["rows"] = _with_rank_intervals(stored)
     table = pd.DataFrame(stored["rows"], columns=list(boards.COLUMNS))
+    times = place / f"{SECONDS}.json"
+    if times.exists():
+        noted = read_json(times)
+        table["seconds"] = [
+            noted.get(score, {}).get(model)
+            for score, model in zip(table["score"], table["model"], strict=True)
+        ]
     for name in ("value", "low", "high", "seconds"):
         table[name] = table[name].astype(float)
-    table["rank"] = table["rank"].astype("Int64")
+    table = table.astype(dict.fromkeys(boards.RANKS, "Int64"))
     table.attrs = stored["attrs"]
-    judged = Path(folder) / JUDGEMENT
+    judged = place / JUDGEMENT
     if judged.exists():
-        table.attrs["evaluation"] = read_json(judged)
+        judgement = read_json(judged)
+        if judgement.get("schema") == SCHEMA:
+            table.attrs["evaluation"] = judgement
+        else:
+            table.attrs["evaluation_of_an_earlier_version"] = True
     return table
+
+
+def _with_rank_intervals(stored: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Rows of a board that was stored without `rank_low` and `rank_high`, made anew."""
+    draws = stored["attrs"]["draws"]
+    rows = {(row["score"], row["model"]): row for row in stored["rows"]}
+    entries = {
+        score: {
+            model: Entry(
+                np.asarray(values, dtype=np.float64),
+                points=rows[score, model]["points"],
+                seconds=rows[score, model]["seconds"] or float("nan"),
+                status=rows[score, model]["status"],
+                reason=rows[score, model]["reason"],
+            )
+            for model in stored["attrs"]["candidates"]
+            if (values := draws[score].get(model)) is not None
+        }
+        for score in dict.fromkeys(row["score"] for row in stored["rows"])
+    }
+    declared = {
+        row["score"]: (row["higher_is_better"], row["labels"], row["cost"])
+        for row in stored["rows"]
+    }
+    return boards.plain(boards.assemble(entries, declared, level=stored["attrs"]["level"]))
 
 
 def put_judgement(folder: Path, judged: Mapping[str, Any]) -> None:
     """Keep an evaluation beside its board, for the report."""
-    put_json(folder / JUDGEMENT, dict(judged))
+    with lock_folder(folder):
+        put_json(folder / JUDGEMENT, dict(judged))

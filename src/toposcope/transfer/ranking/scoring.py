@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,15 +19,23 @@ from numpy.typing import NDArray
 from toposcope.activations.candidates import EVAL, CapturedCandidate
 from toposcope.diagrams.summaries import lifespan_sum
 from toposcope.dimension.spanning_trees import ph_dimension_from_distances
-from toposcope.errors import TooFewSamplesError, ToposcopeError, UsageError
+from toposcope.errors import (
+    DegenerateCloudError,
+    TooFewSamplesError,
+    ToposcopeError,
+    UsageError,
+)
+from toposcope.execution.tasks import identity
 from toposcope.homology import betti_numbers, rips
 from toposcope.homology.metrics import distances
 from toposcope.pointclouds.draws import draw_rows
 from toposcope.pointclouds.normalize import estimate_normalizer
+from toposcope.store.objects import put_json
 from toposcope.store.runs import Run
 from toposcope.store.tables import OK
 from toposcope.transfer.scores.betti_decay import lifetime_score, theta
 from toposcope.transfer.scores.registry import SCORES
+from toposcope.transfer.scores.source_heads import source_probabilities
 from toposcope.types import LOGITS
 
 Array = NDArray[np.float64]
@@ -73,11 +82,29 @@ class DrawJob:
     seed: int
 
 
-def measure_draw(job: DrawJob, candidates: Mapping[str, CapturedCandidate]) -> bytes:
+@dataclass(frozen=True)
+class Material:
+    """What a worker reads, and where it notes its times.
+
+    Parameters
+    ----------
+    candidates
+        Captured candidates by name.
+    seconds
+        Folder of processor seconds, a file per task. Apart from the parts: the same scores have the
+        same bytes however long they took.
+    """
+
+    candidates: Mapping[str, CapturedCandidate]
+    seconds: Path
+
+
+def measure_draw(job: DrawJob, material: Material) -> bytes:
     """Every score of one draw, as JSON: {"scores", "betti", "bars"}."""
-    candidate = candidates[job.model]
+    candidate = material.candidates[job.model]
     draw = _Draw(job, candidate)
     scores: dict[str, Any] = {}
+    seconds: dict[str, float] = {}
     absent = {
         "model",
         *([] if candidate.volumes else ["volumes"]),
@@ -85,18 +112,20 @@ def measure_draw(job: DrawJob, candidates: Mapping[str, CapturedCandidate]) -> b
     }
     for name in job.scores:
         if SCORES[name].needs not in absent:
-            scores[name] = score = _timed(partial(draw.score, name))
-            if SCORES[name].needs == "volumes" and score["status"] == OK:
-                score["seconds"] += draw.betti_seconds
+            began = time.process_time()
+            scores[name] = score = _valued(partial(draw.score, name))
+            if score["status"] == OK:
+                of_volumes = draw.betti_seconds if SCORES[name].needs == "volumes" else 0.0
+                seconds[name] = time.process_time() - began + of_volumes
     measured: dict[str, Any] = {"scores": scores, "betti": draw.betti}
     if "tau" in job.scores:
         measured["bars"] = draw.bars
+    put_json(material.seconds / f"{identity(job)}.json", seconds)
     return json.dumps(measured, sort_keys=True).encode()
 
 
-def _timed(compute: Callable[[], float]) -> dict[str, Any]:
-    """The value and its processor seconds, or why there is none."""
-    began = time.process_time()
+def _valued(compute: Callable[[], float]) -> dict[str, Any]:
+    """The value, or why there is none."""
     try:
         value = float(compute())
     except TooFewSamplesError as error:
@@ -107,7 +136,7 @@ def _timed(compute: Callable[[], float]) -> dict[str, Any]:
         return {"status": "undefined", "reason": f"the linear algebra did not converge: {error}"}
     if not np.isfinite(value):
         return {"status": "undefined", "reason": f"the score is {value}"}
-    return {"status": OK, "value": value, "seconds": time.process_time() - began}
+    return {"status": OK, "value": value}
 
 
 class _Draw:
@@ -142,6 +171,13 @@ class _Draw:
         if labels is None:
             msg = "the target has no labels; this score needs them."
             raise UsageError(msg)
+        unlabelled = int((labels < 0).sum())
+        if unlabelled:
+            msg = (
+                f"{unlabelled} of {len(labels)} samples of the target have no label (-1); this "
+                "score needs one of every sample. Leave those samples out of the target."
+            )
+            raise UsageError(msg)
         return np.asarray(labels[self._rows])
 
     @cached_property
@@ -150,9 +186,7 @@ class _Draw:
 
     @cached_property
     def _probabilities(self) -> Array:
-        logits = self._run.read(LOGITS, self._rows).astype(np.float64)
-        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+        return source_probabilities(self._run.read(LOGITS, self._rows))
 
     def _layer(self, layer: str) -> Array:
         values = self._run.read(layer, self._rows)
@@ -198,8 +232,13 @@ class _Draw:
                     f"class {label} has {len(inside)} of {len(self._cloud)} samples; 2 are needed."
                 )
                 raise TooFewSamplesError(msg)
-            pooled = self._cloud[rng.choice(len(self._cloud), len(inside), replace=False)]
-            ratios.append(_tree_sum(inside) / _tree_sum(pooled))
+            pooled = _tree_sum(
+                self._cloud[rng.choice(len(self._cloud), len(inside), replace=False)]
+            )
+            if pooled == 0.0:
+                msg = f"{len(inside)} pooled samples, as many as class {label} has, are all equal."
+                raise DegenerateCloudError(msg)
+            ratios.append(_tree_sum(inside) / pooled)
         return float(np.mean(ratios))
 
     def _all_betti(self) -> dict[str, Any]:

@@ -1,184 +1,156 @@
 """Scores over several targets: does one rank models better than a list that knows no target?
 
-On one target, eight models say little. On several, the target is the unit: the same models are
-ranked on each, and a score is compared with the constant list learned from the other targets.
+On one target, eight models say little. On several, the target is the unit: models are ranked on
+each, and a score is compared with the constants and with the list learned from the other targets.
+Models need not be on every target: each target is judged on those that are there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope.errors import TooFewSamplesError, ToposcopeError, UsageError
-from toposcope.stats import mean_interval
+from toposcope.errors import ToposcopeError
 from toposcope.transfer import compare_scores, constant_ranking
 from toposcope.transfer.evaluation.correlations import CORRELATIONS
-from toposcope.transfer.evaluation.rank_agreement import FEWEST_MODELS
-from toposcope.transfer.ranking.accuracies import ACCURACY, NOT_SCORES, read_table
+from toposcope.transfer.evaluation.over_targets import mean_agreement
+from toposcope.transfer.evaluation.rank_agreement import FEWEST_MODELS, checked
+from toposcope.transfer.ranking.tables import Measured
+from toposcope.transfer.scores.registry import CONSTANTS
 
 Array = NDArray[np.float64]
-CONSTANT = "constant list"
-
-
-@dataclass(frozen=True)
-class Grid:
-    """The same models on several targets.
-
-    Parameters
-    ----------
-    targets, models
-        Names of rows and columns.
-    accuracies
-        (targets, models), means over repeats.
-    scores
-        Score -> (targets, models).
-    left_out
-        Models that are not on every target.
-    """
-
-    targets: tuple[str, ...]
-    models: tuple[str, ...]
-    accuracies: Array
-    scores: dict[str, Array]
-    left_out: tuple[str, ...]
-
-
-def read_grid(path: Path | str, accuracy: str = ACCURACY) -> Grid | None:
-    """The targets of a CSV with a column `target`; None when it has no such column.
-
-    Parameters
-    ----------
-    path
-        CSV with columns `target`, `model`, the accuracy, and scores.
-    accuracy
-        Name of the accuracy column.
-    """
-    import pandas as pd
-
-    table = read_table(Path(path))
-    if "target" not in table.columns:
-        return None
-    if accuracy not in table.columns:
-        msg = f"evaluate: {path} has no column {accuracy!r}; name it with --accuracy COLUMN."
-        raise UsageError(msg)
-    names = [
-        str(name)
-        for name in table.columns
-        if name not in (*NOT_SCORES, "target", accuracy)
-        and not str(name).startswith(ACCURACY)
-        and pd.api.types.is_numeric_dtype(table[name])
-    ]
-    wide = table.pivot_table(index="target", columns="model", values=accuracy, sort=False)
-    complete = wide.columns[wide.notna().all()]
-    scores = {}
-    for name in names:
-        values = table.pivot_table(index="target", columns="model", values=name, sort=False)
-        scores[name] = values.reindex(index=wide.index, columns=complete).to_numpy(float)
-    return Grid(
-        targets=tuple(map(str, wide.index)),
-        models=tuple(map(str, complete)),
-        accuracies=wide[complete].to_numpy(float),
-        scores=scores,
-        left_out=tuple(str(name) for name in wide.columns if name not in complete),
-    )
+LEARNED = "constant list"
+"""Mean rank of each model on all other targets, the hardest of the constants."""
 
 
 def judge_targets(
-    grid: Grid,
+    one: Measured,
+    directions: Mapping[str, bool],
     *,
     statistic: str = "kendall",
-    lower_is_better: Sequence[str] = (),
     level: float = 0.95,
     seed: int = 0,
-) -> dict[str, Any]:
-    """Mean agreement of every score over targets, and its difference from the constant list.
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Mean agreement of every score over targets, and its difference from every constant.
 
     Parameters
     ----------
-    grid
-        From `read_grid`.
+    one
+        Accuracies and scores of one protocol; NaN where a model was not measured.
+    directions
+        Score -> whether it recommends large values.
     statistic
         A name in `transfer.CORRELATIONS`.
-    lower_is_better
-        Scores that recommend small values.
     level, seed
-        Coverage of the intervals (Student t over targets), and seed of the sign flips.
+        Coverage of the intervals, and seed of the sign flips.
 
     Returns
     -------
-    JSON-able: `rows` with score, value, low, high, difference from the constant list with its own
-    interval and p-value, reason; the constant list itself (mean rank on all other targets) is a
-    row. `targets`, `models`, `left_out`.
-
-    Raises
-    ------
-    TooFewSamplesError
-        Fewer than two targets, or fewer than four models on all of them.
+    Parts of kind "targets", as `judge` describes them (one, or none where nothing can be judged),
+    and what is left out. A row has value, low, high (over targets), `targets` (how many it is
+    over), `each` (target -> agreement and number of models); the list learned from the other
+    targets is a row too.
 
     Examples
     --------
-    >>> accuracies = np.array([[1.0, 2, 3, 4], [1, 2, 4, 3], [2, 1, 3, 4]])
-    >>> grid = Grid(("a", "b", "c"), tuple("wxyz"), accuracies, {"oracle": accuracies}, ())
-    >>> [(row["score"], round(row["value"], 2)) for row in judge_targets(grid)["rows"]]
-    [('oracle', 1.0), ('constant list', 0.64)]
+    >>> truth = np.array([[1.0, 2, 3, 4], [1, 2, 4, 3], [2, 1, 3, 4]])
+    >>> one = Measured("accuracy", {}, ("a", "b", "c"), tuple("wxyz"), truth[None], {"s": truth})
+    >>> (part,), _ = judge_targets(one, {"s": True})
+    >>> [(row["score"], round(row["value"], 2)) for row in part["rows"]]
+    [('s', 1.0), ('constant list', 0.64)]
     """
-    if len(grid.targets) < 2 or len(grid.models) < FEWEST_MODELS:
-        msg = (
-            f"evaluate: {len(grid.targets)} targets with {len(grid.models)} models on all of them; "
-            f"needed are 2 targets and {FEWEST_MODELS} models."
+    truth = one.truth
+    upward = {n: v if directions[n] else -v for n, v in one.scores.items()}
+    upward[LEARNED] = constant_ranking(truth)
+    rows = [
+        {"score": name, "statistic": statistic}
+        | _row(_agreements(values, truth, one.targets, statistic), level)
+        for name, values in upward.items()
+    ]
+    where = {"accuracy": one.accuracy, "protocol": dict(one.protocol), "target": ""}
+    if not any(row["status"] == "ok" for row in rows if row["score"] != LEARNED):
+        reason = (
+            f"no score has values for {FEWEST_MODELS} models with {one.accuracy} on two targets"
         )
-        raise TooFewSamplesError(msg)
-    unknown = [name for name in lower_is_better if name not in grid.scores]
-    if unknown:
-        msg = f"evaluate: no score column {unknown[0]!r}; there are {', '.join(grid.scores)}."
-        raise UsageError(msg)
-    constant = constant_ranking(grid.accuracies)
-    upward = {n: -v if n in lower_is_better else v for n, v in grid.scores.items()}
-    rows: list[dict[str, Any]] = []
-    for name, values in {**upward, CONSTANT: constant}.items():
-        row: dict[str, Any] = {"score": name, "reason": ""}
-        rows.append(row)
-        try:
-            each = _agreements(values, grid.accuracies, statistic)
-            mean = mean_interval(each, level=level)
-            row |= {"value": mean.value, "low": mean.low, "high": mean.high}
-            if name != CONSTANT:
-                gap = compare_scores(
-                    values, constant, grid.accuracies, statistic=statistic, level=level, seed=seed
-                )
-                row |= {
-                    "difference": gap.difference,
-                    "difference_low": gap.low,
-                    "difference_high": gap.high,
-                    "pvalue": gap.pvalue,
-                }
-        except ToposcopeError as error:
-            row["reason"] = str(error)
-    return {
+        return [], [{"score": name, **where, "reason": reason} for name in one.scores]
+    part = {
+        "kind": "targets",
+        **where,
+        "targets": list(one.targets),
+        "models": list(one.models),
+        "holes": int(np.isnan(truth).sum()),
+        "subset": False,
         "rows": rows,
-        "statistic": statistic,
-        "targets": list(grid.targets),
-        "models": list(grid.models),
-        "left_out": list(grid.left_out),
-        "level": level,
+        "contests": _contests(upward, truth, statistic, level=level, seed=seed),
+        "ceilings": [],
+    }
+    return [part], []
+
+
+def _agreements(
+    values: Array, truth: Array, targets: tuple[str, ...], statistic: str
+) -> dict[str, dict[str, float]]:
+    """Target -> agreement and number of models, where it can be said."""
+    found = {}
+    for target, scores, accuracies in zip(targets, values, truth, strict=True):
+        known = np.isfinite(scores) & np.isfinite(accuracies)
+        try:
+            (row,), right = checked(scores[known], accuracies[known], "evaluate")
+        except ToposcopeError:
+            continue  # counted: a row says over how many targets it is
+        value = float(CORRELATIONS[statistic](row, right))
+        found[target] = {"value": value, "models": int(known.sum())}
+    return found
+
+
+def _row(each: Mapping[str, Mapping[str, float]], level: float) -> dict[str, Any]:
+    if len(each) < 2:
+        reason = (
+            f"{len(each)} targets with {FEWEST_MODELS} models or more that it tells apart; 2 are "
+            "needed"
+        )
+        return {"status": "failed", "reason": reason, "targets": len(each), "each": dict(each)}
+    values, models = zip(*((one["value"], one["models"]) for one in each.values()), strict=True)
+    mean = mean_agreement(values, models, level=level)
+    return {
+        "value": mean.value,
+        "low": mean.low,
+        "high": mean.high,
+        "targets": len(each),
+        "each": dict(each),
+        "status": "ok",
+        "reason": "",
     }
 
 
-def _agreements(values: Array, accuracies: Array, statistic: str) -> Array:
-    """(targets,) correlations; what is missing or constant on a target is refused."""
-    if not np.isfinite(values).all():
-        missing = int((~np.isfinite(values)).sum())
-        msg = f"{missing} of {values.size} values are missing or not finite."
-        raise UsageError(msg)
-    agreements = np.array(
-        [float(CORRELATIONS[statistic](v, a)) for v, a in zip(values, accuracies, strict=True)]
-    )
-    if not np.isfinite(agreements).all():
-        msg = "it gives all models of a target one value."
-        raise UsageError(msg)
-    return agreements
+def _contests(
+    upward: Mapping[str, Array], truth: Array, statistic: str, *, level: float, seed: int
+) -> list[dict[str, Any]]:
+    contests: list[dict[str, Any]] = []
+    for baseline in (LEARNED, *CONSTANTS):
+        if baseline not in upward:
+            continue
+        for name, values in upward.items():
+            if name in (LEARNED, *CONSTANTS):
+                continue
+            entry: dict[str, Any] = {"score": name, "baseline": baseline, "reason": ""}
+            contests.append(entry)
+            try:
+                gap = compare_scores(
+                    values, upward[baseline], truth, statistic=statistic, level=level, seed=seed
+                )
+            except ToposcopeError as error:
+                entry["reason"] = str(error)
+                continue
+            entry |= {
+                "difference": gap.difference,
+                "low": gap.low,
+                "high": gap.high,
+                "pvalue": gap.pvalue,
+                "unit": gap.unit,
+                "n": gap.n,
+            }
+    return contests

@@ -8,16 +8,28 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
+from toposcope.errors import TooFewSamplesError, UsageError
 from toposcope.transfer.scores.inputs import (
     Array,
     class_means,
     features_and_labels,
+    in_own_unit,
     left_coordinates,
 )
 
 GBC_COMPONENTS = 64
 """Principal components GBC keeps (Pandy et al. 2022)."""
+FEWEST_PER_DIRECTION = 2
+"""Samples for each direction of the features below which H-score and SFDA are refused. Of any
+labels the features explain the share rank / (n - 1) by chance, so models are ranked by their number
+of features. Kendall agreement of H-score with the true separation of 8 models of D features, and of
+8 models of D / 2 to D features (30 simulations each): .29 and .14 at n = D, .69 and .40 at 1.25 D,
+.89 and .71 at 2 D, .95 and .85 at 3 D, .99 and .94 at 5 D; SFDA is .03 lower; h_score_regularized
+.65 and .70 at D, .79 and .82 at 2 D."""
+LEAST_SHRINKAGE = 1e-10
+"""Floor of SFDA's shrinkage, as in the authors' code; of the variance too, where none is left."""
+NO_SPREAD = 1e-26
+"""Variances below this, in units of the largest feature squared, are rounding."""
 
 
 def h_score(F: ArrayLike, y: ArrayLike, *, regularized: bool = False) -> float:
@@ -35,13 +47,15 @@ def h_score(F: ArrayLike, y: ArrayLike, *, regularized: bool = False) -> float:
 
     Returns
     -------
-    Between 0 and number of classes - 1; higher is better.
+    Between 0 and number of classes - 1; higher is better. Labels without any meaning give
+    (C - 1) rank / (n - 1): take n of 5 D or more to compare models of different size, or
+    `regularized=True`.
 
     Raises
     ------
     TooFewSamplesError
-        Not regularized and the features can fit any labels (their rank is n - 1): the score is then
-        C - 1 whatever they mean.
+        Not regularized and fewer than 2 samples for each direction of the features: the score then
+        ranks models by chance and by their number of features.
 
     Examples
     --------
@@ -59,31 +73,41 @@ def h_score(F: ArrayLike, y: ArrayLike, *, regularized: bool = False) -> float:
     """
     values, labels = features_and_labels(F, y, call="h_score")
     centered = values - values.mean(axis=0)
-    if regularized:
-        return _regularized_h_score(centered, labels)
     one_hot = np.eye(labels.max() + 1)[labels]
-    sigma, along = left_coordinates(centered / np.abs(centered).max(), one_hot)
-    if len(sigma) >= len(values) - 1:
+    sigma, along = left_coordinates(in_own_unit(centered), one_hot)
+    explained = along**2 / one_hot.sum(axis=0)
+    if regularized:
+        return _regularized_h_score(in_own_unit(centered), sigma, explained)
+    _refuse_few("h_score()", values, len(sigma), "Pass regularized=True (h_score_regularized)")
+    return float(explained.sum())
+
+
+def _refuse_few(call: str, F: Array, rank: int, instead: str) -> None:
+    n, d = F.shape
+    needed = FEWEST_PER_DIRECTION * rank + 1
+    if n < needed:
+        what = f"{rank} directions of {d} dimensions" if rank < d else f"{d} dimensions"
         msg = (
-            f"h_score(): {len(values)} samples in {values.shape[1]} dimensions fit any labels, the "
-            "score would always be C - 1. Pass regularized=True, or more samples than dimensions."
+            f"{call}: {n} samples in {what} fit any labels too well, and models would be ranked by "
+            f"chance and size. {instead}, or take {needed} samples or more."
         )
         raise TooFewSamplesError(msg)
-    return float((along**2 / one_hot.sum(axis=0)).sum())
 
 
-def _regularized_h_score(centered: Array, labels: NDArray[np.int64]) -> float:
-    from scipy.linalg import cho_factor, cho_solve
+def _regularized_h_score(centered: Array, sigma: Array, explained: Array) -> float:
+    """From the squared singular values and the share of each class that each direction explains.
+
+    The class means lie in the span of the features, so the shrunk covariance is inverted there:
+    features equal within classes, whose covariance is singular and may not be shrunk at all, are
+    nothing special.
+    """
     from sklearn.covariance import ledoit_wolf_shrinkage
 
     n, d = centered.shape
-    total = float((centered**2).sum()) / n
     share = float(ledoit_wolf_shrinkage(centered, assume_centered=True))
-    covariance = (1 - share) * (centered.T @ centered) / n + share * total / d * np.eye(d)
-    means, counts = class_means(centered, labels)
-    weighted = means * np.sqrt(counts / n)[:, None]
-    solved = cho_solve(cho_factor(covariance, overwrite_a=True), weighted.T)
-    return float((1 - share) * np.einsum("cd,dc->", weighted, solved))
+    variances = sigma / n
+    shrunk = (1 - share) * variances + share * float((centered**2).sum()) / n / d
+    return float((1 - share) * (explained.sum(axis=1) * variances / shrunk).sum())
 
 
 def transrate(F: ArrayLike, y: ArrayLike, *, eps: float = 1e-4) -> float:
@@ -183,9 +207,9 @@ def gbc(
     variances = squares * (counts / (counts - 1))[:, None]
     if covariance == "spherical":
         variances = np.repeat(variances.mean(axis=1, keepdims=True), reduced.shape[1], axis=1)
-    if (variances <= 0).any():
-        msg = "gbc(): a class has no spread along a component; pass covariance='spherical'."
-        raise DegenerateCloudError(msg)
+    # A class without spread overlaps only with a class of the same place and no spread either; the
+    # least variance stands for none, which gives that limit.
+    variances = np.maximum(variances, NO_SPREAD)
     total = 0.0
     for c in range(len(means)):
         middle = (variances + variances[c]) / 2
@@ -215,19 +239,22 @@ def sfda(F: ArrayLike, y: ArrayLike) -> float:
     Parameters
     ----------
     F
-        (n, D) features, more samples than dimensions.
+        (n, D) features, two samples or more for each dimension.
     y
         (n,) labels.
 
     Returns
     -------
-    In [0, 1]; higher is better. The shrinkage exp(-5 lambda_max(S_W)) depends on the scale of the
-    features, as published.
+    In [0, 1]; higher is better. The published shrinkage exp(-5 lambda_max(S_W)) depends on the unit
+    of the features; here they are in units of their root mean square spread per dimension, so that
+    models are ranked by how their features lie and not by how large they are. Features that are
+    equal within classes, each class at its own place, give 1.
 
     Raises
     ------
     TooFewSamplesError
-        n <= D: the published score saturates at 1 there.
+        Fewer than 2 samples for each direction: the published score saturates at 1 as n comes near
+        D, and ranks models by chance and size before that.
 
     Examples
     --------
@@ -244,13 +271,11 @@ def sfda(F: ArrayLike, y: ArrayLike) -> float:
     """
     values, labels = features_and_labels(F, y, call="sfda", per_class=2)
     n, d = values.shape
-    if n <= d:
-        msg = (
-            f"sfda(): {n} samples in {d} dimensions: the score saturates at 1. Take more than "
-            f"{d} samples or fewer features."
-        )
-        raise TooFewSamplesError(msg)
-    shrinkage = math.exp(-5.0 * _largest_within(values, labels))
+    values = values - values.mean(axis=0)
+    sigma, _ = left_coordinates(values, np.ones((n, 1)))
+    _refuse_few("sfda()", values, len(sigma), "Take fewer features")
+    values /= np.sqrt((values**2).sum() / (n * d))
+    shrinkage = max(math.exp(-5.0 * _largest_within(values, labels)), LEAST_SHRINKAGE)
     first = _fisher_probabilities(values, labels, shrinkage)
     # Confidential mix: samples move towards the means of the other classes, the sure ones least.
     mixed_share = _softmax(first)[np.arange(n), labels]
@@ -280,7 +305,9 @@ def _fisher_probabilities(F: Array, y: NDArray[np.int64], shrinkage: float) -> A
 
     d = F.shape[1]
     within = _within(F, y)
-    shrunk = (1 - shrinkage) * within + shrinkage * np.trace(within) / d * np.eye(d)
+    # The mean variance is 1: the floor is felt only where nothing varies within the classes.
+    least = shrinkage * np.trace(within) / d + LEAST_SHRINKAGE
+    shrunk = (1 - shrinkage) * within + least * np.eye(d)
     means, counts = class_means(F, y)
     spread = (means - F.mean(axis=0)) * np.sqrt(counts / len(F))[:, None]
     keep = min(d, len(counts) - 1)

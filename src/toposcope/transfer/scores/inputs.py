@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
+from toposcope.inputs.label_values import Reading, label_values
 
 Array = NDArray[np.float64]
 
@@ -13,7 +16,10 @@ Array = NDArray[np.float64]
 def features_and_labels(
     F: ArrayLike, y: ArrayLike | None, *, call: str, per_class: int = 2
 ) -> tuple[Array, NDArray[np.int64]]:
-    """(n, D) float64 features and (n,) classes renumbered 0, 1, ..., C - 1.
+    """(n, D) float64 features in a unit of their own, and (n,) classes renumbered 0, 1, ..., C - 1.
+
+    The features are divided by a power of two that brings the largest into [0.5, 1): no digit is
+    lost, no square over- or underflows, and no score can see the unit but through that factor.
 
     Raises
     ------
@@ -24,6 +30,17 @@ def features_and_labels(
     TooFewSamplesError
         Fewer than two classes, or a class with fewer than `per_class` samples.
     """
+    values = _finite(F, call)
+    labels = classes(y, len(values), call=call, per_class=per_class)
+    return _of_use(values, call), labels
+
+
+def features(F: ArrayLike, *, call: str) -> Array:
+    """(n, D) float64 features in a unit of their own, where there are no classes."""
+    return _of_use(_finite(F, call), call)
+
+
+def _finite(F: ArrayLike, call: str) -> Array:
     values = np.asarray(F, dtype=np.float64)
     if values.ndim != 2 or 0 in values.shape:
         msg = f"{call}(): features have shape {values.shape}; needed is (n, D), one row per sample."
@@ -32,35 +49,53 @@ def features_and_labels(
     if bad:
         msg = f"{call}(): {bad} of {len(values)} rows have features that are NaN or infinite."
         raise DegenerateCloudError(msg)
-    labels = classes(y, len(values), call=call, per_class=per_class)
+    return values
+
+
+def _of_use(values: Array, call: str) -> Array:
     if (values == values[0]).all():
         msg = (
             f"{call}(): all {len(values)} samples have the same features; they tell nothing of any "
             "label."
         )
         raise DegenerateCloudError(msg)
-    return values, labels
+    return in_own_unit(values)
 
 
-def classes(y: ArrayLike | None, n: int, *, call: str, per_class: int = 2) -> NDArray[np.int64]:
-    """(n,) labels renumbered without gaps.
+def in_own_unit(values: Array) -> Array:
+    """Values divided by the power of two that brings the largest into [0.5, 1).
+
+    >>> in_own_unit(np.array([3.0, -6.0]))
+    array([ 0.375, -0.75 ])
+    """
+    _, exponent = np.frexp(np.abs(values).max())
+    return np.ldexp(values, -int(exponent))
+
+
+def _refuse_targets(y: Any, call: str) -> None:
+    """Refuse numbers to predict where classes are needed, and say which score takes them."""
+    given = np.asarray(y)
+    if given.dtype.kind == "f":
+        between = given[np.isfinite(given) & (given != np.round(given))]
+        if between.size:
+            msg = (
+                f"{call}(): labels such as {float(between[0]):g} are numbers to predict, no "
+                "classes. logme(F, y, regression=True) takes them; the other scores need classes."
+            )
+            raise UsageError(msg)
+
+
+def classes(y: Any, n: int, *, call: str, per_class: int = 2) -> NDArray[np.int64]:
+    """(n,) labels renumbered without gaps; a missing one is refused, also one under a mask.
 
     A class with one sample is refused: whatever is fitted to it fits it perfectly.
     """
     if y is None:
         msg = f"{call}(): no labels. This score needs a label of every target sample."
         raise UsageError(msg)
-    labels = np.asarray(y)
-    missing = sum(one is None for one in labels.ravel()) if labels.dtype == object else 0
-    if missing:
-        msg = f"{call}(): {missing} of {n} labels are missing; leave those samples out."
-        raise UsageError(msg)
-    if labels.shape != (n,):
-        msg = f"{call}(): labels have shape {labels.shape}; needed is ({n},), one per sample."
-        raise UsageError(msg)
-    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
-        msg = f"{call}(): some labels are NaN or infinite; leave those samples out."
-        raise UsageError(msg)
+    _refuse_targets(y, call)
+    reading = Reading(f"{call}()", "give each a label")
+    labels = label_values(y, n, reading=reading)
     names, renumbered, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if len(names) < 2:
         msg = f"{call}(): all {n} samples have the label {names[0]}; two classes are needed."

@@ -7,7 +7,13 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from toposcope.transfer.scores.inputs import Array, features_and_labels, left_coordinates
+from toposcope.errors import DegenerateCloudError, UsageError
+from toposcope.transfer.scores.inputs import (
+    Array,
+    features,
+    features_and_labels,
+    left_coordinates,
+)
 
 RATIOS = 10.0 ** np.arange(-12.0, 12.5, 0.5)
 """Ratios of the two precisions tried first, in units of the largest squared singular value."""
@@ -16,21 +22,30 @@ LEAST_NOISE = 1e-12
 the evidence would be infinite."""
 
 
-def logme(F: ArrayLike, y: ArrayLike) -> float:
-    """Mean log evidence per sample of a linear model of the one-hot labels; higher is better.
+def logme(F: ArrayLike, y: ArrayLike, *, regression: bool = False) -> float:
+    """Mean log evidence per sample of a linear model of the targets; higher is better.
 
     Parameters
     ----------
     F
         (n, D) features, not centered, as published.
     y
-        (n,) labels.
+        (n,) labels; with `regression`, (n,) or (n, K) numbers to predict.
+    regression
+        Whether y are numbers to predict instead of classes, which are taken one-hot.
 
     Returns
     -------
     log p(y_c | F) / n at the best prior precision alpha and noise precision beta, averaged over the
-    classes c. n may be smaller than D: the widely copied fixed-point code leaves out the term
-    -(D - k)/2 log(alpha) of the D - k zero singular values, and its scores explode there.
+    classes (or targets) c. n may be smaller than D: the widely copied fixed-point code leaves out
+    the term -(D - k)/2 log(alpha) of the D - k zero singular values, and its scores explode there.
+    Numbers to predict count as they are: another unit of y, u times as small, lowers all scores of
+    a target by log(u) and leaves the ranking.
+
+    Raises
+    ------
+    DegenerateCloudError
+        A target to predict that is the same number for all samples.
 
     Examples
     --------
@@ -39,20 +54,55 @@ def logme(F: ArrayLike, y: ArrayLike) -> float:
     >>> good = rng.normal(size=(100, 4)) + 4 * y[:, None]
     >>> logme(good, y) > logme(rng.normal(size=(100, 4)), y)
     True
+    >>> angle = np.linspace(0, 1, 100)
+    >>> knows = angle[:, None] ** [0, 1]
+    >>> logme(knows, angle, regression=True) > logme(good, angle, regression=True)
+    True
 
     References
     ----------
     You et al., LogME: practical assessment of pre-trained models for transfer learning, ICML 2021.
     """
-    values, labels = features_and_labels(F, y, call="logme")
-    one_hot = np.eye(labels.max() + 1)[labels]
-    # Evidence does not feel the unit of the features; without it squares could overflow.
-    sigma, along = left_coordinates(values / np.abs(values).max(), one_hot)
+    if regression:
+        values = features(F, call="logme")
+        wanted = _numbers(y, len(values))
+        # In a unit of their own: squares of 1e-200 are 0.
+        size = np.abs(wanted).max(axis=0)
+        shift = float(np.log(size).mean())
+        targets = wanted / size
+    else:
+        values, labels = features_and_labels(F, y, call="logme")
+        targets, shift = np.eye(labels.max() + 1)[labels], 0.0
+    sigma, along = left_coordinates(values / np.abs(values).max(), targets)
     evidences = [
-        _evidence(sigma, along[:, c] ** 2, float(one_hot[:, c].sum()), len(labels))
-        for c in range(one_hot.shape[1])
+        _evidence(sigma, along[:, c] ** 2, float((targets[:, c] ** 2).sum()), len(values))
+        for c in range(targets.shape[1])
     ]
-    return float(np.mean(evidences))
+    return float(np.mean(evidences)) - shift
+
+
+def _numbers(y: ArrayLike, n: int) -> Array:
+    """(n, K) targets of a regression."""
+    try:
+        wanted = np.asarray(y, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        msg = "logme(regression=True): y holds values that are no numbers; leave out regression."
+        raise UsageError(msg) from error
+    wanted = wanted[:, None] if wanted.ndim == 1 else wanted
+    if wanted.ndim != 2 or len(wanted) != n or not wanted.shape[1]:
+        msg = (
+            f"logme(regression=True): y has shape {np.shape(y)}; needed is ({n},) or ({n}, K), one "
+            "row per sample."
+        )
+        raise UsageError(msg)
+    if not np.isfinite(wanted).all():
+        bad = int((~np.isfinite(wanted)).any(axis=1).sum())
+        msg = f"logme(regression=True): {bad} of {n} targets are NaN or infinite; leave them out."
+        raise DegenerateCloudError(msg)
+    if (np.ptp(wanted, axis=0) == 0).any():
+        msg = "logme(regression=True): a target is the same number for all samples."
+        raise DegenerateCloudError(msg)
+    return wanted
 
 
 def _evidence(sigma: Array, x2: Array, total: float, n: int) -> float:

@@ -54,6 +54,49 @@ class Score:
 
 
 _OWN = {
+    "linear_probe": Score(
+        "features", True, True, "folds n D iterations", linear_probe, "logistic regression"
+    ),
+    "knn": Score("features", True, True, "n^2 D", knn, "leave-one-out 5 nearest neighbors"),
+    "logme": Score("features", True, True, "n D min(n, D)", logme, "evidence of a linear model"),
+    "h_score_regularized": Score(
+        "features",
+        True,
+        True,
+        "n D^2 + D^3",
+        partial(h_score, regularized=True),
+        "H-score with a shrunk covariance",
+    ),
+    "h_score": Score("features", True, True, "n D min(n, D)", h_score, "whitened class variance"),
+    "sfda": Score("features", True, True, "n D^2 + D^3", sfda, "self-challenging Fisher analysis"),
+    "transrate": Score("features", True, True, "C min(n, D)^3", transrate, "coding-rate gain"),
+    "gbc": Score("features", True, True, "n D^2 + C^2", gbc, "overlap of Gaussian classes"),
+    "nleep": Score("features", True, True, "mixture n C D^2", nleep, "LEEP on a Gaussian mixture"),
+    "parc": Score("features", True, True, "500^2 D", parc, "correlation of distances"),
+    "leep": Score("head", True, True, "n C Z", leep, "log-likelihood through the source classes"),
+    "nce": Score("head", True, True, "n + C Z", nce, "entropy of labels given predicted class"),
+    "class_persistence": Score(
+        "clouds",
+        False,
+        True,
+        "n^2 D",
+        None,
+        "mean bar length inside classes over that of the pooled cloud (equal n): tight classes",
+    ),
+    "total_persistence": Score(
+        "clouds", True, False, "n^2 D", None, "total H0 persistence of the penultimate cloud"
+    ),
+    "ph_dimension": Score(
+        "clouds", False, False, "n^2 D", None, "PH-dimension of the penultimate cloud"
+    ),
+    "tau": Score(
+        "clouds",
+        True,
+        False,
+        "n^2 D per layer",
+        None,
+        "1 / mean bar length over layers (the sequel of Suresh et al.)",
+    ),
     "theta": Score(
         "volumes",
         False,
@@ -78,54 +121,15 @@ _OWN = {
         lambda betti, voxels: theta(betti, depth="relative"),
         "theta over relative depth: does not move with the number of blocks looked at",
     ),
-    "tau": Score(
-        "clouds",
-        True,
-        False,
-        "n^2 D per layer",
-        None,
-        "1 / mean bar length over layers (the sequel of Suresh et al.)",
-    ),
-    "total_persistence": Score(
-        "clouds", True, False, "n^2 D", None, "total H0 persistence of the penultimate cloud"
-    ),
-    "class_persistence": Score(
-        "clouds",
-        False,
-        True,
-        "n^2 D",
-        None,
-        "mean bar length inside classes over that of the pooled cloud (equal n): tight classes",
-    ),
-    "ph_dimension": Score(
-        "clouds", False, False, "n^2 D", None, "PH-dimension of the penultimate cloud"
-    ),
-    "nce": Score("head", True, True, "n + C Z", nce, "entropy of labels given predicted class"),
-    "leep": Score("head", True, True, "n C Z", leep, "log-likelihood through the source classes"),
-    "nleep": Score("features", True, True, "mixture n C D^2", nleep, "LEEP on a Gaussian mixture"),
-    "logme": Score("features", True, True, "n D min(n, D)", logme, "evidence of a linear model"),
-    "h_score": Score("features", True, True, "n D min(n, D)", h_score, "whitened class variance"),
-    "h_score_regularized": Score(
-        "features",
-        True,
-        True,
-        "n D^2 + D^3",
-        partial(h_score, regularized=True),
-        "H-score with a shrunk covariance",
-    ),
-    "transrate": Score("features", True, True, "C min(n, D)^3", transrate, "coding-rate gain"),
-    "gbc": Score("features", True, True, "n D^2 + C^2", gbc, "overlap of Gaussian classes"),
-    "sfda": Score("features", True, True, "n D^2 + D^3", sfda, "self-challenging Fisher analysis"),
-    "parc": Score("features", True, True, "500^2 D", parc, "correlation of distances"),
-    "knn": Score("features", True, True, "n^2 D", knn, "leave-one-out 5 nearest neighbors"),
-    "linear_probe": Score(
-        "features", True, True, "folds n D iterations", linear_probe, "logistic regression"
-    ),
     "source_accuracy": Score(
         "model", True, False, "none", None, "constant: accuracy on the source task, when known"
     ),
     "parameters": Score("model", True, False, "none", None, "constant: number of parameters"),
 }
 
+HONEST, CONSTANTS = ("linear_probe", "knn"), ("source_accuracy", "parameters")
+"""Baselines that look at the target's labels in the plainest way, and that do not look at all."""
+
 SCORES: Registry[Score] = Registry("toposcope.scores", _OWN)
-"""Every score by name; the constants are the baselines that no score should lose to."""
+"""Every score by name, the plainest first; the constants are the baselines that no score should
+lose to."""

@@ -2,16 +2,66 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from toposcope.errors import TooFewSamplesError
+from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
 from toposcope.transfer.scores.inputs import Array, features_and_labels, probabilities_and_labels
 
 ENERGY = 0.8
 """Share of variance N-LEEP keeps (Li et al. 2021)."""
+SAME = 6
+"""Decimals, in units of the largest feature, by which rows count as different."""
 COMPONENTS_PER_CLASS = 5
 """Gaussians per target class of N-LEEP (Li et al. 2021)."""
+
+
+def source_probabilities(outputs: ArrayLike) -> Array:
+    """(n, Z) distributions over source classes from whatever a classifier puts out.
+
+    Parameters
+    ----------
+    outputs
+        (n, Z) logits, log-probabilities, or probabilities: rows that are not negative and add up to
+        1 are taken as they are, all others go through a softmax. -inf is a class ruled out.
+
+    Raises
+    ------
+    UsageError
+        One column: that is no choice between classes.
+    DegenerateCloudError
+        Outputs that are NaN or inf, or -inf for all classes: no class was predicted.
+
+    Examples
+    --------
+    >>> source_probabilities([[0.0, 0.0], [-np.inf, 3.0]])
+    array([[0.5, 0.5],
+           [0. , 1. ]])
+    >>> source_probabilities([[0.25, 0.75], [1.0, 0.0]])
+    array([[0.25, 0.75],
+           [1.  , 0.  ]])
+    """
+    values = np.asarray(outputs, dtype=np.float64)
+    if values.ndim != 2 or not len(values) or values.shape[1] < 2:
+        msg = (
+            f"the source head gives {values.shape}; needed is (n, classes) with two classes or "
+            "more."
+        )
+        raise UsageError(msg)
+    largest = values.max(axis=1, keepdims=True)
+    bad = int((~np.isfinite(largest)).sum())  # NaN and inf show up here, and rows of -inf
+    if bad:
+        msg = (
+            f"the source head gives {bad} of {len(values)} samples NaN, inf, or no class at all; "
+            "these are no predictions."
+        )
+        raise DegenerateCloudError(msg)
+    if values.min() >= 0 and np.allclose(values.sum(axis=1), 1.0, atol=1e-4, rtol=0):
+        return np.asarray(values / values.sum(axis=1, keepdims=True))
+    powers = np.exp(values - largest)
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def nce(P: ArrayLike, y: ArrayLike) -> float:
@@ -97,7 +147,8 @@ def nleep(F: ArrayLike, y: ArrayLike, *, seed: int = 0) -> float:
     Parameters
     ----------
     F
-        (n, D) features; reduced to the principal components that hold 80 % of the variance.
+        (n, D) features; reduced to the principal components that hold 80 % of the variance, and
+        brought to a mean variance of 1.
     y
         (n,) target labels; the mixture has five components per class.
     seed
@@ -128,6 +179,8 @@ def nleep(F: ArrayLike, y: ArrayLike, *, seed: int = 0) -> float:
 
     values, labels = features_and_labels(F, y, call="nleep")
     components = COMPONENTS_PER_CLASS * (int(labels.max()) + 1)
+    # Features that are equal within classes have fewer places than the mixture has Gaussians.
+    components = min(components, len(np.unique(values.round(SAME), axis=0)))
     if len(values) < 2 * components:
         msg = (
             f"nleep(): {len(values)} samples for a mixture of {components} Gaussians; "
@@ -137,7 +190,13 @@ def nleep(F: ArrayLike, y: ArrayLike, *, seed: int = 0) -> float:
     pca = PCA(svd_solver="full").fit(values)
     kept = int(np.searchsorted(np.cumsum(pca.explained_variance_ratio_), ENERGY)) + 1
     reduced = pca.transform(values)[:, :kept]
+    # scikit-learn adds 1e-6 to every variance, whatever the unit: here the mean variance is 1.
+    reduced /= np.sqrt((reduced**2).mean())
     # Full covariances need as many samples per component as dimensions; diagonal ones do not.
     shape = "full" if len(values) > 2 * components * kept else "diag"
-    mixture = GaussianMixture(components, covariance_type=shape, random_state=seed).fit(reduced)
+    mixture = GaussianMixture(components, covariance_type=shape, random_state=seed)
+    with warnings.catch_warnings():
+        # Gaussians that share a place share its samples: LEEP sees them as one.
+        warnings.filterwarnings("ignore", message="Number of distinct clusters")
+        mixture.fit(reduced)
     return _leep(mixture.predict_proba(reduced), labels)

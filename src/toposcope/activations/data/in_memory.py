@@ -1,0 +1,92 @@
+"""Data handed over in Python: arrays, pairs, tables, texts, Datasets, the user's own factory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from toposcope.activations.data.arrays import from_array
+from toposcope.activations.data.items import class_names_of, from_items
+from toposcope.activations.data.source import DataSource
+from toposcope.activations.data.tables import from_table
+from toposcope.activations.data.text import from_texts, is_texts
+from toposcope.activations.data.values import plain
+from toposcope.activations.user_code import resolve
+from toposcope.errors import SpecError
+
+
+def from_python(spec: str) -> DataSource:
+    """`py:module:factory`: whatever object the user's factory returns."""
+    factory = resolve(spec, "DATA")
+    return from_object(factory.call(), name=spec.rpartition(":")[2], spec=spec)
+
+
+def from_object(value: Any, *, name: str, spec: str) -> DataSource:
+    """Arrays, tables, texts, a pair (x, y), a Dataset: anything with a length and positions."""
+    if isinstance(value, DataSource):
+        return value
+    if hasattr(value, "column_names") and hasattr(value, "features"):
+        from toposcope.activations.data.datasets import from_dataset
+
+        return from_dataset(value, {}, name=name, spec=spec)
+    table = _as_table(value)
+    if table is not None:
+        return from_table(table, {}, name=name, spec=spec)
+    x, y = value, None
+    if isinstance(value, tuple | list) and len(value) == 2 and not is_texts(value):
+        first = plain(value[0])
+        if is_texts(first) or isinstance(first, np.ndarray):
+            # (X, None) is data without labels.
+            x, y = first, value[1]
+    x = plain(x)
+    if is_texts(x):
+        return from_texts(x, y, name=name, spec=spec, without="pass the texts alone")
+    if isinstance(x, np.ndarray):
+        return from_array(x, y, name=name, spec=spec)
+    names = class_names_of(value, spec)
+    tensors = getattr(value, "tensors", None)
+    if isinstance(tensors, tuple) and 1 <= len(tensors) <= 2 and hasattr(tensors[0], "detach"):
+        y = tensors[1] if len(tensors) == 2 else None
+        return from_array(plain(tensors[0]), y, name=name, spec=spec, class_names=names)
+    if isinstance(value, Mapping):
+        parts = ", ".join(map(repr, list(value)[:5])) or "nothing"
+        first = next(iter(value), "x")
+        msg = (
+            f"DATA {spec!r} is a {type(value).__name__} of {parts}; needed is one of its parts, or "
+            f"a pair of samples and labels: data[{first!r}], or (data['x'], data['y'])."
+        )
+        raise SpecError(msg)
+    if hasattr(value, "__getitem__") and hasattr(value, "__len__") and not _is_word(value):
+        return from_items(value, names, name=name, spec=spec)
+    msg = (
+        f"DATA {spec!r} is {type(value).__name__}; needed is an array (n, ...), a list of texts, a "
+        "pair (x, y), a table, or a torch Dataset with a length and items x or (x, y)."
+    )
+    raise SpecError(msg)
+
+
+def _is_word(value: object) -> bool:
+    return isinstance(value, (str, bytes, set, range))
+
+
+def _as_table(value: Any) -> Any:
+    """An Arrow table of a table of pandas, polars or Arrow; None of anything else."""
+    kind = type(value).__module__.partition(".")[0], type(value).__name__
+    if kind not in (("pandas", "DataFrame"), ("polars", "DataFrame"), ("pyarrow", "Table")):
+        return None
+    import pyarrow as pa
+
+    if kind[0] == "pyarrow":
+        return value
+    if kind[0] == "polars":
+        return value.to_arrow()
+    try:
+        return pa.Table.from_pandas(value.rename(columns=str), preserve_index=False)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        msg = (
+            f"DATA: the DataFrame has a column of mixed kinds ({reason}); needed is one kind each."
+        )
+        raise SpecError(msg) from error

@@ -31,6 +31,8 @@ SCIENCE = (
     "pointclouds",
     "dimension",
     "diagrams/summaries.py",
+    "diagrams/lengths.py",
+    "inputs",
     "analysis/filtrations",
     "analysis/jobs.py",
     "analysis/rulers.py",

@@ -128,7 +128,7 @@ def scored(
     (0.6666666666666666, '')
     >>> scored(np.array([0, NO_SCORES]), np.array([0, 1]), 2, 2, 0)
     (None, 'the class scores of 1 of 2 samples are NaN')
-    >>> scored(np.array([0, 77]), np.array([0, 1]), 2, 128, 0)[0] is None
+    >>> scored(np.array([99, 77]), np.array([0, 1]), 2, 128, 0)[0] is None
     True
     """
     n = len(predictions)

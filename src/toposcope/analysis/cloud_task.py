@@ -17,6 +17,7 @@ from toposcope.analysis import validity_checks
 from toposcope.analysis.filtrations import PointFiltration
 from toposcope.analysis.jobs import Inputs, Job
 from toposcope.analysis.rulers import Layer, Source, fit_gaussian_null, prepare
+from toposcope.analysis.scale_error import RULER
 from toposcope.diagrams import summaries
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError
 from toposcope.pointclouds.kinds import read_points
@@ -50,9 +51,12 @@ class CloudJob(Job):
         Hash of the layer's values in the random-init twin; None where that is no null.
     strangers
         Samples of the null "permuted_labels"; None where that is none.
+    drawn
+        Hash of the samples of all draws, which the ruler is estimated on.
     """
 
     replicate: int
+    drawn: str
     twin: str | None
     strangers: tuple[int, ...] | None
 
@@ -76,11 +80,7 @@ class CloudJob(Job):
 
     def source(self, inputs: Inputs) -> Source:
         """What the layer is prepared from."""
-        design = self.design
-        assert design.normalize is not None, "the design of a job is resolved"
-        return Source(
-            inputs.run, self.layer, self.content, design.normalize, design.seed, design.points_are
-        )
+        return Source(inputs.run, self.layer, self.content, self.design)
 
     def measure(self, inputs: Inputs) -> bytes:
         """Everything that is measured on the cloud and its nulls."""
@@ -135,6 +135,7 @@ def _measure_clouds(
     raw = _points(layer.run, chosen, job)
     cloud = layer.normalizer(raw)
     raw_distances = _controls(rows, raw, cloud)
+    _ruler_share(rows, layer, job)
     # Positions and channels of one sample have no pictures of their own.
     loops = job.replicate == 0 and job.design.points_are == "samples"
     distances = _topology(rows, cloud, job, loop_rows=chosen if loops else None)
@@ -145,7 +146,26 @@ def _measure_clouds(
         if isinstance(twin, Layer):
             _all_missing(null, job, twin.status, f"{name}: {twin.reason}")
         else:
+            if name == RANDOM_INIT:  # it has a ruler of its own
+                _ruler_share(null, _fresh(job, inputs), job)
             _topology(null, twin, job)
+
+
+def _ruler_share(rows: Rows, layer: Layer, job: CloudJob) -> None:
+    """How this draw pulled the scale, where lengths hang on it; see `Analysis.units`.
+
+    They do not under cosine distances or in hops, and cut filtrations are not proportional to it.
+    """
+    design = job.design
+    in_lengths = design.metric == "euclidean" and not job.filtration.value_unit()
+    if layer.shares is not None and in_lengths and np.isinf(design.max_edge_length):
+        rows.value(RULER, float(layer.shares[job.replicate]))
+
+
+def _fresh(job: CloudJob, inputs: Inputs) -> Layer:
+    """The same layer in the random-init twin of the network."""
+    assert job.twin is not None, "planned nulls are known"
+    return prepare(replace(job.source(inputs), run=twin_of(inputs.run), content=job.twin))
 
 
 def _null_cloud(
@@ -155,7 +175,7 @@ def _null_cloud(
     normalizer = layer.normalizer
     assert normalizer is not None, "a layer without a ruler has no nulls"
     source, chosen = job.source(inputs), np.asarray(job.rows, dtype=np.intp)
-    if null == GAUSSIAN and source.points_are != "samples":
+    if null == GAUSSIAN and source.design.points_are != "samples":
         # Of this very cloud: between samples the covariance is another one.
         return gaussian_null(cloud).sample(len(cloud), seed=job.rng())
     if null == GAUSSIAN:
@@ -167,7 +187,7 @@ def _null_cloud(
         assert job.strangers is not None, "a null that is asked for has its samples"
         return normalizer(_points(layer.run, np.asarray(job.strangers, dtype=np.intp), job))
     assert null == RANDOM_INIT and job.twin is not None, f"planned nulls are known, got {null!r}"
-    fresh = prepare(replace(source, run=twin_of(inputs.run), content=job.twin))
+    fresh = _fresh(job, inputs)
     if fresh.normalizer is None:
         return fresh
     return fresh.normalizer(_points(fresh.run, chosen, job))

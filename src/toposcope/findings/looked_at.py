@@ -73,7 +73,8 @@ def replicate_values(
     rows = analysis.rows.get((layer, statistic, cloud, homology_dimension))
     if rows is None:
         return np.empty(0)
-    chosen = analysis.table.iloc[rows].sort_values(["label", "replicate"])
+    chosen = analysis.table.reset_index(drop=True).iloc[rows].sort_values(["label", "replicate"])
     if not (chosen["status"] == OK).all():
         return np.empty(0)
-    return np.asarray(chosen["value"], dtype=np.float64)
+    # Lengths carry the error of their scale: see `analysis.scale_error`.
+    return analysis.units[chosen.index.to_numpy()]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toposcope.analysis.result import Analysis
+from toposcope.analysis.scale_error import units_of
 from toposcope.findings.looked_at import Looked, overlap_of
 from toposcope.pointclouds.nulls import NULLS, RANDOM_INIT, SHUFFLED, SHUFFLED_VOXELS
 from toposcope.stats import benjamini_hochberg, difference_interval, permutation_test
@@ -88,7 +89,7 @@ def against_nulls(
     wanted = None if statistics is None else set(statistics)
     cells = [
         cell
-        for cell in _cells(analysis.table)
+        for cell in _cells(analysis.table.assign(value=units_of(analysis.table)))
         if wanted is None or (cell["statistic"], cell["homology_dimension"]) in wanted
     ]
     rows = [

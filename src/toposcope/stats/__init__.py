@@ -14,6 +14,7 @@ from toposcope.stats.families import benjamini_hochberg
 from toposcope.stats.intervals import (
     Interval,
     difference_interval,
+    linearized,
     mean_interval,
     proportion_interval,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "change_point",
     "difference_interval",
     "effects",
+    "linearized",
     "mantel",
     "margin_from",
     "mean_interval",

@@ -27,7 +27,7 @@ from toposcope.words.statistics import phrase
 CLAIMS: dict[str, str] = {
     "sample_size": "There are enough points per cloud.",
     "outliers": "Outliers do not decide the numbers.",
-    "normalization": "The trend over depth does not depend on the normalization.",
+    "normalization": "The trends over depth keep their direction under other normalizations.",
     "concentration": "Distances differ enough for a filtration to see shape.",
     "metric": "The order of the layers does not depend on the metric.",
 }
@@ -263,8 +263,8 @@ def _concentration(verdict: Verdict) -> tuple[str, str]:
         )
     if verdict.decision == Decision.IN_PART:
         return text, (
-            f"At {few(by_meaning[Meaning.BETWEEN])} shape can drown in dimension: trust only what "
-            "stands out from the Gaussian null there."
+            f"At {few(by_meaning[Meaning.BETWEEN])} shape can drown in dimension, and a contrast "
+            "can come from the norms alone: beating a Gaussian null does not tell shape from those."
         )
     return text, ""
 

@@ -13,15 +13,15 @@ def half():
         u = rng.random()
         return None if u < 0.1 else u < 0.55
 
-    add("here.half", simulate, "heads", world="a coin", simulations=200, at_most=0.05)
-    yield CLAIMS["here.half"]
-    del CLAIMS["here.half"]
+    add("here.coin", simulate, "heads", world="a coin", simulations=400, at_most=0.05)
+    yield CLAIMS["here.coin"]
+    del CLAIMS["here.coin"]
 
 
 def test_a_rate_has_its_interval_and_knows_whether_the_bound_is_kept(half):
     made = rate(half)
     assert made == rate(half)  # its stream is its own
-    assert 150 < made.simulations < 200
+    assert 300 < made.simulations < 400
     assert made.low < 0.5 < made.high
     assert not made.kept
     assert "**not kept**" in table([made])

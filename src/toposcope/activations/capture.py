@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from toposcope.activations.data.sample import excerpts, sample
 from toposcope.activations.forward_passes import in_memory, on_disk
 from toposcope.activations.models.load import load_model
 from toposcope.activations.models.model import LoadedModel
-from toposcope.activations.random_init import random_twin
+from toposcope.activations.random_init import CALIBRATION, random_twin
 from toposcope.errors import UsageError
 from toposcope.execution.progress import Progress, ensure
+from toposcope.pointclouds.nulls import TWINS
 from toposcope.store.runs import twin_of
 from toposcope.types import ActivationSet
 
@@ -47,7 +49,7 @@ def capture(
     step: float | None = None,
     step_unit: str = "step",
     command: str | None = None,
-    twin: bool = False,
+    twin: bool | int = False,
 ) -> ActivationSet:
     """Run a model over samples and keep the pooled activations of some layers.
 
@@ -102,8 +104,9 @@ def capture(
     command
         The command line to show as the one that continues this capture.
     twin
-        Capture the random-init twin of the network too, on the same samples, into STORE/twin: the
-        null model "random_init" of `analyze`.
+        Number of random-init twins of the network to capture too, on the same samples, into
+        STORE/twin, STORE/twin_2 and so on: the null model "random_init" of `analyze`. True is 5;
+        one twin alone has no spread, so nothing is tested against it.
 
     Returns
     -------
@@ -126,7 +129,8 @@ def capture(
     >>> acts.layers, acts["1"].shape
     (('1', '3'), (8, 3))
     """
-    _check_options(batch_size, dtype, twin and store is None)
+    twins = _twins(twin)
+    _check_options(batch_size, dtype, twins > 0 and store is None)
     place = find_device(device)
     loaded = load_model(model, weights, seed=seed, max_tokens=max_tokens)
     source = load_data(data)
@@ -157,7 +161,7 @@ def capture(
                 *_flags(dtype=None if dtype == "float32" else dtype),
                 *_flags(max_tokens=max_tokens),
                 *_flags(channels=None if channels == "auto" else channels),
-                *(["--twin"] if twin else []),
+                *(["--twin", twins] if twins else []),
                 "-o",
                 store or "RUN",
             )
@@ -167,15 +171,19 @@ def capture(
         if store is None:
             return in_memory(feed, plan, spec, ensure(progress))
         acts = on_disk(feed, plan, spec, Path(store), ensure(progress))
-    if twin:
+        fresh = [
+            random_twin(loaded, seed=seed + number, run=partial(_some_batches, feed))
+            for number in range(twins)
+        ]
+    for number, network in enumerate(fresh):
         capture(
-            random_twin(loaded, seed=seed),
+            network,
             data,
             layers=layers,
             pool=pool,
             n=n,
             per_class=per_class,
-            store=twin_of(store),
+            store=twin_of(store, number),
             batch_size=batch_size,
             device=device,
             seed=seed,
@@ -186,6 +194,24 @@ def capture(
             command=command,
         )
     return acts
+
+
+def _some_batches(feed: Feed, model: nn.Module) -> None:
+    """Feed a model the first samples of a capture."""
+    own = replace(feed, loaded=replace(feed.loaded, model=model))
+    last = min(feed.n, CALIBRATION)
+    for start in range(0, last, feed.batch_size):
+        own.forward(own.batch(start, min(start + feed.batch_size, last))[1])
+
+
+def _twins(twin: bool | int) -> int:
+    """How many twins are asked for."""
+    if isinstance(twin, bool):
+        return TWINS if twin else 0
+    if twin < 0:
+        msg = f"capture(twin={twin}): needed is a number of twins, 0 or more."
+        raise UsageError(msg)
+    return twin
 
 
 def _flags(**options: Any) -> list[str]:
@@ -205,7 +231,7 @@ def command_line(*words: object) -> str:
 
 def _check_options(batch_size: int, dtype: str, twin_in_memory: bool) -> None:
     if twin_in_memory:
-        msg = "capture(twin=True): the twin is kept in STORE/twin; pass store=."
+        msg = "capture(twin=True): twins are kept in STORE/twin; pass store=."
         raise UsageError(msg)
     if batch_size < 1:
         msg = f"capture(): batch_size is {batch_size}; at least 1 is needed."

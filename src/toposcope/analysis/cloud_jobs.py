@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from toposcope.pointclouds.cloudset import CloudSet, clouds
 from toposcope.pointclouds.kinds import points_of, unfit
 from toposcope.pointclouds.nulls import PERMUTED_LABELS, RANDOM_INIT
 from toposcope.store.objects import content_hash
-from toposcope.store.runs import Run, twin_of
+from toposcope.store.runs import Run, twin_of, twins_of
 from toposcope.types import MASK, ActivationSet
 
 
@@ -91,7 +92,7 @@ def cloud_jobs(run: Run, draws: CloudSet, design: Design, code: str) -> list[Clo
         rows = tuple(draw.rows.tolist())
         layer_hash, replicate, label = hashes[layer], draw.replicate, draw.label
         stream = stream_of(
-            design,
+            replace(design, null="none"),  # so that no null moves another
             layer=layer,
             replicate=replicate,
             label=label,
@@ -109,7 +110,7 @@ def cloud_jobs(run: Run, draws: CloudSet, design: Design, code: str) -> list[Clo
                 rows=rows,
                 content=layer_hash,
                 drawn=everything,
-                twin=twins.get(layer),
+                twins=twins.get(layer, ()),
                 strangers=strangers.get((replicate, label)),
                 stream=stream,
             )
@@ -146,24 +147,25 @@ def _refuse_unfit(run: Run, draws: CloudSet) -> None:
         raise TooFewSamplesError(msg)
 
 
-def _twin_hashes(run: Run, layers: Sequence[str]) -> dict[str, str]:
-    """Hash of every layer of the random-init twin's RUN, which must hold the same samples."""
-    path = twin_of(run.path)
-    if not (path / "capture.json").exists():
+def _twin_hashes(run: Run, layers: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Hash of every layer in each random-init twin, which must hold the same samples."""
+    paths = twins_of(run.path)
+    if not paths:
         msg = (
-            f"analyze(): null={RANDOM_INIT!r} needs the activations of the random-init twin in "
-            f"{path}. Run the capture again with --twin (ts.capture(..., twin=True))."
+            f"analyze(): null={RANDOM_INIT!r} needs the activations of random-init twins in "
+            f"{twin_of(run.path)}. Run the capture again with --twin (ts.capture(..., twin=True))."
         )
         raise UsageError(msg)
-    twin = Run.open(path)
-    absent = [layer for layer in layers if layer not in twin.layers]
-    if absent or not np.array_equal(twin.samples.ids, run.samples.ids):
-        msg = (
-            f"analyze(): the twin in {path} has other samples or lacks layers "
-            f"({', '.join(absent[:5]) or 'none'}). Delete it and capture again with --twin."
-        )
-        raise UsageError(msg)
-    return {layer: twin.layer_hash(layer) for layer in layers}
+    twins = [Run.open(path) for path in paths]
+    for twin in twins:
+        absent = [layer for layer in layers if layer not in twin.layers]
+        if absent or not np.array_equal(twin.samples.ids, run.samples.ids):
+            msg = (
+                f"analyze(): the twin in {twin.path} has other samples or lacks layers "
+                f"({', '.join(absent[:5]) or 'none'}). Delete it and capture again with --twin."
+            )
+            raise UsageError(msg)
+    return {layer: tuple(twin.layer_hash(layer) for twin in twins) for layer in layers}
 
 
 def permuted_rows(draws: CloudSet) -> dict[tuple[int, str], tuple[int, ...]]:

@@ -16,19 +16,23 @@ from toposcope import dimension, homology
 from toposcope.analysis import validity_checks
 from toposcope.analysis.filtrations import PointFiltration
 from toposcope.analysis.jobs import Inputs, Job
-from toposcope.analysis.rulers import Layer, Source, fit_gaussian_null, prepare
+from toposcope.analysis.rulers import Layer, Source, fit_copula_null, fit_gaussian_null, prepare
 from toposcope.analysis.scale_error import RULER
 from toposcope.diagrams import summaries
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError
+from toposcope.pointclouds.copula import copula_null
 from toposcope.pointclouds.kinds import read_points
 from toposcope.pointclouds.normalize import check_finite
 from toposcope.pointclouds.nulls import (
+    COPULA,
     GAUSSIAN,
     PERMUTED_LABELS,
     RANDOM_INIT,
     SHUFFLED,
     gaussian_null,
+    null_of,
     shuffled,
+    twin_cloud,
 )
 from toposcope.store.runs import Run, twin_of
 from toposcope.store.tables import OK, Rows, part_bytes
@@ -47,8 +51,8 @@ class CloudJob(Job):
     ----------
     replicate
         Number of the draw.
-    twin
-        Hash of the layer's values in the random-init twin; None where that is no null.
+    twins
+        Hash of the layer's values in every random-init twin; none where that is no null.
     strangers
         Samples of the null "permuted_labels"; None where that is none.
     drawn
@@ -57,7 +61,7 @@ class CloudJob(Job):
 
     replicate: int
     drawn: str
-    twin: str | None
+    twins: tuple[str, ...]
     strangers: tuple[int, ...] | None
 
     @property
@@ -98,7 +102,7 @@ def measure_cloud(job: CloudJob, inputs: Inputs) -> bytes:
         points=job.design.points,
         cloud=DATA_CLOUD,
     )
-    nulls = {name: rows.twin(cloud=name) for name in job.design.nulls}
+    nulls = {name: rows.twin(cloud=name) for name in null_clouds(job)}
     if layer.normalizer is None:
         for name in CONTROLS:
             rows.missing(name, layer.status, layer.reason)
@@ -111,6 +115,15 @@ def measure_cloud(job: CloudJob, inputs: Inputs) -> bytes:
                 rows.missing(name, "too_few", str(error))
             _all_missing(rows, job, "too_few", str(error))
     return part_bytes([*rows.rows, *(row for null in nulls.values() for row in null.rows)])
+
+
+def null_clouds(job: CloudJob) -> list[str]:
+    """Names of the null clouds of a job: one of each null, one of each random-init twin."""
+    return [
+        name
+        for null in job.design.nulls
+        for name in (map(twin_cloud, range(len(job.twins))) if null == RANDOM_INIT else [null])
+    ]
 
 
 def _points(run: Run, rows: NDArray[np.intp], job: CloudJob) -> NDArray[np.float64]:
@@ -146,8 +159,8 @@ def _measure_clouds(
         if isinstance(twin, Layer):
             _all_missing(null, job, twin.status, f"{name}: {twin.reason}")
         else:
-            if name == RANDOM_INIT:  # it has a ruler of its own
-                _ruler_share(null, _fresh(job, inputs), job)
+            if null_of(name) == RANDOM_INIT:  # it has a ruler of its own
+                _ruler_share(null, _fresh(name, job, inputs), job)
             _topology(null, twin, job)
 
 
@@ -162,10 +175,12 @@ def _ruler_share(rows: Rows, layer: Layer, job: CloudJob) -> None:
         rows.value(RULER, float(layer.shares[job.replicate]))
 
 
-def _fresh(job: CloudJob, inputs: Inputs) -> Layer:
-    """The same layer in the random-init twin of the network."""
-    assert job.twin is not None, "planned nulls are known"
-    return prepare(replace(job.source(inputs), run=twin_of(inputs.run), content=job.twin))
+def _fresh(null: str, job: CloudJob, inputs: Inputs) -> Layer:
+    """The same layer in a random-init twin of the network."""
+    assert null_of(null) == RANDOM_INIT, f"planned nulls are known, got {null!r}"
+    number = null_clouds(job).index(null) - null_clouds(job).index(RANDOM_INIT)
+    twin = twin_of(inputs.run, number)
+    return prepare(replace(job.source(inputs), run=twin, content=job.twins[number]))
 
 
 def _null_cloud(
@@ -175,19 +190,23 @@ def _null_cloud(
     normalizer = layer.normalizer
     assert normalizer is not None, "a layer without a ruler has no nulls"
     source, chosen = job.source(inputs), np.asarray(job.rows, dtype=np.intp)
-    if null == GAUSSIAN and source.design.points_are != "samples":
+    if null in (GAUSSIAN, COPULA) and source.design.points_are != "samples":
         # Of this very cloud: between samples the covariance is another one.
-        return gaussian_null(cloud).sample(len(cloud), seed=job.rng())
+        if null == GAUSSIAN:
+            return gaussian_null(cloud).sample(len(cloud), seed=job.rng())
+        return copula_null(cloud).sample(len(cloud), seed=job.rng(3))
     if null == GAUSSIAN:
         gaussian = fit_gaussian_null(source, _class_of(layer.run, job.label, chosen))
         return gaussian.sample(len(cloud), seed=job.rng())
+    if null == COPULA:
+        copula = fit_copula_null(source, _class_of(layer.run, job.label, chosen))
+        return copula.sample(len(cloud), seed=job.rng(3))
     if null == SHUFFLED:
         return shuffled(cloud, seed=job.rng(1))
     if null == PERMUTED_LABELS:
         assert job.strangers is not None, "a null that is asked for has its samples"
         return normalizer(_points(layer.run, np.asarray(job.strangers, dtype=np.intp), job))
-    assert null == RANDOM_INIT and job.twin is not None, f"planned nulls are known, got {null!r}"
-    fresh = _fresh(job, inputs)
+    fresh = _fresh(null, job, inputs)
     if fresh.normalizer is None:
         return fresh
     return fresh.normalizer(_points(fresh.run, chosen, job))

@@ -131,8 +131,8 @@ class Design:
     overlapping: bool = parameter(False, "Let draws share samples (wider intervals).")
     null: str | Sequence[str] | None = parameter(
         None,
-        "gaussian, shuffled, random_init, permuted_labels (several with commas), or none.",
-        shown="gaussian; cubical: none, the other there is shuffled_voxels",
+        "gaussian, copula, shuffled, random_init, permuted_labels (several with commas), or none.",
+        shown="gaussian,copula; cubical: none, the other there is shuffled_voxels",
     )
     max_edge_length: float = parameter(math.inf, rare=True)
     coeff: int = parameter(2, "Prime field.", rare=True)

@@ -1,4 +1,4 @@
-"""What the draws of a layer share: its ruler, estimated once, and its Gaussian null.
+"""What the draws of a layer share: its ruler and its nulls, estimated once.
 
 Read in worker processes, once per layer and worker.
 """
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from toposcope.analysis.design import Design
 from toposcope.errors import DegenerateCloudError
 from toposcope.pointclouds.cloudset import all_draws
+from toposcope.pointclouds.copula import CopulaNull, copula_null
 from toposcope.pointclouds.draws import Draw
 from toposcope.pointclouds.kinds import unfit
 from toposcope.pointclouds.normalize import Normalizer
@@ -97,10 +98,21 @@ def _draws(run: Run, design: Design) -> list[Draw]:
 
 @lru_cache(maxsize=16)
 def fit_gaussian_null(source: Source, label: int | None) -> GaussianNull:
-    """The Gaussian null of a layer, or of one class in it: what a draw is compared with.
+    """The Gaussian null of a layer, or of one class in it: what a draw is compared with."""
+    return gaussian_null(_population(source, label))
 
-    Fitted on the samples that are drawn, as the ruler is: a covariance of other samples would have
-    a scale of its own, whose error no spread between draws shows.
+
+@lru_cache(maxsize=4)
+def fit_copula_null(source: Source, label: int | None) -> CopulaNull:
+    """The Gaussian-copula null of a layer, or of one class in it."""
+    return copula_null(_population(source, label))
+
+
+def _population(source: Source, label: int | None) -> NDArray[np.float64]:
+    """Samples, on the layer's ruler, that its nulls are fitted to.
+
+    They are those that are drawn, as for the ruler: others would have a scale of their own, whose
+    error no spread between draws shows.
     """
     prepared = prepare(source)
     run, normalizer = prepared.run, prepared.normalizer
@@ -114,7 +126,7 @@ def fit_gaussian_null(source: Source, label: int | None) -> GaussianNull:
     groups = ruler_rows(draws, most=max(MOST_POINTS, ROOM // max(width, 1)))
     # Overlapping draws share samples, and each counts once.
     chosen = np.unique(np.concatenate(groups))
-    return gaussian_null(normalizer(run.read(source.layer, chosen)))
+    return normalizer(run.read(source.layer, chosen))
 
 
 def _count_non_finite(run: Run, layer: str) -> int:

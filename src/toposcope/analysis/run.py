@@ -76,8 +76,8 @@ def analyze(
         "euclidean", "cosine" or "correlation".
     null
         Null clouds measured beside each cloud: some of `nulls.NULLS`, as a sequence or separated
-        by commas, or "none"; default "gaussian", for `Cubical` none. "random_init" needs a capture
-        with `twin=True`.
+        by commas, or "none"; default "gaussian,copula", for `Cubical` none. "random_init" needs a
+        capture with `twin=True`.
     max_edge_length
         Largest edge of the filtration, in normalized units.
     coeff

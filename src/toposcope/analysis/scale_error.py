@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope.pointclouds.nulls import GAUSSIAN, RANDOM_INIT
+from toposcope.pointclouds.nulls import COPULA, GAUSSIAN, RANDOM_INIT, null_of
 from toposcope.stats.intervals import linearized
 from toposcope.store.tables import OK
 from toposcope.store.tidy import rows_by
@@ -45,8 +45,8 @@ def units_of(table: pd.DataFrame) -> NDArray[np.float64]:
     Returns
     -------
     Values of lengths with the draw's pull on the scale taken out (`stats.linearized`), all others
-    as they are. Gaussian nulls are clouds of their own, fitted to the samples that the scale is
-    estimated on: its error cancels in their mean. A random-init twin has a ruler of its own.
+    as they are. Gaussian and copula nulls are clouds of their own, fitted to the samples that the
+    scale is estimated on: its error cancels in their mean. Random-init twins have their own ruler.
     """
     values: NDArray[np.float64] = table["value"].to_numpy(np.float64).copy()
     controls = table[(table["statistic"] == RULER) & (table["status"] == OK)]
@@ -64,9 +64,9 @@ def units_of(table: pd.DataFrame) -> NDArray[np.float64]:
     for (layer, label, cloud, statistic, _), rows in rows_by(table, columns).items():
         power = POWERS.get(str(statistic), 0.0)
         good = rows[fine[rows]]
-        if not power or cloud == GAUSSIAN or not len(good):
+        if not power or null_of(cloud) in (GAUSSIAN, COPULA) or not len(good):
             continue
-        ruler = cloud if cloud == RANDOM_INIT else DATA_CLOUD
+        ruler = cloud if null_of(cloud) == RANDOM_INIT else DATA_CLOUD
         own = [shares.get((layer, label, ruler, r)) for r in replicate[good]]
         if None not in own:
             values[good] = linearized(values[good], np.array(own, dtype=np.float64), power=power)

@@ -122,7 +122,14 @@ def _layer_table(table: Sequence[Any]) -> str:
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, mps or auto.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--name", help="Name shown in tables and reports.")
-@click.option("--twin", is_flag=True, help="Capture the twin with fresh weights too, as a null.")
+@click.option(
+    "--twin",
+    type=click.IntRange(min=0),
+    is_flag=False,
+    flag_value=5,
+    default=0,
+    help="Capture so many twins with fresh weights too, as a null (without a number: 5).",
+)
 @click.option(
     "--step", type=float, help="Training step of these weights, for series of checkpoints."
 )

@@ -12,7 +12,7 @@ from itertools import pairwise
 from toposcope.analysis.result import Analysis
 from toposcope.findings.looked_at import checkpoints, headline, overlap_of, replicate_values
 from toposcope.findings.places import Place, step_of
-from toposcope.pointclouds.nulls import parse_nulls
+from toposcope.pointclouds.nulls import RANDOM_INIT, parse_nulls
 from toposcope.stats import Contrast, Effect, effects
 
 
@@ -68,6 +68,8 @@ def _compare(a: Analysis, b: Analysis, place: Place) -> Iterator[Contrast[Place]
         if len(before) and len(before) == len(after):
             nulls = {}
             for null in parse_nulls(str(b.attrs.get("null") or "none")):
+                if null == RANDOM_INIT:  # its unit is the twin, and these intervals are over draws
+                    continue
                 there = replicate_values(a, place.against, statistic, k, cloud=null)
                 here = replicate_values(b, place.layer, statistic, k, cloud=null)
                 if len(here) and len(here) == len(there):

@@ -1,29 +1,37 @@
 """How far every finding lies from each null model, and whether that is more than chance.
 
-One row per layer, statistic and null; all rows are one family and corrected together. Which test
-follows from how a null is made: the Gaussian null and label permutations are clouds of their own
-(two independent samples), a shuffled or random-init cloud belongs to its draw (pairs).
+One row per layer, statistic and null. The rows of one null are one family and corrected together:
+a null that everything differs from would buy the others a lenient threshold. Which test follows
+from how a null is made: Gaussian, copula and label permutations are clouds of their own (two
+independent samples of draws), a shuffled cloud belongs to its draw (pairs), and of the random-init
+null the twin is the unit: could the network be one more of them?
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from toposcope.analysis.result import Analysis
-from toposcope.analysis.scale_error import units_of
+from toposcope.analysis.scale_error import RULER, units_of
 from toposcope.findings.looked_at import Looked, overlap_of
-from toposcope.pointclouds.nulls import NULLS, RANDOM_INIT, SHUFFLED, SHUFFLED_VOXELS
-from toposcope.stats import benjamini_hochberg, difference_interval, permutation_test
+from toposcope.pointclouds.nulls import NULLS, RANDOM_INIT, SHUFFLED, SHUFFLED_VOXELS, null_of
+from toposcope.stats import (
+    benjamini_hochberg,
+    difference_interval,
+    permutation_test,
+    prediction_test,
+)
 from toposcope.store.tables import OK
 from toposcope.types import DATA_CLOUD
 
 if TYPE_CHECKING:
     import pandas as pd
 
-PAIRED_NULLS = (SHUFFLED, RANDOM_INIT, SHUFFLED_VOXELS)
+PAIRED_NULLS = (SHUFFLED, SHUFFLED_VOXELS)
 """Nulls made from the very draw they stand beside."""
 
 ABOVE, BELOW, UNDECIDED = "above", "below", "undecided"
@@ -46,6 +54,7 @@ COLUMNS = [
     "statistic",
     *NUMBERS,
     "qvalue",
+    "family",
     "verdict",
     "paired",
     "n",
@@ -78,10 +87,11 @@ def against_nulls(
     `value` and `null_value` are means over draws, `difference` is their difference with its t
     interval [low, high] at the level of the analysis, `ratio` value / null_value where both are
     positive. `pvalue` is of a permutation test of draws, `smallest_p` the smallest that so many can
-    give, `qvalue` corrected over the table (Benjamini-Hochberg), and `verdict` is "above", "below"
-    or "undecided". Overlapping draws cannot be permuted: their intervals are corrected for overlap
-    and for the number of rows instead, and decide. `status` says why there is no test: no_value,
-    one_replicate, constant.
+    give, `qvalue` corrected over the rows of the same null (Benjamini-Hochberg), `family` their
+    number, and `verdict` is "above", "below" or "undecided". Overlapping draws cannot be permuted:
+    their intervals are corrected for overlap and for the number of rows instead, and decide. For
+    random_init `n` counts twins and the test is `stats.prediction_test` over their means. `status`
+    says why there is no test: no_value, one_replicate, one_twin, constant.
     """
     import pandas as pd
 
@@ -92,13 +102,23 @@ def against_nulls(
         for cell in _cells(analysis.table.assign(value=units_of(analysis.table)))
         if wanted is None or (cell["statistic"], cell["homology_dimension"]) in wanted
     ]
+    sizes = Counter(cell["null"] for cell in cells)
     rows = [
-        _row(cell, level, overlap, len(cells), n_resamples=n_resamples, seed=seed) for cell in cells
+        _row_of_twins(cell, level)
+        if cell["null"] == RANDOM_INIT
+        else _row(cell, level, overlap, sizes[cell["null"]], n_resamples=n_resamples, seed=seed)
+        for cell in cells
     ]
     out = pd.DataFrame(rows, columns=COLUMNS)
     out["homology_dimension"] = out["homology_dimension"].astype("Int64")
-    out["qvalue"] = benjamini_hochberg(out["pvalue"].to_numpy(float))
-    sure = (out["low"] > 0) | (out["high"] < 0) if overlap else rejected(out["qvalue"], level)
+    tested = out["pvalue"].notna()
+    out["family"] = tested.groupby(out["null"], sort=False).transform("sum").astype(int)
+    for _, family in out.groupby("null", sort=False):
+        out.loc[family.index, "qvalue"] = benjamini_hochberg(family["pvalue"].to_numpy(float))
+    sure = rejected(out["qvalue"].astype(float), level)
+    if overlap:
+        apart = (out["low"] > 0) | (out["high"] < 0)
+        sure = sure.where(out["null"] == RANDOM_INIT, apart)
     side = np.where(out["difference"] > 0, ABOVE, BELOW)
     out["verdict"] = np.where(sure, side, UNDECIDED)
     return out
@@ -114,19 +134,55 @@ def _cells(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
     import pandas as pd
 
     place = ["layer", "depth", "label", "homology_dimension", "statistic"]
-    known = table[table["cloud"].isin([DATA_CLOUD, *NULLS])]
+    nulls = table["cloud"].map({cloud: null_of(cloud) for cloud in table["cloud"].unique()})
+    asked = nulls.isin([DATA_CLOUD, *NULLS]) & (table["statistic"] != RULER)
+    known = table.assign(null=nulls)[asked]
     for key, group in known.groupby(place, sort=False, dropna=False):
-        clouds = {
-            name: part.loc[part["status"] == OK].set_index("replicate")["value"].astype(float)
-            for name, part in group.groupby("cloud", sort=False)
-        }
-        data = clouds.pop(DATA_CLOUD, None)
+        clouds: dict[str, list[pd.Series]] = {}
+        for (null, _), part in group.groupby(["null", "cloud"], sort=False):
+            values = part.loc[part["status"] == OK].set_index("replicate")["value"].astype(float)
+            clouds.setdefault(str(null), []).append(values)
+        (data,) = clouds.pop(DATA_CLOUD, [None])
         where = dict(zip(place, key, strict=True))
         degree = where["homology_dimension"]
         where["homology_dimension"] = None if pd.isna(degree) else int(degree)
-        for null, values in clouds.items():
+        for null, beside in clouds.items():
             if data is not None:
-                yield where | {"null": null, "data": data, "values": values}
+                yield where | {"null": null, "data": data, "clouds": beside}
+
+
+def _empty_row(cell: dict[str, Any], *, paired: bool, n: int) -> dict[str, Any]:
+    """A row without numbers."""
+    row = {key: value for key, value in cell.items() if key not in ("data", "clouds")}
+    row |= {"paired": paired, "n": n, "status": OK, "reason": "", "qvalue": np.nan}
+    return row | dict.fromkeys(NUMBERS, np.nan)
+
+
+def _row_of_twins(cell: dict[str, Any], level: float) -> dict[str, Any]:
+    """A layer against its random-init twins: each is one unit, by its mean over the same draws."""
+    data, twins = cell["data"], [one for one in cell["clouds"] if len(one)]
+    both = data.index
+    for twin in twins:
+        both = both.intersection(twin.index)
+    row = _empty_row(cell, paired=False, n=len(twins))
+    if not twins or not len(both):
+        return row | {"status": "no_value", "reason": "no draw has a value on both sides"}
+    means = np.array([twin[both].mean() for twin in twins])
+    found = prediction_test(float(data[both].mean()), means, level=level)
+    row |= _sides(float(data[both].mean()), float(means.mean()))
+    if len(twins) == 1:
+        reason = "one twin has no spread; capture --twin 5 or more (ts.capture(..., twin=5))"
+        return row | {"status": "one_twin", "reason": reason}
+    row |= {"low": found.low, "high": found.high}
+    if np.ptp([*means, row["value"]]) == 0.0:
+        return row | {"status": "constant", "reason": "the same value in every cloud"}
+    return row | {"pvalue": found.pvalue}
+
+
+def _sides(value: float, null_value: float) -> dict[str, float]:
+    """Both sides and what lies between them."""
+    sides = {"value": value, "null_value": null_value, "difference": value - null_value}
+    return sides | ({"ratio": value / null_value} if value > 0 and null_value > 0 else {})
 
 
 def _row(
@@ -139,23 +195,19 @@ def _row(
     seed: int,
 ) -> dict[str, Any]:
     paired = cell["null"] in PAIRED_NULLS
-    data, values = cell.pop("data"), cell.pop("values")
+    data, values = cell["data"], cell["clouds"][0]
     if paired:
         both = data.index.intersection(values.index)
         data, values = data[both], values[both]
     a, b = data.to_numpy(), values.to_numpy()
     n = min(len(a), len(b))
-    row = cell | {"paired": paired, "n": n, "status": OK, "reason": ""}
-    for name in NUMBERS:
-        row[name] = np.nan
+    row = _empty_row(cell, paired=paired, n=n)
     if n == 0:
         return row | {"status": "no_value", "reason": "no draw has a value on both sides"}
     interval = difference_interval(
         a, b, paired=paired, level=level, overlap=overlap, comparisons=family if overlap else 1
     )
-    row |= {"value": a.mean(), "null_value": b.mean(), "difference": interval.value}
-    if row["value"] > 0 and row["null_value"] > 0:
-        row["ratio"] = row["value"] / row["null_value"]
+    row |= _sides(float(a.mean()), float(b.mean())) | {"difference": interval.value}
     if n == 1:
         return row | {"status": "one_replicate", "reason": "one replicate has no spread"}
     row |= {"low": interval.low, "high": interval.high}

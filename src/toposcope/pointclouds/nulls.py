@@ -2,8 +2,9 @@
 
 A finding stands beside the same number on null clouds. Each null keeps something and breaks
 something; only the finding at hand says which of them it has to beat. The Gaussian null has the
-layer's mean and covariance and nothing else: no clusters, no loops, no curvature. The shuffled
-cloud has the layer's marginals and no dependence between features.
+layer's mean and covariance and nothing else: no clusters, no loops, no curvature. The copula
+(copula.py) has the layer's marginals and rank correlation, the shuffled cloud its marginals and no
+dependence between features.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from numpy.typing import NDArray
 
 from toposcope.errors import UsageError
 
-GAUSSIAN, SHUFFLED, RANDOM_INIT, PERMUTED_LABELS = (
+GAUSSIAN, COPULA, SHUFFLED, RANDOM_INIT, PERMUTED_LABELS = (
     "gaussian",
+    "copula",
     "shuffled",
     "random_init",
     "permuted_labels",
@@ -26,9 +28,11 @@ SHUFFLED_VOXELS = "shuffled_voxels"
 NULLS: dict[str, str] = {
     GAUSSIAN: "Gaussian with the mean and Ledoit-Wolf covariance of the layer (of the class, for "
     "draws inside a class), same n; breaks everything else",
+    COPULA: "Gaussian copula: the marginals of every feature and their rank correlation, same n; "
+    "breaks everything else",
     SHUFFLED: "every feature permuted by itself within the cloud; keeps the marginals, breaks "
     "all dependence between features, covariance included",
-    RANDOM_INIT: "the same samples in the twin of the network with fresh weights; keeps data and "
+    RANDOM_INIT: "the same samples in twins of the network with fresh weights; keeps data and "
     "architecture, breaks what was learned",
     PERMUTED_LABELS: "a group of as many samples with labels permuted among the classes' draws; "
     "keeps the layer, breaks the classes",
@@ -36,6 +40,32 @@ NULLS: dict[str, str] = {
     "value, breaks their arrangement (for filtration=Cubical() only)",
 }
 """Names of the nulls, with what each keeps and breaks; clouds carry these names in tables."""
+
+TWINS = 5
+"""Random-init twins where a capture is asked for them: the fewest whose spread means something."""
+
+
+def twin_cloud(number: int) -> str:
+    """Name in tables of the clouds of one random-init twin.
+
+    Examples
+    --------
+    >>> twin_cloud(0), twin_cloud(2)
+    ('random_init', 'random_init_3')
+    """
+    return RANDOM_INIT if number == 0 else f"{RANDOM_INIT}_{number + 1}"
+
+
+def null_of(cloud: str) -> str:
+    """Name of the null a cloud in a table belongs to: all twins are one.
+
+    Examples
+    --------
+    >>> null_of("random_init_3"), null_of("gaussian"), null_of("data")
+    ('random_init', 'gaussian', 'data')
+    """
+    stem, _, number = cloud.rpartition("_")
+    return RANDOM_INIT if stem == RANDOM_INIT and number.isdigit() else cloud
 
 
 def parse_nulls(null: str | Sequence[str]) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from toposcope.stats.permutation import (
     permutation_test,
     permutation_test_gram,
 )
+from toposcope.stats.prediction import Prediction, prediction_test
 from toposcope.stats.sensitivity import minimum_detectable, power
 from toposcope.stats.trends import Trend, trend
 from toposcope.stats.units import TARGETS, target_of
@@ -39,6 +40,7 @@ __all__ = [
     "MantelResult",
     "PermanovaResult",
     "PermutationResult",
+    "Prediction",
     "Trend",
     "benjamini_hochberg",
     "bootstrap_interval",
@@ -54,6 +56,7 @@ __all__ = [
     "permutation_test",
     "permutation_test_gram",
     "power",
+    "prediction_test",
     "proportion_interval",
     "target_of",
     "tost",

@@ -1,7 +1,7 @@
 """RUN folders and everything else on disk: placed whole, hashed, read strictly."""
 
 from toposcope.store.arrays import from_arrays, save_arrays
-from toposcope.store.runs import Run, open_run, twin_of
+from toposcope.store.runs import Run, open_run, twin_of, twins_of
 from toposcope.store.samples import Samples
 from toposcope.store.series import Series, open_series
 
@@ -14,4 +14,5 @@ __all__ = [
     "open_series",
     "save_arrays",
     "twin_of",
+    "twins_of",
 ]

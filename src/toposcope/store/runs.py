@@ -8,6 +8,7 @@ The layout is documented in docs/storage.md; `SCHEMA_VERSION` changes with it.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -56,12 +57,25 @@ LayerPlan = Mapping[str, Mapping[str, Any]]
 
 PLAN, SUMMARY = MARKS[RUN], "capture.json"
 TWIN = "twin"
-"""Where the RUN of a network's random-init twin lies: inside the RUN of the network."""
+"""Where the RUN of a network's first random-init twin lies: inside the RUN of the network."""
 
 
-def twin_of(run: Path | str) -> Path:
-    """Folder of the RUN of a network's random-init twin."""
-    return Path(run) / TWIN
+def twin_of(run: Path | str, number: int = 0) -> Path:
+    """Folder of the RUN of a network's random-init twin: twin, twin_2, twin_3 and so on."""
+    return Path(run) / (TWIN if number == 0 else f"{TWIN}_{number + 1}")
+
+
+def is_twin(folder: str) -> bool:
+    """Whether a folder inside a RUN is named as a random-init twin's."""
+    return re.fullmatch(rf"{TWIN}(_[0-9]+)?", folder) is not None
+
+
+def twins_of(run: Path | str) -> list[Path]:
+    """Folders of the random-init twins that were captured, in order."""
+    found: list[Path] = []
+    while (path := twin_of(run, len(found))).joinpath("capture.json").exists():
+        found.append(path)
+    return found
 
 
 def folder_name(layer: str) -> str:

@@ -15,7 +15,7 @@ from toposcope.errors import StoreError
 from toposcope.store.folders import RUN, SERIES, folder_kind, what_is_no
 from toposcope.store.ledger import DONE, LEDGER, PARTS, Ledger, part_name, tick_name
 from toposcope.store.objects import Objects, Place, content_hash, find_json, get_checked, objects_in
-from toposcope.store.runs import PLAN, TWIN, Run
+from toposcope.store.runs import PLAN, Run, is_twin
 from toposcope.store.series import number, open_series
 from toposcope.store.tables import AGAIN, SEAL
 
@@ -70,11 +70,10 @@ def verify(place: Place) -> Verification:
         return _verify_series(objects)
     check = _Check()
     names = objects.list()
-    folders = {"", TWIN} if kind == RUN else None
     values: list[object] = [
         check.capture(Run.open(objects.within(folder)))
         for folder in _folders_of(BEGUN, names)
-        if folders is None or folder in folders
+        if kind != RUN or folder == "" or is_twin(folder)
     ]
     parts = [check.tasks(objects.within(folder)) for folder in _folders_of(WORKED, names)]
     if kind == RUN:

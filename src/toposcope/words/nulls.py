@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from toposcope.analysis.result import Analysis
 from toposcope.findings.findings import Findings
 from toposcope.findings.looked_at import Looked
-from toposcope.findings.null_tests import ABOVE, BELOW
+from toposcope.findings.null_tests import ABOVE, BELOW, UNDECIDED
 from toposcope.pointclouds.nulls import (
+    COPULA,
     GAUSSIAN,
     PERMUTED_LABELS,
     RANDOM_INIT,
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 
 WORDS = {
     GAUSSIAN: "a Gaussian cloud with the same n, dimension and covariance",
+    COPULA: "a cloud with the same n, the same marginals and rank correlation of features",
     SHUFFLED: "its own cloud with every feature shuffled by itself",
-    RANDOM_INIT: "its random-init twin on the same samples",
+    RANDOM_INIT: "random-init twins on the same samples",
     SHUFFLED_VOXELS: "its own volumes with voxels in random order",
     PERMUTED_LABELS: "groups of as many samples with labels permuted",
 }
@@ -39,9 +41,11 @@ def null_sentence(findings: Findings) -> str:
         rows = _rows(findings.nulls, (statistic, k))
         if len(rows):
             what = f"{phrase(statistic, k)}{_of(findings)}"
-            family = int(findings.nulls["pvalue"].notna().sum())
-            parts = rows.groupby("null", sort=False)
-            return " ".join(_sentence(str(null), part, what, family, shown) for null, part in parts)
+            parts = {str(null): part for null, part in rows.groupby("null", sort=False)}
+            said = [_sentence(null, part, what, shown) for null, part in parts.items()]
+            if GAUSSIAN in parts and COPULA in parts:
+                said += _marginals_alone(parts[GAUSSIAN], parts[COPULA], shown)
+            return " ".join(said)
     if is_cubical(shown.attrs):
         return (
             "No null was drawn (--null shuffled_voxels), so nothing here tells the network's "
@@ -68,8 +72,27 @@ def _of(findings: Findings) -> str:
     return f" of {findings.analyses[findings.subject].name}"
 
 
-def _sentence(null: str, rows: pd.DataFrame, what: str, family: int, shown: Analysis) -> str:
-    against = WORDS[null]
+def _marginals_alone(gaussian: pd.DataFrame, copula: pd.DataFrame, shown: Analysis) -> list[str]:
+    """Where the Gaussian null is beaten and the copula is not: no finding about shape."""
+    place = ["layer", "label"]
+    known = copula.set_index(place)["verdict"]
+    beaten = gaussian[gaussian["verdict"].isin([ABOVE, BELOW])].set_index(place).index
+    alone = [where for where in beaten if where in known.index and known[where] == UNDECIDED]
+    if not alone:
+        return []
+    return [
+        f"At {len(alone)} of the {len(beaten)} {_places(shown)} apart from the Gaussian it is not "
+        "told apart from the copula cloud: there the distributions of single features are enough."
+    ]
+
+
+def _sentence(null: str, rows: pd.DataFrame, what: str, shown: Analysis) -> str:
+    against, family = WORDS[null], int(rows["family"].max())
+    if (rows["status"] == "one_twin").all():
+        return (
+            f"One twin has no spread, so the {what} cannot be tested against {against}; capture "
+            "with --twin 5 or more."
+        )
     if (rows["status"] == "one_replicate").all():
         return (
             f"One replicate has no spread, so the {what} cannot be tested against {against}; "
@@ -78,7 +101,13 @@ def _sentence(null: str, rows: pd.DataFrame, what: str, family: int, shown: Anal
     below, above = (int((rows["verdict"] == side).sum()) for side in (BELOW, ABOVE))
     rest = len(rows) - below - above
     draws, floor = int(rows["n"].max()), float(rows["smallest_p"].min())
-    if shown.attrs.get("overlapping"):
+    if null == RANDOM_INIT:
+        how = (
+            f"the network as one more of {draws} twins, at most "
+            f"{100 * (1 - shown.attrs['level']):.3g} % false among those named, "
+            f"over {family:,} tests"
+        )
+    elif shown.attrs.get("overlapping"):
         how = (
             f"intervals over {draws} overlapping draws, corrected for overlap and for all looked at"
         )
@@ -89,11 +118,15 @@ def _sentence(null: str, rows: pd.DataFrame, what: str, family: int, shown: Anal
         )
         if floor > 0.01 and rest:
             how += f"; {draws} draws give no p below {floor:.2g}"
-    clouds = "clouds (layer by class)" if per_class(shown) else "layers"
     return (
         f"Against {against}, the {what} lies below at {below}, above at {above} and is not told "
-        f"apart at {rest} of {len(rows)} {clouds} ({_size(rows)}{how})."
+        f"apart at {rest} of {len(rows)} {_places(shown)} ({_size(rows)}{how})."
     )
+
+
+def _places(shown: Analysis) -> str:
+    """What the rows of one statistic and null are."""
+    return "clouds (layer by class)" if per_class(shown) else "layers"
 
 
 def _size(rows: pd.DataFrame) -> str:

@@ -21,8 +21,8 @@ def trend_sentence(trends: Sequence[LayerTrend]) -> str:
         told = (
             f"Over {spans} of {first.trend.n} trainings: of {first.looked_at:,} trends looked at "
             f"(each statistic in each layer), {len(standing):,} stand. Kendall's tau with sign "
-            f"flips of trainings, at most {level_text(FALSE_SHARE)} false ones expected among those that "
-            "stand."
+            f"flips of trainings, at most {level_text(FALSE_SHARE)} false ones expected among "
+            "those that stand."
         )
         if not standing and first.smallest_p > FALSE_SHARE:
             told += (
@@ -35,9 +35,9 @@ def trend_sentence(trends: Sequence[LayerTrend]) -> str:
         f"Over {spans}, in this order: of {first.looked_at:,} curves looked at (each statistic in "
         f"each layer), {len(standing):,} go one way at every step, on other samples too (paired t "
         f"tests of every step over {first.trend.n} draws, corrected for all curves). This "
-        "describes these checkpoints and is no evidence about training: checkpoints without any order would "
-        f"go one way in {_chance(fewest)} of the curves, and several trainings, as units, are "
-        "needed to tell (toposcope.findings.trends_of_trainings)."
+        "describes these checkpoints and is no evidence about training: checkpoints without any "
+        f"order would go one way in {_chance(fewest)} of the curves, and several trainings, as "
+        "units, are needed to tell (toposcope.findings.trends_of_trainings)."
     )
 
 

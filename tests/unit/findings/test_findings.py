@@ -76,7 +76,7 @@ def test_one_network_is_looked_at_along_its_depth(series):
 def test_a_missing_replicate_takes_the_comparison_out(series):
     table = series[0].table.copy()
     one = (table["layer"] == "a") & (table["statistic"] == "two_nn") & (table["replicate"] == 1)
-    assert one.sum() == 2  # data and null
+    assert one.sum() == 3  # data and both nulls
     assert len(replicate_values(series[0], "a", "two_nn", None)) == 4
     table.loc[one, "status"] = "failed"
     broken = replace(series[0], table=table)

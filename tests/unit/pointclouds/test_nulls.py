@@ -42,7 +42,7 @@ def test_a_circle_loses_its_loop_under_every_null():
 def test_names_of_nulls():
     assert parse_nulls(["shuffled", "gaussian", "shuffled"]) == ("shuffled", "gaussian")
     assert parse_nulls("none") == parse_nulls([]) == ()
-    with pytest.raises(UsageError, match=r"'permuted' is unknown; choose some of gaussian, shuf"):
+    with pytest.raises(UsageError, match=r"'permuted' is unknown; choose some of gaussian, cop"):
         parse_nulls("gaussian,permuted")
 
 
@@ -79,11 +79,16 @@ def test_the_twin_has_fresh_weights_and_the_network_stays():
 def test_capture_with_twin_and_analysis_against_it(tmp_path):
     images = np.random.default_rng(0).random((80, 1, 6, 6), dtype=np.float32)
     run = tmp_path / "run"
-    acts = ts.capture(Net(), images, layers="all", pool="gap", store=run, twin=True)
+    acts = ts.capture(Net(), images, layers="all", pool="gap", store=run, twin=2)
     twin = ts.open(twin_of(run))
     assert twin.layers == acts.layers and (twin.sample_ids == acts.sample_ids).all()
     found = ts.analyze(run, points=20, replicates=3, null=("gaussian", "random_init"), jobs=0)
-    assert list(dict.fromkeys(found.table["cloud"])) == ["data", "gaussian", "random_init"]
+    assert list(dict.fromkeys(found.table["cloud"])) == [
+        "data",
+        "gaussian",
+        "random_init",
+        "random_init_2",
+    ]
     by_hand = ts.rips(ts.clouds(twin, points=20, replicates=3), homology_dimensions=(0,))
     stored = found.diagrams.pairs("conv", 0, replicate=1, cloud="random_init")
     np.testing.assert_allclose(stored, by_hand.pairs("conv", 0, replicate=1), atol=1e-9)

@@ -47,7 +47,7 @@ class PointFiltration(Filtration):
     defaults: ClassVar[Mapping[str, Any]] = {
         "normalize": "mean_distance",
         "replicates": 8,
-        "null": "gaussian",
+        "null": "gaussian,copula",
     }
     cheap_checks: ClassVar[bool] = False
     """Whether the cheap validity checks, which measure plain Rips clouds anew, speak of it."""

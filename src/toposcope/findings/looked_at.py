@@ -77,4 +77,5 @@ def replicate_values(
     if not (chosen["status"] == OK).all():
         return np.empty(0)
     # Lengths carry the error of their scale: see `analysis.scale_error`.
-    return analysis.units[chosen.index.to_numpy()]
+    units: NDArray[np.float64] = analysis.units[chosen.index.to_numpy()]
+    return units

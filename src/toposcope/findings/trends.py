@@ -192,7 +192,9 @@ def trends_of_trainings(trainings: Sequence[Sequence[Analysis]]) -> list[LayerTr
             own = trend(steps[0], values, level=first[0].attrs["level"], unit=NETWORK)
             looked.append((str(first[0].attrs["model"]), layer, statistic, k, own))
     span = step_of(first[0].attrs), step_of(first[-1].attrs)
-    adjusted = benjamini_hochberg([item[4].pvalue for item in looked]) if looked else []
+    if not looked:
+        return []
+    adjusted = benjamini_hochberg([item[4].pvalue for item in looked])
     out = [
         LayerTrend(*item, item[4].pvalue, float(q), len(looked), span)
         for item, q in zip(looked, adjusted, strict=True)

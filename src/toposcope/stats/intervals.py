@@ -159,7 +159,8 @@ def linearized(
     Cochran, Sampling techniques, 1977, ch. 6 (the ratio estimator).
     """
     values = np.asarray(values, dtype=np.float64)
-    return values - power * values.mean() * (shares - np.mean(shares))
+    out: NDArray[np.float64] = values - power * values.mean() * (shares - np.mean(shares))
+    return out
 
 
 def difference_interval(

@@ -36,8 +36,8 @@ def trend_sentence(trends: Sequence[LayerTrend]) -> str:
         f"each layer), {len(standing):,} go one way at every step, on other samples too (paired t "
         f"tests of every step over {first.trend.n} draws, corrected for all curves). This "
         "describes these checkpoints and is no evidence about training: checkpoints without any "
-        f"order would go one way in up to {_chance(fewest)} of the curves, and several trainings, as "
-        "units, are needed to tell (toposcope.findings.trends_of_trainings)."
+        f"order would go one way in up to {_chance(fewest)} of the curves, and several trainings, "
+        "as units, are needed to tell (toposcope.findings.trends_of_trainings)."
     )
 
 

@@ -86,6 +86,7 @@ def cloud_jobs(run: Run, draws: CloudSet, design: Design, code: str) -> list[Clo
         hashes = {layer: content_hash((own + mask).encode()) for layer, own in hashes.items()}
     twins = _twin_hashes(run, activations.layers) if RANDOM_INIT in design.nulls else {}
     strangers = permuted_rows(draws) if PERMUTED_LABELS in design.nulls else {}
+    everything = rows_hash(tuple(np.concatenate([draw.rows for draw in draws.draws]).tolist()))
     jobs = []
     for layer, draw in draws:
         rows = tuple(draw.rows.tolist())
@@ -108,6 +109,7 @@ def cloud_jobs(run: Run, draws: CloudSet, design: Design, code: str) -> list[Clo
                 label=label,
                 rows=rows,
                 content=layer_hash,
+                drawn=everything,
                 twins=twins.get(layer, ()),
                 strangers=strangers.get((replicate, label)),
                 stream=stream,

@@ -18,6 +18,7 @@ from toposcope.analysis import validity_checks
 from toposcope.analysis.filtrations import PointFiltration
 from toposcope.analysis.jobs import Inputs, Job
 from toposcope.analysis.rulers import Layer, Source, fit_copula_null, fit_gaussian_null, prepare
+from toposcope.analysis.scale_error import RULER
 from toposcope.diagrams import summaries
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UndefinedError
 from toposcope.pointclouds.copula import copula_null
@@ -61,9 +62,12 @@ class CloudJob(Job):
         Hash of the layer's values in every random-init twin; none where that is no null.
     strangers
         Samples of the null "permuted_labels"; None where that is none.
+    drawn
+        Hash of the samples of all draws, which the ruler is estimated on.
     """
 
     replicate: int
+    drawn: str
     twins: tuple[str, ...]
     strangers: tuple[int, ...] | None
 
@@ -87,11 +91,7 @@ class CloudJob(Job):
 
     def source(self, inputs: Inputs) -> Source:
         """What the layer is prepared from."""
-        design = self.design
-        assert design.normalize is not None, "the design of a job is resolved"
-        return Source(
-            inputs.run, self.layer, self.content, design.normalize, design.seed, design.points_are
-        )
+        return Source(inputs.run, self.layer, self.content, self.design)
 
     def measure(self, inputs: Inputs) -> bytes:
         """Everything that is measured on the cloud and its nulls."""
@@ -155,6 +155,7 @@ def _measure_clouds(
     raw = _points(layer.run, chosen, job)
     cloud = layer.normalizer(raw)
     raw_distances = _controls(rows, raw, cloud)
+    _ruler_share(rows, layer, job)
     # Positions and channels of one sample have no pictures of their own.
     loops = job.replicate == 0 and job.design.points_are == "samples"
     distances = _topology(rows, cloud, job, loop_rows=chosen if loops else None)
@@ -165,7 +166,28 @@ def _measure_clouds(
         if isinstance(twin, Layer):
             _all_missing(null, job, twin.status, f"{name}: {twin.reason}")
         else:
+            if null_of(name) == RANDOM_INIT:  # it has a ruler of its own
+                _ruler_share(null, _fresh(name, job, inputs), job)
             _topology(null, twin, job)
+
+
+def _ruler_share(rows: Rows, layer: Layer, job: CloudJob) -> None:
+    """How this draw pulled the scale, where lengths hang on it; see `Analysis.units`.
+
+    They do not under cosine distances or in hops, and cut filtrations are not proportional to it.
+    """
+    design = job.design
+    in_lengths = design.metric == "euclidean" and not job.filtration.value_unit()
+    if layer.shares is not None and in_lengths and np.isinf(design.max_edge_length):
+        rows.value(RULER, float(layer.shares[job.replicate]))
+
+
+def _fresh(null: str, job: CloudJob, inputs: Inputs) -> Layer:
+    """The same layer in a random-init twin of the network."""
+    assert null_of(null) == RANDOM_INIT, f"planned nulls are known, got {null!r}"
+    number = null_clouds(job).index(null) - null_clouds(job).index(RANDOM_INIT)
+    twin = twin_of(inputs.run, number)
+    return prepare(replace(job.source(inputs), run=twin, content=job.twins[number]))
 
 
 def _null_cloud(
@@ -175,7 +197,7 @@ def _null_cloud(
     normalizer = layer.normalizer
     assert normalizer is not None, "a layer without a ruler has no nulls"
     source, chosen = job.source(inputs), np.asarray(job.rows, dtype=np.intp)
-    if null in (GAUSSIAN, COPULA) and source.points_are != "samples":
+    if null in (GAUSSIAN, COPULA) and source.design.points_are != "samples":
         # Of this very cloud: between samples the covariance is another one.
         if null == GAUSSIAN:
             return gaussian_null(cloud).sample(len(cloud), seed=job.rng())
@@ -191,10 +213,7 @@ def _null_cloud(
     if null == PERMUTED_LABELS:
         assert job.strangers is not None, "a null that is asked for has its samples"
         return normalizer(_points(layer.run, np.asarray(job.strangers, dtype=np.intp), job))
-    assert null_of(null) == RANDOM_INIT, f"planned nulls are known, got {null!r}"
-    number = null_clouds(job).index(null) - null_clouds(job).index(RANDOM_INIT)
-    twin = twin_of(inputs.run, number)
-    fresh = prepare(replace(source, run=twin, content=job.twins[number]))
+    fresh = _fresh(null, job, inputs)
     if fresh.normalizer is None:
         return fresh
     return fresh.normalizer(_points(fresh.run, chosen, job))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.analysis.design import Design
+from toposcope.analysis.scale_error import units_of
 from toposcope.errors import StoreError
 from toposcope.stats import mean_interval
 from toposcope.store.objects import read_json
@@ -86,6 +87,11 @@ class Analysis:
         """Positions in `table` by (layer, statistic, cloud, homology_dimension or None)."""
         return rows_by(self.table, ("layer", "statistic", "cloud", "homology_dimension"))
 
+    @cached_property
+    def units(self) -> NDArray[np.float64]:
+        """(rows of `table`,) the values to take spreads over draws from; see `units_of`."""
+        return units_of(self.table)
+
     def thumbnails(self, rows: Sequence[int]) -> NDArray[np.uint8] | None:
         """(m, h, w[, 3]) small pictures of some samples; None when the data are no images."""
         if self.run is None:
@@ -118,7 +124,9 @@ class Analysis:
         overlap = overlap_of(attrs)
         return cls(
             table=table,
-            intervals=intervals(table, level=attrs["level"], overlap=overlap),
+            intervals=intervals(
+                table, level=attrs["level"], overlap=overlap, units=units_of(table)
+            ),
             diagrams=_diagrams(tables["diagrams"], attrs),
             loops=_loops(tables["loops"]),
             validity=frame(tables["validity"]) if "validity" in tables else empty_validity(),
@@ -206,7 +214,13 @@ def frame(table: pa.Table) -> pd.DataFrame:
     return out
 
 
-def intervals(table: pd.DataFrame, *, level: float = 0.95, overlap: float = 0.0) -> pd.DataFrame:
+def intervals(
+    table: pd.DataFrame,
+    *,
+    level: float = 0.95,
+    overlap: float = 0.0,
+    units: NDArray[np.float64] | None = None,
+) -> pd.DataFrame:
     """Mean over replicates with a t-interval, for every statistic of a tidy table.
 
     Parameters
@@ -217,6 +231,9 @@ def intervals(table: pd.DataFrame, *, level: float = 0.95, overlap: float = 0.0)
         Coverage of each interval.
     overlap
         points / n when draws overlap, else 0; see `stats.mean_interval`.
+    units
+        (rows,) as from `units_of`: values with the error of the scale in their spread. None takes
+        them as they are, which counts the scale as known.
 
     Returns
     -------
@@ -227,7 +244,8 @@ def intervals(table: pd.DataFrame, *, level: float = 0.95, overlap: float = 0.0)
     import pandas as pd
 
     out = []
-    values, statuses = table["value"].to_numpy(float), table["status"].to_numpy(object)
+    values = table["value"].to_numpy(float) if units is None else units
+    statuses = table["status"].to_numpy(object)
     reasons, fine = table["reason"].to_numpy(object), statuses == OK
     for key, rows in rows_by(table, KEY_COLUMNS).items():
         good, bad = rows[fine[rows]], rows[~fine[rows]]

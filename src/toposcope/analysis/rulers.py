@@ -12,12 +12,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from toposcope.analysis.design import Design
 from toposcope.errors import DegenerateCloudError
+from toposcope.pointclouds.cloudset import all_draws
 from toposcope.pointclouds.copula import CopulaNull, copula_null
-from toposcope.pointclouds.draws import SCALE_SAMPLES, scale_rows
-from toposcope.pointclouds.kinds import ruler_points, unfit
-from toposcope.pointclouds.normalize import Normalizer, estimate_normalizer
+from toposcope.pointclouds.draws import Draw
+from toposcope.pointclouds.kinds import unfit
+from toposcope.pointclouds.normalize import Normalizer
 from toposcope.pointclouds.nulls import GaussianNull, gaussian_null
+from toposcope.pointclouds.rulers import MOST_POINTS, ROOM, layer_ruler, ruler_rows
 from toposcope.store.runs import Run
 from toposcope.types import MASK
 
@@ -26,23 +29,26 @@ from toposcope.types import MASK
 class Source:
     """What a layer is prepared from.
 
-    `content` is the layer's hash: a RUN written anew at the same place is another layer.
+    `content` is the layer's hash: a RUN written anew at the same place is another layer. The ruler
+    is estimated on all samples that the design draws.
     """
 
     run: Path
     layer: str
     content: str
-    normalize: str
-    seed: int
-    points_are: str
+    design: Design
 
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """What the draws of a layer share: its ruler, or why it has none."""
+    """What the draws of a layer share: its ruler, or why it has none.
+
+    `shares` are those of `pointclouds.rulers.Ruler`, by replicate.
+    """
 
     run: Run
     normalizer: Normalizer | None
+    shares: NDArray[np.float64] | None = None
     status: str = "ok"
     reason: str = ""
 
@@ -50,29 +56,44 @@ class Layer:
 @lru_cache(maxsize=4)
 def prepare(source: Source) -> Layer:
     """Read a layer once per worker; its replicates follow each other in the task order."""
-    run, layer, points_are = Run.open(source.run), source.layer, source.points_are
+    run, layer, design = Run.open(source.run), source.layer, source.design
     bad = _count_non_finite(run, layer)
     if bad:
         reason = f"{bad:,} of {run.n:,} samples of layer {layer!r} hold non-finite values"
-        return Layer(run, None, "nonfinite", reason)
-    masked = MASK in run.layers
-    why = unfit(tuple(run.layers[layer]["shape"]), points_are, masked=masked)
+        return Layer(run, None, None, "nonfinite", reason)
+    masked, shape = MASK in run.layers, tuple(run.layers[layer]["shape"])
+    why = unfit(shape, design.points_are, masked=masked)
     if why:
-        return Layer(run, None, "undefined", f"layer {layer!r} {why}")
-    values = ruler_points(
-        run.read,
-        layer,
-        scale_rows(run.n, seed=source.seed),
-        points_are=points_are,
-        most=SCALE_SAMPLES,
-        seed=source.seed,
-        masked=masked,
-    )
+        return Layer(run, None, None, "undefined", f"layer {layer!r} {why}")
+    assert design.normalize is not None, "the design of a job is resolved"
     try:
-        normalizer = estimate_normalizer(values, source.normalize)
+        ruler = layer_ruler(
+            run.read,
+            layer,
+            _draws(run, design),
+            method=design.normalize,
+            points_are=design.points_are,
+            width=int(np.prod(shape, dtype=np.int64)),
+            seed=design.seed,
+            masked=masked,
+        )
     except DegenerateCloudError as error:
-        return Layer(run, None, "constant", str(error))
-    return Layer(run, normalizer)
+        return Layer(run, None, None, "constant", str(error))
+    return Layer(run, ruler.normalizer, ruler.shares)
+
+
+def _draws(run: Run, design: Design) -> list[Draw]:
+    """Every draw of a design; which rows those are is part of each job's identity."""
+    assert design.replicates is not None, "the design of a job is resolved"
+    return all_draws(
+        run.n,
+        run.samples.labels,
+        drawn={"samples": design.points, "tokens": design.samples or 1}.get(design.points_are, 1),
+        replicates=design.replicates,
+        per_class=design.per_class,
+        overlapping=design.overlapping,
+        seed=design.seed,
+    )
 
 
 @lru_cache(maxsize=16)
@@ -88,16 +109,23 @@ def fit_copula_null(source: Source, label: int | None) -> CopulaNull:
 
 
 def _population(source: Source, label: int | None) -> NDArray[np.float64]:
-    """Samples, on the layer's ruler, that its nulls are fitted to."""
+    """Samples, on the layer's ruler, that its nulls are fitted to.
+
+    They are those that are drawn, as for the ruler: others would have a scale of their own, whose
+    error no spread between draws shows.
+    """
     prepared = prepare(source)
     run, normalizer = prepared.run, prepared.normalizer
     assert normalizer is not None, "a layer without a ruler has no null"
     labels = run.samples.labels
-    members = np.arange(run.n)
+    draws = _draws(run, source.design)
     if label is not None:
         assert labels is not None, "a draw of one class comes from labelled samples"
-        members = np.flatnonzero(labels == label)
-    chosen = members[scale_rows(len(members), seed=source.seed)]
+        draws = [draw for draw in draws if labels[draw.rows[0]] == label]
+    width = int(np.prod(run.layers[source.layer]["shape"], dtype=np.int64))
+    groups = ruler_rows(draws, most=max(MOST_POINTS, ROOM // max(width, 1)))
+    # Overlapping draws share samples, and each counts once.
+    chosen = np.unique(np.concatenate(groups))
     return normalizer(run.read(source.layer, chosen))
 
 

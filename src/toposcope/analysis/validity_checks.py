@@ -127,7 +127,7 @@ def cheap_checks(
     Numbers; a check that cannot be made is one entry with its status and reason.
     """
     n = len(D)
-    slope = 1.0 if growth is None else 1.0 - 1.0 / growth
+    slope = None if growth is None else 1.0 - 1.0 / growth
     wanted: dict[str, Callable[[], Iterator[Measured]]] = {
         "sample_size": lambda: check_sample_size(D, slope=slope, rng=rng),
     }
@@ -295,7 +295,9 @@ def sizes_of(points: int) -> list[int]:
     return sorted({points >> k for k in range(4) if points >> k >= 16} | {points})
 
 
-def check_sample_size(D: Array, *, slope: float, rng: np.random.Generator) -> Iterator[Measured]:
+def check_sample_size(
+    D: Array, *, slope: float | None, rng: np.random.Generator
+) -> Iterator[Measured]:
     """H0 of nested sub-samples; sums also divided by their growth n^slope, slope = (d - 1) / d.
 
     Parameters
@@ -303,14 +305,16 @@ def check_sample_size(D: Array, *, slope: float, rng: np.random.Generator) -> It
     D
         (n, n) distances of one cloud.
     slope
-        Growth exponent: 1 - 1 / PH-dimension of the cloud.
+        Growth exponent: 1 - 1 / PH-dimension of the cloud; None where that is infinite: a sum
+        then has no growth to be divided by, and counts as not settled.
     rng
         Decides the order in which points enter.
     """
     order = rng.permutation(len(D))
     for m in sizes_of(len(D)):
         numbers = h0_statistics(D, order[:m])
-        numbers["lifespan_sum_normalized"] = numbers["lifespan_sum"] / m**slope
+        if slope is not None:
+            numbers["lifespan_sum_normalized"] = numbers["lifespan_sum"] / m**slope
         for name, value in numbers.items():
             yield Measured("sample_size", at_size(m), name, 0, value, m)
 

@@ -3,6 +3,14 @@
 from toposcope.findings.findings import Findings, look
 from toposcope.findings.null_tests import against_nulls
 from toposcope.findings.places import Place, Step
-from toposcope.findings.trends import LayerTrend
+from toposcope.findings.trends import LayerTrend, trends_of_trainings
 
-__all__ = ["Findings", "LayerTrend", "Place", "Step", "against_nulls", "look"]
+__all__ = [
+    "Findings",
+    "LayerTrend",
+    "Place",
+    "Step",
+    "against_nulls",
+    "look",
+    "trends_of_trainings",
+]

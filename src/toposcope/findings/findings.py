@@ -42,7 +42,7 @@ class Findings:
     nulls
         The subject against its null models, as from `against_nulls`.
     trends
-        Trends over three checkpoints or more, surest first.
+        Curves over three checkpoints or more, surest first: a description of them, see `trends`.
     validity
         Verdicts of the validity checks of each analysis; empty where none were made.
     accuracies

@@ -101,9 +101,11 @@ def class_values(
     rows = analysis.rows.get((layer, statistic, cloud, homology_dimension))
     if rows is None:
         return {}
-    chosen = analysis.table.iloc[rows].sort_values("replicate", kind="stable")
+    # Lengths carry the error of their scale: see `analysis.scale_error`.
+    units = analysis.table.iloc[rows].assign(unit=analysis.units[rows])
+    chosen = units.sort_values("replicate", kind="stable")
     return {
-        str(label): np.asarray(draws["value"], dtype=np.float64)
+        str(label): np.asarray(draws["unit"], dtype=np.float64)
         for label, draws in chosen.groupby("label", sort=False)
         if (draws["status"] == OK).all()
     }

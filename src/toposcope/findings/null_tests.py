@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toposcope.analysis.result import Analysis
+from toposcope.analysis.scale_error import RULER, units_of
 from toposcope.findings.looked_at import Looked, overlap_of
 from toposcope.pointclouds.nulls import NULLS, RANDOM_INIT, SHUFFLED, SHUFFLED_VOXELS, null_of
 from toposcope.stats import (
@@ -98,7 +99,7 @@ def against_nulls(
     wanted = None if statistics is None else set(statistics)
     cells = [
         cell
-        for cell in _cells(analysis.table)
+        for cell in _cells(analysis.table.assign(value=units_of(analysis.table)))
         if wanted is None or (cell["statistic"], cell["homology_dimension"]) in wanted
     ]
     sizes = Counter(cell["null"] for cell in cells)
@@ -134,9 +135,10 @@ def _cells(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
     place = ["layer", "depth", "label", "homology_dimension", "statistic"]
     nulls = table["cloud"].map({cloud: null_of(cloud) for cloud in table["cloud"].unique()})
-    if not nulls.isin(NULLS).any():  # half of the time of a look, for nothing
+    asked = nulls.isin([DATA_CLOUD, *NULLS]) & (table["statistic"] != RULER)
+    if not nulls[asked].isin(NULLS).any():  # half of the time of a look, for nothing
         return
-    known = table.assign(null=nulls)[nulls.isin([DATA_CLOUD, *NULLS])]
+    known = table.assign(null=nulls)[asked]
     for key, group in known.groupby(place, sort=False, dropna=False):
         clouds: dict[str, list[pd.Series]] = {}
         for (null, _), part in group.groupby(["null", "cloud"], sort=False):

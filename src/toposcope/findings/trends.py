@@ -1,37 +1,49 @@
-"""What rises or falls over the checkpoints of a training, and for how many layers that stands.
+"""How numbers go over the checkpoints of a training: a description of one, a test of several.
 
-`changes` compares the last checkpoint with the first; here all of them count. Draws of samples are
-the units: what is said holds for this training on other samples, not for training again.
+Draws of samples are no repetitions of a training: any fixed order of checkpoints that all draws see
+alike would pass for a trend. One training is therefore described (`trends`): which curves go one
+way at every step, on other samples too. A claim about training needs several of them, which are
+then the units (`trends_of_trainings`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import factorial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from toposcope.analysis.result import Analysis
-from toposcope.findings.looked_at import HEADLINE, checkpoints, replicate_values
+from toposcope.errors import UsageError
+from toposcope.findings.looked_at import HEADLINE, checkpoints, headline, replicate_values
 from toposcope.findings.places import Step, step_of
 from toposcope.stats import Trend, benjamini_hochberg, trend
 
+NETWORK = "network"
 FALSE_SHARE = 0.05
-"""Share of false ones allowed among the trends that are said to stand."""
+"""Largest probability of any false direction among the curves of one training, and largest share of
+false ones among the trends of several that stand."""
 
 
 @dataclass(frozen=True, eq=False)
 class LayerTrend:
-    """The trend of one statistic of one layer over a training.
+    """How one statistic of one layer goes over checkpoints.
 
     Parameters
     ----------
     model, layer, statistic, homology_dimension
         What was looked at; the model by its spec.
     trend
-        See `stats.trend`; units are draws of samples.
+        See `stats.trend`; its unit is "draw" for one training, "network" for several.
+    p
+        Of one training: that some step goes against the others on other samples (the largest of the
+        one-sided paired t tests of all steps, twice for two directions). Of several: the p-value of
+        `trend`.
     q
-        Its p-value, adjusted for all trends looked at (Benjamini-Hochberg).
+        p adjusted for all that were looked at: Bonferroni for one training, Benjamini-Hochberg for
+        several.
     looked_at
         How many those were.
     span
@@ -43,25 +55,40 @@ class LayerTrend:
     statistic: str
     homology_dimension: int | None
     trend: Trend
+    p: float
     q: float
     looked_at: int
     span: tuple[Step | None, Step | None]
 
     @property
     def direction(self) -> str:
-        """What stands after the correction: "rising", "falling" or "undecided"."""
+        """What stands after the correction: "rising", "falling" or "undecided".
+
+        Of one training it says that these checkpoints are ordered so at every step, whatever the
+        samples, and nothing about training.
+        """
         if not self.q <= FALSE_SHARE:
             return "undecided"
         return "rising" if self.trend.mean_tau > 0 else "falling"
 
     @property
+    def about_training(self) -> bool:
+        """Whether trainings are the units."""
+        return self.trend.unit == NETWORK
+
+    @property
+    def ordered_by_chance(self) -> float:
+        """How often checkpoints without any order go one way throughout: 2 / steps!."""
+        return 2.0 / factorial(self.trend.n_steps)
+
+    @property
     def smallest_p(self) -> float:
-        """Smallest p-value that so many draws can give: two of all sign flips are as extreme."""
+        """Smallest p-value of so many trainings: two of all sign flips are as extreme."""
         return float(2.0 ** (1 - self.trend.n))
 
 
 def trends(analyses: Sequence[Analysis]) -> list[LayerTrend]:
-    """Trends of all headline statistics in all layers over three checkpoints or more.
+    """All headline statistics in all layers over three checkpoints of a training or more.
 
     Parameters
     ----------
@@ -71,9 +98,9 @@ def trends(analyses: Sequence[Analysis]) -> list[LayerTrend]:
 
     Returns
     -------
-    All that were looked at, surest first.
+    All that were looked at, surest first. They describe these checkpoints.
     """
-    tested = []
+    looked = []
     for model, positions in checkpoints(analyses).items():
         series = [analyses[position] for position in positions]
         if len(series) < 3 or series[0].attrs["overlapping"]:
@@ -85,15 +112,91 @@ def trends(analyses: Sequence[Analysis]) -> list[LayerTrend]:
                 columns = [replicate_values(run, layer, statistic, k) for run in series]
                 if len(columns[0]) < 2 or len({len(column) for column in columns}) > 1:
                     continue
-                tested_trend = trend(
-                    steps, np.column_stack(columns), level=series[0].attrs["level"]
-                )
-                tested.append((model, layer, statistic, k, tested_trend, span))
-    if not tested:
-        return []
-    adjusted = benjamini_hochberg([item[4].pvalue for item in tested])
+                values = np.column_stack(columns)
+                own = trend(steps, values, level=series[0].attrs["level"])
+                looked.append((model, layer, statistic, k, own, one_way(values), span))
     out = [
-        LayerTrend(*item[:5], float(q), len(tested), item[5])
-        for item, q in zip(tested, adjusted, strict=True)
+        LayerTrend(*item[:6], min(1.0, item[5] * len(looked)), len(looked), item[6])
+        for item in looked
+    ]
+    return sorted(out, key=lambda one: (one.q, -abs(one.trend.mean_tau)))
+
+
+def one_way(values: NDArray[np.float64]) -> float:
+    """p-value that a curve does not go one way at every step, over draws.
+
+    Parameters
+    ----------
+    values
+        (draws, steps).
+
+    Returns
+    -------
+    The largest p of the paired t tests of all steps in one direction (all have to be rejected: an
+    intersection-union test), doubled since either direction is looked for.
+
+    Examples
+    --------
+    >>> rising = np.array([[0.0, 1.0, 2.1], [0.1, 1.0, 2.0], [0.0, 1.1, 2.0]])
+    >>> bool(one_way(rising) < 0.02), one_way(rising[:, [0, 2, 1]]) > 0.9
+    (True, True)
+    """
+    from scipy.special import stdtr
+
+    moves = np.diff(values, axis=1)
+    n = len(moves)
+    spread = moves.std(axis=0, ddof=1) / np.sqrt(n)
+    mean = moves.mean(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.where(spread > 0, mean / spread, np.where(mean == 0, 0.0, np.sign(mean) * np.inf))
+    up, down = float(stdtr(n - 1, -t).max()), float(stdtr(n - 1, t).max())
+    return min(1.0, 2 * min(up, down))
+
+
+def trends_of_trainings(trainings: Sequence[Sequence[Analysis]]) -> list[LayerTrend]:
+    """Trends over several trainings of one network, which are the units.
+
+    Parameters
+    ----------
+    trainings
+        Three or more series of analyses, one per training (another seed), with equal steps, three
+        or more, and equal layers.
+
+    Returns
+    -------
+    All that were looked at, surest first. The value of a training at a step is the mean over draws.
+
+    Raises
+    ------
+    UsageError
+        For trainings whose steps or layers differ, or too few of them.
+    """
+    series = [sorted(one, key=lambda a: float(a.attrs["step"])) for one in trainings]
+    steps = [[float(a.attrs["step"]) for a in one] for one in series]
+    layers = [one[-1].layers for one in series if one]
+    if len(series) < 3 or any(one != steps[0] for one in steps) or len(set(layers)) > 1:
+        msg = (
+            f"trends_of_trainings(): got {len(series)} trainings with steps {steps} and "
+            f"{len(set(layers))} lists of layers; needed are three or more with the same steps and "
+            "layers. Capture every seed at the same steps with ts.capture_series()."
+        )
+        raise UsageError(msg)
+    first = series[0]
+    looked = []
+    for layer in first[-1].layers:
+        for statistic, k in headline(first[-1]):
+            cells = [[replicate_values(a, layer, statistic, k) for a in one] for one in series]
+            if not all(len(cell) for one in cells for cell in one):
+                continue
+            values = np.array([[cell.mean() for cell in one] for one in cells])
+            own = trend(steps[0], values, level=first[0].attrs["level"], unit=NETWORK)
+            looked.append((str(first[0].attrs["model"]), layer, statistic, k, own))
+    span = step_of(first[0].attrs), step_of(first[-1].attrs)
+    if not looked:
+        return []
+    adjusted = benjamini_hochberg([item[4].pvalue for item in looked])
+    out = [
+        LayerTrend(*item, item[4].pvalue, float(q), len(looked), span)
+        for item, q in zip(looked, adjusted, strict=True)
     ]
     return sorted(out, key=lambda one: (one.q, -abs(one.trend.mean_tau)))

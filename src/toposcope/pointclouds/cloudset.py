@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
 from toposcope.inputs import parameters
-from toposcope.pointclouds.draws import SCALE_SAMPLES, Draw, draw_rows, scale_rows
-from toposcope.pointclouds.kinds import read_points, refuse_kind, ruler_points, samples_of_cloud
-from toposcope.pointclouds.normalize import NORMALIZATIONS, Normalizer, estimate_normalizer
+from toposcope.pointclouds.draws import Draw, draw_rows
+from toposcope.pointclouds.kinds import read_points, refuse_kind, samples_of_cloud
+from toposcope.pointclouds.normalize import NORMALIZATIONS, Normalizer
+from toposcope.pointclouds.rulers import layer_ruler
 from toposcope.types import MASK, ActivationSet
 
 
@@ -48,16 +49,17 @@ class CloudSet:
         """The shared normalization of a layer, estimated once."""
         if layer not in self._normalizers:
             try:
-                ruler = ruler_points(
+                ruler = layer_ruler(
                     self.activations.rows_of,
                     layer,
-                    scale_rows(self.activations.n, seed=self.seed),
+                    self.draws,
+                    method=self.normalize,
                     points_are=self.points_are,
-                    most=SCALE_SAMPLES,
+                    width=_width(self.activations, layer),
                     seed=self.seed,
                     masked=MASK in self.activations.pseudo,
                 )
-                self._normalizers[layer] = estimate_normalizer(ruler, self.normalize)
+                self._normalizers[layer] = ruler.normalizer
             except DegenerateCloudError as error:
                 error.add_note(f"layer {layer!r}")
                 raise
@@ -174,19 +176,16 @@ def clouds(
         raise UsageError(msg)
     if points_are == "tokens" and samples is None:
         samples = samples_of_cloud(activations.n, replicates)
-    drawn = {"samples": points, "tokens": samples or 1}.get(points_are, 1)
-    if per_class:
-        draws = _draws_per_class(activations, drawn, replicates, seed, overlapping)
-    else:
-        rows = draw_rows(
-            activations.n,
-            points=drawn,
-            replicates=replicates,
-            seed=seed,
-            labels=activations.labels,
-            overlapping=overlapping,
-        )
-        draws = [Draw(r, "", chosen) for r, chosen in enumerate(rows)]
+    draws = all_draws(
+        activations.n,
+        activations.labels,
+        activations.class_names,
+        drawn={"samples": points, "tokens": samples or 1}.get(points_are, 1),
+        replicates=replicates,
+        per_class=per_class,
+        overlapping=overlapping,
+        seed=seed,
+    )
     return CloudSet(
         activations,
         tuple(draws),
@@ -200,22 +199,51 @@ def clouds(
     )
 
 
-def _draws_per_class(
-    activations: ActivationSet, points: int, replicates: int, seed: int, overlapping: bool
+def all_draws(
+    n: int,
+    labels: NDArray[np.int64] | None,
+    class_names: Sequence[str] = (),
+    *,
+    drawn: int,
+    replicates: int,
+    per_class: bool,
+    overlapping: bool,
+    seed: int,
 ) -> list[Draw]:
-    if activations.labels is None:
+    """Which samples make which draw: what `clouds` takes, the same in every process.
+
+    Parameters
+    ----------
+    n, labels, class_names
+        Number of samples, their (n,) classes or None, and the names of the classes.
+    drawn
+        Samples of each draw.
+    replicates, per_class, overlapping, seed
+        As in `clouds`.
+    """
+    if not per_class:
+        rows = draw_rows(
+            n,
+            points=drawn,
+            replicates=replicates,
+            seed=seed,
+            labels=labels,
+            overlapping=overlapping,
+        )
+        return [Draw(r, "", chosen) for r, chosen in enumerate(rows)]
+    if labels is None:
         msg = "clouds(per_class=True): these activations have no labels. Capture data with labels."
         raise UsageError(msg)
     draws = []
     # -1 marks samples without a label: they are in no class.
-    for label in np.unique(activations.labels[activations.labels >= 0]):
-        members = np.flatnonzero(activations.labels == label)
-        named = label < len(activations.class_names)
-        name = activations.class_names[label] if named else str(label)
+    for label in np.unique(labels[labels >= 0]):
+        members = np.flatnonzero(labels == label)
+        named = label < len(class_names)
+        name = class_names[label] if named else str(label)
         try:
             chosen = draw_rows(
                 len(members),
-                points=points,
+                points=drawn,
                 replicates=replicates,
                 seed=np.random.default_rng([seed, int(label)]),
                 overlapping=overlapping,
@@ -225,3 +253,8 @@ def _draws_per_class(
             raise
         draws += [Draw(r, name, members[rows]) for r, rows in enumerate(chosen)]
     return draws
+
+
+def _width(activations: ActivationSet, layer: str) -> int:
+    """Numbers per sample of a layer."""
+    return int(np.prod(activations.rows(layer, np.arange(0)).shape[1:], dtype=np.int64))

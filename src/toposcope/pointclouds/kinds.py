@@ -149,34 +149,3 @@ def read_points(
         raise TooFewSamplesError(msg)
     chosen = np.sort(np.random.default_rng(seed).choice(len(cloud), points, replace=False))
     return cloud[chosen].astype(np.float64)
-
-
-def ruler_points(
-    read: Read,
-    layer: str,
-    rows: NDArray[np.intp],
-    *,
-    points_are: str,
-    most: int,
-    seed: int,
-    masked: bool = False,
-) -> NDArray[np.float64]:
-    """The points a layer's scale is estimated on: at most `most`, of a few samples, all kinds.
-
-    Parameters
-    ----------
-    rows
-        Candidate samples; at most `RULER_SAMPLES` of them, evenly spaced, are read.
-    """
-    if points_are != "samples":
-        rows = rows[:: max(1, len(rows) // RULER_SAMPLES)][:RULER_SAMPLES]
-    return read_points(
-        read,
-        layer,
-        rows,
-        points_are=points_are,
-        points=most,
-        seed=seed,
-        masked=masked,
-        exactly=False,
-    )

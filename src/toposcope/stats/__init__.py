@@ -14,6 +14,7 @@ from toposcope.stats.families import benjamini_hochberg, holm, standardized, ste
 from toposcope.stats.intervals import (
     Interval,
     difference_interval,
+    linearized,
     mean_interval,
     proportion_interval,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "difference_interval",
     "effects",
     "holm",
+    "linearized",
     "mantel",
     "margin_from",
     "mean_interval",

@@ -126,6 +126,43 @@ def mean_interval(
     return Interval(mean, mean - half, mean + half, level, count, unit)
 
 
+def linearized(
+    values: NDArray[np.float64], shares: NDArray[np.float64], *, power: float = 1.0
+) -> NDArray[np.float64]:
+    """Numbers over an estimated scale, with the error of the scale in their spread.
+
+    Parameters
+    ----------
+    values
+        (R,) numbers by draw, each over the same scale to some power, which was estimated on these
+        draws.
+    shares
+        (R,) the scale as each draw alone would set it, over the scale.
+    power
+        1 for a length, 2 for a squared one, 0 for what has none.
+
+    Returns
+    -------
+    (R,) values - power mean(values) (shares - mean(shares)): the same mean; their spread over
+    sqrt(R) is the standard error of mean(L) / scale^power to first order, where `values` alone
+    would count the scale as known.
+
+    Examples
+    --------
+    Lengths that only follow the scale of their draw have no error at all once divided by it:
+
+    >>> linearized(np.array([0.9, 1.0, 1.1]), np.array([0.9, 1.0, 1.1])).tolist()
+    [1.0, 1.0, 1.0]
+
+    References
+    ----------
+    Cochran, Sampling techniques, 1977, ch. 6 (the ratio estimator).
+    """
+    values = np.asarray(values, dtype=np.float64)
+    out: NDArray[np.float64] = values - power * values.mean() * (shares - np.mean(shares))
+    return out
+
+
 def difference_interval(
     a: NDArray[np.float64],
     b: NDArray[np.float64],

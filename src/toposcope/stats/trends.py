@@ -83,6 +83,8 @@ class Trend:
         if self.direction == "undecided":
             return f"no trend found, which does not show that there is none ({shown})"
         moves = self.n_steps - 1
+        if self.unit == "draw":
+            shown += "; no evidence about training, whose repetitions are trained networks"
         how = (
             "at every step"
             if not self.reversals

@@ -165,13 +165,14 @@ def sample_size(raw: LayerRows, design: CheckDesign) -> Numbers:
     for r, rows in enumerate(_draws(raw, design, largest, design.large_replicates)):
         D = homology.distances(ruler(raw[rows]), metric=design.metric)
         slope = 1.0 - 1.0 / dimension.ph_dimension_from_distances(D, seed=design.seed)[0]
+        grows = slope < 1.0  # an infinite PH-dimension: no law to divide by
         order = rng.permutation(len(D))
         for m in design.sizes:
             part = np.ix_(order[:m], order[:m])
             for k, statistics in validity_checks.statistics_of(
                 np.ascontiguousarray(D[part]), degrees
             ).items():
-                if k == 0:
+                if k == 0 and grows:
                     total = statistics["lifespan_sum"]
                     statistics["lifespan_sum_normalized"] = total / m**slope
                 for name, value in statistics.items():

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from toposcope.analysis.result import Analysis
+from toposcope.analysis.scale_error import RULER
 from toposcope.findings.findings import Findings
 from toposcope.pointclouds.nulls import GAUSSIAN, NULLS
 from toposcope.stats import Interval, target_of
@@ -102,6 +103,7 @@ def _method_terms(analysis: Analysis) -> dict[str, str]:
         "Classes": "one cloud per class" if per_class(analysis) else "pooled",
         "Pool": pool_text(a.get("pool")),
         "Normalization": f"{normalize} (lengths {unit_text(normalize)})" if normalize else "",
+        "Error of the scale": scale_text(analysis),
         "Metric": str(a.get("metric") or ""),
         "Homology": f"{degrees}, coefficients in Z/{a.get('coeff', 2)}",
         "Intervals": f"Student t over {units}, {level_text(a['level'])} each; {TARGET}",
@@ -124,6 +126,16 @@ def _method_terms(analysis: Analysis) -> dict[str, str]:
         if not str(k).startswith("null ")  # told under "Null"
     }
     return {term: value for term, value in terms.items() if value}
+
+
+def scale_text(analysis: Analysis) -> str:
+    """Whether intervals of lengths hold the error of the scale that they are divided by."""
+    normalize = analysis.attrs.get("normalize")
+    if is_cubical(analysis.attrs) or normalize in (None, "none"):
+        return ""
+    if RULER in set(analysis.table["statistic"]):
+        return "estimated on all samples drawn; part of every interval of a length"
+    return "not part of the intervals: the scale counts as known"
 
 
 def _nulls(analysis: Analysis) -> list[str]:

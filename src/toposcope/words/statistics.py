@@ -106,6 +106,9 @@ STATISTICS: dict[str, Statistic] = {
     "activation_norm": Statistic(
         "Activation norm", "activation", "a control: mean norm before normalization"
     ),
+    "ruler_share": Statistic(
+        "Scale as each draw alone would set it, over the scale used", "", "a control: 1 on average"
+    ),
     "scale": Statistic("Scale", "activation", "a control: mean distance before normalization"),
 }
 

@@ -11,26 +11,38 @@ from toposcope.words.statistics import phrase
 
 
 def trend_sentence(trends: Sequence[LayerTrend]) -> str:
-    """How many trends stand, by what test, and what they speak about; empty without a series."""
+    """What goes one way over checkpoints, by what test, and about what; empty without a series."""
     if not trends:
         return ""
     first = trends[0]
     standing = [trend for trend in trends if trend.direction != "undecided"]
-    steady = sum(not trend.trend.reversals for trend in standing)
-    spans = sorted({_span(trend) for trend in trends})
-    told = (
-        f"Over {'; '.join(spans)}: of {first.looked_at:,} trends looked at (each statistic in each "
-        f"layer), {len(standing):,} stand, {steady:,} of them without a step back. Kendall's tau "
-        f"with sign flips of {first.trend.n} draws of samples, at most {level_text(FALSE_SHARE)} "
-        "false ones among those that stand; they hold for this training on other samples, not for "
-        "training again."
-    )
-    if not standing and first.smallest_p > FALSE_SHARE:
-        told += (
-            f" With {first.trend.n} draws no p-value can be below {first.smallest_p:.2g}: more "
-            "replicates could tell more."
+    spans = "; ".join(sorted({_span(trend) for trend in trends}))
+    if first.about_training:
+        told = (
+            f"Over {spans} of {first.trend.n} trainings: of {first.looked_at:,} trends looked at "
+            f"(each statistic in each layer), {len(standing):,} stand. Kendall's tau with sign "
+            f"flips of trainings, at most {level_text(FALSE_SHARE)} false ones expected among "
+            "those that stand."
         )
-    return told
+        if not standing and first.smallest_p > FALSE_SHARE:
+            told += (
+                f" {first.trend.n} trainings give no p-value below {first.smallest_p:.2g}: train "
+                "more of them."
+            )
+        return told
+    fewest = min(trends, key=lambda trend: trend.trend.n_steps)
+    return (
+        f"Over {spans}, in this order: of {first.looked_at:,} curves looked at (each statistic in "
+        f"each layer), {len(standing):,} go one way at every step, on other samples too (paired t "
+        f"tests of every step over {first.trend.n} draws, corrected for all curves). This "
+        "describes these checkpoints and is no evidence about training: checkpoints without any "
+        f"order would go one way in up to {_chance(fewest)} of the curves, and several trainings, "
+        "as units, are needed to tell (toposcope.findings.trends_of_trainings)."
+    )
+
+
+def _chance(trend: LayerTrend) -> str:
+    return f"{100 * trend.ordered_by_chance:.2g} %"
 
 
 def _span(trend: LayerTrend) -> str:

@@ -27,7 +27,7 @@ from toposcope.words.statistics import phrase
 CLAIMS: dict[str, str] = {
     "sample_size": "There are enough points per cloud.",
     "outliers": "Outliers do not decide the numbers.",
-    "normalization": "The trend over depth does not depend on the normalization.",
+    "normalization": "The trends over depth keep their direction under other normalizations.",
     "concentration": "Distances differ enough for a filtration to see shape.",
     "metric": "The order of the layers does not depend on the metric.",
 }
@@ -49,7 +49,8 @@ RULES: dict[str, str] = {
     ),
     "normalization": (
         "Spearman's rho of a statistic with depth, in every draw; the trend rises or falls when "
-        "its interval excludes 0. Holds: no normalization contradicts the one that was used; "
+        "its interval, corrected for all trends looked at, excludes 0. Holds: no "
+        "normalization contradicts the one that was used; "
         "fails: at least one turns a trend around."
     ),
     "concentration": (
@@ -60,8 +61,10 @@ RULES: dict[str, str] = {
     ),
     "metric": (
         "Spearman's rho between the layer curve under Euclidean distances and the one under "
-        f"another metric, in every draw. Agrees: above {SAME_ORDER:g}, interval included; "
-        "contradicts: below 0, interval included. Holds: all agree; fails: one contradicts."
+        f"another metric, in every draw; intervals are corrected for all. Agrees: above "
+        f"{SAME_ORDER:g}, interval included; contradicts: below 0, interval included; in part: "
+        "between. Holds: all agree; fails: one contradicts; in part: some agree, "
+        "others are in part."
     ),
 }
 """How each decision follows from the numbers; fixed before looking."""
@@ -108,7 +111,18 @@ def told(verdict: Verdict) -> ToldVerdict:
     if verdict.decision != Decision.NOT_CHECKED:
         text, advice = TELLERS[name](verdict)
     rule = RULES[name] if verdict.measured else ""
-    return ToldVerdict(CLAIMS[name], text, advice, rule, tuple(map(_row, verdict.numbers)))
+    return ToldVerdict(claim_of(verdict), text, advice, rule, tuple(map(_row, verdict.numbers)))
+
+
+def claim_of(verdict: Verdict) -> str:
+    """The claim, with the degrees of homology that were looked at: the cheap form sees H0 alone.
+
+    >>> claim_of(Verdict("metric", Decision.HOLDS, (Number(Quantity.AGREEMENT, 1.0, degree=0),)))
+    'H0: The order of the layers does not depend on the metric.'
+    """
+    degrees = sorted({number.degree for number in verdict.numbers if number.degree is not None})
+    seen = ", ".join(f"H{k}" for k in degrees)
+    return f"{seen}: {CLAIMS[verdict.name]}" if seen else CLAIMS[verdict.name]
 
 
 def as_json(verdict: Verdict) -> dict[str, Any]:
@@ -263,8 +277,8 @@ def _concentration(verdict: Verdict) -> tuple[str, str]:
         )
     if verdict.decision == Decision.IN_PART:
         return text, (
-            f"At {few(by_meaning[Meaning.BETWEEN])} shape can drown in dimension: trust only what "
-            "stands out from the Gaussian null there."
+            f"At {few(by_meaning[Meaning.BETWEEN])} shape can drown in dimension, and a contrast "
+            "can come from the norms alone: beating a Gaussian null does not tell shape from those."
         )
     return text, ""
 

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 import toposcope as ts
+from toposcope.findings.validity.geometry import rho_interval
 from toposcope.findings.validity.judge import validity_verdicts
+from toposcope.findings.validity.observations import Observations
 from toposcope.findings.validity.verdict import Decision, Quantity, Verdict
 from toposcope.words import formats, statistics, validity
 from toposcope.words.validity import as_json, told
@@ -39,7 +41,9 @@ JUDGE = """
 import sys
 import numpy as np
 import toposcope as ts
+from toposcope.findings.validity.geometry import rho_interval
 from toposcope.findings.validity.judge import validity_verdicts
+from toposcope.findings.validity.observations import Observations
 X = np.random.default_rng(0).normal(size=(120, 3))
 verdicts = validity_verdicts(ts.analyze(ts.from_arrays({"a": X}), points=40, replicates=3, jobs=0))
 print(len(verdicts), [m for m in sys.modules if m.startswith("toposcope.words")])
@@ -67,3 +71,36 @@ def test_what_was_not_measured_is_said(name):
     nothing = Verdict(name, Decision.NOT_CHECKED, measured=False)
     assert told(nothing).text == "It was not measured (Rips filtrations of points only)."
     assert told(Verdict(name, Decision.NOT_CHECKED)).text == validity.NEEDED[name]
+
+
+@pytest.mark.parametrize("rho", [[0.8] * 4, [1.0] * 4, [0.4, 0.9, 1.0, 1.0]])
+def test_intervals_of_rho_lie_inside_and_have_a_width(rho):
+    one = rho_interval(Observations(frame=None), np.array(rho), 4)
+    assert -1 <= one.low < one.high <= 1
+
+
+def test_layers_without_an_order_are_not_said_to_keep_it():
+    """Identical layers: neither "in part" nor a contradiction; the data cannot decide."""
+    said = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        same = {f"b{i}": rng.normal(size=(240, 10)) for i in range(5)}
+        analysis = ts.analyze(ts.from_arrays(same), points=60, replicates=4, jobs=0, null="none")
+        verdicts = {one.name: one for one in validity_verdicts(analysis)}
+        said.append(verdicts["metric"].decision)
+        assert verdicts["normalization"].decision != Decision.FAILS
+    assert set(said) == {Decision.UNDECIDED}
+
+
+def test_concentration_is_no_sign_of_enough_points():
+    X = np.random.default_rng(0).normal(size=(256, 128))
+    analysis = ts.analyze(ts.from_arrays({"a": X}), points=64, replicates=4, jobs=0, null="none")
+    verdicts = {one.name: one for one in validity_verdicts(analysis)}
+    infinite = analysis.table.query("statistic == 'ph_dimension'")["status"].eq("undefined").all()
+    assert not infinite or verdicts["sample_size"].decision == Decision.FAILS
+
+
+def test_a_claim_names_the_homology_that_was_looked_at(analysis):
+    by = {one.name: told(one).claim for one in validity_verdicts(analysis)}
+    assert by["normalization"].startswith("H0: ") and by["sample_size"].startswith("H0: ")
+    assert not by["concentration"].startswith("H")

@@ -97,7 +97,7 @@ def test_command_line(run, study, tmp_path):
     assert [one["name"] for one in found["verdicts"]] == ["concentration"]
     assert found["folder"].startswith(str(tmp_path)) and found["failures"] == []
     text = runner.invoke(main, ["study", "validity", str(run), "--jobs", "0"]).stdout
-    assert "FAILS          The trend over depth does not depend on the normalization." in text
+    assert "FAILS          H0, H1: The trends over depth keep their direction" in text
     unknown = runner.invoke(main, ["study", "vality", str(run)])
     assert unknown.exit_code == 2 and "there is no study 'vality'; known are:" in unknown.stderr
     wrong = runner.invoke(main, ["study", "validity", str(run), "--checks", "outlyers"])

@@ -144,5 +144,6 @@ def _points_words(design: Design) -> str:
     return (
         f"{POINT_KINDS[kind]}; {design.points:,} of those of {group} drawn without "
         "replacement, the same number in all layers; layers with fewer are not measured; pads are "
-        f"left out; the scale is estimated on the points of {RULER_SAMPLES} samples"
+        f"left out; the scale is estimated on the points of up to {RULER_SAMPLES} of the "
+        "samples drawn"
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from toposcope.findings.validity.observations import (
+    Array,
     Curves,
     Observations,
     paired,
@@ -33,11 +34,15 @@ OPPOSITE = {Meaning.RISES: Meaning.FALLS, Meaning.FALLS: Meaning.RISES}
 def normalization(observations: Observations) -> Verdict:
     """Does the trend of a statistic over depth keep its sign under every normalization?"""
     numbers = []
-    for k in observations.degrees("normalization"):
+    conditions = observations.conditions("normalization")
+    degrees = observations.degrees("normalization")
+    # All trends are looked at together; one of 15 at 5 % each would turn around by chance.
+    family = len(EFFECTS) * len(conditions) * len(degrees)
+    for k in degrees:
         for statistic in EFFECTS:
-            for condition in observations.conditions("normalization"):
+            for condition in conditions:
                 curves = observations.curves("normalization", condition, statistic, k)
-                rho = _trend(observations, curves)
+                rho = _trend(observations, curves, comparisons=family)
                 if rho is not None:
                     numbers.append(
                         Number(
@@ -107,12 +112,31 @@ def flips(numbers: Sequence[Number], used: str) -> list[Flip]:
     return turned_around
 
 
-def _trend(observations: Observations, curves: Curves) -> Interval | None:
+def _trend(observations: Observations, curves: Curves, *, comparisons: int = 1) -> Interval | None:
     """Mean Spearman's rho of a statistic with depth over draws."""
     if len(curves.layers) < FEWEST_LAYERS or len(curves.values) < 2:
         return None
     rho = np.array([rank_correlation(curves.depth, draw) for draw in curves.values])
-    return observations.interval(rho) if np.isfinite(rho).all() else None
+    return rho_interval(observations, rho, len(curves.layers), comparisons=comparisons)
+
+
+def rho_interval(
+    observations: Observations, rho: Array, layers: int, *, comparisons: int = 1
+) -> Interval | None:
+    """Interval of the mean of Spearman's rho over draws, inside [-1, 1] and never without width.
+
+    Rho over few layers takes few values, and draws that tie on one have no spread although others
+    would not: their spread counts as at least that of rounding to the steps of rho,
+    12 / (L^3 - L) over sqrt(12). None where a draw has no rho.
+    """
+    if not np.isfinite(rho).all():
+        return None
+    mean = observations.interval(rho, comparisons=comparisons)
+    spread = max(float(rho.std(ddof=1)), np.sqrt(12.0) / (layers**3 - layers))
+    unit = np.resize([-1.0, 1.0], len(rho))
+    per_sd = observations.interval(unit, comparisons=comparisons).half / unit.std(ddof=1)
+    half = float(per_sd * spread)
+    return replace(mean, low=max(mean.value - half, -1.0), high=min(mean.value + half, 1.0))
 
 
 def _direction(rho: Interval) -> Meaning:
@@ -157,13 +181,15 @@ def _contrast(cv: Interval) -> Meaning:
 
 def metric(observations: Observations) -> Verdict:
     """Do layer curves keep their order under cosine and geodesic distances?"""
+    others = [one for one in observations.conditions("metric") if one != "euclidean"]
+    degrees = observations.degrees("metric")
+    family = max(1, len(others) * len(degrees) * len(EFFECTS))
     numbers = [
         number
-        for k in observations.degrees("metric")
+        for k in degrees
         for statistic in EFFECTS
-        for other in observations.conditions("metric")
-        if other != "euclidean"
-        for number in _agreement(observations, other, statistic, k)
+        for other in others
+        for number in _agreement(observations, other, statistic, k, family)
     ]
     meanings = [number.meaning for number in numbers]
     if not numbers:
@@ -172,11 +198,16 @@ def metric(observations: Observations) -> Verdict:
         decision = Decision.FAILS
     else:
         alike = all(meaning == Meaning.AGREES for meaning in meanings)
-        decision = Decision.HOLDS if alike else Decision.IN_PART
+        some = any(meaning == Meaning.AGREES for meaning in meanings)
+        different = any(meaning == Meaning.IN_PART for meaning in meanings)
+        decision = Decision.IN_PART if some and different else Decision.UNDECIDED
+        decision = Decision.HOLDS if alike else decision
     return Verdict("metric", decision, tuple(numbers))
 
 
-def _agreement(observations: Observations, other: str, statistic: str, k: int) -> list[Number]:
+def _agreement(
+    observations: Observations, other: str, statistic: str, k: int, comparisons: int
+) -> list[Number]:
     a, b = paired(
         observations.curves("metric", "euclidean", statistic, k),
         observations.curves("metric", other, statistic, k),
@@ -184,20 +215,22 @@ def _agreement(observations: Observations, other: str, statistic: str, k: int) -
     if len(a.layers) < FEWEST_LAYERS or len(a.values) < 2:
         return []
     draws = np.array([rank_correlation(x, y) for x, y in zip(a.values, b.values, strict=True)])
-    if not np.isfinite(draws).all():
+    rho = rho_interval(observations, draws, len(a.layers), comparisons=comparisons)
+    if rho is None:
         return []
-    rho = observations.interval(draws)
-    meaning = Meaning.IN_PART
+    meaning = Meaning.UNDECIDED
     if rho.low > SAME_ORDER:
         meaning = Meaning.AGREES
     elif rho.high < 0:
         meaning = Meaning.CONTRADICTS
+    elif rho.low > 0 and rho.high < SAME_ORDER:
+        meaning = Meaning.IN_PART
     return [
         Number(
             Quantity.AGREEMENT,
             rho.value,
-            max(rho.low, -1.0),
-            min(rho.high, 1.0),
+            rho.low,
+            rho.high,
             rho.n,
             meaning,
             statistic=statistic,

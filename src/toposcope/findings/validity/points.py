@@ -107,6 +107,8 @@ def _recommended(
     best = np.nan
     for m in reversed(sizes):
         own = [drift for drift in drifts if drift.layer == layer and drift.size == m]
+        if {drift.statistic for drift in own} < set(SETTLING):
+            break  # without a finite PH-dimension the sum cannot be said to settle
         if not own or any(drift.meaning != Meaning.STABLE for drift in own):
             break
         best = float(m)

@@ -213,12 +213,8 @@ def probe(loaded: LoadedModel, inputs: Inputs) -> Survey:
     try:
         seen = survey(loaded.model, inputs)
     except UsageError as error:
-        msg = (
-            f"capture(): the model {loaded.name!r}: {error}"
-            if "capture()" not in str(error)
-            else ""
-        )
-        raise UsageError(msg or str(error)) from error
+        error.add_note(f"model {loaded.name!r}")
+        raise
     except Exception as error:
         raise UsageError(cannot_run(loaded, inputs, error)) from error
     return replace(seen, rows=with_blocks(loaded.model, seen.rows))

@@ -66,9 +66,9 @@ def tensor_of(output: object, address: str) -> tuple[Tensor, str]:
     else:
         holds = type(output).__name__
     msg = (
-        f"layer {address!r} returns {holds}; needed is a tensor, a tuple that begins with one, or "
-        "a mapping with 'last_hidden_state'. Choose a layer inside it: 'toposcope layers' lists "
-        "them."
+        f"capture(): layer {address!r} returns {holds}; needed is a tensor, a tuple that begins "
+        "with one, or a mapping with 'last_hidden_state'. Choose a layer inside it: 'toposcope "
+        "layers' lists them."
     )
     raise UsageError(msg)
 

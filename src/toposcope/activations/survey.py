@@ -123,7 +123,7 @@ def survey(model: nn.Module, inputs: fed.Inputs) -> Survey:
                 raise
             except Exception as error:
                 msg = (
-                    f"the network runs on {len(whole)} samples and not on {len(rows)} "
+                    f"capture(): the network runs on {len(whole)} samples and not on {len(rows)} "
                     f"({reason_of(error)}). A capture needs one that takes any number of samples, "
                     "of which each gives its own output."
                 )

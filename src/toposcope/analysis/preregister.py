@@ -127,7 +127,7 @@ def _families(design: Design, layers: int, level: float) -> Iterator[Family]:
     looked = design.filtration.headline
     names = tuple(name if k is None else f"{name} H{k}" for name, k in looked)
     pairs = layers - 1 + (layers > 2)
-    yield Family("change", names, pairs * len(looked), "simultaneous intervals", level)
+    yield Family("change", names, pairs * len(looked), "simultaneous_intervals", level)
     beside = tuple(name if k is None else f"{name} H{k}" for name, k in HEADLINE)
     for null in design.nulls:
         yield Family(f"null {null}", beside, layers * len(beside), "benjamini_hochberg", level)

@@ -195,11 +195,9 @@ def _tensor(values: Any, call: str, name: str) -> NDArray[Any]:
             tensor = tensor.dequantize()
         if "strided" not in str(tensor.layout):
             tensor = tensor.to_dense()
-        if tensor.is_complex():
-            return np.empty(tuple(tensor.shape), np.complex64)  # refused by its type
         if tensor.is_floating_point() and kind not in ("torch.float64", "torch.float32"):
             tensor = tensor.float()  # NumPy has no bfloat16 and no float8
-        return np.asarray(tensor.cpu().resolve_neg().numpy())
+        return np.asarray(tensor.cpu().resolve_conj().resolve_neg().numpy())
     except (RuntimeError, TypeError, NotImplementedError, ValueError) as error:
         msg = (
             f"{call}: {name} is a torch tensor of {kind} on {values.device} that cannot be read "

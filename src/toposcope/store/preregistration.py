@@ -38,7 +38,7 @@ class Family:
     tests
         How many at most.
     correction
-        "simultaneous intervals", "benjamini_hochberg", "max_t", "holm".
+        "simultaneous_intervals", "benjamini_hochberg", "max_t", "holm".
     level
         1 minus the probability, or the share, of false findings.
     """

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.errors import TooFewSamplesError, ToposcopeError, UsageError
-from toposcope.transfer import compare_scores, evaluate_scores, noise_ceiling
+from toposcope.transfer import evaluate_scores, noise_ceiling
 from toposcope.transfer.evaluation.ceilings import SPREADS
 from toposcope.transfer.evaluation.rank_agreement import FEWEST_MODELS
 from toposcope.transfer.ranking.board import plain
+from toposcope.transfer.ranking.contests import contests
 from toposcope.transfer.ranking.tables import Measured, Table, mean_of_known
 from toposcope.transfer.ranking.targets import judge_targets
 from toposcope.transfer.scores.registry import CONSTANTS, HONEST, SCORES
@@ -259,7 +260,12 @@ def _part(
         **_where(one),
         "models": list(models),
         "rows": rows,
-        "contests": _contests(scores, directions, truth, level=level, seed=seed),
+        "contests": contests(
+            {name: _upward(scores[name], directions[name]) for name in scores},
+            truth,
+            level=level,
+            seed=seed,
+        ),
         "ceilings": ceilings(values, level=level, seed=seed),
     }
 
@@ -290,43 +296,10 @@ def ceilings(repeats: Array, *, level: float, seed: int) -> list[Part]:
     return found
 
 
-def _contests(
-    scores: Mapping[str, Array],
-    directions: Mapping[str, bool],
-    truth: Array,
-    *,
-    level: float,
-    seed: int,
-) -> list[Part]:
-    """Every score against every constant."""
-
-    def upward(name: str) -> Array:
-        mean: Array = np.atleast_2d(scores[name]).mean(axis=0)
-        return mean if directions[name] else -mean
-
-    contests: list[Part] = []
-    for baseline in CONSTANTS:
-        if baseline not in scores:
-            continue
-        for name in scores:
-            if name in CONSTANTS:
-                continue
-            entry: Part = {"score": name, "baseline": baseline, "reason": ""}
-            contests.append(entry)
-            try:
-                one = compare_scores(upward(name), upward(baseline), truth, level=level, seed=seed)
-            except ToposcopeError as error:
-                entry["reason"] = str(error)
-                continue
-            entry |= {
-                "difference": one.difference,
-                "low": one.low,
-                "high": one.high,
-                "pvalue": one.pvalue,
-                "unit": one.unit,
-                "n": one.n,
-            }
-    return contests
+def _upward(values: Array, larger_is_better: bool) -> Array:
+    """(M,) mean over draws of a score, turned so that larger is better."""
+    mean: Array = np.atleast_2d(values).mean(axis=0)
+    return mean if larger_is_better else -mean
 
 
 def _between(measured: Sequence[Measured]) -> list[Part]:

@@ -14,15 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.errors import ToposcopeError
-from toposcope.transfer import compare_scores, constant_ranking
+from toposcope.transfer import constant_ranking
 from toposcope.transfer.evaluation.correlations import CORRELATIONS
 from toposcope.transfer.evaluation.over_targets import mean_agreement
 from toposcope.transfer.evaluation.rank_agreement import FEWEST_MODELS, checked
+from toposcope.transfer.ranking.contests import LEARNED, contests
 from toposcope.transfer.ranking.tables import Measured
-from toposcope.transfer.scores.registry import CONSTANTS
 
 Array = NDArray[np.float64]
-LEARNED = "constant list"
 """Mean rank of each model on all other targets, the hardest of the constants."""
 
 
@@ -84,7 +83,7 @@ def judge_targets(
         "holes": int(np.isnan(truth).sum()),
         "subset": False,
         "rows": rows,
-        "contests": _contests(upward, truth, statistic, level=level, seed=seed),
+        "contests": contests(upward, truth, statistic=statistic, level=level, seed=seed),
         "ceilings": [],
     }
     return [part], []
@@ -124,33 +123,3 @@ def _row(each: Mapping[str, Mapping[str, float]], level: float) -> dict[str, Any
         "status": "ok",
         "reason": "",
     }
-
-
-def _contests(
-    upward: Mapping[str, Array], truth: Array, statistic: str, *, level: float, seed: int
-) -> list[dict[str, Any]]:
-    contests: list[dict[str, Any]] = []
-    for baseline in (LEARNED, *CONSTANTS):
-        if baseline not in upward:
-            continue
-        for name, values in upward.items():
-            if name in (LEARNED, *CONSTANTS):
-                continue
-            entry: dict[str, Any] = {"score": name, "baseline": baseline, "reason": ""}
-            contests.append(entry)
-            try:
-                gap = compare_scores(
-                    values, upward[baseline], truth, statistic=statistic, level=level, seed=seed
-                )
-            except ToposcopeError as error:
-                entry["reason"] = str(error)
-                continue
-            entry |= {
-                "difference": gap.difference,
-                "low": gap.low,
-                "high": gap.high,
-                "pvalue": gap.pvalue,
-                "unit": gap.unit,
-                "n": gap.n,
-            }
-    return contests

@@ -330,3 +330,40 @@ def test_a_hub_id_is_pinned_to_its_commit(tmp_path):
         assert done.stdout.split() == [f"hf:someone/tiny@{commit}", commit, "None"], done.stderr
     assert "SpecError" in run("hf:someone/other").stderr
     assert "HF_HUB_OFFLINE=1" in run("hf:someone/tiny@v2").stderr
+
+
+@pytest.mark.parametrize(
+    ("network", "config"),
+    [
+        (hf.T5EncoderModel, hf.T5Config),
+        (hf.T5ForConditionalGeneration, hf.T5Config),
+    ],
+)
+def test_encoders_of_encoder_decoders_are_captured(tmp_path, network, config):
+    """Their own class is loaded, or the encoder of the whole: a decoder would ask for more."""
+    tokenizer().save_pretrained(tmp_path)
+    size = len(tokenizer())
+    sizes = {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 2, "num_heads": 2}
+    network(config(vocab_size=size, decoder_start_token_id=0, **sizes)).save_pretrained(tmp_path)
+    acts = capture(f"hf:{tmp_path}", TEXTS)
+    assert acts.n == len(TEXTS) and not any("decoder" in layer for layer in acts.layers)
+    assert all(np.isfinite(acts[layer]).all() for layer in acts.layers)
+
+
+def test_networks_that_pad_to_their_window_take_short_texts(tmp_path):
+    tokenizer().save_pretrained(tmp_path)
+    config = hf.LongformerConfig(
+        vocab_size=len(tokenizer()),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        attention_window=[8, 8],
+        max_position_embeddings=66,
+        pad_token_id=0,
+    )
+    hf.LongformerModel(config).save_pretrained(tmp_path)
+    whole = capture(f"hf:{tmp_path}", TEXTS)
+    alone = capture(f"hf:{tmp_path}", TEXTS, batch_size=1)
+    last = whole.layers[-1]
+    np.testing.assert_allclose(whole[last], alone[last], atol=1e-5)

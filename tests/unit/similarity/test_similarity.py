@@ -330,3 +330,12 @@ def test_degenerate_input_is_refused(name: str) -> None:
 def test_wrong_arguments_are_named(call, match: str) -> None:
     with pytest.raises((UsageError, DegenerateCloudError, TooFewSamplesError), match=match):
         call()
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-6, 1e6])
+def test_pairs_that_never_meet_do_not_move_the_threshold_of_others(unit):
+    """inf is no length: a mean over it would make every finite distance count as 0."""
+    apart, near = np.array([[0, 1, np.inf], [1, 0, np.inf], [np.inf, np.inf, 0]]), np.ones((3, 3))
+    near = np.array([[0.0, 1, 2], [1, 0, 1], [2, 1, 0]])
+    found = similarity.cross_barcode(apart * unit, near * unit)
+    np.testing.assert_allclose(found, [[unit, np.inf]], rtol=1e-12)

@@ -318,8 +318,9 @@ class TextPreprocess:
     """
 
     def __init__(self, tokenizer: Any, limit: int, where: str, *, multiple: int = 1) -> None:
-        self._tokenizer, self.limit, self._where = tokenizer, limit, where
-        self._multiple = multiple
+        # Padding to a window must not go beyond the positions there are.
+        self.limit = limit - limit % multiple if limit > multiple else limit
+        self._tokenizer, self._where, self._multiple = tokenizer, where, multiple
         self.filled = False  # whether a batch was as long as the limit, so that texts may be cut
 
     def __call__(self, batch: NDArray[Any]) -> dict[str, torch.Tensor]:

@@ -232,7 +232,7 @@ def test_wrong_arguments_are_refused_before_any_work():
         ({"margin": "half"}, "must be a number"),
         ({"margin": 1, "margin_unit": "steps"}, "choose 'noise'"),
         ({"n_resamples": 10}, "99 or more"),
-        ({"level": 1}, "0.95"),
+        ({"level": 1}, "above 0.5 and below 1"),
         ({"measures": []}, "one or more"),
     ):
         with pytest.raises(UsageError, match=words):

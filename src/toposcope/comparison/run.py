@@ -41,6 +41,7 @@ from toposcope.comparison.volume_values import (
 from toposcope.errors import DesignWarning, UsageError
 from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress
+from toposcope.inputs import parameters
 from toposcope.similarity.measures import MEASURES
 from toposcope.store.folders import COMPARISON, refuse_other_kind
 from toposcope.store.objects import LocalObjects, put_json, read_json
@@ -147,6 +148,8 @@ def compare(
     np.True_
     """
     diagram, paired = _split(measures)
+    seed = parameters.seed(seed, call="compare()")
+    calibrate = parameters.whole(calibrate, "calibrate", call="compare()", low=0)
     rules = _rules(test, level, margin, margin_unit, n_resamples, seed)
     _refuse_margins(rules, [*diagram, *paired] or [*DEFAULTS, BETTI_NUMBERS])
     if diagram and replicates is not None and _too_few(replicates, paired=False, rules=rules):
@@ -322,12 +325,8 @@ def _rules(
     if test not in TESTS:
         msg = f"compare(): test={test!r} is unknown; choose 'permutation' or 'none'."
         raise UsageError(msg)
-    if not 0.5 < level < 1:
-        msg = f"compare(): level={level!r} must lie between 0.5 and 1, such as 0.95."
-        raise UsageError(msg)
-    if n_resamples < 99:
-        msg = f"compare(): n_resamples={n_resamples} is too few; pass 99 or more (9999 is usual)."
-        raise UsageError(msg)
+    level = parameters.number(level, "level", call="compare()", above=0.5, below=1.0)
+    n_resamples = parameters.whole(n_resamples, "n_resamples", call="compare()", low=99)
     if margin_unit not in MARGIN_UNITS:
         msg = (
             f"compare(): margin_unit={margin_unit!r} is unknown; choose {NOISE!r} (multiples of "

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from toposcope.diagrams.summaries import betti_curve, finite, landscape
 from toposcope.errors import UsageError
+from toposcope.inputs import parameters
 from toposcope.types import DATA_CLOUD, DiagramSet
 
 GRID_SIZE = 160
@@ -115,7 +116,7 @@ def split_half_noise(stack: Array, grid: Array, *, splits: int = SPLITS, seed: i
     count = len(stack)
     if count < 2:
         return float("nan")
-    rng = np.random.default_rng(seed)
+    rng = parameters.rng(seed, call="split_half_noise()")
     half = count // 2
     scale = np.sqrt((2 / count) / (1 / half + 1 / (count - half)))
     gaps = []

@@ -156,12 +156,16 @@ def _lattice(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], float] |
     limit = 2.0 ** ((51 - math.ceil(math.log2(points.shape[1] + 1))) // 2)  # 4 d size^2 < 2^53
     found = None
     for few in (8, len(points)):  # a few rows show that ordinary numbers are none
-        moved = points[:few] - points[0]
+        with np.errstate(over="ignore"):
+            moved = points[:few] - points[0]
         size, given = largest(np.abs(moved)), largest(np.abs(points[:few]))
         if not math.isfinite(size):
             return None
         if not size:
             continue
+        # In units of a power of two near the largest, so that no product leaves float64.
+        unit = math.frexp(size)[1]
+        moved, size, given = (np.ldexp(one, -unit) for one in (moved, size, given))
         # What subtraction and division by a scale have rounded.
         error = 4 * np.finfo(np.float64).eps * given
         values = np.unique(np.abs(moved))
@@ -174,7 +178,7 @@ def _lattice(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], float] |
         count = np.rint(moved / step)
         if largest(np.abs(moved - count * step)) > error or error > step / 64:
             return None
-        found = np.require(count, requirements=["C", "W"]), step
+        found = np.require(count, requirements=["C", "W"]), math.ldexp(step, unit)
     return found
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.errors import UsageError
+from toposcope.inputs import parameters
 
 GAUSSIAN, COPULA, SHUFFLED, RANDOM_INIT, PERMUTED_LABELS = (
     "gaussian",
@@ -109,7 +110,7 @@ def shuffled(X: NDArray[np.float64], *, seed: int | np.random.Generator) -> NDAr
     >>> np.sort(null, axis=0).tolist() == X.tolist(), null.tolist() == X.tolist()
     (True, False)
     """
-    return np.random.default_rng(seed).permuted(X, axis=0)
+    return parameters.rng(seed, call="shuffled()").permuted(X, axis=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +137,7 @@ class GaussianNull:
 
     def sample(self, n: int, *, seed: int | np.random.Generator) -> NDArray[np.float64]:
         """(n, d) points of the Gaussian."""
-        rng = np.random.default_rng(seed)
+        rng = parameters.rng(seed, call="sample()")
         cloud = rng.standard_normal((n, len(self.root))) @ self.root
         if self.noise > 0.0:
             cloud += self.noise * rng.standard_normal(cloud.shape)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
+from toposcope.inputs import parameters
 from toposcope.inputs.arrays import read_cloud
 from toposcope.similarity.measures import MEASURES, Measure
 from toposcope.similarity.paired_rows import check_count, check_varies, medians
@@ -174,7 +175,7 @@ def calibrated_matrix(
         )
         raise UsageError(msg)
     check_count(counts[0], call=call)
-    rng = np.random.default_rng(seed)
+    rng = parameters.rng(seed, call="calibrated_matrix()")
     count = count_of(declared, shuffles, call)
     values = draw_values([(clouds[0], clouds[1])], declared, shuffles=count, rng=rng)
     return summary(values, measure)

@@ -72,6 +72,7 @@ def bootstrap_interval(
     refuse_overlap(call, overlap)
     check_level(call, level)
     check_resamples(call, n_resamples)
+    stream = parameters.rng(seed, call=call)
     target_of(unit)
     x = finite(call, "values", values, ndim=(1, 2))
     if method not in METHODS:
@@ -87,7 +88,7 @@ def bootstrap_interval(
         return mean_interval(x, level=level, unit=unit)
     evaluate = _vectorized(np.mean if statistic is None else statistic, x.ndim)
     n = len(x)
-    chosen = parameters.rng(seed, call=call).integers(0, n, size=(n_resamples, n))
+    chosen = stream.integers(0, n, size=(n_resamples, n))
     observed = float(evaluate(x[None])[0])
     resampled = evaluate(x[chosen])
     if not (np.isfinite(observed) and np.isfinite(resampled).all()):

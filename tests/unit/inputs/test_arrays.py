@@ -111,6 +111,15 @@ def test_more_than_rounding_is_refused_with_the_amount(matrix, match):
         read_distances(matrix, call="f()")
 
 
+@pytest.mark.parametrize("size", [5.35754304e300, 1e308, 1.2e308, 1e-300, 5e-324])
+def test_lattices_of_any_size_have_their_lengths(size):
+    """Found by the fuzz below: the step of a lattice overflowed in its own limit."""
+    grid = np.array([[0.0, 0], [1, 0], [0, 1], [1, 1]])
+    found = ts.homology.distances(grid * size)
+    np.testing.assert_allclose(found[0], size * np.array([0, 1, 1, np.sqrt(2)]), rtol=1e-12)
+    assert found[0, 1] == found[0, 2]
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     hnp.arrays(

@@ -291,7 +291,7 @@ class TestSizes:
         check_sizes(100, name="x", n=None, points=10, replicates=8, images=None)
 
     def test_a_level_outside_0_to_1_is_refused_before_any_work(self):
-        with pytest.raises(UsageError, match="coverage between 0 and 1"):
+        with pytest.raises(UsageError, match="level="):
             rank(["py:no_such_module:net"], "sklearn:digits", level=95)
 
 

@@ -316,7 +316,7 @@ def test_table_of_anybodys_scores() -> None:
         (lambda: transfer.agreement(TRUTH, TRUTH, statistic="r2"), UsageError, "weighted_tau"),
         (lambda: transfer.agreement(TRUTH, TRUTH, over="data"), UsageError, "two draws or more"),
         (lambda: transfer.agreement(TRUTH, TRUTH, over="seeds"), UsageError, "'both'"),
-        (lambda: transfer.agreement(TRUTH, TRUTH, level=95), UsageError, "level in"),
+        (lambda: transfer.agreement(TRUTH, TRUTH, level=95), UsageError, "level=95"),
         (lambda: transfer.compare_scores(TRUTH, TRUTH[:4], TRUTH), UsageError, "one shape"),
         (lambda: transfer.regret(TRUTH, TRUTH, k=7), UsageError, "between 1 and the 6 models"),
         (lambda: transfer.chance_regret(TRUTH, k=0), UsageError, "k in 1..M"),

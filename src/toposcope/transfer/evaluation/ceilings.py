@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
+from toposcope.inputs import parameters
 from toposcope.stats import Interval
 from toposcope.transfer.evaluation.correlations import Array
 from toposcope.transfer.evaluation.rank_agreement import (
@@ -97,7 +98,7 @@ def noise_ceiling(
     check_numbers(level, n_resamples, call)
     table = np.atleast_2d(np.asarray(accuracies, dtype=np.float64))
     _check_table(table, call)
-    rng = np.random.default_rng(seed)
+    rng = parameters.rng(seed, call="noise_ceiling()")
     repeats = np.isfinite(table).sum(axis=0)
     means = np.nanmean(table, axis=0)
     error = _errors(table, spread, sd, call) / np.sqrt(repeats)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from toposcope.errors import TooFewSamplesError, ToposcopeError, UsageError
+from toposcope.inputs import parameters
 from toposcope.stats import permutation_test
 from toposcope.transfer.evaluation.correlations import Array, Correlation, kendall
 from toposcope.transfer.evaluation.over_targets import mean_difference
@@ -122,7 +123,7 @@ def compare_scores(
         return _over_targets(x, y, z, function, statistic, level, n_resamples, seed, call)
     x, truth = checked(np.atleast_2d(x)[0], np.atleast_2d(z)[0], call)
     y, truth = checked(np.atleast_2d(y)[0], truth, call)
-    rng = np.random.default_rng(seed)
+    rng = parameters.rng(seed, call="compare_scores()")
     pairs = np.concatenate([x, y])
     first, second = (float(function(row, truth)) for row in pairs)
 

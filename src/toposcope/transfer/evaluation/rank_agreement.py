@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
+from toposcope.inputs import parameters
 from toposcope.transfer.evaluation.correlations import CORRELATIONS, Correlation
 
 Array = NDArray[np.float64]
@@ -149,7 +150,7 @@ def agreement(
     draws = draws if higher_is_better else -draws
     mean = draws.mean(axis=0)
     value = float(function(mean, truth))
-    rng = np.random.default_rng(seed)
+    rng = parameters.rng(seed, call="evaluate_scores()")
     resampled = _resampled(draws, truth, function, over, n_resamples, rng)
     low, high = _ends(value, resampled, len(truth), level, fisher=statistic == "pearson")
     if over != "data" and statistic != "pearson" and abs(value) > 1 - 1e-9:
@@ -301,9 +302,8 @@ def named(statistic: str, call: str) -> Correlation:
 
 def check_numbers(level: float, n_resamples: int, call: str) -> None:
     """Refuse a level outside (0, 1) and too few resamples."""
-    if not 0 < level < 1 or n_resamples < 99:
-        msg = f"{call}: level in (0, 1) and 99 resamples or more are needed; got {level=}, "
-        raise UsageError(msg + f"{n_resamples=}.")
+    parameters.level(level, call=call)
+    parameters.whole(n_resamples, "n_resamples", call=call, low=99)
 
 
 def checked(scores: ArrayLike, accuracies: ArrayLike, call: str) -> tuple[Array, Array]:

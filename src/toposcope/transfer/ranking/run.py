@@ -32,6 +32,7 @@ from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress
 from toposcope.execution.tasks import Task
 from toposcope.execution.workbook import Workbook
+from toposcope.inputs import parameters
 from toposcope.pointclouds.draws import draw_rows
 from toposcope.store.folders import RANKING, refuse_other_kind
 from toposcope.store.ledger import Failure
@@ -146,11 +147,14 @@ def rank(
     candidates = (
         read_candidates(models) if isinstance(models, str | Path) else as_candidates(models)
     )
-    if not 0 < level < 1:
-        msg = (
-            f"rank(level={level}): needed is a coverage between 0 and 1, e.g. 0.95 (--level 0.95)."
-        )
-        raise UsageError(msg)
+    call = "rank()"
+    level = parameters.level(level, call=call)
+    n = None if n is None else parameters.whole(n, "n", call=call, low=1)
+    points = parameters.whole(points, "points", call=call, low=1)
+    replicates = parameters.whole(replicates, "replicates", call=call, low=1)
+    images = parameters.whole(images, "images", call=call, low=1)
+    threshold = parameters.number(threshold, "threshold", call=call)
+    seed = parameters.seed(seed, call=call)
     design = RankingDesign(names, n, points, replicates, images, threshold, seed)
     data = load_data(target)
     check_sizes(

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
 from toposcope.homology.neighbors import nearest
+from toposcope.inputs import parameters
 from toposcope.transfer.scores.class_scatter import principal
 from toposcope.transfer.scores.inputs import features_and_labels
 
@@ -84,7 +85,9 @@ def linear_probe(F: ArrayLike, y: ArrayLike, *, folds: int = 5, seed: int = 0) -
 
     values, labels = features_and_labels(F, y, call="linear_probe", per_class=folds)
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))
-    split = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    split = StratifiedKFold(
+        folds, shuffle=True, random_state=parameters.seed(seed, call="cross-validation") % 2**32
+    )
     return float((cross_val_predict(probe, values, labels, cv=split) == labels).mean())
 
 
@@ -129,7 +132,7 @@ def parc(F: ArrayLike, y: ArrayLike, *, seed: int = 0) -> float:
         msg = f"parc(): {len(values)} samples; at least 3 are needed."
         raise TooFewSamplesError(msg)
     if len(values) > PARC_SAMPLES:
-        rows = np.random.default_rng(seed).choice(len(values), PARC_SAMPLES, replace=False)
+        rows = parameters.rng(seed, call="parc()").choice(len(values), PARC_SAMPLES, replace=False)
         values, labels = values[rows], labels[rows]
     keep = min(PARC_COMPONENTS, *values.shape)
     reduced = principal(values, keep)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
+from toposcope.inputs import parameters
 from toposcope.transfer.scores.inputs import Array, features_and_labels, probabilities_and_labels
 
 ENERGY = 0.8
@@ -194,7 +195,11 @@ def nleep(F: ArrayLike, y: ArrayLike, *, seed: int = 0) -> float:
     reduced /= np.sqrt((reduced**2).mean())
     # Full covariances need as many samples per component as dimensions; diagonal ones do not.
     shape = "full" if len(values) > 2 * components * kept else "diag"
-    mixture = GaussianMixture(components, covariance_type=shape, random_state=seed)
+    mixture = GaussianMixture(
+        components,
+        covariance_type=shape,
+        random_state=parameters.seed(seed, call="nleep()") % 2**32,
+    )
     with warnings.catch_warnings():
         # Gaussians that share a place share its samples: LEEP sees them as one.
         warnings.filterwarnings("ignore", message="Number of distinct clusters")

@@ -103,9 +103,8 @@ def _sentence(null: str, rows: pd.DataFrame, what: str, shown: Analysis) -> str:
     draws, floor = int(rows["n"].max()), float(rows["smallest_p"].min())
     if null == RANDOM_INIT:
         how = (
-            f"the network as one more of {draws} twins, at most "
-            f"{100 * (1 - shown.attrs['level']):.3g} % false among those named, "
-            f"over {family:,} tests"
+            f"the network as one more of {draws} twins, q at most "
+            f"{1 - shown.attrs['level']:.2g} over {family:,} tests, if twins spread normally"
         )
     elif shown.attrs.get("overlapping"):
         how = (

@@ -119,3 +119,16 @@ def test_nulls_that_cannot_be_drawn_are_refused(tmp_path):
         ts.analyze(run, points=10, replicates=2, null="random_init")
     with pytest.raises(UsageError, match="pass store="):
         ts.capture(nn.Linear(3, 3), np.ones((4, 3), np.float32), twin=True)
+
+
+def test_what_is_said_of_twins_names_them_and_promises_no_more(tmp_path):
+    images = np.random.default_rng(0).random((80, 1, 6, 6), dtype=np.float32)
+    said = {}
+    for twins in (1, 3):
+        run = tmp_path / str(twins)
+        ts.capture(Net(), images, layers="all", pool="gap", store=run, twin=twins)
+        found = ts.analyze(run, points=20, replicates=3, null="random_init", jobs=0)
+        said[twins] = str(ts.describe(found))
+    assert "One twin has no spread" in said[1] and "one more of" not in said[1]
+    assert "one more of 3 twins" in said[3] and "if twins spread normally" in said[3]
+    assert "% false" not in said[3].partition("one more of")[2].partition(").")[0]

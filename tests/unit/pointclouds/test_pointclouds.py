@@ -129,9 +129,19 @@ def test_gaussian_null_has_mean_and_covariance_and_nothing_else(shape):
     np.testing.assert_allclose(kurtosis, 3.0, atol=0.2)
 
 
-def test_gaussian_null_shrinks_as_scikit_learn_does():
+def test_gaussian_null_keeps_the_spread_of_the_spectrum():
+    """The weight of Ledoit and Wolf is right for the matrix, and too large for its eigenvalues."""
     from sklearn.covariance import ledoit_wolf_shrinkage
 
     for n, d in [(400, 6), (30, 80), (64, 64)]:
         data = RNG.normal(size=(n, d)) @ RNG.normal(size=(d, d))
-        assert gaussian_null(data).shrinkage == pytest.approx(ledoit_wolf_shrinkage(data))
+        weight = 1 - np.sqrt(1 - ledoit_wolf_shrinkage(data))
+        assert gaussian_null(data).shrinkage == pytest.approx(weight)
+    squares = []  # mean of the squared eigenvalues of a known covariance, (1 + 4 + 9 + ...) / 30
+    spectrum = np.arange(1.0, 31.0)
+    for _ in range(60):
+        data = RNG.normal(size=(60, 30)) * np.sqrt(spectrum)
+        null = gaussian_null(data)
+        matrix = null.root.T @ null.root + null.noise**2 * np.eye(30)
+        squares.append((matrix**2).sum() / 30)
+    assert np.mean(squares) == pytest.approx((spectrum**2).mean(), rel=0.03)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from toposcope.analysis.design import Design
 from toposcope.analysis.run import versions
 from toposcope.comparison.asked import (
     DEFAULTS,
@@ -32,6 +33,7 @@ from toposcope.comparison.measuring import measure_parts
 from toposcope.comparison.networks import PAIRED, Network, gather, of_volumes, relation
 from toposcope.comparison.opened import Item, design_of
 from toposcope.comparison.plan import comparison_hash, depths
+from toposcope.comparison.preregister import Asked, begin, drawn_hash
 from toposcope.comparison.reservations import identity, reservations
 from toposcope.comparison.result import Comparison
 from toposcope.comparison.tables import (
@@ -75,6 +77,7 @@ def compare(
     jobs: Jobs = None,
     seed: int = 0,
     store: Path | str | None = None,
+    plan: Path | str | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Compare two or more networks, layer against layer, with tests over disjoint draws.
@@ -123,6 +126,8 @@ def compare(
         Of the permutations, and of the draws of networks that are analyzed here.
     store
         Folder of this comparison: kept there, a killed one continues. None keeps nothing.
+    plan
+        A plan written by `preregister_comparison`. The comparison says whether it was followed.
     progress
         See `toposcope.execution.progress`.
 
@@ -165,9 +170,10 @@ def compare(
     if "homology_dimensions" in options:
         options["homology_dimensions"] = tuple(options["homology_dimensions"])
     with _folder(store) as folder:
-        plan = (
+        margins = (
             None if store is None else recorded(folder, [*diagram, *paired] or ["default"], rules)
         )
+        begun = None if plan is None else begin(plan, folder)
         networks = gather(
             [a, b, *others],
             options,
@@ -209,7 +215,7 @@ def compare(
             "target": TARGET,
             "unit": "draw",
             **({"calibrate": calibrate, "calibration": calibration} if calibrate else {}),
-            "plan": plan,
+            "plan": margins,
             "equalized": equalize,
             "code": comparison_hash(),
             "versions": versions(),
@@ -222,8 +228,15 @@ def compare(
                 store,
             ),
         }
+        compared = _compared(networks, parts, rules, attrs)
+        if begun is not None:
+            done = _asked(networks, [*diagram, *paired], degrees, rules, calibrate, equalize)
+            followed = begun.followed(done, networks, compared.attrs["families"])
+            compared = replace(
+                compared, attrs={**compared.attrs, "preregistered": followed.as_dict()}
+            )
         comparison = replace(
-            _compared(networks, parts, rules, attrs),
+            compared,
             failures=failures,
             folder=None if store is None else folder,
         )
@@ -328,6 +341,25 @@ def _degrees(
         )
         raise UsageError(msg)
     return [int(k) for k in (asked or known)]
+
+
+def _asked(
+    networks: Sequence[Network],
+    measures: Sequence[str],
+    degrees: Sequence[int],
+    rules: Rules,
+    calibrate: int,
+    equalize: bool,
+) -> Asked:
+    """What was done, in the terms of a plan."""
+    first = networks[0]
+    design = (
+        Design(points=len(first.draws[0]), replicates=len(first.draws))
+        if first.analysis is None
+        else design_of(first.analysis)
+    )
+    draws = None if equalize else drawn_hash([first.ids(r) for r in range(len(first.draws))])
+    return Asked(measures, degrees, design, rules, calibrate, equalize, draws)
 
 
 def _design(network: Network) -> dict[str, Any]:

@@ -138,7 +138,7 @@ class Population:
             kinds = list(dict.fromkeys(map(str, column)))
             msg = f"population: {name!r} holds names ({', '.join(kinds[:4])}); needed are numbers."
             raise UsageError(msg)
-        return column.to_numpy(dtype=np.float64)
+        return np.asarray(column, dtype=np.float64)
 
     def where(self, chosen: Sequence[bool] | pd.Series) -> Self:
         """The networks for which `chosen` is true.

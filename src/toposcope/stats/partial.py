@@ -264,14 +264,9 @@ def disattenuated_correlation(
     moved = np.tanh(z + rng.normal(size=PIVOTS) / np.sqrt(n - 3))
     low, high = np.quantile(moved / np.sqrt(below[1:]), [tail, 1 - tail])
     value = plain.value / np.sqrt(below[0])
-    ends = np.clip([value, low, high], -1.0, 1.0)
-    return (
-        Correlation(
-            *(float(one) for one in ends), plain.pvalue, "pearson", 0, n, "network", n, level
-        ),
-        found[0],
-        found[1],
-    )
+    value, low, high = (float(np.clip(end, -1.0, 1.0)) for end in (value, low, high))
+    told = Correlation(value, low, high, plain.pvalue, "pearson", 0, n, "network", n, level)
+    return told, found[0], found[1]
 
 
 def reliability(
@@ -319,7 +314,7 @@ def _reliabilities(table: Array, shared: bool, rng: np.random.Generator) -> Arra
     if ratio == 0:
         return np.ones(PIVOTS + 1)
     free = ratio * rng.f(k - 1, freedom, PIVOTS)
-    return np.clip(1 - np.concatenate([[ratio], free]), 0.0, 1.0)
+    return np.asarray(np.clip(1 - np.concatenate([[ratio], free]), 0.0, 1.0))
 
 
 def _partial(a: Array, b: Array, columns: Array) -> float:

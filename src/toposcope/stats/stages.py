@@ -172,7 +172,9 @@ def two_stage(
     shift = detectable_alone(units, level=level)
     return TwoStage(
         (kinds[0], kinds[1]),
-        *(float(x[0]) for x in (found.value, found.low, found.high)),
+        float(found.value[0]),
+        float(found.low[0]),
+        float(found.high[0]),
         float((z >= z[0] - 1e-9).mean()),
         units.smallest_p if exact else max(units.smallest_p, 1 / len(weights)),
         float(shift * found.spread[0]) if np.isfinite(shift) else shift,

@@ -5,14 +5,18 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import Any
 
+from toposcope.analysis.population import Population
 from toposcope.analysis.result import Analysis
 from toposcope.analysis.trajectory import Trajectory
+from toposcope.comparison.groups import GroupComparison
 from toposcope.comparison.result import Comparison
 from toposcope.errors import UsageError
 from toposcope.findings.findings import Findings, look
+from toposcope.findings.population import PopulationFindings, look_at_population
 from toposcope.studies.validity_study import ValidityStudy
 from toposcope.words.analysis import answer
 from toposcope.words.comparison import summarize_comparison
+from toposcope.words.population import group_sentences, population_sentences
 from toposcope.words.ranking import board_text, missing_text, ranking_answer
 from toposcope.words.trends import trend_sentence
 from toposcope.words.validity import plain_text
@@ -25,8 +29,8 @@ def describe(result: Any) -> str:
     Parameters
     ----------
     result
-        What `analyze`, `analyze_series`, `compare`, `rank`, `studies.validity` or `findings.look`
-        returned.
+        What `analyze`, `analyze_series`, `compare`, `population`, `rank`, `studies.validity` or
+        `findings.look` returned.
 
     Returns
     -------
@@ -87,3 +91,18 @@ def _(result: Comparison) -> str:
 @describe.register
 def _(result: ValidityStudy) -> str:
     return plain_text(result.verdicts)
+
+
+@describe.register
+def _(result: GroupComparison) -> str:
+    return "\n".join(group_sentences(result))
+
+
+@describe.register
+def _(result: PopulationFindings) -> str:
+    return "\n".join(population_sentences(result))
+
+
+@describe.register
+def _(result: Population) -> str:
+    return describe(look_at_population(result))

@@ -36,6 +36,7 @@ def report(
     to: Path | str = "report.html",
     title: str | None = None,
     analysis: str | Sequence[str | None] | None = None,
+    configuration: Sequence[str] | None = None,
 ) -> Path:
     """Write one self-contained HTML report; returns its path.
 
@@ -54,6 +55,8 @@ def report(
         Which analysis of each RUN or SERIES; None for the last one finished. One name for all of
         them, or a sequence with one for each item: so one RUN, given three times, is shown by three
         of its analyses, each named by what differs.
+    configuration
+        Of a population's folder: as in `toposcope.population`.
     """
     table = as_board(items)
     if table is not None:
@@ -67,7 +70,10 @@ def report(
                 "alone, or its RUNs one by one."
             )
             raise UsageError(msg)
-        return _write_networks(networks[0], to, title, analysis)
+        return _write_networks(networks[0], to, title, analysis, configuration)
+    if configuration is not None:
+        msg = "report(): configuration= (--configuration) is about the folder of a population."
+        raise UsageError(msg)
     compared = [item for item in several if _holds_comparison(item)]
     if compared:
         if len(several) > 1:
@@ -131,7 +137,7 @@ def analyses_of(item: object, analysis: str | None = None) -> list[Analysis]:
 
 
 def has_own_page(items: object) -> bool:
-    """Whether something has a page of its own: a comparison, ranking or population, not analyses."""
+    """Whether something has a page of its own: a comparison, a ranking, a population."""
     several = items if isinstance(items, (list, tuple)) else [items]
     own = (_holds_comparison, _holds_population)
     return as_board(items) is not None or any(holds(one) for one in several for holds in own)
@@ -141,12 +147,14 @@ def _holds_population(item: object) -> bool:
     return isinstance(item, (Population, GroupComparison)) or is_population(item)
 
 
-def _write_networks(item: Any, to: Path | str, title: str | None, analysis: Any) -> Path:
+def _write_networks(
+    item: Any, to: Path | str, title: str | None, analysis: Any, configuration: Any
+) -> Path:
     if isinstance(item, GroupComparison):
         return write_groups(item, to, title=title)
     if not isinstance(item, Population):
         names = [analysis] if isinstance(analysis, str) else list(analysis or [None])
-        item = population(item, analysis=names[0])
+        item = population(item, analysis=names[0], configuration=configuration)
     return write_population(look_at_population(item), to, title=title)
 
 

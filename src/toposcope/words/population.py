@@ -118,11 +118,15 @@ def _pair_sentences(
             f"{a} against {b}: undecidable. {_sides(pair)} cannot give a p-value below "
             f"{number(min(least, 1.0), 2)}; {pair['needed']} {what} are needed."
         ]
-    out, silent = [], []
+    out, silent, lost = [], [], []
     for model in models:
         mine = [row for row in layers if _same(row, model)]
         found = [row for row in mine if row["adjusted_p"] <= alpha]
         what = phrase(model["statistic"], _degree(model))
+        if model["measured"] < model["layers"]:
+            lost.append(f"{what} ({model['layers'] - model['measured']} of {model['layers']})")
+        if not model["measured"]:
+            continue
         if found:
             out.append(_found_text(comparison.by, a, b, what, mine, found))
         elif model["adjusted_p"] <= alpha:
@@ -134,6 +138,11 @@ def _pair_sentences(
             silent.append((what, mine))
     if silent:
         out.append(_silent_text(a, b, silent))
+    if lost:
+        out.append(
+            f"Some layers could not be compared between {a} and {b}, since networks lack values: "
+            f"{all_of(lost)}."
+        )
     return out
 
 

@@ -317,9 +317,12 @@ def unit_sentence(findings: PopulationFindings) -> str:
             f"Unit: configuration ({population.n_configurations} of them, the means of "
             f"{len(population)} networks). The answer is about {target_of(CONFIGURATION)}."
         )
-    each = population.n_configurations > 1 and bool(population.configuration)
+    told_of = bool(population.configuration)
+    each = population.n_configurations > 1 and told_of
     how = "; configurations are told one by one, each over its own networks" if each else ""
-    about = "training these configurations again" if each else "training networks like these"
+    about = "training networks like these"
+    if told_of:
+        about = f"training {'these configurations' if each else 'this configuration'} again"
     return (
         f"Unit: network ({told}){how}. The answer is about {about}, not about other samples of one "
         "network."

@@ -91,6 +91,11 @@ DESIGNS = {
 }
 
 
+def sds_of(design: str) -> tuple[float, float, float]:
+    """Of one configuration a group, that of configurations is a difference of the groups."""
+    return (0.0 if design == "two" else 1.0, 0.5, 0.5)
+
+
 def differs(found: ts.GroupComparison) -> bool:
     """Whether any sentence claims a difference."""
     return any(" differs between " in one for one in group_sentences(found))
@@ -98,7 +103,8 @@ def differs(found: ts.GroupComparison) -> bool:
 
 def groups_null(rng: np.random.Generator, *, design: str) -> bool:
     place, group, _ = DESIGNS[design]
-    return differs(ts.compare(planted(rng, place, group), by="group", n_resamples=999))
+    world = planted(rng, place, group, sds=sds_of(design))
+    return differs(ts.compare(world, by="group", n_resamples=999))
 
 
 def groups_untold(rng: np.random.Generator) -> bool:
@@ -110,7 +116,7 @@ def groups_untold(rng: np.random.Generator) -> bool:
 def draws_as_units(rng: np.random.Generator, *, design: str) -> bool:
     """What was done before: the draws of all networks as units, Holm over layers."""
     place, group, _ = DESIGNS[design]
-    population = planted(rng, place, group)
+    population = planted(rng, place, group, sds=sds_of(design))
     rows = np.repeat(group, DRAWS)
     p = [
         two_stage(population.values(layer, "lifespan_sum", 0).ravel(), rows, n_resamples=999).pvalue
@@ -122,11 +128,9 @@ def draws_as_units(rng: np.random.Generator, *, design: str) -> bool:
 def groups_differ(rng: np.random.Generator, *, design: str) -> bool:
     """The last layer of the second group is shifted by 4 sd of a unit."""
     place, group, _ = DESIGNS[design]
-    sds = (1.0, 0.5, 0.5)
+    sds = sds_of(design)
     network = np.sqrt(sds[1] ** 2 + sds[2] ** 2 / DRAWS)
     unit = np.sqrt(sds[0] ** 2 + network**2 / 3) if design == "nested" else network
-    if design == "two":
-        sds = (0.0, 0.5, 0.5)
     world = planted(rng, place, group, shift=np.array([0, 0, 4 * unit]), sds=sds)
     found = ts.compare(world, by="group", n_resamples=999)
     return any("l2" in one and " differs between " in one for one in group_sentences(found))
@@ -135,7 +139,7 @@ def groups_differ(rng: np.random.Generator, *, design: str) -> bool:
 def detectable(rng: np.random.Generator, *, design: str) -> bool:
     """The gap that a comparison calls detectable, planted in other networks of the same kind."""
     place, group, _ = DESIGNS[design]
-    sds = (0.0, 0.5, 0.5) if design == "two" else (1.0, 0.5, 0.5)
+    sds = sds_of(design)
     table = ts.compare(planted(rng, place, group, sds=sds), by="group", n_resamples=999).layers
     known = table[(table["status"] == "ok") & (table["layer"] == "l1")]
     ratio = float(known["detectable"].iloc[0] / known["spread"].iloc[0])
@@ -149,7 +153,7 @@ def detectable(rng: np.random.Generator, *, design: str) -> bool:
 def intervals_hold(rng: np.random.Generator, *, design: str) -> bool:
     """All intervals of a comparison together, of shifts by 0, 1 and 2."""
     place, group, _ = DESIGNS[design]
-    sds = (0.0, 0.5, 0.5) if design == "two" else (1.0, 0.5, 0.5)
+    sds = sds_of(design)
     world = planted(rng, place, group, shift=np.arange(LAYERS), sds=sds)
     table = ts.compare(world, by="group", n_resamples=99).layers
     table = table[table["status"] == "ok"]
@@ -159,7 +163,8 @@ def intervals_hold(rng: np.random.Generator, *, design: str) -> bool:
 
 def change_is_sure(rng: np.random.Generator, *, g: int, s: int) -> bool:
     place = np.repeat(np.arange(g), s)
-    found = look_at_population(planted(rng, place, np.zeros(g * s, dtype=int)))
+    sds = (0.0 if g == 1 else 1.0, 0.5, 0.5)
+    found = look_at_population(planted(rng, place, np.zeros(g * s, dtype=int), sds=sds))
     return bool(found.changes and not found.changes[0].low <= 0 <= found.changes[0].high)
 
 

@@ -152,7 +152,7 @@ def unit_sets(population: Population) -> Iterator[UnitSet]:
     for kind in kinds:
         rows = np.array([k for k, one in enumerate(told) if one == kind], dtype=np.intp)
         name = " ".join(map(str, kind)) if isinstance(kind, tuple) else str(kind)
-        yield UnitSet(name, rows)
+        yield UnitSet(name if len(kinds) > 1 else "", rows)
 
 
 def _contrasts(population: Population, units: UnitSet) -> Iterator[Contrast[Place]]:

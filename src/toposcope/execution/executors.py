@@ -206,8 +206,8 @@ def _count(jobs: int | None, call: str = "jobs") -> int:
         return whole(jobs, "jobs", call=call, low=0)
     except UsageError:
         msg = (
-            f"{call}: jobs={jobs!r}: needed is a number of workers, 1 or more, 0 for none, or an executor "
-            "such as toposcope.execution.executors.Processes(4)."
+            f"{call}: jobs={jobs!r}: needed is a number of workers, 1 or more, 0 for none, or an "
+            "executor such as toposcope.execution.executors.Processes(4)."
         )
         raise UsageError(msg) from None
 

@@ -186,9 +186,9 @@ def numbers(
     """
     listed = _listed(value)
     if listed:
-        limits = {"low": low, "above": above, "high": high, "below": below}
         return tuple(
-            number(one, f"{name}[{i}]", call=call, **limits) for i, one in enumerate(listed)
+            number(one, f"{name}[{i}]", call=call, low=low, above=above, high=high, below=below)
+            for i, one in enumerate(listed)
         )
     needed = f"a sequence of finite numbers{_limits(low, above, high, below)}, at least one"
     raise _refusal(value, name, call, needed)

@@ -94,7 +94,7 @@ def estimate_normalizer(X: NDArray[Any], method: str = "mean_distance") -> Norma
     """
     method = choice(method, NORMALIZATIONS, "normalize", call="estimate_normalizer()")
     X = flat(X, call="estimate_normalizer()")
-    check_finite(X)
+    check_finite(X, call="estimate_normalizer(): ")
     from toposcope.homology.metrics import refuse_pairs
 
     # The matrix, the rows and columns of its upper half, and that half.
@@ -103,7 +103,10 @@ def estimate_normalizer(X: NDArray[Any], method: str = "mean_distance") -> Norma
     raw = list(row_distances(X))
     means, scale = _mean(raw, len(X))
     if not scale > 0.0:
-        msg = f"all {len(X)} rows are equal: there is no distance to divide by."
+        msg = (
+            f"estimate_normalizer(): all {len(X)} rows are equal: there is no distance to divide "
+            "by."
+        )
         raise DegenerateCloudError(msg)
     if method == "mean_distance":
         return Normalizer(method, zero, np.array([scale]), scale, 2 * (means / scale - 1))
@@ -127,12 +130,12 @@ def estimate_normalizer(X: NDArray[Any], method: str = "mean_distance") -> Norma
     return Normalizer(method, zero, one, scale, np.zeros(len(X)))
 
 
-def check_finite(X: NDArray[np.float64]) -> None:
+def check_finite(X: NDArray[np.float64], *, call: str = "") -> None:
     """Refuse non-finite activations with their count."""
     bad = ~np.isfinite(X)
     if bad.any():
         msg = (
-            f"{int(bad.sum()):,} non-finite values in {int(bad.any(axis=1).sum()):,} of "
+            f"{call}{int(bad.sum()):,} non-finite values in {int(bad.any(axis=1).sum()):,} of "
             f"{len(X):,} samples"
         )
         raise DegenerateCloudError(msg)

@@ -128,11 +128,10 @@ def _design(
     level = check_level(call, level)
     paired = parameters.flag(paired, "paired", call=call)
     comparisons = parameters.whole(comparisons, "comparisons", call=call, low=1, high=10**9)
-    limits = {"call": call, "low": 2, "high": MOST_UNITS}
     if isinstance(n_units, tuple | list) and len(n_units) == 2:
-        n_a, n_b = parameters.wholes(n_units, "n_units", **limits)
+        n_a, n_b = parameters.wholes(n_units, "n_units", call=call, low=2, high=MOST_UNITS)
     else:
-        n_a = n_b = parameters.whole(n_units, "n_units", **limits)
+        n_a = n_b = parameters.whole(n_units, "n_units", call=call, low=2, high=MOST_UNITS)
     if paired and n_a != n_b:
         msg = f"{call}: n_units={n_units}: pairs have as many units on both sides. Pass {n_a}."
         raise UsageError(msg)

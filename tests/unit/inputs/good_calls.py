@@ -252,3 +252,14 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
 
 INSIDE = {"landscapes.products", "nulls.null_of", "nulls.twin_cloud"}
 """Functions of public modules that take what other functions of toposcope made."""
+
+WORKFLOWS = {
+    *("analyze", "analyze_series", "capture", "capture_series", "compare", "describe"),
+    *("findings.against_nulls", "findings.look", "findings.trends_of_trainings"),
+    *("open", "open_series", "preregister", "rank", "report"),
+    *("plots.plot_barcode", "plots.plot_betti_curve", "plots.plot_depth", "plots.plot_diagram"),
+    *("plots.plot_landscape", "plots.plot_landscape_panel", "plots.plot_layer_distances"),
+    *("store.save_arrays", "store.twin_of", "store.twins_of"),
+    *("studies.run", "studies.trust_verdicts", "studies.validity", "studies.validity_verdicts"),
+}
+"""Public functions on captures, analyses and folders: `test_walk_workflows.py` walks them."""

@@ -144,20 +144,11 @@ def _write_plan(
 ) -> None:
     """Write a plan and show it."""
     from toposcope.analysis.preregister import plan_of
+    from toposcope.words.plans import plan_lines
 
     plan = plan_of(design, [run], level=level, note=note, path=path)
     plan.write(path)
-    families = {one.about: f"{one.tests} tests, {one.correction}" for one in plan.families}
-    value = {
-        "plan": str(path),
-        "hash": plan.hash,
-        "written": plan.written,
-        "earlier": list(plan.earlier),
-        "families": families,
-        "next": plan.command,
-    }
-    shown = {**value, "earlier": ", ".join(plan.earlier) or "no analysis of it exists"}
-    show(value, as_json, outline(shown))
+    show({"path": str(path), **plan.as_dict()}, as_json, "\n".join(plan_lines(plan)))
 
 
 def _analyze_series(

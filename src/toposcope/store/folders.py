@@ -8,13 +8,15 @@ from pathlib import Path
 from toposcope.errors import UsageError
 from toposcope.store.objects import LocalObjects, Place, objects_in
 
-RUN, SERIES, COMPARISON, RANKING, STUDY = "RUN", "SERIES", "comparison", "ranking", "study"
+RUN, SERIES, COMPARISON, RANKING = "RUN", "SERIES", "comparison", "ranking"
+POPULATION, STUDY = "population", "study"
 
 MARKS = {
     RUN: "run.json",
     SERIES: "series.json",
     COMPARISON: "comparison.json",
     RANKING: "board.json",
+    POPULATION: "population.csv",
     STUDY: "study.json",
 }
 """The file that each kind of folder is known by."""
@@ -25,6 +27,8 @@ NEXT = {
     "it and analyze_series() measures it",
     COMPARISON: "toposcope report {0}, or in Python ts.Comparison.load({0!r})",
     RANKING: "toposcope report {0}",
+    POPULATION: "toposcope compare {0} --by COLUMN or toposcope report {0}, or in Python "
+    "ts.population({0!r})",
     STUDY: "toposcope report {0}",
 }
 """What to type about a folder of each kind."""

@@ -1,7 +1,7 @@
 """The frame of studies on a toy one: refuse, forecast, measure, decide, keep, resume, show."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ class Made:
     network: str
     factor: float
     moment: int = 0
-    covariates = {}
+    covariates: dict = field(default_factory=dict)
 
     @property
     def identity(self):

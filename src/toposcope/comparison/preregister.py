@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.analysis.design import Design
+from toposcope.analysis.picking import pick
 from toposcope.analysis.plan import draws_of
 from toposcope.analysis.preregister import capture_hash, finished_analyses
 from toposcope.comparison.asked import (
@@ -29,7 +30,6 @@ from toposcope.comparison.judgement import NOISE, Rules, measured
 from toposcope.comparison.layer_pairs import BETTI_NUMBERS, DIAGRAM_MEASURES
 from toposcope.comparison.networks import Network, of_volumes
 from toposcope.comparison.opened import Item, Opened, each_named, opened
-from toposcope.comparison.picking import pick
 from toposcope.errors import UsageError
 from toposcope.inputs import parameters
 from toposcope.store.ledger import Ledger

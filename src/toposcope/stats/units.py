@@ -19,7 +19,11 @@ from toposcope.inputs.label_values import Reading, group_values
 from toposcope.inputs.memory import refuse_beyond_memory
 from toposcope.inputs.parameters import number
 
-TARGETS = {"draw": "this network over data", "network": "the training procedure"}
+TARGETS = {
+    "draw": "this network over data",
+    "network": "the training procedure",
+    "configuration": "configurations like these, each trained again",
+}
 """Target of inference by unit."""
 
 
@@ -38,7 +42,8 @@ def check_unit(call: str, unit: str) -> str:
         msg = (
             f"{call}: unit={unit!r} is not known. Use unit='draw' when every row is a disjoint "
             f"draw of samples through one network, unit='network' when every row is a trained "
-            f"network."
+            f"network, unit='configuration' when it is the mean of networks that differ in their "
+            f"seed."
         )
         raise UsageError(msg)
     return str(unit)

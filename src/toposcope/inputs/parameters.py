@@ -89,7 +89,10 @@ def level(value: object, name: str = "level", *, call: str) -> float:
     """
     try:
         # Quantiles below 1e-12 of one are rounding of 1 - level.
-        return number(value, name, call=call, low=1e-12, high=1 - 1e-12)
+        share = number(value, name, call=call, above=0.0, below=1.0)
+        if 1e-12 <= share <= 1 - 1e-12:
+            return share
+        raise _refusal(value, name, call, "a number not nearer to 0 or 1 than 1e-12")
     except UsageError as error:
         msg = f"{error} Such as {name}=0.95."
         raise UsageError(msg) from None

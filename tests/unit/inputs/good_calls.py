@@ -28,6 +28,10 @@ LABELS = np.arange(40) % 2
 P = RNG.dirichlet(np.ones(3), size=40)
 U, V = RNG.normal(size=(2, 8))
 TEST = {"n_resamples": 99}
+NETWORKS = np.repeat(np.arange(8), 2)
+FLAT = RNG.normal(size=8)[NETWORKS] + 0.3 * RNG.normal(size=16)
+NOISY = RNG.normal(size=(20, 1)) + RNG.normal(size=(20, 4))
+GROWN = np.linspace(0, 1, 20)
 ACCURACIES = RNG.random((3, 6))
 
 
@@ -179,6 +183,24 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
         **{"n": 30, "schedule": (8, 16, 30), "dimensions": (1, 2)},
         **{"clouds": 2, "replicates": 2},
     },
+    "dimension.cube_of": lambda: {"value": 2.0, "n": 100, "estimator": "two_nn"},
+    "dimension.cube_readings": lambda: {"estimator": "two_nn", "n": 100},
+    "stats.cluster_regression": lambda: {
+        **{"y": FLAT, "x": np.repeat([2.0, 2, 4, 4, 6, 6, 8, 8], 2), "configurations": NETWORKS}
+    },
+    "stats.disattenuated_correlation": lambda: {"x": NOISY, "y": NOISY.mean(axis=1) + GROWN},
+    "stats.exchange": lambda: {"second": [0, 0, 0, 1, 1, 1]},
+    "stats.mixed_model": lambda: {
+        **{"values": FLAT, "x": np.repeat([0.0, 1.0], 8), "networks": NETWORKS}
+    },
+    "stats.network_means": lambda: {"values": FLAT, "networks": NETWORKS},
+    "stats.partial_correlation": lambda: {"x": U, "y": V},
+    "stats.reliability": lambda: {"values": NOISY},
+    "stats.two_stage": lambda: {
+        **{"values": FLAT, "groups": np.repeat([0, 1], 8), "networks": NETWORKS},
+        **TEST,
+    },
+    "stats.variance_components": lambda: {"values": FLAT, "networks": NETWORKS},
     "stats.benjamini_hochberg": lambda: {"p": [0.1, 0.2]},
     "stats.holm": lambda: {"p": [0.1, 0.2]},
     "stats.bootstrap_interval": lambda: {"values": U, "n_resamples": 99},
@@ -256,10 +278,24 @@ INSIDE = {"landscapes.products", "nulls.null_of", "nulls.twin_cloud"}
 WORKFLOWS = {
     *("analyze", "analyze_series", "capture", "capture_series", "compare", "describe"),
     *("findings.against_nulls", "findings.look", "findings.trends_of_trainings"),
-    *("open", "open_series", "preregister", "rank", "report"),
+    *(
+        "open",
+        "open_series",
+        "preregister",
+        "preregister_comparison",
+        "rank",
+        "report",
+        "population",
+    ),
     *("plots.plot_barcode", "plots.plot_betti_curve", "plots.plot_depth", "plots.plot_diagram"),
     *("plots.plot_landscape", "plots.plot_landscape_panel", "plots.plot_layer_distances"),
     *("store.save_arrays", "store.twin_of", "store.twins_of"),
-    *("studies.run", "studies.trust_verdicts", "studies.validity", "studies.validity_verdicts"),
+    *(
+        "studies.run",
+        "studies.judge",
+        "studies.trust_verdicts",
+        "studies.validity",
+        "studies.validity_verdicts",
+    ),
 }
 """Public functions on captures, analyses and folders: `test_walk_workflows.py` walks them."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.errors import UsageError
-from toposcope.stats.units import count_units, target_of
+from toposcope.stats.units import target_of
 
 
 @dataclass(frozen=True)
@@ -48,16 +48,6 @@ class Interval:
     def half(self) -> float:
         """Half the width."""
         return (self.high - self.low) / 2
-
-    @property
-    def text(self) -> str:
-        """The interval as people write it.
-
-        >>> Interval(0.45, 0.38, 0.56, 0.95, 8).text
-        '0.45 [0.38, 0.56] (95 %, 8 draws)'
-        """
-        ends = f"[{self.low:.3g}, {self.high:.3g}] ({100 * self.level:g} %, "
-        return f"{self.value:.3g} {ends}{count_units(self.n, self.unit)})"
 
 
 def mean_interval(

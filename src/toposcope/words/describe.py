@@ -19,6 +19,7 @@ from toposcope.stats import (
     PermutationResult,
     Trend,
 )
+from toposcope.studies.study import Study
 from toposcope.studies.validity_study import ValidityStudy
 from toposcope.transfer.evaluation.paired_scores import ScoreComparison
 from toposcope.transfer.evaluation.rank_agreement import Agreement
@@ -36,6 +37,7 @@ from toposcope.words.inference import (
     trend_of_units_text,
 )
 from toposcope.words.ranking import board_text, missing_text, ranking_answer
+from toposcope.words.studies import study_text
 from toposcope.words.trends import trend_sentence
 from toposcope.words.validity import plain_text
 
@@ -47,8 +49,8 @@ def describe(result: Any) -> str:
     Parameters
     ----------
     result
-        What `analyze`, `analyze_series`, `compare`, `rank`, `studies.validity` or `findings.look`
-        returned, or an interval or a test of `toposcope.stats` or `transfer.evaluation`.
+        What `analyze`, `analyze_series`, `compare`, `rank`, `studies.run`, `studies.validity` or
+        `findings.look` returned, or an interval or a test of `stats` or `transfer.evaluation`.
 
     Returns
     -------
@@ -74,7 +76,7 @@ def describe(result: Any) -> str:
         return "\n".join(part for part in parts if part)
     msg = (
         f"describe(): cannot put a {type(result).__name__} into words; pass what ts.analyze(), "
-        "ts.analyze_series(), ts.compare(), ts.rank(), ts.studies.validity(), "
+        "ts.analyze_series(), ts.compare(), ts.rank(), ts.studies.run(), ts.studies.validity(), "
         "ts.findings.look() or a test of ts.stats returned."
     )
     raise UsageError(msg)
@@ -109,6 +111,11 @@ def _(result: Comparison) -> str:
 @describe.register
 def _(result: ValidityStudy) -> str:
     return plain_text(result.verdicts)
+
+
+@describe.register
+def _(result: Study) -> str:
+    return study_text(result)
 
 
 for _result, _text in (

@@ -27,7 +27,6 @@ from toposcope.stats.units import (
     check_level,
     check_resamples,
     check_unit,
-    count_units,
     finite,
     refuse_overlap,
     rejects,
@@ -106,29 +105,6 @@ class ChangePoint:
         """
         after = self.differing_after == self.layers_after > 0
         return bool(np.isfinite(self.depth) and after and not self.differing_before)
-
-    @property
-    def text(self) -> str:
-        """The answer as a sentence."""
-        tested = (
-            f"p = {self.pvalue:.2g} over {self.n_layers} layers, "
-            f"{count_units(self.n, self.unit)}; {self.target}"
-        )
-        if np.isfinite(self.depth):
-            place = f"{self.depth:.2f} [{self.low:.2f}, {self.high:.2f}]"
-            alone = f"{self.differing_after} of the {self.layers_after} layers from there on"
-            if self.differing_before:
-                alone += f", and {self.differing_before} before,"
-            said = "differs from depth {} on" if self.is_step else "differs; the best step is at {}"
-            return f"{said.format(place)}; {alone} differ on their own ({tested})"
-        if not rejects(self.smallest_p, self.level):
-            return (
-                f"undecidable: {count_units(self.n, self.unit)} cannot give p below "
-                f"{self.smallest_p:.2g} ({tested})"
-            )
-        return (
-            f"no difference found at any depth, which does not show that there is none ({tested})"
-        )
 
 
 def change_point(

@@ -13,7 +13,6 @@ from toposcope.inputs.parameters import number
 from toposcope.stats.units import (
     check_level,
     check_unit,
-    count_units,
     finite,
     refuse_overlap,
     rejects,
@@ -22,13 +21,6 @@ from toposcope.stats.units import (
 
 EQUIVALENT, DIFFERENT, BOTH, UNDECIDED = "equivalent", "different", "both", "undecided"
 CONSTANT = "constant"
-_WORDS = {
-    EQUIVALENT: "equivalent within the margin",
-    DIFFERENT: "different, and not shown to be within the margin",
-    BOTH: "different, but by less than the margin",
-    UNDECIDED: "undecided: neither a difference nor equivalence is shown",
-    CONSTANT: "the same difference in every unit: nothing varies, so nothing can be tested",
-}
 
 
 @dataclass(frozen=True)
@@ -74,16 +66,6 @@ class Equivalence:
     def target(self) -> str:
         """What the verdict speaks about."""
         return target_of(self.unit)
-
-    @property
-    def text(self) -> str:
-        """The verdict as a sentence."""
-        return (
-            f"{_WORDS[self.verdict]} (mean difference {self.value:.3g} "
-            f"[{self.low:.3g}, {self.high:.3g}] at {100 * (2 * self.level - 1):g} %, margin "
-            f"{self.margin:.3g}, p = {self.pvalue:.2g} for equivalence, {self.p_difference:.2g} "
-            f"for a difference, {count_units(self.n, self.unit)}; {self.target})"
-        )
 
 
 def tost(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from toposcope.errors import UsageError
 from toposcope.inputs import parameters
-from toposcope.stats.units import check_level, check_unit, count_units, finite, target_of
+from toposcope.stats.units import check_level, check_unit, finite, target_of
 
 
 @dataclass(frozen=True)
@@ -49,16 +49,6 @@ class Interval:
     def half(self) -> float:
         """Half the width."""
         return (self.high - self.low) / 2
-
-    @property
-    def text(self) -> str:
-        """The interval as people write it.
-
-        >>> Interval(0.45, 0.38, 0.56, 0.95, 8).text
-        '0.45 [0.38, 0.56] (95 %, 8 draws)'
-        """
-        ends = f"[{self.low:.3g}, {self.high:.3g}] ({100 * self.level:g} %, "
-        return f"{self.value:.3g} {ends}{count_units(self.n, self.unit)})"
 
 
 def mean_interval(

@@ -15,7 +15,6 @@ from toposcope.stats.units import (
     check_alternative,
     check_resamples,
     check_unit,
-    count_units,
     distance_matrix,
     group_numbers,
     refuse_overlap,
@@ -59,15 +58,6 @@ class PermanovaResult:
     def target(self) -> str:
         """What the test speaks about."""
         return target_of(self.unit)
-
-    @property
-    def text(self) -> str:
-        """The test as a sentence."""
-        return (
-            f"groups hold {100 * self.r2:.0f} % of the squared distances (pseudo-F "
-            f"{self.pseudo_f:.3g}, p = {self.pvalue:.2g}, {count_units(self.n, self.unit)} in "
-            f"{self.n_groups} groups; {self.target})"
-        )
 
 
 def permanova(
@@ -193,15 +183,6 @@ class MantelResult:
     def target(self) -> str:
         """What the test speaks about."""
         return target_of(self.unit)
-
-    @property
-    def text(self) -> str:
-        """The test as a sentence."""
-        return (
-            f"the two distance matrices correlate by {self.correlation:.2f} ({self.method}, "
-            f"p = {self.pvalue:.2g}, {self.alternative}, {count_units(self.n, self.unit)}; "
-            f"{self.target})"
-        )
 
 
 def mantel(

@@ -20,7 +20,6 @@ from toposcope.stats.units import (
     check_alternative,
     check_resamples,
     check_unit,
-    count_units,
     finite,
     group_numbers,
     refuse_overlap,
@@ -74,23 +73,6 @@ class PermutationResult:
     def target(self) -> str:
         """What the test speaks about."""
         return target_of(self.unit)
-
-    @property
-    def text(self) -> str:
-        """The test as a sentence."""
-        units = (
-            f"{self.n_a} pairs of {self.unit}s"
-            if self.paired
-            else f"{self.n_a} against {count_units(self.n_b, self.unit)}"
-        )
-        how = "all" if self.exact else f"{self.n_resamples:,} random"
-        said = (
-            f"difference {self.statistic:.3g}, p = {self.pvalue:.2g} ({self.alternative}, {how} "
-            f"arrangements of {units}; {self.target})"
-        )
-        if self.smallest_p > 0.05:
-            said += f"; so few units cannot give p below {self.smallest_p:.2g}"
-        return said
 
 
 def permutation_test(

@@ -16,7 +16,6 @@ from toposcope.stats.units import (
     check_level,
     check_resamples,
     check_unit,
-    count_units,
     finite,
     refuse_overlap,
     rejects,
@@ -71,27 +70,6 @@ class Trend:
     def target(self) -> str:
         """What the trend speaks about."""
         return target_of(self.unit)
-
-    @property
-    def text(self) -> str:
-        """The trend as a sentence."""
-        units = count_units(self.n, self.unit)
-        shown = (
-            f"slope {self.slope:.3g} [{self.low:.3g}, {self.high:.3g}] per step, mean tau "
-            f"{self.mean_tau:.2f}, p = {self.pvalue:.2g}, {units}, {self.n_steps} steps; "
-            f"{self.target}"
-        )
-        if self.direction == "undecided":
-            return f"no trend found, which does not show that there is none ({shown})"
-        moves = self.n_steps - 1
-        if self.unit == "draw":
-            shown += "; no evidence about training, whose repetitions are trained networks"
-        how = (
-            "at every step"
-            if not self.reversals
-            else f"on the whole, against it at {self.reversals} of {moves} steps"
-        )
-        return f"{self.direction} {how} ({shown})"
 
 
 def trend(

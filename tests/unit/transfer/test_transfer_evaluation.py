@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+import toposcope as ts
 from toposcope import transfer
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
 from toposcope.transfer import CORRELATIONS
@@ -56,7 +57,7 @@ def test_published_agreement_of_theta() -> None:
     found = transfer.agreement(THETA, ACCURACY, higher_is_better=False, n_resamples=20_000)
     exact = stats.kendalltau(THETA, ACCURACY, method="exact").pvalue
     assert found.pvalue == pytest.approx(exact, abs=0.0015)
-    assert "9 models" in found.text
+    assert "9 models" in ts.describe(found)
 
 
 # CIFAR-10 in the table of thuml's Transfer-Learning-Library, examples/model_selection/README.md:
@@ -106,7 +107,7 @@ def test_theta_hangs_on_whose_accuracies_it_is_held_against() -> None:
     # Even so wide a gap is not beyond doubt with seven networks.
     against = transfer.compare_scores(-np.array(thetas), rows[:, 4], rows[:, 0])
     assert against.difference == pytest.approx(-14 / tied)
-    assert "cannot be told apart" in against.text
+    assert "cannot be told apart" in ts.describe(against)
 
 
 def test_pvalue_is_exact_for_few_models() -> None:
@@ -169,7 +170,7 @@ def test_comparison_of_scores_over_models() -> None:
     found = transfer.compare_scores(good, bad, y)
     expected = [stats.kendalltau(x, y).statistic for x in (good, bad)]
     assert (found.a, found.b) == pytest.approx(tuple(expected))
-    assert found.low > 0 and found.pvalue < 0.05 and "can be told apart" in found.text
+    assert found.low > 0 and found.pvalue < 0.05 and "can be told apart" in ts.describe(found)
     same = transfer.compare_scores(good, good, y)
     assert (same.difference, same.low, same.high, same.pvalue) == (0, 0, 0, 1)
     flipped = transfer.compare_scores(bad, good, y)

@@ -54,18 +54,6 @@ class ScoreComparison:
     unit: str
     n: int
 
-    @property
-    def text(self) -> str:
-        """The comparison as a sentence."""
-        # Interval and test differ for few units; a verdict needs both.
-        apart = (self.low > 0 or self.high < 0) and self.pvalue <= 1 - self.level
-        said = "can be told apart" if apart else "cannot be told apart"
-        return (
-            f"{self.statistic} {self.a:+.2f} against {self.b:+.2f}: difference "
-            f"{self.difference:+.2f} [{self.low:+.2f}, {self.high:+.2f}] over {self.n} "
-            f"{self.unit}s, p = {self.pvalue:.2g}; they {said}"
-        )
-
 
 def compare_scores(
     a: ArrayLike,

@@ -61,14 +61,6 @@ class Agreement:
     n: int
     draws: int
 
-    @property
-    def text(self) -> str:
-        """The agreement as a sentence."""
-        return (
-            f"{self.statistic} {self.value:+.2f} [{self.low:+.2f}, {self.high:+.2f}] "
-            f"({100 * self.level:g} %, over {self.over}; {self.n} models), p = {self.pvalue:.2g}"
-        )
-
 
 def agreement(
     scores: ArrayLike,

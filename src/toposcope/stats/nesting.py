@@ -200,11 +200,9 @@ def exchange(second: ArrayLike, configurations: ArrayLike | None = None) -> Exch
     call = "exchange()"
     if hasattr(second, "detach"):
         second = real(second, call=call, name="second")
-    member = parameters.entries(
-        second, "second", call=call, of="truth values, one for each network"
-    )
+    given = parameters.entries(second, "second", call=call, of="truth values, one for each network")
     reading = Reading(f"{call}: second", without="leave those networks out")
-    told = group_values(member, len(member), reading=reading)
+    told = group_values(given, len(given), reading=reading)
     if told.dtype.kind not in "fb" or not np.isin(told, (0, 1)).all() or len(set(told)) != 2:
         msg = (
             f"{call}: second must hold True or 1 for networks of the second group, else False or 0."

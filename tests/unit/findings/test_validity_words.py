@@ -8,9 +8,9 @@ import sys
 
 import numpy as np
 import pytest
+from toposcope.findings.validity.geometry import rho_interval
 
 import toposcope as ts
-from toposcope.findings.validity.geometry import rho_interval
 from toposcope.findings.validity.judge import validity_verdicts
 from toposcope.findings.validity.observations import Observations
 from toposcope.findings.validity.verdict import Decision, Quantity, Verdict

@@ -72,10 +72,10 @@ RULES: dict[str, str] = {
     ),
     "metric": (
         "Spearman's rho between the layer curve of a draw under Euclidean distances and that of "
-        f"another draw under another metric. Agrees: shown to be above {SAME_ORDER:g}; "
-        "contradicts: shown to be below 0; in part: between, where the Euclidean curves of two "
-        "draws do agree. Holds: all agree; fails: one contradicts; in part: some agree, others "
-        f"are in part. Undecided otherwise. {CORRECTED}"
+        "another draw under another metric, for statistics whose Euclidean curves do agree from "
+        f"draw to draw (above {SAME_ORDER:g}). Agrees: shown to be above {SAME_ORDER:g}; "
+        "contradicts: shown to be below 0; in part: between. Holds: all agree; fails: one "
+        f"contradicts; in part: some agree, others are in part. Undecided otherwise. {CORRECTED}"
     ),
 }
 """How each decision follows from the numbers; fixed before looking."""
@@ -139,16 +139,29 @@ def claim_of(verdict: Verdict) -> str:
     where = f" at {verdict.points:,} points" if verdict.points else ""
     claim = CLAIMS[verdict.name]
     if not seen:
-        return f"{verdict.points:,} points: {claim}" if where else claim
+        return f"At {verdict.points:,} points: {claim}" if where else claim
     return f"{'; '.join(seen)}{where}: {claim}"
 
 
 def about(verdict: Verdict) -> list[str]:
-    """What a verdict was decided on: statistics with their degrees, and distances of diagrams."""
+    """What a verdict was decided on: statistics with their degrees, and distances of diagrams.
+
+    Statistics without a clear trend, or without an order that repeats, decide nothing.
+    """
+    clear = {
+        (number.statistic, number.degree)
+        for number in verdict.of(Quantity.TREND)
+        if number.condition == reference(verdict.numbers, verdict.normalization)
+        and number.meaning != Meaning.NO_TREND
+    }
     deciding = [
         number
         for number in verdict.numbers
-        if number.statistic and number.quantity != Quantity.REPEATS and not _beside(number)
+        if number.statistic
+        and number.quantity != Quantity.REPEATS
+        and number.meaning != Meaning.NO_ORDER
+        and (number.quantity != Quantity.TREND or (number.statistic, number.degree) in clear)
+        and not _beside(number)
     ]
     by_degree: dict[int | None, list[str]] = {}
     for number in deciding:
@@ -196,7 +209,7 @@ def plain_text(verdicts: Sequence[Verdict]) -> str:
 
     >>> print(plain_text([Verdict("metric", Decision.NOT_CHECKED)]))
     NOT CHECKED    The order of the layers does not depend on the metric.
-                   An order needs 4 layers or more and two draws or more.
+                   An order needs 4 layers or more and three draws or more.
     """
     lines = []
     for verdict in verdicts:
@@ -414,18 +427,24 @@ def _concentration(verdict: Verdict) -> tuple[str, str]:
 
 
 def _metric(verdict: Verdict) -> tuple[str, str]:
-    numbers = verdict.of(Quantity.AGREEMENT)
+    repeats = verdict.of(Quantity.REPEATS)
+    ordered = [watched(one) for one in repeats if one.meaning == Meaning.REPEATED]
+    text = _by_part(verdict)
+    if not ordered:
+        return (
+            f"{text}In none of {len(repeats)} statistics is the Euclidean order of the layers "
+            "shown to repeat from draw to draw: there is none to keep.",
+            "",
+        )
+    numbers = [one for one in verdict.of(Quantity.AGREEMENT) if one.meaning != Meaning.NO_ORDER]
     agree = sum(number.meaning == Meaning.AGREES for number in numbers)
     against = sum(number.meaning == Meaning.CONTRADICTS for number in numbers)
     least = min(numbers, key=lambda number: number.value)
-    repeats = verdict.of(Quantity.REPEATS)
-    ordered = sum(number.meaning == Meaning.REPEATED for number in repeats)
-    text = (
-        f"{_by_part(verdict)}{agree} of {len(numbers)} layer curves (statistic by metric) are "
-        f"shown to keep the Euclidean order from one draw to another, {against} to turn it around; "
-        f"least alike: {watched(least)} under {least.condition} distances, rho {least} "
-        f"({least.n} draws). The Euclidean order itself repeats in {ordered} of {len(repeats)} "
-        "statistics."
+    text += (
+        f"By {few(ordered, shown=9)} the layers have an order that other draws repeat. "
+        f"{agree} of {len(numbers)} curves under other metrics are shown to keep it, {against} to "
+        f"turn it around; least alike: {watched(least)} under {least.condition} distances, rho "
+        f"{least} ({least.n} draws)."
     )
     if verdict.decision == Decision.HOLDS:
         return text, ""

@@ -134,7 +134,7 @@ def rank_estimate(rho: Array, layers: int, *, overlap: float = 0.0) -> Estimate:
     --------
     >>> low, high = rank_estimate(np.ones(4), 4).ends(0.95)
     >>> round(low, 3), round(high, 3)
-    (0.769, 0.957)
+    (0.757, 0.961)
     """
     step = 12.0 / (layers**3 - layers)
     plain = mean_estimate(rho, overlap=overlap)
@@ -168,7 +168,7 @@ def leave_one_out(statistic: Iterable[float], whole: float) -> Array:
 
 
 @dataclass(frozen=True)
-class Tested:
+class PValues:
     """P-values of one number: against its not being as the claim says, and against its being so."""
 
     shown: float
@@ -198,7 +198,7 @@ def is_refuted(p: float, count: int, alpha: float) -> bool:
     return p <= alpha / max(count, 1)
 
 
-def settle(tested: Sequence[Tested], *, alpha: float, family: int) -> Decision:
+def settle(tested: Sequence[PValues], *, alpha: float, family: int) -> Decision:
     """Decide a claim about nine in ten numbers.
 
     Parameters
@@ -212,9 +212,9 @@ def settle(tested: Sequence[Tested], *, alpha: float, family: int) -> Decision:
 
     Examples
     --------
-    >>> settle([Tested(0.01, 1.0)] * 3, alpha=0.05, family=3)
+    >>> settle([PValues(0.01, 1.0)] * 3, alpha=0.05, family=3)
     <Decision.HOLDS: 'holds'>
-    >>> settle([Tested(0.2, 0.9), Tested(1.0, 0.01)], alpha=0.05, family=2)
+    >>> settle([PValues(0.2, 0.9), PValues(1.0, 0.01)], alpha=0.05, family=2)
     <Decision.FAILS: 'fails'>
     """
     count = len(tested)
@@ -249,7 +249,7 @@ class Weighed:
     """A number with its tests, and the words for either outcome."""
 
     number: Number
-    tested: Tested
+    tested: PValues
     yes: Meaning
     no: Meaning
 

@@ -6,9 +6,6 @@ at all. The curve of one draw is therefore held against the curves of the others
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import combinations
-
 import numpy as np
 
 from toposcope.analysis.validity_checks import STATISTICS
@@ -20,7 +17,7 @@ from toposcope.findings.validity.deciding import (
     rank_estimate,
 )
 from toposcope.findings.validity.normalization import FEWEST_LAYERS
-from toposcope.findings.validity.observations import Observations, paired, rank_correlation
+from toposcope.findings.validity.observations import Observations, paired, ranked
 from toposcope.findings.validity.verdict import (
     Decision,
     Meaning,
@@ -39,7 +36,8 @@ def metric(observations: Observations) -> Verdict:
     """Do layer curves keep their order under other metrics, from one draw to another?"""
     others = [one for one in observations.conditions("metric") if one != EUCLIDEAN]
     degrees = observations.degrees("metric")
-    family = max(1, len(others) * len(degrees) * len(STATISTICS))
+    orders = max(1, len(degrees) * len(STATISTICS))
+    family = orders * max(1, len(others))
     numbers: list[Number] = []
     parts = []
     for k in degrees:
@@ -48,8 +46,8 @@ def metric(observations: Observations) -> Verdict:
             repeats = _compared(observations, EUCLIDEAN, statistic, k)
             if repeats is None:
                 continue
-            # "In part" and "contradicts" are said of an order that there is.
-            ordered = repeats.above(SAME_ORDER) <= observations.alpha / family
+            # Where layers have no order that other draws repeat, there is none to keep.
+            ordered = repeats.above(SAME_ORDER) <= observations.alpha / orders
             numbers.append(
                 _number(
                     observations,
@@ -77,26 +75,31 @@ def metric(observations: Observations) -> Verdict:
 
 
 def _part(k: int, numbers: list[Number]) -> Part:
-    """Holds where all agree; fails where one contradicts; in part where all are decided."""
-    meanings = [number.meaning for number in numbers]
+    """Of orders that there are: holds where all agree, fails where one is contradicted.
+
+    In part where all are decided, and some are neither.
+    """
+    meanings = [number.meaning for number in numbers if number.meaning != Meaning.NO_ORDER]
     agree, against = meanings.count(Meaning.AGREES), meanings.count(Meaning.CONTRADICTS)
     decision = Decision.UNDECIDED
     if against:
         decision = Decision.FAILS
-    elif agree == len(numbers):
+    elif agree and agree == len(meanings):
         decision = Decision.HOLDS
     elif agree and Meaning.UNDECIDED not in meanings:
         decision = Decision.IN_PART
-    return Part(k, decision, agree, against, len(numbers))
+    return Part(k, decision, agree, against, len(meanings))
 
 
 def _meaning(rho: Estimate, alpha: float, family: int, *, ordered: bool) -> Meaning:
     """What a correlation is shown to be; agreement of all is shown by each on its own."""
+    if not ordered:
+        return Meaning.NO_ORDER
     if rho.above(SAME_ORDER) <= alpha:
         return Meaning.AGREES
     if rho.below(0.0) <= alpha / family:
         return Meaning.CONTRADICTS
-    part = ordered and rho.inside(0.0, SAME_ORDER) <= alpha / family
+    part = rho.inside(0.0, SAME_ORDER) <= alpha / family
     return Meaning.IN_PART if part else Meaning.UNDECIDED
 
 
@@ -110,21 +113,19 @@ def _compared(observations: Observations, other: str, statistic: str, k: int) ->
     if len(a.layers) < FEWEST_LAYERS or whole.sum() < 3:
         return None
     x, y = a.values[whole], b.values[whole]
-    rho = across_draws(x, y, rank_correlation)
+    rho = across_draws(x, y)
     if not np.isfinite(rho).all():
         return None
     return rank_estimate(rho, len(a.layers), overlap=observations.overlap)
 
 
-def across_draws(x: Array, y: Array, correlation: Callable[[Array, Array], float]) -> Array:
-    """Pseudo-values of the mean correlation of x in one draw with y in another.
+def across_draws(x: Array, y: Array) -> Array:
+    """Pseudo-values of the mean Spearman's rho of x in one draw with y in another.
 
     Parameters
     ----------
     x, y
         (R, L) curves of R draws; draw r of both comes from the same samples.
-    correlation
-        Of two (L,) curves.
 
     Returns
     -------
@@ -134,14 +135,13 @@ def across_draws(x: Array, y: Array, correlation: Callable[[Array, Array], float
     Examples
     --------
     >>> x = np.array([[1.0, 2, 3], [1, 2, 3], [1, 3, 2]])
-    >>> across_draws(x, x, rank_correlation).round(2).tolist()
+    >>> across_draws(x, x).round(2).tolist()
     [1.0, 1.0, 0.0]
     """
     count = len(x)
-    rho = np.zeros((count, count))
-    for r, s in combinations(range(count), 2):
-        both = correlation(x[r], y[s]), correlation(x[s], y[r])
-        rho[r, s] = rho[s, r] = float(np.mean(both))
+    rho = ranked(x) @ ranked(y).T
+    rho = (rho + rho.T) / 2
+    np.fill_diagonal(rho, 0.0)  # a draw with itself shares its noise
     total = float(rho.sum())
     whole = total / (count * (count - 1))
     # Row and column of a draw go with it.

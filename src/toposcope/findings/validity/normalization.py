@@ -9,7 +9,7 @@ import numpy as np
 
 from toposcope.analysis.validity_checks import STATISTICS
 from toposcope.findings.validity.deciding import Estimate, combined, rank_estimate
-from toposcope.findings.validity.observations import Curves, Observations, rank_correlation
+from toposcope.findings.validity.observations import Curves, Observations, ranked
 from toposcope.findings.validity.verdict import (
     Decision,
     Meaning,
@@ -141,7 +141,7 @@ def _trend(observations: Observations, curves: Curves) -> Estimate | None:
     draws = curves.whole
     if len(curves.layers) < FEWEST_LAYERS or len(draws) < 2:
         return None
-    rho = np.array([rank_correlation(curves.depth, draw) for draw in draws])
+    rho = (ranked(draws) @ ranked(curves.depth[None]).T)[:, 0]
     if not np.isfinite(rho).all():
         return None
     return rank_estimate(rho, len(curves.layers), overlap=observations.overlap)

@@ -187,9 +187,19 @@ def rank_correlation(a: Array, b: Array) -> float:
     >>> round(rank_correlation(np.array([1.0, 2, 3]), np.array([3.0, 9, 5])), 3)
     0.5
     """
+    x, y = ranked(np.stack([a, b]))
+    return float(x @ y)
+
+
+def ranked(curves: Array) -> Array:
+    """(R, L) centered ranks of curves, of length 1: their products are Spearman's rho.
+
+    NaN where a curve is constant.
+    """
     from scipy.stats import rankdata
 
-    x, y = rankdata(a), rankdata(b)
-    if x.std() == 0 or y.std() == 0:
-        return float("nan")
-    return float(np.corrcoef(x, y)[0, 1])
+    ranks = rankdata(curves, axis=1)
+    ranks -= ranks.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(ranks, axis=1, keepdims=True)
+    out: Array = ranks / np.where(length > 0, length, np.nan)
+    return out

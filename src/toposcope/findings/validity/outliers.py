@@ -12,7 +12,7 @@ from toposcope.analysis.validity_checks import LOF, STATISTICS, control
 from toposcope.findings.validity.deciding import (
     Array,
     Estimate,
-    Tested,
+    PValues,
     Weighed,
     combined,
     is_refuted,
@@ -90,14 +90,14 @@ def _shifts(observations: Observations, way: str, statistic: str, k: int) -> lis
     return weighed
 
 
-def _beyond(moved: Estimate, noise: float) -> Tested:
+def _beyond(moved: Estimate, noise: float) -> PValues:
     """Tests of noise - |shift| against 0; the noise is an estimate too.
 
     A standard deviation over R draws has a standard error of 1 / sqrt(2 (R - 1)) of itself.
     """
     error = float(np.hypot(moved.error, noise / np.sqrt(2 * moved.freedom)))
     spare = Estimate(noise - abs(moved.value), error, moved.freedom)
-    return Tested(spare.above(0.0), spare.below(0.0))
+    return PValues(spare.above(0.0), spare.below(0.0))
 
 
 def _distance_shifts(observations: Observations, k: int) -> list[Weighed]:
@@ -122,7 +122,7 @@ def _distance_shifts(observations: Observations, k: int) -> list[Weighed]:
                 degree=k,
                 condition=LOF,
             )
-            tested = Tested(ratio.below(1.0), ratio.above(1.0))
+            tested = PValues(ratio.below(1.0), ratio.above(1.0))
             weighed.append(Weighed(number, tested, Meaning.BELOW_NOISE, Meaning.ABOVE_NOISE))
     return weighed
 

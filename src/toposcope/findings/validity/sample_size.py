@@ -19,7 +19,7 @@ from toposcope.analysis.validity_checks import UNEQUAL_N, at_size, halved
 from toposcope.findings.validity.deciding import (
     Array,
     Estimate,
-    Tested,
+    PValues,
     Weighed,
     combined,
     leave_one_out,
@@ -107,7 +107,7 @@ def _of_degree(observations: Observations, largest: int, k: int) -> list[Weighed
             continue  # no pairs, hence nothing that could settle
         growth = _jackknifed(observations, sums, lambda s: _exponent(s, halved(largest), 1))
         number = _number(observations, Quantity.GROWTH, growth, layer, SUM, k, largest)
-        tested = Tested(growth.below(1.0), growth.above(1.0))
+        tested = PValues(growth.below(1.0), growth.above(1.0))
         weighed.append(Weighed(number, tested, Meaning.STABLE, Meaning.NOT_STABLE))
         missed = _jackknifed(observations, sums, lambda s: _surprise(s, halved(largest)), "log")
         number = _number(observations, Quantity.PREDICTION, missed, layer, SUM, k, largest)
@@ -115,10 +115,10 @@ def _of_degree(observations: Observations, largest: int, k: int) -> list[Weighed
     return weighed
 
 
-def _within(ratio: Estimate) -> Tested:
+def _within(ratio: Estimate) -> PValues:
     """Tests of a ratio on the logarithmic scale against 1 -+ the margin."""
     ends = 1 / (1 + MARGIN), 1 + MARGIN
-    return Tested(ratio.inside(*ends), ratio.outside(*ends))
+    return PValues(ratio.inside(*ends), ratio.outside(*ends))
 
 
 def _exponent(sums: Array, sizes: tuple[int, int, int], start: int) -> float:

@@ -70,6 +70,7 @@ class Meaning(StrEnum):
     FALLS = "falls"
     NO_TREND = "no clear trend"
     REPEATED = "repeats"
+    NO_ORDER = "no clear order"
     CLEAR = "clear"
     BETWEEN = "between"
     CONCENTRATED = "too concentrated"

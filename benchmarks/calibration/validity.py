@@ -449,3 +449,34 @@ add(
     simulations=1000,
     at_most=0.05,
 )
+for _check, _world, _word, _degree, _bound in (
+    ("sample_size", "d10", HOLDS, 1, FALSE),
+    ("outliers", "one_far", HOLDS, 0, FALSE),
+    ("outliers", "one_far", FAILS, 0, {}),
+    ("normalization", "five_alike", FAILS, None, FALSE),
+    ("normalization", "flips", FAILS, 0, {}),
+    ("metric", "five_alike", HOLDS, None, FALSE),
+):
+    _part = "" if _degree is None else f" in H{_degree}"
+    add(
+        f"validity.full_{_check}_{_world}_{_word}",
+        partial(full_says, world=_world, check=_check, word=_word, degree=_degree),
+        f"study validity: {TITLES[_check]}: {_word}{_part}",
+        world=f"{WORLDS[_world][0]}, 8 draws of 64 points" + ("" if _bound is FALSE else " (true)"),
+        simulations=100,
+        **_bound,
+    )
+for _world, _checks in (
+    ("d10", ("sample_size", "outliers", "concentration")),
+    ("one_far", ("sample_size", "outliers", "concentration")),
+    ("growing", ("normalization", "metric", "concentration")),
+    ("flips", ("normalization", "metric", "outliers")),
+):
+    add(
+        f"validity.contradict_{_world}",
+        partial(contradicted, world=_world, checks=_checks),
+        "analyze and study validity: one holds and the other fails in the same degree",
+        world=f"{WORLDS[_world][0]}, 8 draws of 64 points; {', '.join(_checks)}",
+        simulations=100,
+        at_most=0.05,
+    )

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope import dimension, homology
-from toposcope.analysis import validity_checks
+from toposcope.analysis import outlier_factor, validity_checks
 from toposcope.analysis.validity_checks import STATISTICS, Measured, measured
 from toposcope.diagrams import distances
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
@@ -263,13 +263,13 @@ def _ways(D: Array, cloud: Array, seed: int) -> dict[str, NDArray[np.bool_]]:
     """Masks of outliers by several definitions."""
     from sklearn.ensemble import IsolationForest
 
-    masks = {validity_checks.LOF: validity_checks.outliers(D)}
+    masks = {validity_checks.LOF: outlier_factor.outliers(D)}
     for share in SHARES:
-        masks[f"lof {100 * share:g} %"] = validity_checks.outliers(D, share=share)
+        masks[f"lof {100 * share:g} %"] = outlier_factor.outliers(D, share=share)
     far = np.linalg.norm(cloud - cloud.mean(axis=0), axis=1)
     forest = IsolationForest(n_estimators=100, random_state=seed).fit(cloud)
-    masks["centroid 5 %"] = validity_checks.largest(far, round(0.05 * len(D)))
-    masks["isolation forest 5 %"] = validity_checks.largest(
+    masks["centroid 5 %"] = outlier_factor.largest(far, round(0.05 * len(D)))
+    masks["isolation forest 5 %"] = outlier_factor.largest(
         -forest.score_samples(cloud), round(0.05 * len(D))
     )
     return masks
@@ -284,7 +284,7 @@ def _moved_diagrams(clouds: list[Array], design: CheckDesign, rng: np.random.Gen
     for r, (a, b) in enumerate(zip(clouds[::2], clouds[1::2], strict=False)):
         ratios: dict[tuple[str, str, int], list[float]] = {}
         masks = [
-            validity_checks.outliers(homology.distances(x, metric=design.metric)) for x in (a, b)
+            outlier_factor.outliers(homology.distances(x, metric=design.metric)) for x in (a, b)
         ]
         clean_a, clean_b = (
             _diagrams(x[~mask], design) for x, mask in zip((a, b), masks, strict=True)

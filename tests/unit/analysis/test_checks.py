@@ -6,7 +6,7 @@ from scipy.spatial.distance import pdist, squareform
 from sklearn.neighbors import LocalOutlierFactor
 
 import toposcope as ts
-from toposcope.analysis import validity_checks
+from toposcope.analysis import outlier_factor, validity_checks
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
 from toposcope.findings.validity.observations import Observations, rank_correlation
 from toposcope.findings.validity.verdict import Decision, Quantity
@@ -20,23 +20,23 @@ def test_lof_is_scikit_learns():
     for X in (RNG.normal(size=(200, 4)), RNG.integers(0, 6, (150, 3)).astype(float)):
         D = squareform(pdist(X))
         theirs = -LocalOutlierFactor(metric="precomputed").fit(D).negative_outlier_factor_
-        ours = validity_checks.local_outlier_factor(D)
+        ours = outlier_factor.local_outlier_factor(D)
         if len(np.unique(X, axis=0)) == len(X):
             np.testing.assert_allclose(ours, theirs, rtol=1e-9)
         else:  # ties: which neighbor is taken is free
             assert np.median(np.abs(ours / theirs - 1)) < 0.05
     with pytest.raises(TooFewSamplesError, match="5 points have no 20 neighbors"):
-        validity_checks.local_outlier_factor(np.ones((5, 5)))
+        outlier_factor.local_outlier_factor(np.ones((5, 5)))
 
 
 def test_outliers_that_are_planted_are_found():
     X = np.vstack([RNG.normal(size=(190, 3)), 30 * RNG.normal(size=(10, 3))])
     D = squareform(pdist(X))
     assert (
-        validity_checks.outliers(D)[190:].mean() >= 0.8
-        and validity_checks.outliers(D)[:190].mean() < 0.05
+        outlier_factor.outliers(D)[190:].mean() >= 0.8
+        and outlier_factor.outliers(D)[:190].mean() < 0.05
     )
-    assert validity_checks.outliers(D, share=0.05).sum() == 10
+    assert outlier_factor.outliers(D, share=0.05).sum() == 10
 
 
 @pytest.mark.parametrize("d", [10, 40, 160])

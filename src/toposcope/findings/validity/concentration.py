@@ -25,7 +25,8 @@ simulation with directions that vary more, and in none with less; docs/validity.
 
 def concentration(observations: Observations) -> Verdict:
     """Are directions so much alike that the filtration only sees dimension?"""
-    contrasts, others = [], []
+    contrasts: list[Number] = []
+    others: list[Number] = []
     for quantity, condition, statistic in (
         (Quantity.CONTRAST, DIRECTIONS, "distance_cv"),
         (Quantity.RAW_CONTRAST, "data", "distance_cv"),

@@ -48,7 +48,7 @@ def demo(ctx: click.Context, out: Path, jobs: int | None, seed: int, as_json: bo
 )
 @click.argument(
     "runs",
-    metavar="RUN|SERIES|COMPARISON|RANKING|POPULATION...",
+    metavar="RUN|SERIES|COMPARISON|RANKING|STUDIES|POPULATION...",
     type=click.Path(path_type=Path),
     nargs=-1,
     required=True,

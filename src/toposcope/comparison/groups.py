@@ -127,7 +127,7 @@ def measure(
     return out
 
 
-def test_pair(
+def pair_tested(
     pair: Pair,
     measured: Sequence[Measured],
     *,

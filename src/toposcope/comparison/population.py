@@ -14,7 +14,7 @@ import numpy as np
 from toposcope.analysis.draw_values import Looked
 from toposcope.analysis.population import Population
 from toposcope.analysis.run import versions
-from toposcope.comparison.groups import GroupComparison, Pair, measure, test_pair
+from toposcope.comparison.groups import GroupComparison, Pair, measure, pair_tested
 from toposcope.comparison.result import Comparison
 from toposcope.comparison.run import compare as compare_networks
 from toposcope.errors import DesignWarning, UsageError
@@ -131,7 +131,7 @@ def compare_groups(
     layers: list[dict[str, Any]] = []
     models: list[dict[str, Any]] = []
     for pair in pairs:
-        rows, whole = test_pair(
+        rows, whole = pair_tested(
             pair,
             measure(population, looked, pair.rows),
             level=level,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from toposcope.analysis.result import Analysis
@@ -11,6 +12,7 @@ from toposcope.findings.null_tests import ABOVE, BELOW, UNDECIDED
 from toposcope.pointclouds.nulls import (
     COPULA,
     GAUSSIAN,
+    NULLS,
     PERMUTED_LABELS,
     RANDOM_INIT,
     SHUFFLED,
@@ -18,7 +20,7 @@ from toposcope.pointclouds.nulls import (
 )
 from toposcope.words.changes import network_text
 from toposcope.words.designs import is_cubical, per_class
-from toposcope.words.formats import signed
+from toposcope.words.formats import lower, signed
 from toposcope.words.statistics import phrase
 
 if TYPE_CHECKING:
@@ -32,6 +34,23 @@ WORDS = {
     SHUFFLED_VOXELS: "its own volumes with voxels in random order",
     PERMUTED_LABELS: "groups of as many samples with labels permuted",
 }
+
+
+TITLES = {
+    GAUSSIAN: "Gaussian null",
+    COPULA: "copula null",
+    SHUFFLED: "shuffled null",
+    RANDOM_INIT: "random-init null",
+    SHUFFLED_VOXELS: "shuffled-voxels null",
+    PERMUTED_LABELS: "permuted-labels null",
+}
+"""Names of null models in legends and pickers."""
+
+
+def drawn_nulls(analyses: Sequence[Analysis]) -> dict[str, str]:
+    """Null models that some analyses hold, in the order of `NULLS`, and their titles."""
+    present = {str(cloud) for one in analyses for cloud in one.intervals["cloud"].unique()}
+    return {name: TITLES[name] for name in NULLS if name in present}
 
 
 def null_sentence(findings: Findings) -> str:
@@ -116,7 +135,7 @@ def _sentence(null: str, rows: pd.DataFrame, what: str, shown: Analysis) -> str:
             f"false among those named, over {family:,} tests"
         )
         if floor > 0.01 and rest:
-            how += f"; {draws} draws give no p below {floor:.2g}"
+            how += f"; {draws} draws give no p below {lower(floor, 2)}"
     return (
         f"Against {against}, the {what} lies below at {below}, above at {above} and is not told "
         f"apart at {rest} of {len(rows)} {_places(shown)} ({_size(rows)}{how})."

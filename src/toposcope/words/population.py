@@ -13,6 +13,7 @@ from toposcope.words.formats import (
     all_of,
     few,
     level_text,
+    lower,
     number,
     percent,
     runs_of,
@@ -116,7 +117,7 @@ def _pair_sentences(
         what = "configurations that hold both" if pair["blocks"] else f"{pair['unit']}s in each"
         return [
             f"{a} against {b}: undecidable. {_sides(pair)} cannot give a p-value below "
-            f"{number(min(least, 1.0), 2)}; {pair['needed']} {what} are needed."
+            f"{lower(min(least, 1.0), 2)}; {pair['needed']} {what} are needed."
         ]
     out, silent, lost = [], [], []
     for model in models:

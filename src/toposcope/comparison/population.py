@@ -32,7 +32,8 @@ MOST_GROUPS = 6
 class Compare(Protocol[P]):
     """`compare`, of networks and of a population."""
 
-    @overload
+    # A population is no item of the other one, which mypy cannot know of P.
+    @overload  # type: ignore[overload-overlap]
     def __call__(
         self,
         a: Population,

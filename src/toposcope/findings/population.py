@@ -163,7 +163,8 @@ def _contrasts(population: Population, units: UnitSet) -> Iterator[Contrast[Plac
         pairs.append((0, len(layers) - 1))
     for statistic, degree in population.headline:
         logs = [
-            np.log(geometric_mean(population.values(one, statistic, degree).T)) for one in layers
+            np.log(geometric_mean(list(population.values(one, statistic, degree).T)))
+            for one in layers
         ]
         each = [np.exp(units.means(one)) for one in logs]
         for before, after in pairs:

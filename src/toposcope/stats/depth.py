@@ -20,11 +20,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
 from toposcope.inputs import parameters
+from toposcope.inputs.memory import refuse_beyond_memory
 from toposcope.stats.arrangements import sign_flips, tail_share
 from toposcope.stats.units import (
     check_alternative,
     check_level,
     check_resamples,
+    check_unit,
     finite,
     refuse_overlap,
     rejects,
@@ -159,10 +161,10 @@ def change_point(
     """
     call = "change_point()"
     refuse_overlap(call, overlap)
-    check_level(call, level)
-    check_alternative(call, alternative)
-    check_resamples(call, n_resamples)
-    target_of(unit)
+    level = check_level(call, level)
+    alternative = check_alternative(call, alternative)
+    n_resamples = check_resamples(call, n_resamples)
+    unit = check_unit(call, unit)
     y = finite(call, "values", values, ndim=(2,))
     x = finite(call, "depth", depth, ndim=(1,))
     n, layers = y.shape
@@ -176,6 +178,13 @@ def change_point(
         msg = f"{call}: one unit has no spread; pass values of two or more units (units, layers)."
         raise UsageError(msg)
     rng = parameters.rng(seed, call=call)
+    refuse_beyond_memory(
+        n_resamples,
+        lambda m: 16.0 * m * (n + layers),
+        call=call,
+        of="resamples",
+        advice="Pass n_resamples={most}, or fewer.",
+    )
     moves = sign_flips(n, n_resamples, rng)
     signs = np.concatenate(list(moves.blocks))
     adjusted = _adjusted(y, signs, alternative, moves.exact)

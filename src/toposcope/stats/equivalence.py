@@ -8,8 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
+from toposcope.inputs.foreign import real
+from toposcope.inputs.parameters import number
 from toposcope.stats.units import (
     check_level,
+    check_unit,
     finite,
     refuse_overlap,
     rejects,
@@ -104,13 +107,13 @@ def tost(
 
     call = "tost()"
     refuse_overlap(call, overlap)
-    check_level(call, level)
-    target_of(unit)
+    level = check_level(call, level)
+    unit = check_unit(call, unit)
     x = finite(call, "values", values, ndim=(1,))
     if len(x) < 2:
         msg = f"{call}: one unit has no spread; pass the differences of two or more units."
         raise UsageError(msg)
-    bound = np.asarray(margin, dtype=np.float64)
+    bound = real(margin, call=call, name="margin").astype(np.float64, copy=False)
     if bound.shape not in ((), x.shape) or not (np.isfinite(bound).all() and bound.mean() > 0):
         msg = (
             f"{call}: margin={margin!r} must be a positive number in the units of the differences, "
@@ -175,10 +178,11 @@ def margin_from(between_layer_distances: ArrayLike, share: float = 0.1) -> float
             msg = f"{call}: a matrix of shape {d.shape} is not (layers, layers)."
             raise UsageError(msg)
         d = np.diagonal(d, 1)
-    if not 0.0 < share <= 1.0 or (d < 0).any() or np.median(d) == 0.0:
+    share = number(share, "share", call=call, above=0.0, high=1.0)
+    if (d < 0).any() or np.median(d) == 0.0:
         msg = (
-            f"{call}: needed are a share in (0, 1] and distances that are not mostly 0; got "
-            f"share={share} and a median distance of {np.median(d):.3g}."
+            f"{call}: needed are distances of 0 or more that are not mostly 0; got a least of "
+            f"{d.min():.3g} and a median of {np.median(d):.3g}."
         )
         raise UsageError(msg)
     return float(share * np.median(d))

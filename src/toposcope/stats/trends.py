@@ -15,6 +15,7 @@ from toposcope.stats.permutation import ROUNDING
 from toposcope.stats.units import (
     check_level,
     check_resamples,
+    check_unit,
     finite,
     refuse_overlap,
     rejects,
@@ -114,9 +115,9 @@ def trend(
     """
     call = "trend()"
     refuse_overlap(call, overlap)
-    check_level(call, level)
-    check_resamples(call, n_resamples)
-    target_of(unit)
+    level = check_level(call, level)
+    n_resamples = check_resamples(call, n_resamples)
+    unit = check_unit(call, unit)
     y = finite(call, "values", values, ndim=(2,))
     x = finite(call, "steps", steps, ndim=(1,))
     n, count = y.shape

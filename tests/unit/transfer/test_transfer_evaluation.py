@@ -316,11 +316,15 @@ def test_table_of_anybodys_scores() -> None:
         ),
         (lambda: transfer.agreement(TRUTH, TRUTH, statistic="r2"), UsageError, "weighted_tau"),
         (lambda: transfer.agreement(TRUTH, TRUTH, over="data"), UsageError, "two draws or more"),
-        (lambda: transfer.agreement(TRUTH, TRUTH, over="seeds"), UsageError, "'both'"),
+        (lambda: transfer.agreement(TRUTH, TRUTH, over="seeds"), UsageError, "data, both"),
         (lambda: transfer.agreement(TRUTH, TRUTH, level=95), UsageError, "level=95"),
         (lambda: transfer.compare_scores(TRUTH, TRUTH[:4], TRUTH), UsageError, "one shape"),
-        (lambda: transfer.regret(TRUTH, TRUTH, k=7), UsageError, "between 1 and the 6 models"),
-        (lambda: transfer.chance_regret(TRUTH, k=0), UsageError, "k in 1..M"),
+        (lambda: transfer.regret(TRUTH, TRUTH, k=7), UsageError, "from 1 to 6"),
+        (
+            lambda: transfer.chance_regret(TRUTH, k=0),
+            UsageError,
+            "k=0; needed is a whole number from 1",
+        ),
         (lambda: transfer.constant_ranking(TRUTH), UsageError, "two targets or more"),
         (
             lambda: transfer.constant_ranking([TRUTH, [np.inf] * 6]),
@@ -334,7 +338,7 @@ def test_table_of_anybodys_scores() -> None:
         (lambda: transfer.noise_ceiling([TRUTH, TRUTH], spread="x"), UsageError, "pooled, own"),
         (lambda: transfer.noise_ceiling(TRUTH, sd=[1, 2]), UsageError, "one for each of 6"),
         (lambda: transfer.noise_ceiling(0 * TRUTH, sd=1), DegenerateCloudError, "the same mean"),
-        (lambda: transfer.noise_ceiling(TRUTH, sd=-1), UsageError, "not negative"),
+        (lambda: transfer.noise_ceiling(TRUTH, sd=-1), UsageError, "from 0 to 1e100"),
         (
             lambda: transfer.evaluate_scores({"a": TRUTH}, TRUTH, higher_is_better={"b": True}),
             UsageError,

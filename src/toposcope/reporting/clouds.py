@@ -79,11 +79,12 @@ def pictured(analyses: Sequence[Analysis], gallery: Gallery) -> list[list[dict[s
         for analysis, draws in zip(analyses, clouds, strict=True)
     )
     # The later checkpoint of a training leads: what is there in the end is where all else moves to.
-    trainings, after = training_names(analyses), {}
+    trainings = training_names(analyses)
+    after: dict[str, Mapping[tuple[str, str], Array]] = {}
     found: list[list[dict[str, Any]]] = [[] for _ in analyses]
     for place in reversed(range(len(analyses))):
         training = trainings[place]
-        lead: Mapping[tuple[str, str], Array] = after.get(training, {}) if training else {}
+        lead = after.get(training, {}) if training else {}
         entries, planes = _run(
             analyses[place], *drawn[place], gallery, shown=shown, lead=lead, look_up=cost <= COST
         )

@@ -148,15 +148,16 @@ def _exact_gram(
     call: str,
 ) -> Array:
     landscapes = exact_landscapes(diagrams, cutoff=cutoff, call=call)
-    if others is not None:
-        return products(landscapes, exact_landscapes(others, cutoff=cutoff, call=call))
+    right = landscapes if others is None else exact_landscapes(others, cutoff=cutoff, call=call)
     refuse_beyond_memory(
         len(landscapes),
-        lambda m: 8.0 * m * m,
+        lambda m: 8.0 * m * len(right),
         call=call,
         of="diagrams",
         advice="Pass {most} diagrams, or fewer.",
     )
+    if others is not None:
+        return products(landscapes, right)
     gram = np.zeros((len(landscapes), len(landscapes)))
     for i, left in enumerate(landscapes):
         for j in range(i + 1):

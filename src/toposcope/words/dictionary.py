@@ -392,7 +392,10 @@ def glossary() -> str:
     """The text of docs/glossary.md."""
     lines = ["# Glossary", "", INTRODUCTION, "## On the pages", ""]
     lines += ["| word | in everyday words |", "|---|---|"]
-    lines += [f"| {word} | {meaning} |" for word, meaning in PLAIN_WORDS.items()]
+    told = {one.strip() for rows in SECTIONS.values() for row in rows for one in row[0].split(",")}
+    # A word has one meaning: those of the sections below stand there.
+    everyday = ((word, meaning) for word, meaning in PLAIN_WORDS.items() if word not in told)
+    lines += [f"| {word} | {meaning} |" for word, meaning in everyday]
     for title, rows in SECTIONS.items():
         lines += ["", f"## {title}", "", "| word | meaning | not |", "|---|---|---|"]
         lines += [

@@ -13,8 +13,8 @@ from typing import Any
 from toposcope.store.ledger import Ledger
 from toposcope.store.objects import Objects, Place, get_json, objects_in
 from toposcope.store.runs import PLAN, SCHEMA_VERSION, Run
+from toposcope.store.seals import SEAL
 from toposcope.store.series import is_series, number, open_series
-from toposcope.store.tables import SEAL
 from toposcope.store.verify import RESULTS, analyses_in
 
 PACKAGES = [

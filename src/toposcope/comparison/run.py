@@ -27,7 +27,7 @@ from toposcope.comparison.networks import PAIRED, Network, gather, of_volumes, r
 from toposcope.comparison.opened import Item, design_of
 from toposcope.comparison.plan import comparison_hash, depths
 from toposcope.comparison.reservations import identity, reservations
-from toposcope.comparison.result import Comparison
+from toposcope.comparison.result import PLAN, SPEC, Comparison
 from toposcope.comparison.tables import (
     Part,
     compare_layers,
@@ -45,6 +45,7 @@ from toposcope.inputs import parameters
 from toposcope.similarity.measures import MEASURES
 from toposcope.store.folders import COMPARISON, refuse_other_kind
 from toposcope.store.objects import LocalObjects, put_json, read_json
+from toposcope.store.shapes import expect
 from toposcope.types import near_matches
 
 TESTS = ("permutation", "none")
@@ -227,7 +228,7 @@ def compare(
             folder=None if store is None else folder,
         )
         if store is not None:
-            put_json(folder / "spec.json", comparison.attrs)
+            put_json(folder / SPEC, comparison.attrs)
             comparison.save(folder)
         return comparison
 
@@ -371,8 +372,12 @@ def _recorded(folder: Path, measures: Sequence[str], rules: Rules) -> dict[str, 
         "margin": rules.margin,
         "margin_unit": rules.margin_unit,
     }
-    path = folder / "plan.json"
-    plans: list[dict[str, Any]] = read_json(path)["plans"] if path.exists() else []
+    path = folder / PLAN
+    again = "Delete it and compare again: that no margin was chosen before will be recorded."
+    plans: list[dict[str, Any]] = []
+    if path.exists():
+        shape = {"plans": [dict.fromkeys([*chosen, "time", "after_results"], object)]}
+        plans = expect(read_json(path), shape, where=str(path), again=again)["plans"]
     for plan in plans:
         if all(plan[name] == value for name, value in chosen.items()):
             return plan

@@ -19,6 +19,7 @@ from typing import Any, Self
 
 from toposcope.errors import DamagedError, UsageError
 from toposcope.store.objects import LocalObjects, find_json, put_json_at, read_json
+from toposcope.store.shapes import expect
 
 SCHEMA = 1
 NAME = "plan.json"
@@ -116,8 +117,9 @@ class Preregistration:
             )
             raise UsageError(msg)
         target.parent.mkdir(parents=True, exist_ok=True)
-        objects = LocalObjects(target.parent)
-        put_json_at(objects, target.name, {**self._content(), "hash": self.hash})
+        # With a hash of its own, over its values: a plan may be renamed and indented anew.
+        text = json.dumps({**self._content(), "hash": self.hash}, sort_keys=True, indent=1)
+        LocalObjects(target.parent).put(target.name, (text + "\n").encode())
         return target
 
     @classmethod
@@ -142,6 +144,7 @@ class Preregistration:
         """A plan from the values of its file."""
         try:
             values = dict(content)  # type: ignore[call-overload]
+            values.pop("checksum", None)
             schema, told = values.pop("schema"), values.pop("hash")
             if schema != SCHEMA:
                 msg = f"plan {where}: it has schema {schema}; this version reads {SCHEMA}."
@@ -151,7 +154,7 @@ class Preregistration:
                 for one in values.pop("families")
             )
             plan = cls(families=families, earlier=tuple(values.pop("earlier")), **values)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             if isinstance(error, UsageError):
                 raise
             msg = f"plan {where}: it is no plan of toposcope ({error})."
@@ -236,6 +239,8 @@ def followed(
     kept = find_json(LocalObjects(folder), NAME)
     if kept is None:
         return None
+    shape = {"plan": dict, "begun": str, "before": int}
+    expect(kept, shape, where=str(folder / NAME), again="Delete it: the plan is then not kept.")
     plan = Preregistration.from_content(kept["plan"], where=str(folder / NAME))
     changed = plan.deviations(used, networks())
     return Followed(plan, str(kept["begun"]), int(kept["before"]), tuple(changed))

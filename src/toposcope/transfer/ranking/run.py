@@ -27,17 +27,28 @@ from toposcope.activations.candidates import (
 from toposcope.activations.data.load import load_data
 from toposcope.activations.data.source import DataSource
 from toposcope.analysis.plan import SCIENCE, code_hash
-from toposcope.errors import RunLockedError, ToposcopeError, UsageError
+from toposcope.errors import RunLockedError, StoreError, ToposcopeError, UsageError
 from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress
 from toposcope.execution.tasks import Task
 from toposcope.execution.workbook import Workbook
 from toposcope.inputs import parameters
 from toposcope.pointclouds.draws import draw_rows
+from toposcope.store import checked_json
 from toposcope.store.folders import RANKING, refuse_other_kind
 from toposcope.store.ledger import Failure
-from toposcope.store.objects import LocalObjects, content_hash, lock_folder, put_json, read_json
+from toposcope.store.objects import (
+    LocalObjects,
+    content_hash,
+    find_json,
+    lock_folder,
+    put_json,
+    put_json_at,
+)
+from toposcope.store.runs import PLAN as RUN_MARK
 from toposcope.store.runs import Run
+from toposcope.store.seals import AGAIN, SEAL, Seal, find_seal, put_seal
+from toposcope.store.shapes import expect, understood
 from toposcope.store.tables import OK
 from toposcope.transfer.ranking import board as boards
 from toposcope.transfer.ranking.accuracies import SCHEMA
@@ -51,6 +62,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BOARD, JUDGEMENT = "board.json", "evaluation.json"
+SHAPE = {"rows": [{"score": str, "model": str}], "attrs": dict}
 SECONDS = "seconds"
 """What scores took, apart from their values: times differ from call to call, values do not."""
 THRESHOLDS = (0.0, 0.25, 0.5, 1.0)
@@ -366,8 +378,12 @@ def _seconds(folder: Path, tasks: Sequence[Task[DrawJob]]) -> dict[str, dict[str
     """Candidate -> score -> mean processor seconds of a draw, where they were noted."""
     noted: dict[str, dict[str, list[float]]] = {task.job.model: {} for task in tasks}
     for task in tasks:
-        path = folder / SECONDS / f"{task.key}.json"
-        for score, value in (read_json(path) if path.exists() else {}).items():
+        name = f"{SECONDS}/{task.key}.json"
+        again = "Delete it: a time is missing then, no score."
+        noted_here = find_json(LocalObjects(folder), name) or {}
+        where = str(folder / name)
+        expect(noted_here, {str: (float, int)}, where=where, again=again)
+        for score, value in noted_here.items():
             noted[task.job.model].setdefault(score, []).append(value)
     return {
         model: {score: float(np.mean(values)) for score, values in by_score.items()}
@@ -421,6 +437,15 @@ def _put_board(folder: Path, table: pd.DataFrame) -> None:
     put_json(folder / f"{SECONDS}.json", times)
     rows = boards.plain(table.drop(columns="seconds"))
     put_json(folder / BOARD, {"rows": rows, "attrs": table.attrs})
+    _seal(LocalObjects(folder))
+
+
+def _seal(objects: LocalObjects, *, judged: bool = True) -> None:
+    """Seal the board, what was noted beside it, and the captures it was made from."""
+    names = [BOARD, f"{SECONDS}.json", *objects.list(f"{SECONDS}/")]
+    captures = [name for name in objects.list("candidates/") if name.endswith(f"/{RUN_MARK}")]
+    evaluation = [JUDGEMENT] if judged and objects.exists(JUDGEMENT) else []
+    put_seal(objects, [*names, *captures, *evaluation])
 
 
 def load_board(folder: Path | str) -> pd.DataFrame:
@@ -429,20 +454,37 @@ def load_board(folder: Path | str) -> pd.DataFrame:
     A judgement that an earlier version stored is left out: its noise ceilings were those of one
     fine-tune, and targets were averaged.
     """
-    import pandas as pd
-
     place = Path(folder)
     path = place / BOARD
     if not path.exists():
         msg = f"there is no board in {folder}: toposcope rank MODELS.toml --target DATA -o FOLDER"
         raise ToposcopeError(msg)
-    stored = read_json(path)
+    seal = _sealed(place)
+    where = str(path)
+    with understood(where, again=AGAIN):
+        return _read_board(place, seal)
+
+
+def _sealed(place: Path) -> Seal:
+    """The seal of a ranking; boards of versions before have none, and nothing vouches for them."""
+    objects = LocalObjects(place)
+    seal = find_seal(objects)
+    if seal is None and checked_json.is_checked(objects.get(BOARD)):
+        msg = f"the ranking in {place} is not complete: it has no {SEAL}. {AGAIN}"
+        raise StoreError(msg)
+    return seal or Seal(objects, {}, None, {})
+
+
+def _read_board(place: Path, seal: Seal) -> pd.DataFrame:
+    import pandas as pd
+
+    stored = expect(seal.json(BOARD), SHAPE, where=str(place / BOARD), again=AGAIN)
     if any("rank_low" not in row for row in stored["rows"]):
         stored["rows"] = _with_rank_intervals(stored)
     table = pd.DataFrame(stored["rows"], columns=list(boards.COLUMNS))
-    times = place / f"{SECONDS}.json"
-    if times.exists():
-        noted = read_json(times)
+    times = f"{SECONDS}.json"
+    if (place / times).exists():
+        noted = expect(seal.json(times), {str: dict}, where=str(place / times), again=AGAIN)
         table["seconds"] = [
             noted.get(score, {}).get(model)
             for score, model in zip(table["score"], table["model"], strict=True)
@@ -451,9 +493,8 @@ def load_board(folder: Path | str) -> pd.DataFrame:
         table[name] = table[name].astype(float)
     table = table.astype(dict.fromkeys(boards.RANKS, "Int64"))
     table.attrs = stored["attrs"]
-    judged = place / JUDGEMENT
-    if judged.exists():
-        judgement = read_json(judged)
+    if (place / JUDGEMENT).exists() and (not seal.covers_all or JUDGEMENT in seal.files):
+        judgement = expect(seal.json(JUDGEMENT), {}, where=str(place / JUDGEMENT), again=AGAIN)
         if judgement.get("schema") == SCHEMA:
             table.attrs["evaluation"] = judgement
         else:
@@ -488,5 +529,9 @@ def _with_rank_intervals(stored: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def put_judgement(folder: Path, judged: Mapping[str, Any]) -> None:
     """Keep an evaluation beside its board, for the report."""
+    objects = LocalObjects(folder)
     with lock_folder(folder):
-        put_json(folder / JUDGEMENT, dict(judged))
+        # Out of the seal first: a kill in between leaves a board without an evaluation.
+        _seal(objects, judged=False)
+        put_json_at(objects, JUDGEMENT, dict(judged))
+        _seal(objects)

@@ -14,7 +14,7 @@ from toposcope.comparison.old_comparisons import upgraded
 from toposcope.errors import SchemaVersionError, StoreError, UsageError
 from toposcope.store.folders import COMPARISON, MARKS
 from toposcope.store.objects import LocalObjects, put, put_json
-from toposcope.store.seals import AGAIN, SEAL, Seal, find_seal, put_seal
+from toposcope.store.seals import AGAIN, SEAL, Seal, find_seal, is_own, put_seal
 from toposcope.store.shapes import expect, understood
 from toposcope.store.tables import table_of
 from toposcope.types import _html_table
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 TABLES = ("layers", "models")
-MARK, SPEC, PLAN = MARKS[COMPARISON], "spec.json", "plan.json"
+MARK, SPEC = MARKS[COMPARISON], "spec.json"
 SHAPE = {
     "schema?": int,
     "networks": [str],
@@ -176,9 +176,7 @@ class Comparison:
         }
         put_json(folder / MARK, rest)
         objects = LocalObjects(folder)
-        beside = [name for name in (SPEC, PLAN) if objects.exists(name)]
-        tables = [f"{name}.parquet" for name in TABLES]
-        put_seal(objects, [*tables, MARK, *beside, *objects.list("inputs/")])
+        put_seal(objects, [name for name in objects.list() if not is_own(name)])
 
     @classmethod
     def load(cls, folder: Path | str) -> Self:

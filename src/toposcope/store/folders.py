@@ -6,12 +6,14 @@ from toposcope.errors import UsageError
 from toposcope.store.objects import LocalObjects, Place, objects_in
 
 RUN, SERIES, COMPARISON, RANKING = "RUN", "SERIES", "comparison", "ranking"
+POPULATION = "population"
 
 MARKS = {
     RUN: "run.json",
     SERIES: "series.json",
     COMPARISON: "comparison.json",
     RANKING: "board.json",
+    POPULATION: "population.csv",
 }
 """The file that each kind of folder is known by."""
 
@@ -21,6 +23,8 @@ NEXT = {
     "it and analyze_series() measures it",
     COMPARISON: "toposcope report {0}, or in Python ts.Comparison.load({0!r})",
     RANKING: "toposcope report {0}",
+    POPULATION: "toposcope compare {0} --by COLUMN or toposcope report {0}, or in Python "
+    "ts.population({0!r})",
 }
 """What to type about a folder of each kind."""
 

@@ -144,5 +144,5 @@ def find_seal(objects: Objects) -> Seal | None:
 
 
 def is_own(name: str) -> bool:
-    """Whether a file of a place is sealed by its ledger: ticks and parts."""
-    return name.startswith((LEDGER, PARTS))
+    """Whether a file of a place is the seal, or one that it covers by its ledger: ticks, parts."""
+    return name == SEAL or name.startswith((LEDGER, PARTS))

@@ -20,7 +20,7 @@ from toposcope.store import checked_json
 from toposcope.store.folders import COMPARISON, MARKS, RANKING, RUN, SERIES, folder_kind, what_is_no
 from toposcope.store.ledger import DONE, FAILED, LEDGER, PARTS, Ledger, part_name, tick_name
 from toposcope.store.objects import Objects, Place, content_hash, get_checked, objects_in
-from toposcope.store.runs import PLAN, SUMMARY, Run, is_twin
+from toposcope.store.runs import PLAN, SUMMARY, Run, is_twin, whose_is
 from toposcope.store.samples import SAMPLES
 from toposcope.store.seals import SEAL, Seal, find_seal
 from toposcope.store.series import FILE, number, open_series
@@ -149,6 +149,11 @@ class _Check:
             self.files += 1
             self.bytes += self.objects.size(whole)
 
+    def tell(self, folder: str, name: str, error: Exception) -> None:
+        """Note what is wrong with a file."""
+        self.left.discard(f"{folder}/{name}" if folder else name)
+        self.problems.append(str(error))
+
     def stated(self, folder: str, name: str) -> bool:
         """Whether a JSON file is what it was, by the hash that it carries."""
         place = self.objects.within(folder)
@@ -156,8 +161,7 @@ class _Check:
             data = place.get(name)
             checked_json.unpack(name, data, where=place.where(name), again=AGAIN)
         except (OSError, StoreError) as error:
-            self.left.discard(f"{folder}/{name}" if folder else name)
-            self.problems.append(str(error))
+            self.tell(folder, name, error)
             return False
         if checked_json.is_checked(data):
             self.vouch(folder, name)
@@ -229,7 +233,7 @@ class _Check:
                 self.vouch(folder, run.shard_name(layer, index))
                 self.stated(folder, run.tick_name(layer, index))
             except (StoreError, OSError) as error:
-                self.problems.append(str(error))
+                self.tell(folder, run.shard_name(layer, index), error)
         try:
             return run.layer_hash(layer)
         except (StoreError, OSError):
@@ -256,7 +260,7 @@ class _Check:
                     ticked[key] = entry["part"]
                     self.vouch(folder, name)
             except (StoreError, OSError) as error:
-                self.problems.append(str(error))
+                self.tell(folder, named.get(key, ""), error)
         hashes = [part for part in ticked.values() if part not in (DONE, FAILED, "None")]
         self.parts += len(hashes)
         try:
@@ -284,13 +288,14 @@ class _Check:
                 seal.get(name)
                 self.vouch(folder, name)
             except (StoreError, OSError) as error:
-                self.problems.append(str(error))
+                self.tell(folder, name, error)
         for key, part in (seal.tasks or {}).items():
             if ticked.get(key, part) != part or not objects.exists(tick_name(key)):
                 where = objects.where(tick_name(key))
                 self.problems.append(f"{where} is missing or not the one that was sealed. {AGAIN}")
-        if (folder.startswith(RESULTS) or folder.startswith(STUDIES)) and seal.record.get("of"):
-            seal.refuse_another(Run.open(self.objects).whose)
+        inside = re.fullmatch(rf"(.*?)/?(?:{RESULTS}|{STUDIES}).*", f"{folder}/")
+        if inside and seal.record.get("of"):
+            seal.refuse_another(whose_is(self.objects.within(inside[1])))
 
     def analysis(self, folder: str) -> str:
         """Digest of a complete analysis, computed from the values of its tables."""

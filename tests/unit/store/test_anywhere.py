@@ -9,7 +9,7 @@ from toposcope.errors import DamagedError, RunLockedError, StoreError, UsageErro
 from toposcope.execution.tasks import Task
 from toposcope.execution.workbook import Workbook
 from toposcope.store.ledger import Failure
-from toposcope.store.objects import LocalObjects
+from toposcope.store.objects import LocalObjects, put_json_at
 from toposcope.store.runs import Run, open_run
 from toposcope.store.samples import Samples
 from toposcope.store.seals import put_seal
@@ -187,6 +187,7 @@ class TestVerify:
         folder.put("spec.json", b"{}")
         assert "results/77aa is not complete" in verify(memory).problems[0]
         seal_analysis(folder)
+        put_json_at(memory, "results/current.json", {"analysis": "77aa"})
         assert verify(memory).analyses == 1 and verify(memory).digest not in ("", bare)
         folder.put("table.parquet", b"changed")
         assert "table.parquet does not match its recorded hash" in verify(memory).problems[0]

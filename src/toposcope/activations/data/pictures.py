@@ -13,7 +13,7 @@ from toposcope.activations.data.source import DataSource, labels_of
 from toposcope.errors import SpecError, UsageError
 from toposcope.inputs.limits import refuse_larger
 
-FORMATS = ("JPEG", "MPO", "PNG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "PPM")
+FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "PPM")
 """Formats that are read, by what PIL calls them: it would start Ghostscript for an EPS, whatever
 the name of the file says."""
 BITS = (8, 9, 10, 11, 12, 13, 14, 15, 16)

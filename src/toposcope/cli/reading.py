@@ -107,7 +107,7 @@ def report(
 @json_option
 @click.pass_context
 def verify(ctx: click.Context, run: Path, digest: bool, as_json: bool) -> None:
-    """Check every byte of a RUN, a SERIES, a comparison or a ranking against its recorded hash."""
+    """Check every file of a RUN, a SERIES, a comparison or a ranking against its recorded hash."""
     with exits(ctx):
         from dataclasses import asdict
 
@@ -119,8 +119,9 @@ def verify(ctx: click.Context, run: Path, digest: bool, as_json: bool) -> None:
             "analyses "
             "are as they were written"
         )
+        text += f"; {verified.files} files, {verified.bytes:,} bytes were held against a hash"
         full = (
-            f"{text}\ndigest: {verified.digest}"
+            "\n".join([text, *verified.notes, f"digest: {verified.digest}"])
             if not verified.problems
             else "damaged or incomplete"
         )

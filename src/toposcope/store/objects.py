@@ -28,6 +28,8 @@ from toposcope.errors import DamagedError, RunLockedError, StoreError
 from toposcope.inputs.limits import refuse_larger
 from toposcope.store import checked_json
 
+LONGEST = 255
+"""Bytes of a file's name that every file system of Linux and macOS takes."""
 LEFT_BEHIND = 60.0
 """Seconds since its last byte after which a temporary file of a dead process is garbage."""
 
@@ -163,6 +165,9 @@ class LocalObjects:
         pure = PurePosixPath(name)
         if pure.is_absolute() or ".." in pure.parts or "\0" in name:
             msg = f"{name!r} is no name of an object in {self.path}: it leads out of that folder."
+            raise StoreError(msg)
+        if any(len(part.encode(errors="replace")) > LONGEST for part in pure.parts):
+            msg = f"{name[:60]!r}… is no name of an object in {self.path}: it is too long."
             raise StoreError(msg)
         here = self.path
         for part in pure.parts:

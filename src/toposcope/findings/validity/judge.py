@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from toposcope.analysis.result import Analysis, frame
 from toposcope.analysis.validity_checks import CHECKS
+from toposcope.errors import DamagedError
 from toposcope.findings.looked_at import overlap_of
 from toposcope.findings.validity import geometry, points
 from toposcope.findings.validity.observations import Observations
@@ -106,13 +107,17 @@ def _stored(analysis: Analysis) -> list[Verdict]:
     name = expect(pointer, {"study": str}, where=where, again=AGAIN)["study"]
     folder = objects.within(f"{ROOT}/{name}")
     seal = find_seal(folder)
+    if not folder.exists(SPEC):
+        msg = f"{where} names the study {name[:60]!r}, which is not there. {AGAIN}"
+        raise DamagedError(msg)
     if seal is None and checked_json.is_checked(folder.get(SPEC)):
         return []  # begun, and not finished
     # Studies of versions before had no seal: nothing vouches for their files.
     seal = seal or Seal(folder, {}, None, {})
     seal.refuse_another(Run.open(analysis.run).whose)
     spec = expect(seal.json(SPEC), SHAPE, where=folder.where(SPEC), again=AGAIN)
-    if not folder.exists(TABLE) or spec["analysis"] != analysis.attrs.get("analysis"):
+    begun = not seal.covers_all and not folder.exists(TABLE)
+    if begun or spec["analysis"] != analysis.attrs.get("analysis"):
         return []
     with understood(folder.where(TABLE), again=AGAIN):
         measurements = frame(table_of(seal.get(TABLE), where=folder.where(TABLE)))

@@ -483,7 +483,7 @@ def _read_board(place: Path, seal: Seal) -> pd.DataFrame:
         stored["rows"] = _with_rank_intervals(stored)
     table = pd.DataFrame(stored["rows"], columns=list(boards.COLUMNS))
     times = f"{SECONDS}.json"
-    if (place / times).exists():
+    if times in seal.files or (not seal.covers_all and (place / times).exists()):
         noted = expect(seal.json(times), {str: dict}, where=str(place / times), again=AGAIN)
         table["seconds"] = [
             noted.get(score, {}).get(model)
@@ -493,7 +493,7 @@ def _read_board(place: Path, seal: Seal) -> pd.DataFrame:
         table[name] = table[name].astype(float)
     table = table.astype(dict.fromkeys(boards.RANKS, "Int64"))
     table.attrs = stored["attrs"]
-    if (place / JUDGEMENT).exists() and (not seal.covers_all or JUDGEMENT in seal.files):
+    if JUDGEMENT in seal.files or (not seal.covers_all and (place / JUDGEMENT).exists()):
         judgement = expect(seal.json(JUDGEMENT), {}, where=str(place / JUDGEMENT), again=AGAIN)
         if judgement.get("schema") == SCHEMA:
             table.attrs["evaluation"] = judgement

@@ -119,14 +119,14 @@ def verify(ctx: click.Context, run: Path, digest: bool, as_json: bool) -> None:
             "analyses "
             "are as they were written"
         )
-        text += f"; {verified.files} files, {verified.bytes:,} bytes were held against a hash"
+        held = f"{verified.files} files ({verified.bytes:,} bytes) were held against a hash"
         full = (
-            "\n".join([text, *verified.notes, f"digest: {verified.digest}"])
+            f"{held}\n{text}\ndigest: {verified.digest}"
             if not verified.problems
             else "damaged or incomplete"
         )
         show(asdict(verified), as_json, verified.digest if digest else full)
-        for problem in verified.problems:
+        for problem in (*verified.problems, *(f"note: {note}" for note in verified.notes)):
             click.echo(printable(problem), err=True)
     if verified.problems:
         sys.exit(EXIT_ERROR)

@@ -20,7 +20,7 @@ def network() -> nn.Module:
 
 
 def test_requests_that_it_answers_meanwhile_are_not_captured():
-    model = network()
+    model = network().eval()
     alone = ts.capture(model, X, layers="all", batch_size=10)
     stop, answered = threading.Event(), []
 

@@ -17,7 +17,16 @@ import numpy as np
 
 from toposcope.errors import DamagedError, StoreError
 from toposcope.store import checked_json
-from toposcope.store.folders import COMPARISON, MARKS, RANKING, RUN, SERIES, folder_kind, what_is_no
+from toposcope.store.folders import (
+    COMPARISON,
+    MARKS,
+    RANKING,
+    RUN,
+    SERIES,
+    STUDY,
+    folder_kind,
+    what_is_no,
+)
 from toposcope.store.ledger import DONE, FAILED, LEDGER, PARTS, Ledger, part_name, tick_name
 from toposcope.store.objects import Objects, Place, content_hash, get_checked, objects_in
 from toposcope.store.runs import PLAN, SUMMARY, Run, is_twin, whose_is
@@ -34,7 +43,7 @@ STUDIES = "studies/"
 BEGUN = re.compile(rf"(?:(.*)/)?{re.escape(PLAN)}")
 WORKED = re.compile(
     rf"(?:(.*)/)?(?:{LEDGER}[0-9a-f]{{32}}\.json|{re.escape(SEAL)}|spec\.json|"
-    rf"{re.escape(MARKS[RANKING])}|{re.escape(MARKS[COMPARISON])})"
+    rf"{re.escape(MARKS[RANKING])}|{re.escape(MARKS[COMPARISON])}|{re.escape(MARKS[STUDY])})"
 )
 """Names that tell a RUN, and a place where tasks were done; a layer may be called "ledger" too."""
 
@@ -274,7 +283,7 @@ class _Check:
         objects = self.objects.within(folder)
         seal = find_seal(objects)
         if seal is None:
-            marks = ["spec.json", MARKS[RANKING], MARKS[COMPARISON]]
+            marks = ["spec.json", *(MARKS[one] for one in (RANKING, COMPARISON, STUDY))]
             if any(objects.exists(one) and self.stated(folder, one) for one in marks):
                 where = objects.where()
                 self.problems.append(

@@ -175,7 +175,7 @@ def _check_types(entry: Mapping[str, Any], number: int, where: str) -> None:
         ),
         "batch_size": (
             "a whole number from 1",
-            lambda v: isinstance(v, Integral) and not isinstance(v, bool) and 0 < v < 1 << 31,
+            lambda v: isinstance(v, Integral) and not isinstance(v, bool) and 0 < int(v) < 1 << 31,
         ),
     }
     for key, (what, fits) in needed.items():

@@ -430,15 +430,17 @@ def plain_command(command: object, *, imports: bool = False) -> str:
     >>> plain_command("curl evil | sh"), plain_command("toposcope capture py:evil:f x")
     ('', '')
     """
+    if not isinstance(command, str) or not command.isprintable():
+        return ""
     try:
-        words = shlex.split(command) if isinstance(command, str) else []
+        words = shlex.split(command)
     except ValueError:
         return ""
     if words[:2] != ["toposcope", "capture"] or (
         not imports and any(word.startswith("py:") for word in words)
     ):
         return ""
-    return shlex.join(words) if command.isprintable() else ""  # type: ignore[union-attr]
+    return shlex.join(words)
 
 
 def _find_plan(objects: Objects) -> dict[str, Any] | None:

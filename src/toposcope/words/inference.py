@@ -71,8 +71,10 @@ def change_point_text(found: ChangePoint) -> str:
         alone = f"{found.differing_after} of the {found.layers_after} layers from there on"
         if found.differing_before:
             alone += f", and {found.differing_before} before,"
-        said = "differs from depth {} on" if found.is_step else "differs; the best step is at {}"
-        return f"{said.format(place)}; {alone} differ on their own ({tested})"
+        said = f"differs from depth {place} on"
+        if not found.is_step:
+            said = f"differs; the best step is at {place}"
+        return f"{said}; {alone} differ on their own ({tested})"
     if not rejects(found.smallest_p, found.level):
         return f"undecided: p is {lower(found.smallest_p, 2)} at least with so few units ({tested})"
     return f"no difference found at any depth; smaller ones may be there ({tested})"
@@ -101,6 +103,12 @@ def trend_of_units_text(found: Trend) -> str:
 def equivalence_text(found: Equivalence) -> str:
     """Whether a difference is smaller than a margin, and whether there is one."""
     both = level_text(round(2 * found.level - 1, 10))
+    if found.verdict == CONSTANT:
+        units = count_units(found.n, found.unit)
+        return (
+            f"{VERDICTS[CONSTANT]} (difference {found.value:.3g}, margin {found.margin:.3g}, "
+            f"{units}; {found.target})"
+        )
     return (
         f"{VERDICTS[found.verdict]} (mean difference "
         f"{with_interval(found.value, found.low, found.high)} at {both}, margin "

@@ -15,7 +15,7 @@ from toposcope.store.objects import LocalObjects
 from toposcope.store.runs import Run, open_run, twins_of
 from toposcope.store.series import Member, Series, put_series, with_member
 from toposcope.studies.validity_study import validity
-from toposcope.transfer.ranking.run import load_board
+from toposcope.transfer.ranking.kept import load_board
 
 KINDS = ("run", "series", "comparison", "ranking")
 

@@ -16,7 +16,7 @@ from tests import every_kind
 from toposcope.cli.inspecting import describe, progress_of
 from toposcope.errors import ToposcopeError
 from toposcope.store.verify import verify
-from toposcope.transfer.ranking.run import load_board
+from toposcope.transfer.ranking.kept import load_board
 
 ARCHIVES = Path(__file__).parents[1] / "archives"
 STORES = {

@@ -32,6 +32,7 @@ from toposcope.execution.progress import Progress
 from toposcope.inputs import parameters
 from toposcope.pointclouds.nulls import NULLS
 from toposcope.store.arrays import save_arrays
+from toposcope.store.commands import plain_command
 from toposcope.store.objects import LocalObjects, find_json, lock_folder, put_json_at
 from toposcope.store.preregistration import NAME as PLAN
 from toposcope.store.preregistration import (
@@ -40,7 +41,7 @@ from toposcope.store.preregistration import (
     refuse_other_kind,
     take_up,
 )
-from toposcope.store.runs import Run, open_run, plain_command
+from toposcope.store.runs import Run, open_run
 from toposcope.store.seals import AGAIN, find_seal
 from toposcope.store.shapes import understood
 from toposcope.store.tables import TABLES, compact

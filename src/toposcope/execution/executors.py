@@ -156,7 +156,8 @@ def _safe_path() -> Iterator[None]:
     """Children that start now look for modules in no working folder.
 
     They are started with `python -m` and `python -c`, for which the working folder comes first:
-    a stranger's loky.py in the RUN that is analyzed, or a user's own random.py, would be imported.
+    a stranger's module in the RUN that is analyzed, or a user's own one called random, would be
+    imported.
     """
     before = os.environ.get(SAFE_PATH)
     os.environ[SAFE_PATH] = "1"

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ from toposcope.errors import (
     StoreError,
     UsageError,
 )
+from toposcope.store.commands import plain_command
 from toposcope.store.folders import MARKS, RUN, refuse_other_kind, what_is_no
 from toposcope.store.objects import (
     LocalObjects,
@@ -415,32 +415,6 @@ def _chunk_name(layer: str, index: int) -> str:
 
 def _tick_name(layer: str, index: int) -> str:
     return f"{_chunk_name(layer, index)}.json"
-
-
-def plain_command(command: object, *, imports: bool = False) -> str:
-    """A command line that a RUN tells, as words that a shell cannot take for anything else.
-
-    "" for what is no `toposcope capture`, and unless `imports` for one that imports code: it may be
-    a stranger's text, and people paste what an error tells them.
-
-    Examples
-    --------
-    >>> plain_command("toposcope capture hf:x npz:a.npz; rm -rf ~")
-    "toposcope capture hf:x 'npz:a.npz;' rm -rf '~'"
-    >>> plain_command("curl evil | sh"), plain_command("toposcope capture py:evil:f x")
-    ('', '')
-    """
-    if not isinstance(command, str) or not command.isprintable():
-        return ""
-    try:
-        words = shlex.split(command)
-    except ValueError:
-        return ""
-    if words[:2] != ["toposcope", "capture"] or (
-        not imports and any(word.startswith("py:") for word in words)
-    ):
-        return ""
-    return shlex.join(words)
 
 
 def _find_plan(objects: Objects) -> dict[str, Any] | None:

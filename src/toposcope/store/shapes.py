@@ -53,7 +53,9 @@ def expect(value: Any, shape: Shape, *, where: str, again: str, at: str = "") ->
                 _say(f"{here} is missing", where, again)
     else:
         kinds = shape if isinstance(shape, tuple) else (shape,)
-        fits = isinstance(value, kinds) and (not isinstance(value, bool) or bool in kinds)
+        fits = isinstance(value, kinds) and (
+            not isinstance(value, bool) or bool in kinds or object in kinds
+        )
         names = " or ".join("null" if kind is type(None) else kind.__name__ for kind in kinds)
         _be(fits, value, names, where, again, at)
     return value

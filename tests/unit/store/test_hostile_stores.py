@@ -15,8 +15,9 @@ from tests.faults.fuzz_stores import ARCHIVES, STORES, fuzz
 from toposcope.cli.inspecting import describe
 from toposcope.errors import DamagedError, StoreError, ToposcopeError
 from toposcope.store.arrays import from_arrays, save_arrays
+from toposcope.store.commands import plain_command
 from toposcope.store.objects import LocalObjects, lock_folder, read_json, remove_leftovers
-from toposcope.store.runs import open_run, plain_command
+from toposcope.store.runs import open_run
 from toposcope.store.samples import SAMPLES
 from toposcope.store.verify import verify
 

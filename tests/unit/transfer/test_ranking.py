@@ -24,7 +24,8 @@ from toposcope.store.runs import Run
 from toposcope.store.verify import verify
 from toposcope.transfer import SCORES, knn, theta
 from toposcope.transfer.ranking.board import Entry, assemble, ties
-from toposcope.transfer.ranking.run import load_board, put_judgement, rank
+from toposcope.transfer.ranking.kept import load_board, put_judgement
+from toposcope.transfer.ranking.run import rank
 from toposcope.transfer.ranking.sizes import check_sizes
 
 CHEAP = ("theta", "tau", "class_persistence", "leep", "logme", "h_score", "knn", "parameters")

@@ -33,8 +33,8 @@ class Compare(Protocol[P]):
     """`compare`, of networks and of a population."""
 
     # A population is no item of the other one, which mypy cannot know of P.
-    @overload  # type: ignore[overload-overlap]
-    def __call__(
+    @overload
+    def __call__(  # type: ignore[overload-overlap]
         self,
         a: Population,
         /,

@@ -107,7 +107,7 @@ def report(
 @json_option
 @click.pass_context
 def verify(ctx: click.Context, run: Path, digest: bool, as_json: bool) -> None:
-    """Check every byte of a RUN, a SERIES, a comparison or a ranking against its recorded hash."""
+    """Check every file of a RUN, a SERIES, a comparison or a ranking against its recorded hash."""
     with exits(ctx):
         from dataclasses import asdict
 
@@ -119,13 +119,14 @@ def verify(ctx: click.Context, run: Path, digest: bool, as_json: bool) -> None:
             "analyses "
             "are as they were written"
         )
+        held = f"{verified.files} files ({verified.bytes:,} bytes) were held against a hash"
         full = (
-            f"{text}\ndigest: {verified.digest}"
+            f"{held}\n{text}\ndigest: {verified.digest}"
             if not verified.problems
             else "damaged or incomplete"
         )
         show(asdict(verified), as_json, verified.digest if digest else full)
-        for problem in verified.problems:
+        for problem in (*verified.problems, *(f"note: {note}" for note in verified.notes)):
             click.echo(printable(problem), err=True)
     if verified.problems:
         sys.exit(EXIT_ERROR)

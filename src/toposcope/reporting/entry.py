@@ -22,7 +22,7 @@ from toposcope.store.folders import STUDY, folder_kind
 from toposcope.store.series import is_series
 from toposcope.studies.stored import load_study, study_folders
 from toposcope.studies.study import Study
-from toposcope.transfer.ranking.run import BOARD, load_board
+from toposcope.transfer.ranking.kept import BOARD, load_board
 from toposcope.types import ActivationSet, DiagramSet
 
 if TYPE_CHECKING:

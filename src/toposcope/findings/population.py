@@ -103,14 +103,19 @@ def look_at_population(population: Population, *, level: float = 0.95) -> Popula
     """
     sets = list(unit_sets(population))
     unit = NETWORK if len(sets) > 1 or sets[0].units is None else CONFIGURATION
-    contrasts = [one for each in sets for one in _contrasts(population, each)]
     return PopulationFindings(
         population,
         unit,
-        tuple(effects(contrasts, level=level)),
+        tuple(changes_over_depth(population, level=level)),
         tuple(_trends(population, sets)),
         _components(population, level),
     )
+
+
+def changes_over_depth(population: Population, *, level: float = 0.95) -> list[Effect[Place]]:
+    """Relative changes between layers, clearest first, with intervals that hold together."""
+    sets = unit_sets(population)
+    return effects([one for each in sets for one in _contrasts(population, each)], level=level)
 
 
 @dataclass(frozen=True, eq=False)

@@ -175,7 +175,15 @@ def plot_cloud(analysis: Analysis, layer: str, *, label: str = "", ax: Axes | No
         for place, number in enumerate(np.unique(of)):
             here, color = plane[of == number], COLORS[place % len(COLORS)]
             name = "unlabelled" if number < 0 else acts.class_names[number]
-            ax.scatter(*here.T, s=9, color=color, alpha=0.7, linewidth=0, label=_literal(name))
+            ax.scatter(
+                here[:, 0],
+                here[:, 1],
+                s=9,
+                color=color,
+                alpha=0.7,
+                linewidth=0,
+                label=_literal(name),
+            )
         ax.legend(fontsize="small", markerscale=2, ncols=2)
     ax.set(aspect="equal", xlabel="first direction", ylabel="second direction")
     kept = f"{shares.sum():.0%} of the variance, rank correlation of distances {agreement:.2f}"

@@ -116,7 +116,7 @@ class Definition:
     design_for
         (design, subjects) -> design: fits points and draws to what was handed in.
     sources
-        Sources that decide the numbers, besides those of an analysis: ("studies/x.py",).
+        Sources that decide the numbers, besides those of an analysis, its own file included.
     """
 
     name: str

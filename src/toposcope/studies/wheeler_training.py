@@ -31,6 +31,15 @@ from toposcope.studies.verdicts import (
     evidence_of_mean,
     jackknife,
 )
+from toposcope.studies.wheeler_statistics import (
+    complexity,
+    landscapes,
+    largest_increase,
+    layer_share,
+    left_out,
+    rising,
+    shuffled,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +78,7 @@ W2 = Claim(
     # That every layer lessens it is the opposite: then the increase is below 0. Counting networks
     # with a significant increase would take too few draws for a decrease.
     Rule(threshold=0.0),
-    "signs of the differences between layers flipped draw by draw",
+    "layers shuffled draw by draw",
     (*OTHERS, *DATA),
     MAIN,
 )
@@ -352,31 +361,6 @@ def _rows(table: pd.DataFrame, design: Design, variant: Variant) -> pd.DataFrame
     ]
 
 
-def complexity(rows: pd.DataFrame) -> Array:
-    """(networks, moments, layers) landscape norms, means over draws; NaN where there is none."""
-    means = rows.groupby(["network", "moment", "layer"], sort=True)["norm"].mean()
-    return np.asarray(means.to_xarray().to_numpy(), dtype=np.float64)
-
-
-def rising(norms: Array) -> Array:
-    """(..., networks) share of layers whose norm rises by Kendall's tau over moments; ties are 1/2.
-
-    Parameters
-    ----------
-    norms
-        (..., networks, moments, layers); NaN where there is no such moment.
-
-    >>> rising(np.array([[[0.0, 2.0], [1.0, 1.0], [2.0, 0.0]]])).tolist()
-    [0.5]
-    """
-    moments = norms.shape[-2]
-    tau = sum(
-        np.nansum(np.sign(norms[..., lag:, :] - norms[..., :-lag, :]), axis=-2)
-        for lag in range(1, moments)
-    )
-    return np.asarray(((np.sign(tau) + 1) / 2).mean(axis=-1), dtype=np.float64)
-
-
 def _trained(rows: pd.DataFrame) -> pd.DataFrame:
     last = rows.groupby("network")["moment"].transform("max")
     return rows[rows["moment"] == last]
@@ -386,44 +370,23 @@ def rises(table: pd.DataFrame, design: Design, variant: Variant) -> Evidence:
     """W1: share of layers that rise; the input, which no training changes, left out."""
     norms = complexity(_rows(table, design, variant))[:, :, 1:]
     rng = np.random.default_rng(0)
-    shuffled = rising(_shuffled(norms, rng)).mean(axis=-1)
-    return evidence_of_mean(rising(norms), W1.rule, arrangements=shuffled, comparisons=len(CLAIMS))
-
-
-def _shuffled(norms: Array, rng: np.random.Generator) -> Array:
-    """(arrangements, ...): the second axis in another order for every network and arrangement."""
-    n, places, *rest = norms.shape
-    order = rng.permuted(np.tile(np.arange(places), (ARRANGEMENTS, n, 1)), axis=2)
-    return np.take_along_axis(norms[None], order.reshape(*order.shape, *[1] * len(rest)), axis=2)
+    null = rising(shuffled(norms, rng, arrangements=ARRANGEMENTS)).mean(axis=-1)
+    return evidence_of_mean(rising(norms), W1.rule, arrangements=null, comparisons=len(CLAIMS))
 
 
 def climbs(table: pd.DataFrame, design: Design, variant: Variant) -> Evidence:
     """W2: the largest increase between neighboring layers of trained networks."""
     rows = _trained(_rows(table, design, variant))
     by_draw = rows.groupby(["network", "draw", "layer"], sort=True)["norm"].mean().to_xarray()
-    norms = by_draw.to_numpy()
-    steps = np.diff(norms, axis=2) / norms.mean(axis=(1, 2))[:, None, None]
-    signs = np.random.default_rng(0).choice([-1.0, 1.0], size=steps.shape[:2])[:, :, None]
+    norms = by_draw.to_numpy() / by_draw.to_numpy().mean(axis=(1, 2))[:, None, None]
+    # Every draw its own order of layers: what one half of the draws finds, the other does not have.
+    null = np.random.default_rng(0).permuted(norms, axis=2)
     return evidence_of_mean(
-        largest_increase(steps),
+        largest_increase(np.diff(norms, axis=2)),
         W2.rule,
-        null=largest_increase(signs * steps),
+        null=largest_increase(np.diff(null, axis=2)),
         comparisons=len(CLAIMS),
     )
-
-
-def largest_increase(steps: Array) -> Array:
-    """(networks,) of (networks, draws, steps): chosen on the even draws, measured on the odd ones.
-
-    And the other way around, averaged: no draw both chooses and measures, so that noise alone gives
-    0 in the mean, and layers that all lessen it a number below 0.
-
-    >>> largest_increase(np.array([[[1.0, 0.0], [0.0, 2.0]]])).tolist()
-    [0.0]
-    """
-    a, b = steps[:, ::2].mean(axis=1), steps[:, 1::2].mean(axis=1)
-    rows = np.arange(len(a))
-    return np.asarray((b[rows, a.argmax(axis=1)] + a[rows, b.argmax(axis=1)]) / 2, dtype=float)
 
 
 def depends(table: pd.DataFrame, design: Design, variant: Variant) -> Evidence:
@@ -454,53 +417,6 @@ def separates(table: pd.DataFrame, design: Design, variant: Variant) -> Evidence
     return evidence_of_mean(right, W4.rule, arrangements=null, comparisons=len(CLAIMS))
 
 
-def landscapes(rows: pd.DataFrame) -> Array:
-    """(networks, 2, numbers): landscapes of all layers and degrees, means over draws."""
-    made = []
-    for _, of_network in rows.groupby("network", sort=True):
-        ends = (of_network["moment"].min(), of_network["moment"].max())
-        if ends[0] == ends[1]:
-            continue
-        pair = []
-        for moment in ends:
-            groups = of_network[of_network["moment"] == moment].groupby(["layer", "degree"])
-            pair.append(
-                np.concatenate(
-                    [np.mean(np.stack(one.to_list()), 0) for _, one in groups["landscape"]]
-                )
-            )
-        made.append(np.stack(pair))
-    return np.stack(made)
-
-
-def left_out(features: Array, truth: Array) -> Array:
-    """(arrangements, networks) share right of kernel least squares, left out network by network.
-
-    Parameters
-    ----------
-    features
-        (networks, 2, numbers); the kernel is their inner product.
-    truth
-        (arrangements, networks, 2) of -1 and 1.
-
-    Notes
-    -----
-    Ridge with a tenth of the mean of the kernel's diagonal, an intercept by centering. What is
-    left out is known in closed form: residuals y - H y, divided by I - H inside the network.
-    """
-    n = len(features)
-    x = features.reshape(2 * n, -1)
-    x = x - x.mean(axis=0)
-    gram = x @ x.T
-    ridge = 0.1 * np.trace(gram) / len(gram) or 1.0
-    hat = gram @ np.linalg.inv(gram + ridge * np.eye(2 * n)) + 1.0 / (2 * n)
-    y = truth.reshape(len(truth), 2 * n)
-    residual = (y - y @ hat.T).reshape(-1, n, 2)
-    inside = np.stack([np.eye(2) - hat[2 * i : 2 * i + 2, 2 * i : 2 * i + 2] for i in range(n)])
-    without = truth - np.einsum("nij,anj->ani", np.linalg.inv(inside), residual)
-    return np.asarray((without * truth > 0).mean(axis=2), dtype=np.float64)
-
-
 def differs(table: pd.DataFrame, design: Design, variant: Variant) -> Evidence:
     """W8: variance between layers against that between networks at the same layer."""
     rows = _trained(_rows(table, design, variant))
@@ -508,30 +424,13 @@ def differs(table: pd.DataFrame, design: Design, variant: Variant) -> Evidence:
         :, 1:
     ]
     rng = np.random.default_rng(0)
-    shuffled = layer_share(_shuffled(norms, rng))
+    null = layer_share(shuffled(norms, rng, arrangements=ARRANGEMENTS))
     return evidence_of_mean(
         jackknife(lambda x: float(layer_share(x)), norms),
         W8.rule,
-        arrangements=shuffled,
+        arrangements=null,
         comparisons=len(CLAIMS),
     )
-
-
-def layer_share(norms: Array) -> Array:
-    """(...) variance between layers minus that between networks at a layer, over their sum.
-
-    Analysis of variance of (..., networks, layers): with M the mean square between layers and E
-    that inside layers, the components are (M - E) / networks and E.
-
-    >>> float(layer_share(np.array([[0.0, 1.0, 2.0], [0.0, 1.0, 2.0], [0.0, 1.0, 2.0]])))
-    1.0
-    """
-    n = norms.shape[-2]
-    inside = norms.var(axis=-2, ddof=1).mean(axis=-1)
-    between = np.maximum(norms.mean(axis=-2).var(axis=-1, ddof=1) - inside / n, 0.0)
-    total = between + inside
-    shares = (between - inside) / np.where(total > 0, total, 1.0)
-    return np.asarray(shares, dtype=np.float64)
 
 
 # ---------------------------------------------------------------------------------------- figure

@@ -53,7 +53,7 @@ M4 = Claim(
     "M4",
     PAPER,
     "Networks with a lower sum of lifespans in the penultimate layer have a lower test error.",
-    Unit.NETWORK,
+    Unit.CONFIGURATION,
     "Pearson correlation of the lifespan sum with the test error",
     # The paper's figure has r = 0.87 over 44 networks: 0.8 is what "as in the paper" means.
     Rule(threshold=0.5, least=0.8),
@@ -65,7 +65,7 @@ M4P = Claim(
     "M4p",
     PAPER,
     "They have so beside what was varied: depth, parameters, regularization and label noise.",
-    Unit.NETWORK,
+    Unit.CONFIGURATION,
     "partial correlation of the lifespan sum with the test error, given depth, parameters, weight "
     "decay, level of label noise and norm of the activations",
     Rule(threshold=0.0, least=0.3),
@@ -77,7 +77,7 @@ X3 = Claim(
     "X3",
     PAPER,
     "Lifespan sums and PH-dimension say something of the test error that plain numbers do not.",
-    Unit.NETWORK,
+    Unit.CONFIGURATION,
     "share of the variance of test errors of left-out configurations that is explained, with "
     "topology less without it: beside depth, parameters, weight decay, training loss, norms of "
     "weights and activations, effective rank, TwoNN and the mean distance inside classes",
@@ -431,7 +431,7 @@ def figure(table: pd.DataFrame, design: Design) -> Figure:
             partial_correlation(
                 rows[name].to_numpy(),
                 rows["error"].to_numpy(),
-                {k: v for k, v in given.items() if k != "activation norm" or name != k},
+                {k: v for k, v in given.items() if k != name.replace("_", " ")},
                 configurations=rows["configuration"].to_numpy(),
             )
             for name in there

@@ -102,7 +102,7 @@ def beside_what_was_varied(rng: np.random.Generator, holds: bool) -> pd.DataFram
 @planted(
     "magai-generalization",
     "X3",
-    true="36 configurations of 2 networks, a third of what plain numbers leave is the topology's",
+    true="36 configurations of 2 networks, a third of the variance is the topology's",
     null="36 configurations of 2 networks, topology is the mean distance and noise",
     topic="studies_magai",
 )

@@ -31,7 +31,7 @@ from toposcope.studies.claims import Claim, Rule, Unit
 from toposcope.studies.figures import Curve, Figure, Panel
 from toposcope.studies.materials import Subject
 from toposcope.studies.study import Definition, Needs
-from toposcope.studies.verdicts import Evidence
+from toposcope.studies.verdicts import Evidence, evidence_of_mean
 from toposcope.training.digit_recipes import Member, NetRecipe
 from toposcope.types import ActivationSet
 
@@ -397,9 +397,10 @@ def added(rows: pd.DataFrame) -> Evidence:
         rows["error"].to_numpy(),
         rows["configuration"].to_numpy(),
         arrangements=ARRANGEMENTS,
-        level=1 - (1 - X3.rule.level) / len(CLAIMS),
     )
-    return Evidence(gain.interval, min(1.0, gain.p * len(CLAIMS)))
+    return evidence_of_mean(
+        gain.by_configuration, X3.rule, arrangements=gain.null, comparisons=len(CLAIMS)
+    )
 
 
 # ---------------------------------------------------------------------------------------- figure

@@ -14,10 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
-from toposcope.stats import Interval, mean_interval
-from toposcope.stats.arrangements import tail_share
 from toposcope.stats.partial import given_columns
-from toposcope.studies.verdicts import jackknife
 
 Array = NDArray[np.float64]
 
@@ -101,17 +98,18 @@ class Gain:
 
     Parameters
     ----------
-    interval
-        Share of the variance of left-out configurations that is explained, with them less without;
-        over configurations (jackknife).
-    p
-        One-sided, against what the first columns leave of them shuffled over configurations.
+    by_configuration
+        (configurations,) numbers whose mean is the share of the variance of left-out configurations
+        that is explained with them, less that without: how much smaller the squared errors of
+        each are, over the mean of those of predicting nothing.
+    null
+        The mean where what the first columns leave of them is shuffled over configurations.
     without, together
         The two shares.
     """
 
-    interval: Interval
-    p: float
+    by_configuration: Array
+    null: Array
     without: float
     together: float
 
@@ -123,7 +121,6 @@ def gain(
     configurations: Any,
     *,
     arrangements: int,
-    level: float = 0.95,
     seed: int = 0,
 ) -> Gain:
     """How much better left-out configurations are predicted with more columns.
@@ -135,11 +132,14 @@ def gain(
     y
         (networks,) what is predicted.
     configurations
-        (networks,) names; left out one after the other, and the units of the interval.
+        (networks,) names; left out one after the other, and the units.
     arrangements, seed
         Of the null.
-    level
-        Of the interval.
+
+    Notes
+    -----
+    A jackknife of the whole difference instead found an effect of a third of the variance in 58 %
+    of 400 populations of 36 configurations.
 
     Raises
     ------
@@ -154,31 +154,21 @@ def gain(
             "or more."
         )
         raise UsageError(msg)
-
-    def added(kept: NDArray[np.intp]) -> float:
-        rows = np.flatnonzero(np.isin(place, kept))
-        both = np.column_stack([base, more])
-        return _explained(both[rows], y[rows], place[rows]) - _explained(
-            base[rows], y[rows], place[rows]
-        )
-
-    everyone = np.arange(groups)
-    pseudo = jackknife(lambda kept: added(kept.astype(np.intp)), everyone)
-    half = mean_interval(pseudo, level=level).half
-    without = _explained(base, y, place)
-    together = _explained(np.column_stack([base, more]), y, place)
-    value = together - without
+    before, nothing = _errors(base, y, place)
+    total = float(nothing.mean()) or 1.0
     basis = np.linalg.qr(np.column_stack([np.ones(len(y)), _standard(base)]))[0]
     fitted = basis @ (basis.T @ more)
     left = more - fitted
-    null = np.array(
-        [
-            _explained(np.column_stack([base, fitted + left[rows]]), y, place) - without
-            for rows in shuffled_rows(place, arrangements, np.random.default_rng(seed))
-        ]
-    )
-    p = tail_share(value, null, exact=False, tolerance=1e-12)
-    return Gain(Interval(value, value - half, value + half, level, groups), p, without, together)
+
+    def added(columns: Array) -> Array:
+        after = _errors(np.column_stack([base, columns]), y, place)[0]
+        return np.asarray((before - after) / total)
+
+    found = added(more)
+    rows = shuffled_rows(place, arrangements, np.random.default_rng(seed))
+    null = np.array([added(fitted + left[one]).mean() for one in rows])
+    without = 1.0 - float(before.mean()) / total
+    return Gain(found, null, without, without + float(found.mean()))
 
 
 def _standard(columns: Array) -> Array:
@@ -190,8 +180,8 @@ def _standard(columns: Array) -> Array:
     return np.asarray((columns - columns.mean(axis=0))[:, varying] / spread[varying])
 
 
-def _explained(x: Array, y: Array, place: NDArray[np.intp]) -> float:
-    """1 - squared errors of left-out groups by ridge over those of the mean; closed form.
+def _errors(x: Array, y: Array, place: NDArray[np.intp]) -> tuple[Array, Array]:
+    """(groups,) squared errors of left-out groups, by ridge and by the mean; in closed form.
 
     Residuals of a group that is left out are (I - H)^-1 (y - H y) inside it; of all groups of one
     size at once.
@@ -200,14 +190,15 @@ def _explained(x: Array, y: Array, place: NDArray[np.intp]) -> float:
     n = len(y)
     hat = z @ np.linalg.solve(z.T @ z + RIDGE * np.eye(z.shape[1]), z.T) + 1.0 / n
     residual, plain = y - hat @ y, y - y.mean()
-    errors = totals = 0.0
-    members = [np.flatnonzero(place == k) for k in np.unique(place)]
+    errors, totals = np.zeros((2, int(place.max()) + 1))
+    members = [np.flatnonzero(place == k) for k in range(int(place.max()) + 1)]
     for size in {len(one) for one in members}:
-        same = np.array([one for one in members if len(one) == size])
+        which = [k for k, one in enumerate(members) if len(one) == size]
+        same = np.array([members[k] for k in which])
         inside = np.eye(size) - hat[same[:, :, None], same[:, None, :]]
-        left_out = np.linalg.solve(inside, residual[same][..., None])
-        errors += float((left_out**2).sum())
+        left_out = np.linalg.solve(inside, residual[same][..., None])[..., 0]
+        errors[which] = (left_out**2).sum(axis=1)
         # Of the mean of the others alone: H is 1/n everywhere.
         out = plain[same] + plain[same].sum(axis=1, keepdims=True) / (n - size)
-        totals += float((out**2).sum())
-    return 1.0 - errors / totals if totals > 0 else 0.0
+        totals[which] = (out**2).sum(axis=1)
+    return errors, totals

@@ -54,8 +54,11 @@ def test_left_out_configurations_are_predicted_by_what_others_know() -> None:
         beta = np.linalg.solve(design.T @ design + penalty, design.T @ y[~out])
         errors += ((y[out] - np.column_stack([np.ones(out.sum()), z[out]]) @ beta) ** 2).sum()
         totals += ((y[out] - y[~out].mean()) ** 2).sum()
-    found = populations._explained(x, y, place)
-    assert found == pytest.approx(1 - errors / totals, abs=1e-9)
+    found, plain = populations._errors(x, y, place)
+    assert found.sum() == pytest.approx(errors) and plain.sum() == pytest.approx(totals)
+    more = populations.gain(x[:, :1], x[:, 1:], y, place, arrangements=19)
+    assert more.together == pytest.approx(1 - errors / totals)
+    assert more.together - more.without == pytest.approx(more.by_configuration.mean())
 
 
 def test_columns_that_do_not_vary_are_not_known() -> None:

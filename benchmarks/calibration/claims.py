@@ -44,6 +44,9 @@ class Claim:
         How many make the printed row.
     at_most, at_least
         What the rate has to keep; inf and 0 for rows that only describe.
+    stream
+        Rows of one stream see the same simulations, so that what one of them has made need not be
+        made again; "" for a stream of its own.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Claim:
     simulations: int
     at_most: float
     at_least: float
+    stream: str = ""
 
     @property
     def topic(self) -> str:
@@ -112,11 +116,12 @@ def add(
     simulations: int = 400,
     at_most: float = float("inf"),
     at_least: float = 0.0,
+    stream: str = "",
 ) -> None:
     """Register a claim by hand: for worlds made in a loop, with `functools.partial`."""
     if name in CLAIMS:
         raise ValueError(f"two claims are called {name!r}")
-    CLAIMS[name] = Claim(name, sentence, world, function, simulations, at_most, at_least)
+    CLAIMS[name] = Claim(name, sentence, world, function, simulations, at_most, at_least, stream)
 
 
 def load() -> dict[str, Claim]:
@@ -167,6 +172,7 @@ def table(rates: Iterable[Rate]) -> str:
 
 def _once(name: str, number: int) -> bool | None:
     """One simulation, from its own stream."""
-    rng = np.random.default_rng([zlib.crc32(name.encode()), number])
-    said = load()[name].simulate(rng)
+    wanted = load()[name]
+    rng = np.random.default_rng([zlib.crc32((wanted.stream or name).encode()), number])
+    said = wanted.simulate(rng)
     return None if said is None else bool(said)

@@ -97,6 +97,7 @@ CALLS = [
     partial(summaries.persistence_entropy, A),
     partial(summaries.normalized_entropy, A),
     partial(summaries.landscape, A, 2, GRID),
+    partial(summaries.top_landscape, A, 2, GRID, None, call="here"),
     partial(summaries.landscape_inner, A, B),
     partial(summaries.landscape_norm, A),
     partial(summaries.diagram_statistics, A),

@@ -158,9 +158,9 @@ def _measure_clouds(
     _ruler_share(rows, layer, job)
     # Positions and channels of one sample have no pictures of their own.
     loops = job.replicate == 0 and job.design.points_are == "samples"
-    distances = _topology(rows, cloud, job, loop_rows=chosen if loops else None)
-    if distances is not None and job.filtration.cheap_checks:
-        _checks(rows, raw, raw_distances, distances, job)
+    measured = _topology(rows, cloud, job, loop_rows=chosen if loops else None)
+    if measured is not None and job.filtration.cheap_checks:
+        _checks(rows, raw, raw_distances, cloud, *measured, job)
     for name, null in nulls.items():
         twin = _null_cloud(name, layer, cloud, job, inputs)
         if isinstance(twin, Layer):
@@ -251,10 +251,10 @@ def _topology(
     job: CloudJob,
     *,
     loop_rows: NDArray[np.intp] | None = None,
-) -> NDArray[np.float64] | None:
+) -> tuple[NDArray[np.float64], dict[int, NDArray[np.float64]]] | None:
     """Diagrams, statistics, dimensions and, where asked for, the longest loops.
 
-    Returns the distances, or None where there are none.
+    Returns the distances and the diagrams by degree, or None where there are none.
     """
     design = job.design
     try:
@@ -282,24 +282,31 @@ def _topology(
     if loop_rows is not None and 1 in design.homology_dimensions:
         for loop in homology.longest_loops(grown, count=LOOPS_KEPT, metric="precomputed"):
             rows.loop(loop.birth, loop.death, loop_rows[loop.vertices].tolist())
-    return distances
+    return distances, dict(zip(design.homology_dimensions, diagrams, strict=True))
 
 
 def _checks(
     rows: Rows,
     raw: NDArray[np.float64],
     raw_distances: NDArray[np.float64],
+    cloud: NDArray[np.float64],
     distances: NDArray[np.float64],
+    diagrams: Mapping[int, NDArray[np.float64]],
     job: CloudJob,
 ) -> None:
     """The cheap form of the validity checks, which are about Rips filtrations of points."""
+    # Parts of a cloud are measured whole and over F2; a diagram that is not has nothing to be
+    # compared with.
+    plain = np.isinf(job.design.max_edge_length) and job.design.coeff == 2
     checks = validity_checks.cheap_checks(
         raw,
         raw_distances,
+        cloud,
         distances,
-        growth=rows.found("ph_dimension"),
+        diagrams=diagrams if plain else {},
+        euclidean=job.design.metric == "euclidean",
         participation_ratio=rows.found("participation_ratio"),
-        costly=job.replicate < validity_checks.VARIED and job.design.metric == "euclidean",
+        costly=job.replicate < validity_checks.VARIED,
         rng=job.rng(2),
     )
     for check in checks:

@@ -155,7 +155,7 @@ class Design:
         # Records hold numbers: of a generator, one that is drawn from it now.
         object.__setattr__(self, "seed", inputs.seed(self.seed, call="analyze()"))
         checked(self, call="analyze")
-        degrees = check_arguments(
+        degrees, _, _ = check_arguments(
             self.homology_dimensions, self.max_edge_length, self.coeff, call="analyze()"
         )
         if len(set(degrees)) != len(degrees):

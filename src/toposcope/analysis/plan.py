@@ -37,6 +37,7 @@ SCIENCE = (
     "analysis/jobs.py",
     "analysis/rulers.py",
     "analysis/validity_checks.py",
+    "analysis/outlier_factor.py",
     "analysis/cloud_task.py",
     "analysis/volume_task.py",
 )

@@ -67,7 +67,7 @@ def bottleneck(
     Cohen-Steiner, Edelsbrunner and Harer, Stability of persistence diagrams, DCG 2007.
     """
     call = "bottleneck()"
-    _check_error(relative_error, call)
+    relative_error = _check_error(relative_error, call)
     (A, lasting_a), (B, lasting_b) = (_split(x, cutoff, call) for x in (a, b))
     if len(lasting_a) != len(lasting_b):
         return math.inf
@@ -129,9 +129,11 @@ def wasserstein(
     Morozov and Nigmetov, Geometry helps to compare persistence diagrams, 2017.
     """
     call = "wasserstein()"
-    _check_error(relative_error, call)
-    _check_order(order, call, largest=np.finfo(float).max, hint=" bottleneck() is the limit.")
-    _check_order(internal_p, call, name="internal_p")
+    relative_error = _check_error(relative_error, call)
+    order = _check_order(
+        order, call, largest=np.finfo(float).max, hint=" bottleneck() is the limit."
+    )
+    internal_p = _check_order(internal_p, call, name="internal_p")
     (A, lasting_a), (B, lasting_b) = (_split(x, cutoff, call) for x in (a, b))
     if len(lasting_a) != len(lasting_b):
         return math.inf
@@ -260,7 +262,7 @@ def landscape_distance(
     Bubenik, Statistical topological data analysis using persistence landscapes, JMLR 2015.
     """
     call = "landscape_distance()"
-    _check_order(order, call)
+    order = _check_order(order, call)
     (A, lasting_a), (B, lasting_b) = (_split(x, cutoff, call) for x in (a, b))
     if len(lasting_a) != len(lasting_b):
         return math.inf
@@ -308,7 +310,7 @@ def betti_curve_distance(
     2.0
     """
     call = "betti_curve_distance()"
-    _check_order(order, call)
+    order = _check_order(order, call)
     (A, lasting_a), (B, lasting_b) = (_split(x, cutoff, call) for x in (a, b))
     if len(lasting_a) != len(lasting_b) and order < math.inf:
         return math.inf
@@ -348,15 +350,16 @@ def _on_a_line(A: Array, B: Array) -> bool:
     return not len(births) or bool((births == births[0]).all())
 
 
-def _check_error(relative_error: float, call: str) -> None:
-    number(relative_error, "relative_error", call=call, low=0.0, below=1.0)
+def _check_error(relative_error: float, call: str) -> float:
+    return number(relative_error, "relative_error", call=call, low=0.0, below=1.0)
 
 
 def _check_order(
     order: float, call: str, *, name: str = "order", largest: float = math.inf, hint: str = ""
-) -> None:
+) -> float:
     order = number(order, name, call=call, finite=False)
     if not 1 <= order <= largest:
         kind = "at least 1" if math.isinf(largest) else "at least 1 and finite"
         msg = f"{call}: {name} must be {kind}; got {order!r}.{hint}"
         raise UsageError(msg)
+    return order

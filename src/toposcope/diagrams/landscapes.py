@@ -15,12 +15,13 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from toposcope.diagrams.summaries import corners_of, landscape
+from toposcope.diagrams.summaries import corners_of, top_landscape
 from toposcope.errors import UsageError
 from toposcope.homology.landscape_kernels import inner_product
 from toposcope.inputs.arrays import read_grid, read_values
-from toposcope.inputs.parameters import entries, whole
-from toposcope.stats import PermutationResult, permutation_test_gram
+from toposcope.inputs.memory import refuse_beyond_memory
+from toposcope.inputs.parameters import entries, labels, whole
+from toposcope.stats.permutation import PermutationResult, two_sample_gram
 
 Array = NDArray[np.float64]
 Corners = tuple[Array, NDArray[np.int64]]
@@ -85,13 +86,14 @@ def mean_landscape(
     ----------
     Bubenik, Statistical topological data analysis using persistence landscapes, JMLR 2015.
     """
-    diagrams = entries(diagrams, "diagrams", call="mean_landscape()", of="diagrams")
+    call = "mean_landscape()"
+    diagrams = entries(diagrams, "diagrams", call=call, of="diagrams")
     if not diagrams:
-        msg = "mean_landscape(): at least one diagram is needed; got an empty list."
+        msg = f"{call}: at least one diagram is needed; got an empty list."
         raise UsageError(msg)
-    total = landscape(diagrams[0], levels, grid, cutoff=cutoff)
+    total = top_landscape(diagrams[0], levels, grid, cutoff, call=call)
     for pairs in diagrams[1:]:
-        total += landscape(pairs, levels, grid, cutoff=cutoff)
+        total += top_landscape(pairs, levels, grid, cutoff, call=call)
     total /= len(diagrams)
     return total
 
@@ -135,10 +137,27 @@ def landscape_gram(
     Wheeler, Bouza and Bubenik, Activation landscapes as a topological summary of neural network
     performance, 2021.
     """
-    call = "landscape_gram()"
+    return _exact_gram(diagrams, others, cutoff, call="landscape_gram()")
+
+
+def _exact_gram(
+    diagrams: Sequence[ArrayLike],
+    others: Sequence[ArrayLike] | None,
+    cutoff: float | None,
+    *,
+    call: str,
+) -> Array:
     landscapes = exact_landscapes(diagrams, cutoff=cutoff, call=call)
+    right = landscapes if others is None else exact_landscapes(others, cutoff=cutoff, call=call)
+    refuse_beyond_memory(
+        len(landscapes),
+        lambda m: 8.0 * m * len(right),
+        call=call,
+        of="diagrams",
+        advice="Pass {most} diagrams, or fewer.",
+    )
     if others is not None:
-        return products(landscapes, exact_landscapes(others, cutoff=cutoff, call=call))
+        return products(landscapes, right)
     gram = np.zeros((len(landscapes), len(landscapes)))
     for i, left in enumerate(landscapes):
         for j in range(i + 1):
@@ -180,11 +199,18 @@ def grid_gram(
         raise UsageError(msg)
     levels = whole(levels, "levels", call=call, low=1)
     diagrams = entries(diagrams, "diagrams", call=call, of="diagrams")
+    refuse_beyond_memory(
+        levels,
+        lambda m: 8.0 * len(diagrams) * (m * len(t) + len(diagrams)),
+        call=call,
+        of="levels",
+        advice="Pass levels={most}, or fewer diagrams or grid values.",
+    )
     gaps = np.diff(t)
     widths = (np.append(gaps, 0.0) + np.append(0.0, gaps)) / 2
     rows = np.empty((len(diagrams), levels * len(t)))
     for i, pairs in enumerate(diagrams):
-        values = landscape(pairs, levels, t, cutoff=cutoff)
+        values = top_landscape(pairs, levels, t, cutoff, call=call)
         rows[i] = (values * np.sqrt(np.maximum(widths, 0.0))).ravel()
     gram: Array = rows @ rows.T
     return gram
@@ -216,7 +242,7 @@ def mean_gram(gram: ArrayLike, groups: Sequence[Hashable]) -> tuple[list[Hashabl
            [ 20., 100.]]))
     """
     matrix = read_values(gram, "gram", call="mean_gram()", ndim=(2,))
-    groups = entries(groups, "groups", call="mean_gram()", of="labels")
+    groups = labels(groups, "groups", call="mean_gram()")
     if matrix.shape != (len(groups), len(groups)) or not len(groups):
         msg = (
             f"mean_gram(): one label per row of a square matrix is needed; got shape "
@@ -279,15 +305,9 @@ def landscape_test(
     if not len(a) or not len(b):
         msg = f"landscape_test(): {len(a)} and {len(b)} diagrams; two or more a side are needed."
         raise UsageError(msg)
-    return permutation_test_gram(
-        landscape_gram([*a, *b], cutoff=cutoff),
-        np.repeat([0, 1], [len(a), len(b)]),
-        paired=paired,
-        n_resamples=n_resamples,
-        seed=seed,
-        unit=unit,
-        overlap=overlap,
-    )
+    gram = _exact_gram([*a, *b], None, cutoff, call=call)
+    sides = np.repeat([0, 1], [len(a), len(b)])
+    return two_sample_gram(gram, sides, paired, n_resamples, seed, unit, overlap, call=call)
 
 
 def gram_norms(gram: ArrayLike) -> Array:

@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 from toposcope import homology
 from toposcope.errors import UsageError
-from toposcope.execution.executors import default_jobs
+from toposcope.execution.executors import workers_of
+from toposcope.homology.metrics import METRICS
+from toposcope.homology.vietoris_rips.persistence import check_arguments
+from toposcope.inputs.parameters import choice
 from toposcope.pointclouds.cloudset import CloudSet
 from toposcope.pointclouds.draws import Draw
 from toposcope.types import DiagramKey, DiagramSet
@@ -50,7 +53,6 @@ def rips(
     >>> dgms.pairs("block", 1).round(3).tolist()  # born with its sides, filled by its diagonals
     [[1.0, 1.414]]
     """
-    dimensions = tuple(homology_dimensions)
     if not isinstance(clouds, CloudSet):
         msg = (
             f"rips(): got {type(clouds).__name__}; needed is a CloudSet, from "
@@ -58,6 +60,8 @@ def rips(
             "For one plain array call toposcope.homology.rips(X)."
         )
         raise UsageError(msg)
+
+    workers = workers_of(jobs, call="rips()")
 
     def one(place: tuple[str, Draw]) -> list[NDArray[np.float64]]:
         layer, draw = place
@@ -73,10 +77,16 @@ def rips(
             error.add_note(f"layer {layer!r}, replicate {draw.replicate}")
             raise
 
+    # Once, before the threads: every argument is wrong for all clouds or for none.
+    call = "rips()"
+    dimensions, max_edge_length, coeff = check_arguments(
+        homology_dimensions, max_edge_length, coeff, call=call
+    )
+    metric = choice(metric, METRICS, "metric", call=call)
     for layer in clouds.activations.layers:
         clouds.normalizer(layer)  # once, before threads share it
     homology.warm_up()
-    with ThreadPoolExecutor(default_jobs() if jobs is None else jobs) as pool:
+    with ThreadPoolExecutor(workers) as pool:
         computed = list(pool.map(one, clouds))
     keys, pairs = [], []
     for (layer, draw), diagrams in zip(clouds, computed, strict=True):

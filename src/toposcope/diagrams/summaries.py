@@ -32,7 +32,8 @@ from toposcope.execution.plugins import Registry
 from toposcope.homology.landscape_kernels import corners, inner_product, top_levels
 from toposcope.inputs.arrays import read_diagram, read_grid
 from toposcope.inputs.foreign import real
-from toposcope.inputs.parameters import number, whole
+from toposcope.inputs.memory import refuse_beyond_memory
+from toposcope.inputs.parameters import number, text, whole
 from toposcope.types import DiagramSet
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def ended(pairs: ArrayLike, cutoff: float | None, *, call: str) -> Pairs:
 
 def by_birth(pairs: Pairs) -> Pairs:
     """Pairs of positive length by birth, longest first among equal births."""
+    pairs = read_diagram(pairs, call="by_birth()")
     kept = pairs[pairs[:, 1] > pairs[:, 0]]
     return np.ascontiguousarray(kept[np.lexsort((-kept[:, 1], kept[:, 0]))])
 
@@ -276,10 +278,23 @@ def landscape(
     ----------
     Bubenik, Statistical topological data analysis using persistence landscapes, JMLR 2015.
     """
-    call = "landscape()"
+    return top_landscape(pairs, levels, grid, cutoff, call="landscape()")
+
+
+def top_landscape(
+    pairs: ArrayLike, levels: int, grid: ArrayLike, cutoff: float | None, *, call: str
+) -> NDArray[np.float64]:
+    """`landscape` under the name of its caller."""
     levels = whole(levels, "levels", call=call, low=1, high=10**6)
     t = read_grid(grid, call=call, rising=True)
     checked = np.require(ended(pairs, cutoff, call=call), requirements=["C", "W"])
+    refuse_beyond_memory(
+        levels,
+        lambda m: 16.0 * m * len(t),
+        call=call,
+        of="levels",
+        advice="Pass levels={most}, or a shorter grid.",
+    )
     first = np.searchsorted(t, checked[:, 0], side="right")
     last = np.searchsorted(t, checked[:, 1], side="left")
     return np.asarray(top_levels(checked, t, first, last, levels).T, order="C")
@@ -378,11 +393,15 @@ def cloud_statistics(pairs: ArrayLike) -> dict[str, float]:
     >>> numbers["n_essential"], numbers["n_pairs"]
     (2, 1.0)
     """
+    pairs = read_diagram(pairs, call="cloud_statistics()")
     return {**diagram_statistics(finite(pairs)), ESSENTIAL: n_essential(pairs)}
 
 
 def undefined_reason(statistic: str, pairs: int) -> str:
     """Why a statistic of a diagram with `pairs` finite pairs has no value."""
+    call = "undefined_reason()"
+    statistic = text(statistic, "statistic", call=call)
+    pairs = whole(pairs, "pairs", call=call, low=0)
     needed = 2 if statistic == "normalized_entropy" else 1
     if pairs >= needed:
         return f"{statistic} of these {pairs} pairs is beyond what float64 holds; choose a unit"
@@ -415,6 +434,12 @@ def summarize(dgms: DiagramSet) -> pd.DataFrame:
     """
     import pandas as pd
 
+    if not isinstance(dgms, DiagramSet):
+        msg = (
+            f"summarize(): got {type(dgms).__name__}; needed is a DiagramSet, from "
+            "toposcope.rips(clouds). Of one diagram pass its pairs to diagram_statistics()."
+        )
+        raise UsageError(msg)
     rows = []
     for key, pairs in dgms:
         dying = finite(pairs)

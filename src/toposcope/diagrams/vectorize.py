@@ -17,6 +17,7 @@ from toposcope.diagrams.summaries import by_birth, ended
 from toposcope.errors import UsageError
 from toposcope.inputs import parameters
 from toposcope.inputs.arrays import read_grid
+from toposcope.inputs.memory import refuse_beyond_memory
 from toposcope.inputs.parameters import number, span
 
 __all__ = ["landscape_gram", "mean_landscape", "persistence_image", "silhouette"]
@@ -131,13 +132,20 @@ def persistence_image(
     2017.
     """
     call = "persistence_image()"
-    bandwidth = number(bandwidth, "bandwidth", call=call, above=0.0)
+    bandwidth = number(bandwidth, "bandwidth", call=call, low=1e-300)
     power = number(power, "power", call=call, low=0.0)
     pixels = parameters.resolution(resolution, call=call)
     birth_range = span(birth_range, "birth_range", call=call)
     length_range = span(length_range, "length_range", call=call)
     checked = ended(pairs, cutoff, call=call)
     lengths = checked[:, 1] - checked[:, 0]
+    refuse_beyond_memory(
+        max(pixels),
+        lambda m: 40.0 * m * len(lengths) + 8.0 * m * min(pixels),
+        call=call,
+        of="pixels along an axis",
+        advice="Pass resolution={most}, or fewer pairs.",
+    )
     births = _pixel_mass(checked[:, 0], birth_range, pixels[0], bandwidth)
     heights = _pixel_mass(lengths, length_range, pixels[1], bandwidth)
     with np.errstate(over="ignore", under="ignore"):
@@ -158,7 +166,8 @@ def _pixel_mass(centers: Array, edges: tuple[float, float], pixels: int, bandwid
     from scipy.special import ndtr
 
     borders = np.linspace(*edges, pixels + 1)
-    z = (borders[:, None] - centers) / bandwidth
+    with np.errstate(over="ignore"):  # inf bandwidths away: no mass, or all of it
+        z = (borders[:, None] - centers) / bandwidth
     # Both tails from the side where ndtr keeps its digits.
     below, above = ndtr(z), ndtr(-z)
     mass: Array = np.where(z[:-1] > 0, above[:-1] - above[1:], below[1:] - below[:-1])

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope import homology
-from toposcope.dimension.spanning_trees import ph_dimension_from_distances
+from toposcope.dimension.spanning_trees import dimension_of
 from toposcope.errors import UsageError
 from toposcope.inputs import parameters
 from toposcope.inputs.parameters import number, whole, wholes
@@ -79,23 +79,30 @@ def cube_calibration(
 
     Examples
     --------
+    >>> from toposcope import dimension
     >>> calibration = cube_calibration(300, dimensions=(1, 2, 3, 5, 8), clouds=3)
     >>> plane = np.random.default_rng(1).random((300, 2))
-    >>> value, _ = ph_dimension_from_distances(homology.distances(plane))
+    >>> value, _ = dimension.ph_dimension_from_distances(homology.distances(plane))
     >>> bool(abs(calibration(value) - 2) < 0.3)
     True
     """
-    call = "cube_calibration()"
+    call = _CALL
     n = whole(n, "n", call=call, low=1)
-    clouds = whole(clouds, "clouds", call=call, low=2)
+    clouds = whole(clouds, "clouds", call=call, low=2, high=10**6)
     cubes = wholes(dimensions, "dimensions", call=call, low=1)
+    homology.metrics.refuse_pairs(
+        n, max(cubes), per_pair=8, call=call, advice="Pass n={most}, or fewer."
+    )
     if len(cubes) < 2 or list(cubes) != sorted(set(cubes)):
         msg = f"{call}: needed are two or more increasing dimensions; got {cubes}."
         raise UsageError(msg)
     sizes = None if schedule is None else wholes(schedule, "schedule", call=call, low=1)
-    alpha = number(alpha, "alpha", call=call, above=0.0)
+    alpha = number(alpha, "alpha", call=call, low=1e-6)
     replicates = whole(replicates, "replicates", call=call, low=1)
     return _measured(n, alpha, sizes, replicates, cubes, clouds, parameters.seed(seed, call=call))
+
+
+_CALL = "cube_calibration()"
 
 
 @lru_cache(maxsize=32)
@@ -112,12 +119,13 @@ def _measured(
     read = np.array(
         [
             [
-                ph_dimension_from_distances(
+                dimension_of(
                     homology.distances(stream.random((n, d))),
                     alpha=alpha,
                     schedule=schedule,
                     replicates=replicates,
                     seed=stream,
+                    call=_CALL,
                 )[0]
                 for _ in range(clouds)
             ]

@@ -12,16 +12,28 @@ from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import DegenerateCloudError
 from toposcope.inputs.arrays import read_cloud
+from toposcope.inputs.memory import refuse_beyond_memory
 
 
 def covariance_eigenvalues(X: ArrayLike) -> NDArray[np.float64]:
     """(min(n, d),) eigenvalues of the sample covariance, decreasing, scaled to sum 1."""
-    points = read_cloud(X, call="covariance_eigenvalues()").astype(np.float64)
+    return _eigenvalues(X, "covariance_eigenvalues()")
+
+
+def _eigenvalues(X: ArrayLike, call: str) -> NDArray[np.float64]:
+    points = read_cloud(X, call=call).astype(np.float64)
+    refuse_beyond_memory(
+        min(points.shape),
+        lambda m: 24.0 * m * m,
+        call=call,
+        of="points or features, whichever are fewer,",
+        advice="Pass {most} of the points.",
+    )
     points = points - points.mean(axis=0)
     largest = float(np.abs(points).max())
     if largest == 0:
         msg = (
-            f"covariance_eigenvalues(): all {len(points)} points are equal; a covariance needs at "
+            f"{call}: all {len(points)} points are equal; a covariance needs at "
             "least two distinct points."
         )
         raise DegenerateCloudError(msg)
@@ -46,7 +58,7 @@ def effective_rank(X: ArrayLike) -> float:
     >>> round(effective_rank([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]), 9)
     2.0
     """
-    share = covariance_eigenvalues(X)
+    share = _eigenvalues(X, "effective_rank()")
     share = share[share > 0]
     return float(np.exp(-(share * np.log(share)).sum()))
 
@@ -59,7 +71,7 @@ def participation_ratio(X: ArrayLike) -> float:
     >>> round(participation_ratio([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]), 9)
     2.0
     """
-    return float(1.0 / (covariance_eigenvalues(X) ** 2).sum())
+    return float(1.0 / (_eigenvalues(X, "participation_ratio()") ** 2).sum())
 
 
 def activation_norm(X: ArrayLike) -> float:

@@ -16,6 +16,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from toposcope.inputs.parameters import number, text, whole
+
 DIMENSIONS = (1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 22, 28, 36, 46, 60)
 """Of the cubes, columns of the tables."""
 
@@ -75,6 +77,12 @@ def cube_readings(estimator: str, n: int) -> NDArray[np.float64]:
     >>> cube_readings("ph_dimension", 500)[[1, 4, 7]].round(1).tolist()
     [1.9, 4.5, 8.3]
     """
+    return _readings(estimator, n, "cube_readings()")
+
+
+def _readings(estimator: str, n: int, call: str) -> NDArray[np.float64]:
+    estimator = text(estimator, "estimator", call=call)
+    n = whole(n, "n", call=call, low=0, high=10**12)
     if estimator not in _TABLES:
         return np.full(len(DIMENSIONS), np.nan)
     sizes, inverse = _table(estimator)
@@ -108,7 +116,10 @@ def cube_of(value: float, n: int, *, estimator: str) -> float:
     >>> round(cube_of(8.3, 500, estimator="ph_dimension"), 1)
     10.0
     """
-    readings = cube_readings(estimator, n)
+    call = "cube_of()"
+    readings = _readings(estimator, n, call)
+    if not isinstance(value, float) or not math.isnan(value):
+        value = number(value, "value", call=call, finite=False)
     if not math.isfinite(readings[0]) or math.isnan(value):
         return math.nan
     # On the scale of 1 / dimension: cubes without a finite reading stand at 0.

@@ -20,6 +20,7 @@ from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageErro
 from toposcope.homology.metrics import distances
 from toposcope.homology.spanning import tree_lengths
 from toposcope.inputs.arrays import read_square, read_values
+from toposcope.inputs.memory import refuse_beyond_memory
 from toposcope.inputs.parameters import number, rng, whole
 
 # Dropping a tenth of the points must leave something of the smallest sub-sample.
@@ -108,8 +109,7 @@ def ph_dimension(
     """
     call = "ph_dimension()"
     D = distances(X, call=call)
-    sizes = _sizes(len(D), schedule, alpha, replicates, call)
-    alpha, replicates = float(alpha), int(replicates)
+    sizes, alpha, replicates = _sizes(len(D), schedule, alpha, replicates, call)
     stream = rng(seed, call=call)
     orders = [stream.permutation(len(D)) for _ in range(replicates)]
     everything = np.ones(len(D), dtype=bool)
@@ -154,9 +154,28 @@ def ph_dimension_from_distances(
     >>> value == ph_dimension(points).value
     True
     """
-    call = "ph_dimension_from_distances()"
+    return dimension_of(
+        D,
+        alpha=alpha,
+        schedule=schedule,
+        replicates=replicates,
+        seed=seed,
+        call="ph_dimension_from_distances()",
+    )
+
+
+def dimension_of(
+    D: NDArray[np.float64],
+    *,
+    alpha: float,
+    schedule: Sequence[int] | None,
+    replicates: int,
+    seed: int | np.random.Generator,
+    call: str,
+) -> tuple[float, float]:
+    """`ph_dimension_from_distances` under the name of its caller."""
     D = read_square(D, call=call)
-    sizes = _sizes(len(D), schedule, alpha, replicates, call)
+    sizes, alpha, replicates = _sizes(len(D), schedule, alpha, replicates, call)
     stream = rng(seed, call=call)
     orders = [stream.permutation(len(D)) for _ in range(replicates)]
     slope, r2 = _fit(D, orders, sizes, alpha, np.ones(len(D), dtype=bool), call)
@@ -165,9 +184,17 @@ def ph_dimension_from_distances(
 
 def _sizes(
     n: int, schedule: Sequence[int] | None, alpha: float, replicates: int, call: str
-) -> NDArray[np.int64]:
-    number(alpha, "alpha", call=call, above=0.0)
-    whole(replicates, "replicates", call=call, low=1, high=10**6)
+) -> tuple[NDArray[np.int64], float, int]:
+    """Sizes, exponent and number of sub-samples, checked."""
+    alpha = number(alpha, "alpha", call=call, low=1e-6)
+    replicates = whole(replicates, "replicates", call=call, low=1, high=10**6)
+    refuse_beyond_memory(
+        replicates,
+        lambda m: 8.0 * n * m,
+        call=call,
+        of="replicates",
+        advice="Pass replicates={most}, or fewer.",
+    )
     if n < FEWEST_POINTS:
         msg = f"{call}: the cloud has {n} points; at least {FEWEST_POINTS} are needed."
         raise TooFewSamplesError(msg)
@@ -189,7 +216,7 @@ def _sizes(
             f"up to {n}."
         )
         raise TooFewSamplesError(msg)
-    return sizes
+    return sizes, alpha, replicates
 
 
 def _fit(

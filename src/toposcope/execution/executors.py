@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from numbers import Integral
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from toposcope.errors import UsageError
+from toposcope.inputs.parameters import whole
 
 Result = TypeVar("Result")
 
@@ -149,7 +149,7 @@ def default_jobs() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def workers_of(jobs: Jobs) -> int:
+def workers_of(jobs: Jobs, *, call: str = "jobs") -> int:
     """How many tasks run at once: what a forecast divides by.
 
     Raises
@@ -162,7 +162,7 @@ def workers_of(jobs: Jobs) -> int:
     >>> workers_of(3), workers_of(0), workers_of(Inline())
     (3, 1, 1)
     """
-    return max(1, jobs.workers if isinstance(jobs, Executor) else _count(jobs))
+    return max(1, jobs.workers if isinstance(jobs, Executor) else _count(jobs, call))
 
 
 @contextmanager
@@ -198,17 +198,18 @@ def opened(jobs: Jobs, *, tasks: int) -> Iterator[Executor]:
         executor.close()
 
 
-def _count(jobs: int | None) -> int:
+def _count(jobs: int | None, call: str = "jobs") -> int:
     """Number of worker processes; 0 for none."""
     if jobs is None:
         return default_jobs()
-    if not isinstance(jobs, Integral) or jobs < 0:
+    try:
+        return whole(jobs, "jobs", call=call, low=0)
+    except UsageError:
         msg = (
-            f"jobs={jobs!r}: needed is a number of workers, 1 or more, 0 for none, or an executor "
-            "such as toposcope.execution.executors.Processes(4)."
+            f"{call}: jobs={jobs!r}: needed is a number of workers, 1 or more, 0 for none, or an "
+            "executor such as toposcope.execution.executors.Processes(4)."
         )
-        raise UsageError(msg)
-    return int(jobs)
+        raise UsageError(msg) from None
 
 
 def _end_with_parent(parent: int) -> None:

@@ -114,6 +114,15 @@ def largest(points: NDArray[np.float64]) -> float:
     return float(max(points.max(), -points.min()))
 
 
+def scaled(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`points` times a power of two where squares would over- or underflow, else as they are.
+
+    >>> scaled(np.array([[3.0]])).tolist()
+    [[3.0]]
+    """
+    return _scaled(points)[0]
+
+
 def _scaled(points: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
     """`points` times a power of two, so that squares neither overflow nor vanish."""
     size = largest(points)

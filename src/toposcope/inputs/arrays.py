@@ -239,7 +239,8 @@ def read_volume(volume: ArrayLike, *, call: str, batch: bool = False) -> NDArray
             "place in a filtration. Replace it, by inf for voxels that never enter."
         )
         raise UsageError(msg)
-    return array
+    # Kernels are compiled for C-ordered arrays; columns first would compile them anew, for seconds.
+    return np.ascontiguousarray(array)
 
 
 def read_values(

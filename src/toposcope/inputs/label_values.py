@@ -124,6 +124,39 @@ def label_values(
     return held.astype(np.int64) if held.dtype.kind in "iu" else held
 
 
+def group_values(values: Any, n: int, *, reading: Reading) -> NDArray[Any]:
+    """Groups of a test as an (n,) array of numbers, truth values or text; none missing.
+
+    A group is only told from the others: -1 and 0.5 are groups like any, where a class is not.
+
+    Examples
+    --------
+    >>> group_values([-1, 1], 2, reading=Reading("groups"))
+    array([-1.,  1.])
+    """
+    held = _array(values, reading)
+    if held.shape != (n,):
+        reading.refuse(f"shape {held.shape}; needed is ({n},), one group for each unit.")
+    if held.dtype.kind in "OUS":
+        entries = [_scalar(one) for one in held.tolist()]
+        missing = [place for place, one in enumerate(entries) if is_missing(one)]
+        if missing:
+            _refuse_missing(missing, entries[missing[0]], n, reading)
+        kinds = {_kind(one) for one in entries}
+        if kinds == {"names"}:
+            return np.array([text_of(one, reading) for one in entries])
+        if kinds - {"numbers", "truth values"} or len(kinds) > 1:
+            told = " and some are ".join(sorted(kinds))
+            reading.refuse(f"some are {told}; needed is one kind: numbers, truth values or names.")
+        held = np.array([float(one) for one in entries])
+    if held.dtype.kind not in "iufb":
+        reading.refuse(f"they are {held.dtype}; needed are numbers, truth values or names.")
+    held = held.astype(np.float64)
+    if np.isnan(held).any():
+        _refuse_missing(np.flatnonzero(np.isnan(held)).tolist(), float("nan"), n, reading)
+    return held
+
+
 def text_of(value: object, reading: Reading) -> str:
     """A name as text; bytes must be UTF-8."""
     if not isinstance(value, bytes):
@@ -168,7 +201,10 @@ def _array(values: Any, reading: Reading) -> NDArray[Any]:
         held[mask] = None
         return held
     if hasattr(values, "detach"):  # a tensor: bfloat16 and gradients are unknown to NumPy
-        values = values.detach().cpu().tolist()
+        try:
+            values = values.detach().cpu().tolist()
+        except (RuntimeError, NotImplementedError, TypeError) as problem:  # no data in it
+            reading.refuse(f"labels are a tensor that cannot be read: {str(problem)[:80]}.")
     if isinstance(values, Sequence) and not isinstance(values, (str, bytes)):
         return _of_list(values, reading)
     try:

@@ -202,6 +202,7 @@ def _names(class_names: Any, reading: Reading) -> tuple[str, ...]:
     if class_names is None:
         return ()
     sequence = hasattr(class_names, "__len__") and hasattr(class_names, "__getitem__")
+    sequence = sequence and getattr(class_names, "ndim", 1) == 1
     if isinstance(class_names, (str, bytes, Mapping)) or not sequence:
         reading.refuse(
             f"class_names is {type(class_names).__name__}; needed is a sequence of names, position "

@@ -8,16 +8,20 @@ else by a `UsageError` that says what to pass.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
-from toposcope.errors import UsageError
+from toposcope.errors import ToposcopeError, UsageError
 
 LARGEST_PRIME = 46337
 """Largest field of coefficients: products of its residues fit 32 bits, as GUDHI needs."""
+MOST_RESAMPLES, USUAL_RESAMPLES = 10**7, 9999
+"""Of arrangements; a p-value of 1e-7 says all that one of 1e-9 would, and ends within minutes."""
 
 
 def whole(
@@ -84,7 +88,11 @@ def level(value: object, name: str = "level", *, call: str) -> float:
     0.95
     """
     try:
-        return number(value, name, call=call, above=0.0, below=1.0)
+        # Quantiles below 1e-12 of one are rounding of 1 - level.
+        share = number(value, name, call=call, above=0.0, below=1.0)
+        if 1e-12 <= share <= 1 - 1e-12:
+            return share
+        raise _refusal(value, name, call, "a number not nearer to 0 or 1 than 1e-12")
     except UsageError as error:
         msg = f"{error} Such as {name}=0.95."
         raise UsageError(msg) from None
@@ -164,6 +172,122 @@ def wholes(
     raise _refusal(value, name, call, f"a sequence of whole numbers{limits}, at least one")
 
 
+def numbers(
+    value: object,
+    name: str,
+    *,
+    call: str,
+    low: float = -math.inf,
+    above: float = -math.inf,
+    high: float = math.inf,
+    below: float = math.inf,
+) -> tuple[float, ...]:
+    """A sequence of finite numbers within limits, at least one.
+
+    >>> numbers([1, np.float32(0.5)], "thresholds", call="Cubical()")
+    (1.0, 0.5)
+    """
+    listed = _listed(value)
+    if listed:
+        return tuple(
+            number(one, f"{name}[{i}]", call=call, low=low, above=above, high=high, below=below)
+            for i, one in enumerate(listed)
+        )
+    needed = f"a sequence of finite numbers{_limits(low, above, high, below)}, at least one"
+    raise _refusal(value, name, call, needed)
+
+
+def names(
+    value: object, name: str, *, call: str, options: Iterable[str] | None = None
+) -> tuple[str, ...]:
+    """Some names: a text with commas between them, or a sequence of texts; at least one.
+
+    >>> names("a, b", "layers", call="capture()"), names(["a"], "layers", call="capture()")
+    (('a', 'b'), ('a',))
+    """
+    if isinstance(value, str):
+        listed: Sequence[Any] | None = [part.strip() for part in value.split(",") if part.strip()]
+    else:
+        listed = _listed(value)
+    if not listed or not all(isinstance(one, str) for one in listed):
+        raise _refusal(value, name, call, "a name, or a sequence of names")
+    if options is None:
+        return tuple(map(str, listed))
+    known = tuple(options)
+    return tuple(choice(one, known, name, call=call) for one in listed)
+
+
+def text(value: object, name: str, *, call: str) -> str:
+    """A text, not empty.
+
+    >>> text("net", "name", call="from_arrays()")
+    'net'
+    """
+    if isinstance(value, str) and value.strip():
+        return str(value)
+    raise _refusal(value, name, call, "a text, not empty")
+
+
+def path(value: object, name: str, *, call: str) -> Path:
+    """A place in the file system.
+
+    >>> path("run", "store", call="capture()").name
+    'run'
+    """
+    if isinstance(value, str | os.PathLike):
+        place = os.fspath(value)
+        if isinstance(place, str) and place.strip() and "\0" not in place:
+            return Path(place)
+    raise _refusal(value, name, call, "a path, as a text or a pathlib.Path")
+
+
+def function(value: object, name: str, *, call: str) -> Callable[..., Any]:
+    """Something that can be called.
+
+    >>> function(max, "statistic", call="bootstrap_interval()") is max
+    True
+    """
+    if callable(value):
+        return value
+    raise _refusal(value, name, call, "a function")
+
+
+def returned(function: Callable[..., Any], *arguments: Any, name: str, call: str) -> float:
+    """The number that a function of the caller's gives; inf and NaN are its caller's matter.
+
+    >>> returned(max, [1.0, 2.0], name="statistic", call="permutation_test()")
+    2.0
+    """
+    try:
+        value = function(*arguments)
+    except ToposcopeError:
+        raise
+    except Exception as error:  # whatever the function of a caller raises
+        msg = (
+            f"{call}: {name}= ({getattr(function, '__name__', function)!s}) raised "
+            f"{type(error).__name__}: {error}. It is called with NumPy arrays."
+        )
+        raise UsageError(msg) from error
+    plain = _scalar(value)
+    if isinstance(plain, Real):
+        return float(plain)
+    msg = f"{call}: {name}= gave back {_shown(value)}; needed is a function that gives a number."
+    raise UsageError(msg)
+
+
+def resamples(value: object, name: str = "n_resamples", *, call: str, low: int = 99) -> int:
+    """A number of random arrangements: enough for a p-value, and not more than ever end.
+
+    >>> resamples(9999, call="permutation_test()")
+    9999
+    """
+    count = whole(value, name, call=call, high=MOST_RESAMPLES)
+    if count < low:
+        msg = f"{call}: {name}={count} is too few; pass {low} or more ({USUAL_RESAMPLES} is usual)."
+        raise UsageError(msg)
+    return count
+
+
 def entries(value: object, name: str, *, call: str, of: str = "arrays") -> list[Any]:
     """The entries of a sequence of arrays, as a list.
 
@@ -174,6 +298,24 @@ def entries(value: object, name: str, *, call: str, of: str = "arrays") -> list[
     if listed is None:
         raise _refusal(value, name, call, f"a sequence of {of}")
     return list(listed)
+
+
+def labels(value: object, name: str, *, call: str) -> list[Any]:
+    """Labels of any kind that can be told apart, none missing.
+
+    >>> labels(["a", 1], "groups", call="mean_gram()")
+    ['a', 1]
+    """
+    listed = entries(value, name, call=call, of="labels")
+    for i, one in enumerate(listed):
+        try:
+            hash(one)
+            fits = not hasattr(one, "detach") and bool(one == one)  # NaN and NA are not themselves
+        except (TypeError, ValueError):
+            fits = False
+        if not fits or one is None:
+            raise _refusal(one, f"{name}[{i}]", call, "a label: a name, a number or a tuple")
+    return listed
 
 
 def span(value: object, name: str, *, call: str) -> tuple[float, float]:

@@ -229,6 +229,7 @@ def all_draws(
             seed=seed,
             labels=labels,
             overlapping=overlapping,
+            call="clouds()",
         )
         return [Draw(r, "", chosen) for r, chosen in enumerate(rows)]
     if labels is None:
@@ -247,6 +248,7 @@ def all_draws(
                 replicates=replicates,
                 seed=np.random.default_rng([seed, int(label)]),
                 overlapping=overlapping,
+                call="clouds()",
             )
         except TooFewSamplesError as error:
             error.add_note(f"class {name!r}")

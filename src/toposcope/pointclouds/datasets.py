@@ -12,32 +12,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.inputs import parameters
+from toposcope.inputs.memory import refuse_beyond_memory
 
-_CALL = "datasets"
 Seed = int | np.random.Generator
 Cloud = NDArray[np.float64]
 
 
 def circle(n: int = 100, noise: float = 0.0, seed: Seed = 0) -> Cloud:
     """(n, 2) uniform points of the unit circle: one class in H1, dimension 1."""
-    rng = parameters.rng(seed, call=_CALL)
-    return _noisy(_on_circle(rng.random(_count(n))), noise, rng)
+    n, rng, spread = _terms("circle()", n, noise, seed, width=2)
+    return _noisy(_on_circle(rng.random(n)), spread, rng)
 
 
 def two_circles(
     n: int = 200, noise: float = 0.0, seed: Seed = 0, *, distance: float = 4.0
 ) -> Cloud:
     """(n, 2) points of two unit circles, centers `distance` apart: two classes in H1."""
-    rng = parameters.rng(seed, call=_CALL)
-    points = _on_circle(rng.random(_count(n)))
-    points[n // 2 :, 0] += distance
-    return _noisy(points, noise, rng)
+    return _two_circles("two_circles()", n, noise, seed, distance)
 
 
 def linked_circles(n: int = 200, noise: float = 0.0, seed: Seed = 0) -> Cloud:
     """(n, 3) points of two unit circles that run through each other's center (Hopf link)."""
-    rng = parameters.rng(seed, call=_CALL)
-    flat = _on_circle(rng.random(_count(n)))
+    n, rng, spread = _terms("linked_circles()", n, noise, seed, width=3)
+    flat = _on_circle(rng.random(n))
     first, second = flat[: n // 2], flat[n // 2 :]
     points = np.concatenate(
         [
@@ -45,26 +42,30 @@ def linked_circles(n: int = 200, noise: float = 0.0, seed: Seed = 0) -> Cloud:
             np.stack([second[:, 0] + 1.0, np.zeros(len(second)), second[:, 1]], axis=1),
         ]
     )
-    return _noisy(points, noise, rng)
+    return _noisy(points, spread, rng)
 
 
 def sphere(n: int = 200, noise: float = 0.0, seed: Seed = 0, *, dimension: int = 2) -> Cloud:
     """(n, dimension + 1) uniform points of the unit sphere: one class in H_dimension."""
-    rng = parameters.rng(seed, call=_CALL)
-    points = rng.normal(size=(_count(n), dimension + 1))
-    return _noisy(points / np.linalg.norm(points, axis=1, keepdims=True), noise, rng)
+    call = "sphere()"
+    width = 1 + parameters.whole(dimension, "dimension", call=call, low=0)
+    n, rng, spread = _terms(call, n, noise, seed, width=width)
+    points = rng.normal(size=(n, width))
+    return _noisy(points / np.linalg.norm(points, axis=1, keepdims=True), spread, rng)
 
 
 def torus(
     n: int = 500, noise: float = 0.0, seed: Seed = 0, *, major: float = 2.0, minor: float = 1.0
 ) -> Cloud:
     """(n, 3) points of a torus, uniform in area: two classes in H1, one in H2."""
-    rng = parameters.rng(seed, call=_CALL)
+    call = "torus()"
+    n, rng, spread = _terms(call, n, noise, seed, width=3)
+    major, minor = _radii(call, major, minor)
     tube = _tube_angles(n, minor / major, rng)
-    around = _on_circle(rng.random(_count(n)))
+    around = _on_circle(rng.random(n))
     radius = major + minor * np.cos(tube)
     points = np.stack([radius * around[:, 0], radius * around[:, 1], minor * np.sin(tube)], axis=1)
-    return _noisy(points, noise, rng)
+    return _noisy(points, spread, rng)
 
 
 def klein_bottle(
@@ -74,8 +75,10 @@ def klein_bottle(
 
     Two classes in H1 and one in H2 over Z/2; one and none over Z/3.
     """
-    rng = parameters.rng(seed, call=_CALL)
-    tube, angle = 2 * np.pi * rng.random((2, _count(n)))
+    call = "klein_bottle()"
+    n, rng, spread = _terms(call, n, noise, seed, width=4)
+    major, minor = _radii(call, major, minor)
+    tube, angle = 2 * np.pi * rng.random((2, n))
     radius = major + minor * np.cos(tube)
     height = minor * np.sin(tube)
     points = np.stack(
@@ -87,12 +90,12 @@ def klein_bottle(
         ],
         axis=1,
     )
-    return _noisy(points, noise, rng)
+    return _noisy(points, spread, rng)
 
 
 def figure_eight(n: int = 200, noise: float = 0.0, seed: Seed = 0) -> Cloud:
     """(n, 2) points of two unit circles that touch: one component, two classes in H1."""
-    return two_circles(n, noise, seed, distance=2.0)
+    return _two_circles("figure_eight()", n, noise, seed, 2.0)
 
 
 def disks(
@@ -105,12 +108,13 @@ def disks(
     cells of a grid on [-1, 1] squared, row by row; `shrink` is their radius over that of the hole
     that `square_with_holes` has there.
     """
-    rng = parameters.rng(seed, call=_CALL)
-    centers, radius = _holes(count)
-    radius *= parameters.number(shrink, "shrink", call=_CALL, above=0.0)
-    points = centers[np.arange(_count(n)) % count]
-    points = points + radius * np.sqrt(rng.random((n, 1))) * _on_circle(rng.random(_count(n)))
-    return _noisy(points, noise, rng)
+    call = "disks()"
+    n, rng, spread = _terms(call, n, noise, seed, width=2)
+    centers, radius = _holes(call, count)
+    radius *= parameters.number(shrink, "shrink", call=call, above=0.0, high=1e100)
+    points = centers[np.arange(n) % len(centers)]
+    points = points + radius * np.sqrt(rng.random((n, 1))) * _on_circle(rng.random(n))
+    return _noisy(points, spread, rng)
 
 
 def square_with_holes(
@@ -120,15 +124,18 @@ def square_with_holes(
 
     One component; the complement of `disks`, with a `gap` between the two.
     """
-    rng = parameters.rng(seed, call=_CALL)
-    centers, radius = _holes(count)
-    radius += parameters.number(gap, "gap", call=_CALL, low=0.0)
+    call = "square_with_holes()"
+    n, rng, spread = _terms(call, n, noise, seed, width=2)
+    centers, radius = _holes(call, count, of_each=n)
+    # Disks must leave the corners of their cells, or no point is ever kept.
+    room = radius / 0.6 - radius
+    radius += parameters.number(gap, "gap", call=call, low=0.0, below=room)
     points = np.empty((0, 2))
-    while len(points) < _count(n):
+    while len(points) < n:
         drawn = rng.uniform(-1, 1, size=(2 * n, 2))
         far = np.linalg.norm(drawn[:, None] - centers, axis=2).min(axis=1) > radius
         points = np.concatenate([points, drawn[far]])
-    return _noisy(points[:n], noise, rng)
+    return _noisy(points[:n], spread, rng)
 
 
 def annuli(
@@ -138,11 +145,13 @@ def annuli(
 
     Rings lie where the disks of `disks` do; `inner` is the ratio of their radii.
     """
-    rng = parameters.rng(seed, call=_CALL)
-    centers, radius = _holes(count)
-    points = centers[np.arange(_count(n)) % count]
+    call = "annuli()"
+    n, rng, spread = _terms(call, n, noise, seed, width=2)
+    centers, radius = _holes(call, count)
+    inner = parameters.number(inner, "inner", call=call, low=0.0, below=1.0)
+    points = centers[np.arange(n) % len(centers)]
     radii = radius * np.sqrt(rng.uniform(inner**2, 1, size=(n, 1)))
-    return _noisy(points + radii * _on_circle(rng.random(_count(n))), noise, rng)
+    return _noisy(points + radii * _on_circle(rng.random(n)), spread, rng)
 
 
 def projective_plane(n: int = 500, noise: float = 0.0, seed: Seed = 0) -> Cloud:
@@ -152,7 +161,7 @@ def projective_plane(n: int = 500, noise: float = 0.0, seed: Seed = 0) -> Cloud:
     a unit vector v goes to the matrix v v^T, traceless part, so that v and -v are one point and
     squared distances are 2 - 2 cos(angle) ** 2.
     """
-    rng = parameters.rng(seed, call=_CALL)
+    n, rng, spread = _terms("projective_plane()", n, noise, seed, width=5)
     x, y, z = sphere(n, seed=rng).T
     points = np.stack(
         [
@@ -164,26 +173,32 @@ def projective_plane(n: int = 500, noise: float = 0.0, seed: Seed = 0) -> Cloud:
         ],
         axis=1,
     )
-    return _noisy(points, noise, rng)
+    return _noisy(points, spread, rng)
 
 
 def swiss_roll(n: int = 500, noise: float = 0.0, seed: Seed = 0) -> Cloud:
     """(n, 3) points of a rolled-up strip: no homology above H0, dimension 2."""
-    rng = parameters.rng(seed, call=_CALL)
-    turn, width = rng.random((2, _count(n)))
+    n, rng, spread = _terms("swiss_roll()", n, noise, seed, width=3)
+    turn, width = rng.random((2, n))
     angle = 1.5 * np.pi * (1 + 2 * turn)
     points = np.stack([angle * np.cos(angle), 21 * width, angle * np.sin(angle)], axis=1)
-    return _noisy(points, noise, rng)
+    return _noisy(points, spread, rng)
 
 
 def uniform_cube(n: int = 500, d: int = 2, seed: Seed = 0) -> Cloud:
     """(n, d) uniform points of the unit cube: dimension d."""
-    return parameters.rng(seed, call=_CALL).random((_count(n), d))
+    call = "uniform_cube()"
+    d = parameters.whole(d, "d", call=call, low=1)
+    n, rng, _ = _terms(call, n, 0.0, seed, width=d)
+    return rng.random((n, d))
 
 
 def gaussian(n: int = 500, d: int = 2, seed: Seed = 0) -> Cloud:
     """(n, d) points of the standard normal distribution."""
-    return parameters.rng(seed, call=_CALL).normal(size=(_count(n), d))
+    call = "gaussian()"
+    d = parameters.whole(d, "d", call=call, low=1)
+    n, rng, _ = _terms(call, n, 0.0, seed, width=d)
+    return rng.normal(size=(n, d))
 
 
 def relu_clusters(
@@ -200,28 +215,65 @@ def relu_clusters(
     The benchmark clouds of this project: `clusters` centers, within each a Gaussian of `rank`
     directions.
     """
-    rng = parameters.rng(seed, call=_CALL)
+    call = "relu_clusters()"
+    d = parameters.whole(d, "d", call=call, low=1)
+    clusters = parameters.whole(clusters, "clusters", call=call, low=1)
+    rank = parameters.whole(rank, "rank", call=call, low=0)
+    n, rng, spread = _terms(call, n, noise, seed, width=d + rank)
+    _terms(call, clusters + rank, noise, seed, width=d, of="rows of centers and directions")
     centers = 2.0 * rng.normal(size=(clusters, d))
     directions = 0.5 * rng.normal(size=(rank, d))
-    which = rng.integers(0, clusters, _count(n))
+    which = rng.integers(0, clusters, n)
     points = centers[which] + rng.normal(size=(n, rank)) @ directions
-    return np.maximum(_noisy(points, noise, rng), 0.0)
+    return np.maximum(_noisy(points, spread, rng), 0.0)
 
 
-def _count(n: int) -> int:
-    return parameters.whole(n, "n", call=_CALL, low=1)
+def _two_circles(call: str, n: int, noise: float, seed: Seed, distance: float) -> Cloud:
+    n, rng, spread = _terms(call, n, noise, seed, width=2)
+    points = _on_circle(rng.random(n))
+    points[n // 2 :, 0] += parameters.number(distance, "distance", call=call)
+    return _noisy(points, spread, rng)
 
 
-def _holes(count: int) -> tuple[Cloud, float]:
+def _terms(
+    call: str, n: int, noise: float, seed: Seed, *, width: int, of: str = "points"
+) -> tuple[int, np.random.Generator, float]:
+    """Number of points, stream and noise, checked; more points than fit in memory are refused."""
+    n = parameters.whole(n, "n", call=call, low=1)
+    refuse_beyond_memory(
+        n,
+        lambda m: 32.0 * m * width,  # coordinates, their parts and their noise
+        call=call,
+        of=of,
+        advice="Pass n={most}, or fewer." if of == "points" else "Pass fewer.",
+    )
+    spread = parameters.number(noise, "noise", call=call, low=0.0)
+    return n, parameters.rng(seed, call=call), spread
+
+
+def _radii(call: str, major: float, minor: float) -> tuple[float, float]:
+    """Radii of a tube and of the circle it is wound around, which it must not reach."""
+    major = parameters.number(major, "major", call=call, low=1e-100, high=1e100)
+    return major, parameters.number(minor, "minor", call=call, above=0.0, high=major)
+
+
+def _holes(call: str, count: int, *, of_each: int = 1) -> tuple[Cloud, float]:
     """Centers of the first `count` cells of the smallest square grid that has them; a radius."""
-    across = math.ceil(math.sqrt(_count(count)))
+    count = parameters.whole(count, "count", call=call, low=1)
+    refuse_beyond_memory(
+        count,
+        lambda m: 64.0 * m * of_each,
+        call=call,
+        of="disks",
+        advice="Pass count={most}, or fewer.",
+    )
+    across = math.ceil(math.sqrt(count))
     row, column = np.divmod(np.arange(count), across)
     centers = (2 * np.stack([column, row], axis=1) + 1) / across - 1
     return centers, 0.6 / across
 
 
 def _on_circle(turns: Cloud) -> Cloud:
-    _count(len(turns))
     angle = 2 * np.pi * turns
     return np.stack([np.cos(angle), np.sin(angle)], axis=1)
 
@@ -229,12 +281,11 @@ def _on_circle(turns: Cloud) -> Cloud:
 def _tube_angles(n: int, ratio: float, rng: np.random.Generator) -> Cloud:
     """Angles with density proportional to 1 + ratio * cos: area of a torus along its tube."""
     kept = np.empty(0)
-    while len(kept) < _count(n):
+    while len(kept) < n:
         angle, height = 2 * np.pi * rng.random(2 * n), (1 + ratio) * rng.random(2 * n)
         kept = np.append(kept, angle[height < 1 + ratio * np.cos(angle)])
     return kept[:n]
 
 
-def _noisy(points: Cloud, noise: float, rng: np.random.Generator) -> Cloud:
-    spread = parameters.number(noise, "noise", call=_CALL, low=0.0)
+def _noisy(points: Cloud, spread: float, rng: np.random.Generator) -> Cloud:
     return points + spread * rng.normal(size=points.shape) if spread else points

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.errors import TooFewSamplesError
 from toposcope.inputs import parameters
+from toposcope.inputs.label_values import Reading, group_values
+from toposcope.inputs.memory import refuse_beyond_memory
 
 SCALE_SAMPLES = 2000
 """Rows a scale is estimated on: 2 million distances, sampling error below 1 %."""
@@ -43,6 +46,7 @@ def draw_rows(
     seed: Seed,
     labels: NDArray[np.int64] | None = None,
     overlapping: bool = False,
+    call: str = "draw_rows()",
 ) -> list[NDArray[np.intp]]:
     """Draws of `points` rows out of n: disjoint unless `overlapping`, stratified by label.
 
@@ -58,6 +62,8 @@ def draw_rows(
         (n,) classes; each draw then has the class proportions of the whole, up to one sample.
     overlapping
         Each draw is taken from all n samples.
+    call
+        Of the caller, for messages.
 
     Returns
     -------
@@ -69,10 +75,12 @@ def draw_rows(
     >>> len(set(np.concatenate(draws).tolist()))
     9
     """
-    call = "clouds()"
     n = parameters.whole(n, "n", call=call, low=0)
     points = parameters.whole(points, "points", call=call, low=1)
     replicates = parameters.whole(replicates, "replicates", call=call, low=1)
+    overlapping = parameters.flag(overlapping, "overlapping", call=call)
+    if labels is not None:
+        labels = group_values(labels, n, reading=Reading(f"{call}: labels"))
     needed = points if overlapping else points * replicates
     if needed > n:
         draws = f"draws of {points} points" if overlapping else f"disjoint draws of {points} points"
@@ -81,6 +89,9 @@ def draw_rows(
             f"{_what_fits(n, points, replicates)}."
         )
         raise TooFewSamplesError(msg)
+    refuse_beyond_memory(
+        n, lambda m: 40.0 * m, call=call, of="samples", advice="Draw from {most} of them."
+    )
     rng = parameters.rng(seed, call=call)
     if overlapping:
         order = [_stratified_order(n, labels, rng)[:points] for _ in range(replicates)]
@@ -104,7 +115,7 @@ def _what_fits(n: int, points: int, replicates: int) -> str:
 
 
 def _stratified_order(
-    n: int, labels: NDArray[np.int64] | None, rng: np.random.Generator
+    n: int, labels: NDArray[Any] | None, rng: np.random.Generator
 ) -> NDArray[np.intp]:
     """A random order in which every stretch has nearly the class proportions of the whole."""
     shuffled = rng.permutation(n)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.errors import TooFewSamplesError, UsageError
+from toposcope.inputs.parameters import choice
 from toposcope.types import MASK
 
 POINT_KINDS: dict[str, str] = {
@@ -43,9 +44,7 @@ def samples_of_cloud(n: int, replicates: int) -> int:
 
 def refuse_kind(points_are: str) -> None:
     """Refuse an unknown kind of points."""
-    if points_are not in POINT_KINDS:
-        msg = f"points_are={points_are!r} is unknown; choose one of {', '.join(POINT_KINDS)}."
-        raise UsageError(msg)
+    choice(points_are, POINT_KINDS, "points_are", call="clouds()")
 
 
 def unfit(shape: tuple[int, ...], points_are: str, *, masked: bool = False) -> str:

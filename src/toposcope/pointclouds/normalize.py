@@ -27,6 +27,8 @@ QUANTILES = {"median_distance": 0.5, "quantile_distance": 0.9}
 ALL_PAIRS, BLOCK = 2000, 500
 """Rows of which all pairs are formed (2 million distances), and rows of a block beyond that."""
 
+_FAR = 1e3
+"""Mean over spread from which rows are centered before their products: 1e-10 of a distance."""
 Block = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]
 
 
@@ -59,11 +61,11 @@ class Normalizer:
         return (flat(X) - self.shift) / self.factor
 
 
-def flat(X: NDArray[Any]) -> NDArray[np.float64]:
+def flat(X: NDArray[Any], *, call: str = "normalize") -> NDArray[np.float64]:
     """Any (n, ...) array as an (n, d) float64 matrix."""
-    X = real(X, call="normalize")
+    X = real(X, call=call)
     if not X.ndim or not X.size:
-        msg = f"normalize: needed are (n, ...) activations, not empty; got shape {X.shape}."
+        msg = f"{call}: needed are (n, ...) activations, not empty; got shape {X.shape}."
         raise DegenerateCloudError(msg)
     return X.reshape(len(X), -1).astype(np.float64)
 
@@ -91,8 +93,8 @@ def estimate_normalizer(X: NDArray[Any], method: str = "mean_distance") -> Norma
     1.1381
     """
     method = choice(method, NORMALIZATIONS, "normalize", call="estimate_normalizer()")
-    X = flat(X)
-    check_finite(X)
+    X = flat(X, call="estimate_normalizer()")
+    check_finite(X, call="estimate_normalizer(): ")
     from toposcope.homology.metrics import refuse_pairs
 
     # The matrix, the rows and columns of its upper half, and that half.
@@ -101,7 +103,10 @@ def estimate_normalizer(X: NDArray[Any], method: str = "mean_distance") -> Norma
     raw = list(row_distances(X))
     means, scale = _mean(raw, len(X))
     if not scale > 0.0:
-        msg = f"all {len(X)} rows are equal: there is no distance to divide by."
+        msg = (
+            f"estimate_normalizer(): all {len(X)} rows are equal: there is no distance to divide "
+            "by."
+        )
         raise DegenerateCloudError(msg)
     if method == "mean_distance":
         return Normalizer(method, zero, np.array([scale]), scale, 2 * (means / scale - 1))
@@ -125,12 +130,12 @@ def estimate_normalizer(X: NDArray[Any], method: str = "mean_distance") -> Norma
     return Normalizer(method, zero, one, scale, np.zeros(len(X)))
 
 
-def check_finite(X: NDArray[np.float64]) -> None:
+def check_finite(X: NDArray[np.float64], *, call: str = "") -> None:
     """Refuse non-finite activations with their count."""
     bad = ~np.isfinite(X)
     if bad.any():
         msg = (
-            f"{int(bad.sum()):,} non-finite values in {int(bad.any(axis=1).sum()):,} of "
+            f"{call}{int(bad.sum()):,} non-finite values in {int(bad.any(axis=1).sum()):,} of "
             f"{len(X):,} samples"
         )
         raise DegenerateCloudError(msg)
@@ -159,11 +164,27 @@ def row_distances(X: NDArray[np.float64]) -> Iterator[Block]:
         everyone = np.arange(n)
         yield everyone, everyone, np.asarray(distances(X), dtype=np.float64)
         return
+    X, exponent = _for_products(X)
     parts = np.array_split(np.random.default_rng(0).permutation(n), max(3, n // BLOCK))
     for i, j in zip(parts, [*parts[1:], parts[0]], strict=True):
         A, B = X[i], X[j]
         squared = (A**2).sum(axis=1)[:, None] + (B**2).sum(axis=1) - 2 * A @ B.T
-        yield i, j, np.sqrt(np.maximum(squared, 0.0))
+        yield i, j, np.ldexp(np.sqrt(np.maximum(squared, 0.0)), exponent)
+
+
+def _for_products(X: NDArray[np.float64]) -> tuple[NDArray[np.float64], int]:
+    """Rows whose squared norms and products give their distances, times 2^-exponent; exponent.
+
+    Rows far from 0 lose the digits of their distances in them (a mean of 1e8 and a spread of 1: a
+    fifth of the distance), those of 1e160 overflow.
+    """
+    from toposcope.homology.metrics import centered, largest
+
+    size = largest(np.abs(X.mean(axis=0, keepdims=True)))
+    tame = 1e-70 < largest(X) < 1e70
+    if tame and size < _FAR * float(np.sqrt(X.var(axis=0).sum())):
+        return X, 0
+    return centered(X)
 
 
 def _mean(blocks: Iterable[Block], n: int) -> tuple[NDArray[np.float64], float]:

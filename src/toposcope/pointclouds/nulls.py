@@ -15,8 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope.errors import UsageError
+from toposcope.errors import DegenerateCloudError, UsageError
 from toposcope.inputs import parameters
+from toposcope.inputs.arrays import read_cloud
+from toposcope.inputs.memory import refuse_beyond_memory
 
 GAUSSIAN, COPULA, SHUFFLED, RANDOM_INIT, PERMUTED_LABELS = (
     "gaussian",
@@ -78,14 +80,20 @@ def parse_nulls(null: str | Sequence[str]) -> tuple[str, ...]:
     (('gaussian', 'shuffled'), ())
     """
     words = null.split(",") if isinstance(null, str) else null
+    listed = isinstance(words, Sequence) and all(isinstance(word, str) for word in words)
+    if not listed or isinstance(words, str | bytes):
+        msg = (
+            f"parse_nulls(): null={null!r}; needed are names of nulls: {', '.join(NULLS)}, or none."
+        )
+        raise UsageError(msg)
     names = tuple(dict.fromkeys(word.strip() for word in words))
     if names in (("none",), ()):
         return ()
     unknown = [name for name in names if name not in NULLS]
     if unknown:
         msg = (
-            f"null={null!r}: {', '.join(map(repr, unknown))} is unknown; choose some of "
-            f"{', '.join(NULLS)}, separated by commas, or none."
+            f"parse_nulls(): null={null!r}: {', '.join(map(repr, unknown))} is unknown; choose "
+            f"some of {', '.join(NULLS)}, separated by commas, or none."
         )
         raise UsageError(msg)
     return names
@@ -110,7 +118,9 @@ def shuffled(X: NDArray[np.float64], *, seed: int | np.random.Generator) -> NDAr
     >>> np.sort(null, axis=0).tolist() == X.tolist(), null.tolist() == X.tolist()
     (True, False)
     """
-    return parameters.rng(seed, call="shuffled()").permuted(X, axis=0)
+    call = "shuffled()"
+    rng = parameters.rng(seed, call=call)
+    return np.asarray(rng.permuted(read_cloud(X, call=call), axis=0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +148,13 @@ class GaussianNull:
     def sample(self, n: int, *, seed: int | np.random.Generator) -> NDArray[np.float64]:
         """(n, d) points of the Gaussian."""
         rng = parameters.rng(seed, call="sample()")
+        n = parameters.whole(n, "n", call="sample()", low=1)
+        refuse_beyond_memory(
+            n,
+            lambda m: 32.0 * m * len(self.mean),
+            call="sample()",
+            advice="Pass n={most}, or fewer.",
+        )
         cloud = rng.standard_normal((n, len(self.root))) @ self.root
         if self.noise > 0.0:
             cloud += self.noise * rng.standard_normal(cloud.shape)
@@ -172,9 +189,28 @@ def gaussian_null(X: NDArray[np.float64]) -> GaussianNull:
     ----------
     Ledoit & Wolf, A well-conditioned estimator for large-dimensional covariance matrices, 2004.
     """
+    call = "gaussian_null()"
+    X = read_cloud(X, call=call).astype(np.float64, copy=False)
+    if len(X) < 2:
+        msg = f"{call}: the cloud has 1 point; at least 2 are needed for a covariance."
+        raise DegenerateCloudError(msg)
+    largest = float(np.abs(X).max())
+    if largest > 1e70:
+        msg = (
+            f"{call}: coordinates of up to {largest:.3g} overflow in the fourth moments that the "
+            "shrinkage needs. Divide the points by a unit."
+        )
+        raise UsageError(msg)
+    n, d = X.shape
+    refuse_beyond_memory(
+        min(n, d),
+        lambda m: 24.0 * m * m,
+        call=call,
+        of="points or features, whichever are fewer,",
+        advice="Pass {most} of the points.",
+    )
     mean = X.mean(axis=0)
     centered = X - mean
-    d = centered.shape[1]
     variances, directions = _principal_axes(centered)
     mean_variance = float(variances.sum() / d)
     shrinkage = 1.0 - float(np.sqrt(1.0 - _ledoit_wolf(centered, variances, mean_variance)))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from toposcope.errors import UsageError
 from toposcope.inputs import parameters
 from toposcope.inputs.arrays import read_cloud
+from toposcope.inputs.memory import refuse_beyond_memory
 from toposcope.similarity.measures import MEASURES, Measure
 from toposcope.similarity.paired_rows import check_count, check_varies, medians
 from toposcope.similarity.permuted_pairs import choose, rotated_values, shuffled_values
@@ -100,7 +101,9 @@ def calibrated(
     >>> round(same.effect.item(), 9), same.pvalue.item()
     (1.0, 0.001)
     """
-    return calibrated_matrix([X], [Y], measure=measure, shuffles=shuffles, seed=seed)
+    return _calibrated(
+        {"X": X}, {"Y": Y}, measure=measure, shuffles=shuffles, seed=seed, call="calibrated()"
+    )
 
 
 def calibrated_matrix(
@@ -161,11 +164,25 @@ def calibrated_matrix(
     and Young, Resampling-based multiple testing, 1993.
     """
     call = "calibrated_matrix()"
-    declared = known_measure(measure, call)
-    clouds = [
-        _checked(side, f"{call}, {kind}")
-        for side, kind in ((layers, "layer"), (others, "other layer"))
+    sides = [
+        {f"{name}[{i}]": x for i, x in enumerate(parameters.entries(side, name, call=call))}
+        for name, side in (("layers", layers), ("others", others))
     ]
+    return _calibrated(*sides, measure=measure, shuffles=shuffles, seed=seed, call=call)
+
+
+def _calibrated(
+    layers: Mapping[str, ArrayLike],
+    others: Mapping[str, ArrayLike],
+    *,
+    measure: str,
+    shuffles: int | None,
+    seed: int | np.random.Generator,
+    call: str,
+) -> Calibrated:
+    """Layers by what the caller calls them."""
+    declared = known_measure(measure, call)
+    clouds = [_checked(side, call) for side in (layers, others)]
     counts = sorted({len(x) for side in clouds for x in side})
     if not all(clouds) or len(counts) > 1:
         msg = (
@@ -175,31 +192,47 @@ def calibrated_matrix(
         )
         raise UsageError(msg)
     check_count(counts[0], call=call)
-    rng = parameters.rng(seed, call="calibrated_matrix()")
+    rng = parameters.rng(seed, call=call)
     count = count_of(declared, shuffles, call)
+    refuse_square(counts[0], len(clouds[0]), len(clouds[1]), declared, count, call=call)
     values = draw_values([(clouds[0], clouds[1])], declared, shuffles=count, rng=rng)
     return summary(values, measure)
 
 
+def refuse_square(
+    n: int, layers: int, others: int, measure: Measure, shuffles: int, *, call: str
+) -> None:
+    """Refuse what would not fit: an (n, n) matrix of each layer, a value of each shuffle and pair.
+
+    >>> refuse_square(50, 2, 2, MEASURES["cka"], 999, call="calibrated_matrix()")
+    """
+    values = 40.0 * shuffles * layers * others  # read five times over by `summary`
+    # Two matrices more while one is made.
+    copies = layers + others + 2 if measure.pairs is not None else 3
+    refuse_beyond_memory(
+        n,
+        lambda m: 8.0 * m * (copies * m + 3 * layers * others) + values,
+        call=call,
+        of="samples",
+        advice="Pass {most} of the samples (the same rows of all layers), fewer layers at a time, "
+        "or fewer shuffles.",
+    )
+
+
 def known_measure(measure: str, call: str) -> Measure:
     """What a measure declares, or an error that names those there are."""
-    if measure not in MEASURES:
-        msg = f"{call}: measure {measure!r} is unknown; choose one of {', '.join(MEASURES)}."
-        raise UsageError(msg)
-    return MEASURES[measure]
+    return MEASURES[parameters.choice(measure, MEASURES, "measure", call=call)]
 
 
 def count_of(measure: Measure, shuffles: int | None, call: str) -> int:
     """How many shuffles: those asked for, or what a measure affords."""
     if shuffles is None:
         return FEW if measure.pairs is None else MANY
-    if shuffles != int(shuffles) or shuffles < 19:
-        msg = (
-            f"{call}: {shuffles!r} shuffles; at least 19 are needed for a p-value of 5 %. Pass "
-            f"{MANY}."
-        )
+    count = parameters.whole(shuffles, "shuffles", call=call, high=parameters.MOST_RESAMPLES)
+    if count < 19:
+        msg = f"{call}: {count} shuffles; at least 19 are needed for a p-value of 5 %. Pass {MANY}."
         raise UsageError(msg)
-    return int(shuffles)
+    return count
 
 
 def draw_values(
@@ -292,11 +325,11 @@ def _share(shuffled: Array, true: Array) -> Array:
     return np.asarray((1 + reached) / (1 + len(shuffled)))
 
 
-def _checked(layers: Sequence[ArrayLike], kind: str) -> list[NDArray]:
+def _checked(layers: Mapping[str, ArrayLike], call: str) -> list[NDArray]:
     out = []
-    for i, values in enumerate(layers):
-        array = read_cloud(values, call=f"{kind} {i}").astype(np.float64)
-        check_varies(array, call=f"{kind} {i}")
+    for name, values in layers.items():
+        array = read_cloud(values, call=f"{call}, {name}").astype(np.float64)
+        check_varies(array, call=f"{call}, {name}")
         out.append(array)
     return out
 

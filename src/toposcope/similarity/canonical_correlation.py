@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from toposcope.errors import TooFewSamplesError, UsageError
+from toposcope.errors import TooFewSamplesError
+from toposcope.inputs.parameters import number
 from toposcope.similarity.paired_rows import centered, paired, within
 
 Array = NDArray[np.float64]
@@ -91,9 +92,7 @@ def svcca(X: ArrayLike, Y: ArrayLike, *, variance: float = 0.99) -> float:
     and interpretability, NeurIPS 2017.
     """
     call = "svcca()"
-    if not 0 < variance <= 1:
-        msg = f"{call}: variance must be a share in (0, 1]; got {variance!r}."
-        raise UsageError(msg)
+    variance = number(variance, "variance", call=call, above=0.0, high=1.0)
     left, right = (_basis(x, variance) for x in _centered(X, Y, call))
     _check_count(left, right, call)
     return float(_correlations(left, right)[1].mean())

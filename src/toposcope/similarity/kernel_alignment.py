@@ -7,13 +7,14 @@ has mean 0 there. Compare numbers of one estimator only.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
+from toposcope.homology.metrics import refuse_pairs
+from toposcope.inputs import parameters
 from toposcope.inputs.arrays import read_cloud
 from toposcope.similarity.gram_tiles import TILE, Gram, inner_products, unit_matrix
 from toposcope.similarity.paired_rows import check_count, check_varies, paired
@@ -81,7 +82,7 @@ def cka(
     wide and deep networks learn the same things?, ICLR 2021.
     """
     call = "cka()"
-    _check_kernel(kernel, bandwidth, call)
+    kernel, debiased, bandwidth = _terms(kernel, debiased, bandwidth, call)
     left, right = paired(X, Y, call=call)
     values = _all_pairs(
         {f"{call}, X": left},
@@ -131,7 +132,7 @@ def cka_matrix(
     (True, True)
     """
     call = "cka_matrix()"
-    _check_kernel(kernel, bandwidth, call)
+    kernel, debiased, bandwidth = _terms(kernel, debiased, bandwidth, call)
     rows = _checked(layers, f"{call}, layer")
     columns = {} if others is None else _checked(others, f"{call}, other layer")
     if not rows or (others is not None and not columns):
@@ -160,25 +161,27 @@ def cka_pairs(
     True
     """
     call = "cka_pairs()"
-    _check_kernel(kernel, bandwidth, call)
+    kernel, debiased, bandwidth = _terms(kernel, debiased, bandwidth, call)
     cloud = read_cloud(X, call=call)
+    refuse_pairs(*cloud.shape, per_pair=24, call=call)
     gram = Gram(cloud, kernel=kernel, bandwidth=bandwidth, debiased=debiased, call=call)
     return unit_matrix(gram, call)
 
 
-def _check_kernel(kernel: str, bandwidth: float, call: str) -> None:
-    if kernel not in KERNELS:
-        msg = f"{call}: kernel {kernel!r} is unknown; choose one of {', '.join(KERNELS)}."
-        raise UsageError(msg)
-    if not 0 < bandwidth < math.inf:
-        msg = f"{call}: bandwidth must be positive and finite; got {bandwidth!r}."
-        raise UsageError(msg)
+def _terms(kernel: str, debiased: bool, bandwidth: float, call: str) -> tuple[str, bool, float]:
+    return (
+        parameters.choice(kernel, KERNELS, "kernel", call=call),
+        parameters.flag(debiased, "debiased", call=call),
+        parameters.number(bandwidth, "bandwidth", call=call, above=0.0),
+    )
 
 
 def _checked(layers: Sequence[ArrayLike], kind: str) -> dict[str, NDArray]:
     """Layers by the name that an error calls them."""
     out = {}
-    for i, values in enumerate(layers):
+    call, _, what = kind.partition(", ")
+    listed = parameters.entries(layers, f"{what}s".replace(" ", "_"), call=call)
+    for i, values in enumerate(listed):
         name = f"{kind} {i}"
         out[name] = read_cloud(values, call=name)
         check_varies(out[name], call=name)

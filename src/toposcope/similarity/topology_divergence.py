@@ -66,7 +66,7 @@ def rtd(
     ----------
     Barannikov, Trofimov, Balabin and Burnaev, Representation topology divergence, ICML 2022.
     """
-    return float(rtd_draws(X, Y, points=points, replicates=replicates, seed=seed).mean())
+    return float(_draws(X, Y, points, replicates, seed, "rtd()").mean())
 
 
 def rtd_draws(
@@ -92,7 +92,17 @@ def rtd_draws(
     >>> rtd_draws(rng.random((60, 2)), rng.random((60, 2)), points=20, replicates=3).shape
     (3, 2)
     """
-    call = "rtd()"
+    return _draws(X, Y, points, replicates, seed, "rtd_draws()")
+
+
+def _draws(
+    X: ArrayLike,
+    Y: ArrayLike,
+    points: int,
+    replicates: int,
+    seed: int | np.random.Generator,
+    call: str,
+) -> Array:
     left, right = paired(X, Y, call=call)
     values = []
     for rows in draws(len(left), points=points, replicates=replicates, seed=seed, call=call):
@@ -250,7 +260,7 @@ def draws(
     [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
     """
     points = whole(points, "points", call=call, low=4)
-    replicates = whole(replicates, "replicates", call=call, low=1)
+    replicates = whole(replicates, "replicates", call=call, low=1, high=10**6)
     stream = rng(seed, call=call)
     if n <= points:
         return [np.arange(n)]

@@ -10,13 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
 from toposcope.inputs import parameters
+from toposcope.inputs.memory import refuse_beyond_memory
 from toposcope.stats.intervals import Interval, mean_interval
 from toposcope.stats.units import (
     check_level,
     check_resamples,
+    check_unit,
     finite,
     refuse_overlap,
-    target_of,
 )
 
 METHODS = ("t", "bca", "percentile")
@@ -70,14 +71,14 @@ def bootstrap_interval(
     """
     call = "bootstrap_interval()"
     refuse_overlap(call, overlap)
-    check_level(call, level)
-    check_resamples(call, n_resamples)
+    level = check_level(call, level)
+    n_resamples = check_resamples(call, n_resamples)
     stream = parameters.rng(seed, call=call)
-    target_of(unit)
+    unit = check_unit(call, unit)
     x = finite(call, "values", values, ndim=(1, 2))
-    if method not in METHODS:
-        msg = f"{call}: method={method!r} is not one of {', '.join(METHODS)}."
-        raise UsageError(msg)
+    method = parameters.choice(method, METHODS, "method", call=call)
+    if statistic is not None:
+        parameters.function(statistic, "statistic", call=call)
     if len(x) < 3:
         msg = f"{call}: {len(x)} units; three or more are needed to resample them."
         raise UsageError(msg)
@@ -86,8 +87,15 @@ def bootstrap_interval(
         raise UsageError(msg)
     if statistic is None and method == "t":
         return mean_interval(x, level=level, unit=unit)
-    evaluate = _vectorized(np.mean if statistic is None else statistic, x.ndim)
+    evaluate = _vectorized(np.mean if statistic is None else statistic, x.ndim, call)
     n = len(x)
+    refuse_beyond_memory(
+        n_resamples,
+        lambda m: 16.0 * m * x.size,
+        call=call,
+        of="resamples",
+        advice="Pass n_resamples={most}, or fewer.",
+    )
     chosen = stream.integers(0, n, size=(n_resamples, n))
     observed = float(evaluate(x[None])[0])
     resampled = evaluate(x[chosen])
@@ -112,16 +120,24 @@ def bootstrap_interval(
 
 
 def _vectorized(
-    statistic: Callable[..., float], ndim: int
+    statistic: Callable[..., float], ndim: int, call: str
 ) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
     """The statistic of each of a stack of samples."""
     try:
         takes_axis = ndim == 1 and "axis" in inspect.signature(statistic).parameters
-    except ValueError:  # built-ins without a signature
+    except (ValueError, TypeError):  # built-ins without a signature
         takes_axis = False
-    if takes_axis:
-        return lambda stack: np.asarray(statistic(stack, axis=1), dtype=np.float64)
-    return lambda stack: np.array([float(statistic(sample)) for sample in stack])
+
+    def one_by_one(stack: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.array(
+            [parameters.returned(statistic, one, name="statistic", call=call) for one in stack]
+        )
+
+    def together(stack: NDArray[np.float64]) -> NDArray[np.float64]:
+        found = np.asarray(statistic(stack, axis=1), dtype=np.float64)
+        return found if found.shape == (len(stack),) else one_by_one(stack)
+
+    return together if takes_axis else one_by_one
 
 
 def _accelerated(

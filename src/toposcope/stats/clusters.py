@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
+from toposcope.inputs import parameters
 from toposcope.stats.nesting import coded
 from toposcope.stats.partial import refuse_few_configurations
 from toposcope.stats.units import check_level, finite
@@ -120,7 +121,7 @@ def cluster_regression(
     from scipy.special import stdtr, stdtrit
 
     call = "cluster_regression()"
-    check_level(call, level)
+    level = check_level(call, level)
     out = finite(call, "y", y, ndim=(1,))
     columns = finite(call, "x", x, ndim=(1, 2))
     columns = columns[:, None] if columns.ndim == 1 else columns
@@ -130,7 +131,8 @@ def cluster_regression(
         raise UsageError(msg)
     place, kinds = coded(call, "configurations", configurations, n)
     refuse_few_configurations(call, len(kinds))
-    told = [*(names or [f"x{k + 1}" for k in range(columns.shape[1])])]
+    given = None if names is None else list(parameters.names(names, "names", call=call))
+    told = [*(given or [f"x{k + 1}" for k in range(columns.shape[1])])]
     if len(told) != columns.shape[1]:
         msg = f"{call}: {len(told)} names for {columns.shape[1]} columns of x."
         raise UsageError(msg)

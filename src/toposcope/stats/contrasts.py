@@ -9,6 +9,8 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from toposcope.errors import UsageError
+from toposcope.inputs import parameters
 from toposcope.stats.intervals import mean_interval
 
 Where = TypeVar("Where", bound=Hashable)
@@ -126,8 +128,14 @@ def effects(contrasts: Sequence[Contrast[Where]], *, level: float = 0.95) -> lis
     >>> doubled.where, round(doubled.change, 6), round(doubled.low, 6), round(doubled.high, 6)
     (('block 2', 'block 1'), 1.0, 1.0, 1.0)
     """
+    call = "effects()"
+    level = parameters.level(level, call=call)
+    contrasts = parameters.entries(contrasts, "contrasts", call=call, of="Contrast")
     ranked = []
     for contrast in contrasts:
+        if not isinstance(contrast, Contrast):
+            msg = f"{call}: contrasts hold {type(contrast).__name__}; needed are stats.Contrast."
+            raise UsageError(msg)
         both = np.concatenate([contrast.before, contrast.after])
         if len(contrast.before) < 2 or not (np.isfinite(both).all() and (both > 0).all()):
             continue

@@ -20,12 +20,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
 from toposcope.inputs import parameters
+from toposcope.inputs.memory import refuse_beyond_memory
 from toposcope.stats.arrangements import sign_flips, tail_share
 from toposcope.stats.units import (
     check_alternative,
     check_level,
     check_resamples,
-    count_units,
+    check_unit,
     finite,
     refuse_overlap,
     rejects,
@@ -105,29 +106,6 @@ class ChangePoint:
         after = self.differing_after == self.layers_after > 0
         return bool(np.isfinite(self.depth) and after and not self.differing_before)
 
-    @property
-    def text(self) -> str:
-        """The answer as a sentence."""
-        tested = (
-            f"p = {self.pvalue:.2g} over {self.n_layers} layers, "
-            f"{count_units(self.n, self.unit)}; {self.target}"
-        )
-        if np.isfinite(self.depth):
-            place = f"{self.depth:.2f} [{self.low:.2f}, {self.high:.2f}]"
-            alone = f"{self.differing_after} of the {self.layers_after} layers from there on"
-            if self.differing_before:
-                alone += f", and {self.differing_before} before,"
-            said = "differs from depth {} on" if self.is_step else "differs; the best step is at {}"
-            return f"{said.format(place)}; {alone} differ on their own ({tested})"
-        if not rejects(self.smallest_p, self.level):
-            return (
-                f"undecidable: {count_units(self.n, self.unit)} cannot give p below "
-                f"{self.smallest_p:.2g} ({tested})"
-            )
-        return (
-            f"no difference found at any depth, which does not show that there is none ({tested})"
-        )
-
 
 def change_point(
     depth: ArrayLike,
@@ -183,10 +161,10 @@ def change_point(
     """
     call = "change_point()"
     refuse_overlap(call, overlap)
-    check_level(call, level)
-    check_alternative(call, alternative)
-    check_resamples(call, n_resamples)
-    target_of(unit)
+    level = check_level(call, level)
+    alternative = check_alternative(call, alternative)
+    n_resamples = check_resamples(call, n_resamples)
+    unit = check_unit(call, unit)
     y = finite(call, "values", values, ndim=(2,))
     x = finite(call, "depth", depth, ndim=(1,))
     n, layers = y.shape
@@ -200,6 +178,13 @@ def change_point(
         msg = f"{call}: one unit has no spread; pass values of two or more units (units, layers)."
         raise UsageError(msg)
     rng = parameters.rng(seed, call=call)
+    refuse_beyond_memory(
+        n_resamples,
+        lambda m: 16.0 * m * (n + layers),
+        call=call,
+        of="resamples",
+        advice="Pass n_resamples={most}, or fewer.",
+    )
     moves = sign_flips(n, n_resamples, rng)
     signs = np.concatenate(list(moves.blocks))
     adjusted = _adjusted(y, signs, alternative, moves.exact)

@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
+from toposcope.inputs.foreign import real
+from toposcope.inputs.parameters import number
 from toposcope.stats.units import (
     check_level,
-    count_units,
+    check_unit,
     finite,
     refuse_overlap,
     rejects,
@@ -19,13 +21,6 @@ from toposcope.stats.units import (
 
 EQUIVALENT, DIFFERENT, BOTH, UNDECIDED = "equivalent", "different", "both", "undecided"
 CONSTANT = "constant"
-_WORDS = {
-    EQUIVALENT: "equivalent within the margin",
-    DIFFERENT: "different, and not shown to be within the margin",
-    BOTH: "different, but by less than the margin",
-    UNDECIDED: "undecided: neither a difference nor equivalence is shown",
-    CONSTANT: "the same difference in every unit: nothing varies, so nothing can be tested",
-}
 
 
 @dataclass(frozen=True)
@@ -72,16 +67,6 @@ class Equivalence:
         """What the verdict speaks about."""
         return target_of(self.unit)
 
-    @property
-    def text(self) -> str:
-        """The verdict as a sentence."""
-        return (
-            f"{_WORDS[self.verdict]} (mean difference {self.value:.3g} "
-            f"[{self.low:.3g}, {self.high:.3g}] at {100 * (2 * self.level - 1):g} %, margin "
-            f"{self.margin:.3g}, p = {self.pvalue:.2g} for equivalence, {self.p_difference:.2g} "
-            f"for a difference, {count_units(self.n, self.unit)}; {self.target})"
-        )
-
 
 def tost(
     values: ArrayLike,
@@ -122,13 +107,13 @@ def tost(
 
     call = "tost()"
     refuse_overlap(call, overlap)
-    check_level(call, level)
-    target_of(unit)
+    level = check_level(call, level)
+    unit = check_unit(call, unit)
     x = finite(call, "values", values, ndim=(1,))
     if len(x) < 2:
         msg = f"{call}: one unit has no spread; pass the differences of two or more units."
         raise UsageError(msg)
-    bound = np.asarray(margin, dtype=np.float64)
+    bound = real(margin, call=call, name="margin").astype(np.float64, copy=False)
     if bound.shape not in ((), x.shape) or not (np.isfinite(bound).all() and bound.mean() > 0):
         msg = (
             f"{call}: margin={margin!r} must be a positive number in the units of the differences, "
@@ -193,10 +178,11 @@ def margin_from(between_layer_distances: ArrayLike, share: float = 0.1) -> float
             msg = f"{call}: a matrix of shape {d.shape} is not (layers, layers)."
             raise UsageError(msg)
         d = np.diagonal(d, 1)
-    if not 0.0 < share <= 1.0 or (d < 0).any() or np.median(d) == 0.0:
+    share = number(share, "share", call=call, above=0.0, high=1.0)
+    if (d < 0).any() or np.median(d) == 0.0:
         msg = (
-            f"{call}: needed are a share in (0, 1] and distances that are not mostly 0; got "
-            f"share={share} and a median distance of {np.median(d):.3g}."
+            f"{call}: needed are distances of 0 or more that are not mostly 0; got a least of "
+            f"{d.min():.3g} and a median of {np.median(d):.3g}."
         )
         raise UsageError(msg)
     return float(share * np.median(d))

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
+from toposcope.inputs.foreign import real
+from toposcope.stats.units import finite
 
 Array = NDArray[np.float64]
 
@@ -101,6 +103,18 @@ def standardized(statistics: NDArray[np.float64], *, zero: ArrayLike = 0.0) -> A
     array([[ 1.,  0.],
            [-1.,  0.]])
     """
+    call = "standardized()"
+    statistics = finite(call, "statistics", statistics, ndim=(2,))
+    zero = real(zero, call=call, name="zero").astype(np.float64, copy=False)
+    if zero.shape not in ((), statistics.shape[1:]) or not (zero >= 0).all():
+        msg = (
+            f"{call}: zero has shape {zero.shape}; needed is one number of 0 or more, or one for "
+            f"each of the {statistics.shape[1]} tests."
+        )
+        raise UsageError(msg)
+    largest = float(np.abs(statistics).max())
+    if not 0.0 < largest < 1e150:  # squares would overflow
+        statistics, zero = np.ldexp(statistics, -1024), np.ldexp(zero, -1024)
     centered = statistics - statistics.mean(axis=0)
     spread = np.sqrt((centered**2).mean(axis=0))
     known = spread > np.maximum(zero, 1e-14 * np.abs(statistics).max(axis=0, initial=0.0))
@@ -143,7 +157,7 @@ def step_down(statistics: ArrayLike) -> tuple[Array, Array]:
     ----------
     Westfall & Young, Resampling-based multiple testing, 1993, algorithm 4.1.
     """
-    z = np.asarray(statistics, dtype=np.float64)
+    z = real(statistics, call="step_down()", name="statistics").astype(np.float64, copy=False)
     if z.ndim != 2 or not z.size or not np.isfinite(z).all():
         msg = f"step_down(): statistics of shape {z.shape} must be (arrangements, tests), finite."
         raise UsageError(msg)
@@ -161,7 +175,7 @@ def step_down(statistics: ArrayLike) -> tuple[Array, Array]:
 
 
 def _family(call: str, p: ArrayLike) -> tuple[Array, NDArray[np.bool_]]:
-    values = np.asarray(p, dtype=np.float64)
+    values = real(p, call=call, name="p").astype(np.float64, copy=False)
     tested = np.isfinite(values)
     if np.isinf(values).any() or ((values[tested] < 0) | (values[tested] > 1)).any():
         msg = f"{call}: p-values must lie in [0, 1]; NaN marks a test not made."

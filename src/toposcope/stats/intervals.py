@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.errors import UsageError
-from toposcope.stats.units import count_units, target_of
+from toposcope.inputs import parameters
+from toposcope.stats.units import check_level, check_unit, finite, target_of
 
 
 @dataclass(frozen=True)
@@ -48,16 +49,6 @@ class Interval:
     def half(self) -> float:
         """Half the width."""
         return (self.high - self.low) / 2
-
-    @property
-    def text(self) -> str:
-        """The interval as people write it.
-
-        >>> Interval(0.45, 0.38, 0.56, 0.95, 8).text
-        '0.45 [0.38, 0.56] (95 %, 8 draws)'
-        """
-        ends = f"[{self.low:.3g}, {self.high:.3g}] ({100 * self.level:g} %, "
-        return f"{self.value:.3g} {ends}{count_units(self.n, self.unit)})"
 
 
 def mean_interval(
@@ -106,16 +97,9 @@ def mean_interval(
     """
     from scipy.special import stdtrit
 
-    values = np.asarray(values, dtype=np.float64)
-    if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
-        msg = f"mean_interval(): needed are (R,) finite values, got {values!r}."
-        raise UsageError(msg)
-    if not (0.0 < level < 1.0 and 0.0 <= overlap < 1.0 and comparisons >= 1):
-        msg = (
-            f"mean_interval(): level={level} and overlap={overlap} must lie in (0, 1) and [0, 1), "
-            f"comparisons={comparisons} must be 1 or more."
-        )
-        raise UsageError(msg)
+    call = "mean_interval()"
+    values = finite(call, "values", values, ndim=(1,))
+    unit, level, overlap, comparisons = _terms(call, unit, level, overlap, comparisons)
     count = len(values)
     mean = float(values.mean())
     if count == 1:
@@ -158,7 +142,15 @@ def linearized(
     ----------
     Cochran, Sampling techniques, 1977, ch. 6 (the ratio estimator).
     """
-    values = np.asarray(values, dtype=np.float64)
+    call = "linearized()"
+    values, shares = (
+        finite(call, name, given, ndim=(1,))
+        for name, given in (("values", values), ("shares", shares))
+    )
+    if values.shape != shares.shape:
+        msg = f"{call}: {len(values)} values and {len(shares)} shares; needed is one for each draw."
+        raise UsageError(msg)
+    power = parameters.number(power, "power", call=call)
     out: NDArray[np.float64] = values - power * values.mean() * (shares - np.mean(shares))
     return out
 
@@ -200,7 +192,10 @@ def difference_interval(
     """
     from scipy.special import stdtrit
 
-    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    call = "difference_interval()"
+    a, b = (finite(call, name, x, ndim=(1,)) for name, x in (("a", a), ("b", b)))
+    unit, level, overlap, comparisons = _terms(call, unit, level, overlap, comparisons)
+    paired = parameters.flag(paired, "paired", call=call)
     if paired and a.shape != b.shape:
         msg = f"difference_interval(): paired=True needs equal numbers; got {a.shape}, {b.shape}."
         raise UsageError(msg)
@@ -249,10 +244,23 @@ def proportion_interval(share: float, n: int, *, level: float = 0.95) -> Interva
     """
     from scipy.special import ndtri
 
-    if n < 1 or not 0.0 <= share <= 1.0:
-        msg = f"proportion_interval(): needed are a share in [0, 1] and n >= 1; got {share}, {n}."
-        raise UsageError(msg)
+    call = "proportion_interval()"
+    share = parameters.number(share, "share", call=call, low=0.0, high=1.0)
+    n = parameters.whole(n, "n", call=call, low=1, high=2**53)
+    level = check_level(call, level)
     z = float(ndtri(0.5 + level / 2))
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     return Interval(share, float(middle - half), float(middle + half), level, n)
+
+
+def _terms(
+    call: str, unit: str, level: float, overlap: float, comparisons: int
+) -> tuple[str, float, float, int]:
+    """What intervals of means have in common, checked."""
+    return (
+        check_unit(call, unit),
+        check_level(call, level),
+        parameters.number(overlap, "overlap", call=call, low=0.0, below=1.0),
+        parameters.whole(comparisons, "comparisons", call=call, low=1, high=10**9),
+    )

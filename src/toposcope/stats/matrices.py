@@ -9,13 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
 from toposcope.inputs import parameters
-from toposcope.stats.arrangements import orders, relabelings, tail_share
+from toposcope.stats.arrangements import BLOCK, orders, relabelings, tail_share
 from toposcope.stats.permutation import ROUNDING
 from toposcope.stats.units import (
     check_alternative,
     check_resamples,
-    count_units,
+    check_unit,
     distance_matrix,
+    group_numbers,
     refuse_overlap,
     target_of,
 )
@@ -57,15 +58,6 @@ class PermanovaResult:
     def target(self) -> str:
         """What the test speaks about."""
         return target_of(self.unit)
-
-    @property
-    def text(self) -> str:
-        """The test as a sentence."""
-        return (
-            f"groups hold {100 * self.r2:.0f} % of the squared distances (pseudo-F "
-            f"{self.pseudo_f:.3g}, p = {self.pvalue:.2g}, {count_units(self.n, self.unit)} in "
-            f"{self.n_groups} groups; {self.target})"
-        )
 
 
 def permanova(
@@ -112,13 +104,13 @@ def permanova(
     """
     call = "permanova()"
     refuse_overlap(call, overlap)
-    check_resamples(call, n_resamples)
-    target_of(unit)
-    squares = distance_matrix(call, "distances", distances) ** 2
-    labels, sizes = _labels(call, "groups", groups, len(squares))
+    n_resamples = check_resamples(call, n_resamples)
+    unit = check_unit(call, unit)
+    squares = distance_matrix(call, "distances", distances, copies=3) ** 2
+    labels, sizes = group_numbers(call, "groups", groups, len(squares))
     blocks = np.zeros(len(squares), dtype=np.intp)
     if strata is not None:
-        blocks, _ = _labels(call, "strata", strata, len(squares))
+        blocks, _ = group_numbers(call, "strata", strata, len(squares))
     k, n = len(sizes), len(squares)
     if k < 2 or n <= k:
         msg = f"{call}: {n} units in {k} groups; two or more groups and some repetition are needed."
@@ -192,15 +184,6 @@ class MantelResult:
         """What the test speaks about."""
         return target_of(self.unit)
 
-    @property
-    def text(self) -> str:
-        """The test as a sentence."""
-        return (
-            f"the two distance matrices correlate by {self.correlation:.2f} ({self.method}, "
-            f"p = {self.pvalue:.2g}, {self.alternative}, {count_units(self.n, self.unit)}; "
-            f"{self.target})"
-        )
-
 
 def mantel(
     a: ArrayLike,
@@ -247,16 +230,14 @@ def mantel(
     """
     call = "mantel()"
     refuse_overlap(call, overlap)
-    check_resamples(call, n_resamples)
-    check_alternative(call, alternative)
-    target_of(unit)
-    x, y = distance_matrix(call, "a", a), distance_matrix(call, "b", b)
+    n_resamples = check_resamples(call, n_resamples)
+    alternative = check_alternative(call, alternative)
+    method = parameters.choice(method, ("pearson", "spearman"), "method", call=call)
+    unit = check_unit(call, unit)
+    x, y = (distance_matrix(call, name, given, copies=6) for name, given in (("a", a), ("b", b)))
     n = len(x)
     if x.shape != y.shape or n < 4:
         msg = f"{call}: a is {x.shape}, b is {y.shape}; needed are the same 4 or more objects."
-        raise UsageError(msg)
-    if method not in ("pearson", "spearman"):
-        msg = f"{call}: method={method!r} is not 'pearson' or 'spearman'."
         raise UsageError(msg)
     upper = np.triu_indices(n, 1)
     x_pairs, y_pairs = x[upper], y[upper]
@@ -272,7 +253,15 @@ def mantel(
     square += square.T
     moves = orders(n, n_resamples, parameters.rng(seed, call=call))
     observed = float(x_pairs @ y_pairs) / size
-    null = moves.null(lambda rows: square[rows[:, upper[0]], rows[:, upper[1]]] @ x_pairs / size)
+
+    def correlations(rows: NDArray) -> NDArray[np.float64]:
+        # A few rows at a time: a block of them takes n**2 / 2 entries a row, not n.
+        few = max(1, BLOCK // len(x_pairs))
+        parts = [rows[start : start + few] for start in range(0, len(rows), few)]
+        found = [square[part[:, upper[0]], part[:, upper[1]]] @ x_pairs for part in parts]
+        return np.concatenate(found) / size
+
+    null = moves.null(correlations)
     if alternative == "two-sided":
         observed_tail, null = abs(observed), np.abs(null)
     else:
@@ -281,18 +270,6 @@ def mantel(
     p = tail_share(observed_tail, null, exact=moves.exact, tolerance=ROUNDING)
     lowest = 1 / moves.total if moves.exact else 1 / (moves.count + 1)
     return MantelResult(observed, p, moves.count, moves.exact, n, method, alternative, unit, lowest)
-
-
-def _labels(
-    call: str, name: str, values: ArrayLike, n: int
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Labels as 0 .. k - 1, and how many of each."""
-    array = np.asarray(values)
-    if array.shape != (n,):
-        msg = f"{call}: {name} has shape {array.shape}; needed is one label for each of {n} units."
-        raise UsageError(msg)
-    _, labels, sizes = np.unique(array, return_inverse=True, return_counts=True)
-    return labels, sizes
 
 
 def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import FitError, UsageError
+from toposcope.inputs import parameters
 from toposcope.stats.clusters import Coefficient
 from toposcope.stats.nesting import coded, parents
 from toposcope.stats.units import check_level, finite
@@ -120,12 +121,13 @@ def mixed_model(
     from scipy.special import stdtr, stdtrit
 
     call = "mixed_model()"
-    check_level(call, level)
+    level = check_level(call, level)
     y = finite(call, "values", values, ndim=(1,))
     columns = finite(call, "x", x, ndim=(1, 2))
     columns = columns[:, None] if columns.ndim == 1 else columns
     n, width = len(y), columns.shape[1]
-    told = [*(names or [f"x{k + 1}" for k in range(width)])]
+    given = None if names is None else list(parameters.names(names, "names", call=call))
+    told = [*(given or [f"x{k + 1}" for k in range(width)])]
     if len(columns) != n or len(told) != width:
         msg = (
             f"{call}: values has {n} draws, x {len(columns)} rows and {width} columns, and there "

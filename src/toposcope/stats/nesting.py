@@ -19,6 +19,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
+from toposcope.inputs import parameters
+from toposcope.inputs.foreign import is_sparse, real
+from toposcope.inputs.label_values import Reading, group_values, is_missing
 from toposcope.stats.arrangements import relabelings
 
 Array = NDArray[np.float64]
@@ -31,9 +34,16 @@ def coded(call: str, name: str, labels: Any, n: int) -> tuple[Codes, list[Any]]:
     >>> coded("f()", "networks", ["b", "a", "b"], 3)
     (array([0, 1, 0]), ['b', 'a'])
     """
-    held = list(labels.tolist() if hasattr(labels, "tolist") else labels)
-    missing = sum(one is None or one != one for one in held)  # NaN is not itself
-    if len(held) != n or missing or any(isinstance(one, (list, tuple, dict)) for one in held):
+    if hasattr(labels, "detach") or is_sparse(labels):
+        labels = real(labels, call=call, name=name)
+    held = labels.tolist() if hasattr(labels, "tolist") else labels
+    held = parameters.entries(held, name, call=call, of="labels")
+    missing = sum(map(is_missing, held))
+    if (
+        len(held) != n
+        or missing
+        or any(isinstance(one, (list, tuple, dict, set, np.ndarray)) for one in held)
+    ):
         msg = (
             f"{call}: {name} has {len(held)} entries of which {missing} are missing; needed is one "
             f"label (text or number) for each of the {n} values."
@@ -187,12 +197,23 @@ def exchange(second: ArrayLike, configurations: ArrayLike | None = None) -> Exch
     >>> crossed.unit, crossed.n_blocks, round(crossed.smallest_p, 3)
     ('network', 2, 0.056)
     """
-    member = np.asarray(second).astype(np.bool_)
+    call = "exchange()"
+    if hasattr(second, "detach"):
+        second = real(second, call=call, name="second")
+    given = parameters.entries(second, "second", call=call, of="truth values, one for each network")
+    reading = Reading(f"{call}: second", without="leave those networks out")
+    told = group_values(given, len(given), reading=reading)
+    if told.dtype.kind not in "fb" or not np.isin(told, (0, 1)).all() or len(set(told)) != 2:
+        msg = (
+            f"{call}: second must hold True or 1 for networks of the second group, else False or 0."
+        )
+        raise UsageError(msg)
+    member = told.astype(np.bool_)
     networks = len(member)
     alone = np.arange(networks)
     if configurations is None:
         return Exchange("network", alone, member, np.zeros_like(alone), networks, 0)
-    place = np.unique(np.asarray(configurations), return_inverse=True)[1].astype(np.intp)
+    place = coded(call, "configurations", configurations, networks)[0]
     count = int(place.max()) + 1
     inside = np.bincount(place, weights=member, minlength=count)
     sizes = np.bincount(place, minlength=count)

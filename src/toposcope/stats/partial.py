@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
 from toposcope.inputs import parameters
+from toposcope.inputs.foreign import real
 from toposcope.stats.nesting import coded
 from toposcope.stats.units import check_level, finite, target_of
 from toposcope.stats.variance import PIVOTS, VarianceComponents, variance_components
@@ -122,7 +123,7 @@ def partial_correlation(
     Sample size requirements for estimating Pearson, Kendall and Spearman correlations, 2000.
     """
     call = "partial_correlation()"
-    check_level(call, level)
+    level = check_level(call, level)
     method = parameters.choice(method, ("pearson", "spearman"), "method", call=call)
     pair = [finite(call, name, v, ndim=(1,)) for name, v in (("x", x), ("y", y))]
     n = len(pair[0])
@@ -149,7 +150,7 @@ def partial_correlation(
 def given_columns(call: str, given: Any, n: int, *, ranks: bool = False) -> Array:
     """(n, columns) numbers to take out: numbers as they are or as ranks, names as kinds."""
     columns: list[Array] = []
-    for column in _listed(given, n):
+    for column in _listed(call, given, n):
         held = np.asarray(column)
         if held.shape != (n,):
             msg = (
@@ -225,7 +226,8 @@ def disattenuated_correlation(
     Spearman, The proof and measurement of association between two things, 1904.
     """
     call = "disattenuated_correlation()"
-    check_level(call, level)
+    shared_draws = parameters.flag(shared_draws, "shared_draws", call=call)
+    level = check_level(call, level)
     rng = parameters.rng(seed, call=call)
     means, shares = [], []
     for name, values in (("x", x), ("y", y)):
@@ -240,6 +242,11 @@ def disattenuated_correlation(
                 "draws) with two or more draws, or (networks,) numbers that are exact."
             )
             raise UsageError(msg)
+        if np.abs(table).max() > 1e150:
+            msg = (
+                f"{call}: {name} overflows when squared (up to {np.abs(table).max():.3g}); choose "
+            )
+            raise UsageError(msg + "a unit.")
         means.append(table.mean(axis=1))
         shares.append(_reliabilities(table, shared_draws, rng))
     n = len(means[0])
@@ -262,7 +269,8 @@ def disattenuated_correlation(
         )
     z = np.arctanh(np.clip(plain.value, -1 + 1e-12, 1 - 1e-12))
     moved = np.tanh(z + rng.normal(size=PIVOTS) / np.sqrt(n - 3))
-    low, high = np.quantile(moved / np.sqrt(below[1:]), [tail, 1 - tail])
+    with np.errstate(divide="ignore"):  # a reliability of 0 leaves any correlation: inf, then 1
+        low, high = np.quantile(moved / np.sqrt(below[1:]), [tail, 1 - tail])
     value = plain.value / np.sqrt(below[0])
     value, low, high = (float(np.clip(end, -1.0, 1.0)) for end in (value, low, high))
     told = Correlation(value, low, high, plain.pvalue, "pearson", 0, n, "network", n, level)
@@ -286,8 +294,17 @@ def reliability(
     >>> round(reliability([[1.0, 1.2], [2.0, 2.2], [3.0, 3.2]]).reliability.value, 2)
     0.99
     """
-    table = finite("reliability()", "values", values, ndim=(2,))
+    call = "reliability()"
+    table = finite(call, "values", values, ndim=(2,))
+    shared_draws = parameters.flag(shared_draws, "shared_draws", call=call)
+    level, seed = check_level(call, level), parameters.seed(seed, call=call)
     k, r = table.shape
+    if np.abs(table).max() > 1e150:
+        msg = f"{call}: values of up to {np.abs(table).max():.3g} overflow squared; choose a unit."
+        raise UsageError(msg)
+    if k < 2:
+        msg = f"{call}: one network has no spread between networks; pass rows of two or more."
+        raise UsageError(msg)
     return variance_components(
         table.ravel(),
         np.repeat(np.arange(k), r),
@@ -401,9 +418,11 @@ def _ranks(values: Array) -> Array:
     return np.asarray(rankdata(values), dtype=np.float64)
 
 
-def _listed(given: Any, n: int) -> list[Any]:
+def _listed(call: str, given: Any, n: int) -> list[Any]:
     if given is None:
         return []
+    if hasattr(given, "detach"):
+        given = real(given, call=call, name="given")
     if hasattr(given, "columns"):
         return [given[name].to_numpy() for name in given.columns]
     if isinstance(given, dict):

@@ -19,9 +19,11 @@ from toposcope.stats.arrangements import Arrangements, sign_flips, tail_share, t
 from toposcope.stats.units import (
     check_alternative,
     check_resamples,
-    count_units,
+    check_unit,
     finite,
+    group_numbers,
     refuse_overlap,
+    refuse_square,
     target_of,
 )
 
@@ -71,23 +73,6 @@ class PermutationResult:
     def target(self) -> str:
         """What the test speaks about."""
         return target_of(self.unit)
-
-    @property
-    def text(self) -> str:
-        """The test as a sentence."""
-        units = (
-            f"{self.n_a} pairs of {self.unit}s"
-            if self.paired
-            else f"{self.n_a} against {count_units(self.n_b, self.unit)}"
-        )
-        how = "all" if self.exact else f"{self.n_resamples:,} random"
-        said = (
-            f"difference {self.statistic:.3g}, p = {self.pvalue:.2g} ({self.alternative}, {how} "
-            f"arrangements of {units}; {self.target})"
-        )
-        if self.smallest_p > 0.05:
-            said += f"; so few units cannot give p below {self.smallest_p:.2g}"
-        return said
 
 
 def permutation_test(
@@ -145,9 +130,11 @@ def permutation_test(
     """
     call = "permutation_test()"
     refuse_overlap(call, overlap)
-    check_alternative(call, alternative)
-    check_resamples(call, n_resamples)
-    target_of(unit)
+    alternative = check_alternative(call, alternative)
+    n_resamples = check_resamples(call, n_resamples)
+    unit, paired = check_unit(call, unit), parameters.flag(paired, "paired", call=call)
+    if statistic is not None:
+        parameters.function(statistic, "statistic", call=call)
     x = finite(call, "a", a, ndim=(1, 2))
     y = finite(call, "b", b, ndim=(1, 2))
     _check_sides(call, x, y, paired)
@@ -158,8 +145,9 @@ def permutation_test(
         raise UsageError(msg + "(n,) values or a statistic of your own.")
     if vectors:
         both = np.concatenate([x, y])
+        refuse_square(call, len(both), copies=4)
         both -= both.mean(axis=0)
-        return _gram_test(both @ both.T, len(x), paired, n_resamples, rng, unit)
+        return _gram_test(both @ both.T, len(x), paired, n_resamples, rng, unit, call)
     moves = (
         sign_flips(len(x), n_resamples, rng)
         if paired
@@ -225,16 +213,31 @@ def permutation_test_gram(
     (3.0, 0.1)
     """
     call = "permutation_test_gram()"
+    return two_sample_gram(gram, groups, paired, n_resamples, seed, unit, overlap, call=call)
+
+
+def two_sample_gram(
+    gram: ArrayLike,
+    groups: ArrayLike,
+    paired: bool,
+    n_resamples: int,
+    seed: int | np.random.Generator,
+    unit: str,
+    overlap: float,
+    *,
+    call: str,
+) -> PermutationResult:
+    """`permutation_test_gram` under the name of its caller."""
     refuse_overlap(call, overlap)
-    check_resamples(call, n_resamples)
-    target_of(unit)
+    n_resamples = check_resamples(call, n_resamples)
+    unit, paired = check_unit(call, unit), parameters.flag(paired, "paired", call=call)
     g = finite(call, "gram", gram, ndim=(2,))
-    labels = np.asarray(groups)
+    labels = group_numbers(call, "groups", groups, len(g))[0]
     if g.shape[0] != g.shape[1] or not np.allclose(g, g.T, rtol=1e-8, atol=1e-12 * np.abs(g).max()):
         msg = f"{call}: gram of shape {g.shape} is not a symmetric matrix of inner products."
         raise UsageError(msg)
-    first = labels == labels[0] if labels.shape == (len(g),) else None
-    if first is None or first.all() or len(set(labels[~first].tolist())) != 1:
+    first = labels == labels[0]
+    if first.all() or len(set(labels[~first].tolist())) != 1:
         msg = f"{call}: groups must be {len(g)} labels of exactly two kinds; got {groups!r}."
         raise UsageError(msg)
     if (np.diag(g) < 0).any():
@@ -244,7 +247,7 @@ def permutation_test_gram(
     g = g[np.ix_(order, order)]
     n_a = int(first.sum())
     _check_sides(call, g[:n_a], g[n_a:], paired)
-    return _gram_test(g, n_a, paired, n_resamples, parameters.rng(seed, call=call), unit)
+    return _gram_test(g, n_a, paired, n_resamples, parameters.rng(seed, call=call), unit, call)
 
 
 def _check_sides(call: str, x: NDArray[np.float64], y: NDArray[np.float64], paired: bool) -> None:
@@ -266,6 +269,7 @@ def _gram_test(
     n_resamples: int,
     rng: np.random.Generator,
     unit: str,
+    call: str,
 ) -> PermutationResult:
     """Units of a come first in `gram`."""
     n_b = len(gram) - n_a
@@ -284,7 +288,7 @@ def _gram_test(
         given, factor = np.repeat([1.0, 0.0], [n_a, n_b])[None, :], (1.0 / n_a + 1.0 / n_b) ** 2
     observed = float(_quadratic(given, gram)[0])
     if observed < -1e-9 * len(gram) ** 2:
-        msg = "permutation_test_gram(): gram gives a negative squared distance; it is no kernel."
+        msg = f"{call}: gram gives a negative squared distance; it is no kernel."
         raise UsageError(msg)
     single = gram.astype(np.float32)
     # Bound for sums of N^2 terms in single precision: what lies nearer is done again in double.
@@ -336,10 +340,13 @@ def _own_statistic(
     def rearranged(row: NDArray) -> float:
         if paired:
             swap = (row < 0).reshape(-1, *[1] * (x.ndim - 1))
-            return float(statistic(np.where(swap, y, x), np.where(swap, x, y)))
-        return float(statistic(both[row], both[~row]))
+            return one(np.where(swap, y, x), np.where(swap, x, y))
+        return one(both[row], both[~row])
 
-    observed = float(statistic(x, y))
+    def one(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+        return parameters.returned(statistic, a, b, name="statistic", call=call)
+
+    observed = one(x, y)
     null = moves.null(lambda rows: np.array([rearranged(row) for row in rows]))
     if not (np.isfinite(observed) and np.isfinite(null).all()):
         bad = int((~np.isfinite(null)).sum())

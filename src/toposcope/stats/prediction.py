@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from toposcope.errors import UsageError
+from toposcope.inputs.parameters import number
+from toposcope.stats.units import check_level, finite
 
 
 @dataclass(frozen=True)
@@ -62,13 +63,10 @@ def prediction_test(value: float, others: ArrayLike, *, level: float = 0.95) -> 
     """
     from scipy.stats import t
 
-    given = np.asarray(others, dtype=np.float64)
-    if given.ndim != 1 or len(given) < 1 or not 0.0 < level < 1.0:
-        msg = (
-            f"prediction_test(): needed are (n,) others and a level in (0, 1); got {given.shape}, "
-            f"{level}."
-        )
-        raise UsageError(msg)
+    call = "prediction_test()"
+    value = number(value, "value", call=call)
+    level = check_level(call, level)
+    given = finite(call, "others", others, ndim=(1,))
     n = len(given)
     apart = float(value - given.mean())
     if n == 1:

@@ -9,12 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.errors import UsageError
+from toposcope.inputs import parameters
 from toposcope.stats.units import check_level
 
 Array = NDArray[np.float64]
 
 Units = int | tuple[int, int]
 """Units a side (or pairs), or the two sides where they differ."""
+MOST_UNITS = 10**9
+_ALL_COUNTED = 10**4
+"""Units of which there are more than 9,999 arrangements in any case (2 against 10,000: 5e7)."""
 
 
 def power(
@@ -54,11 +58,10 @@ def power(
     >>> power(3, 100.0)  # 2 of 20 arrangements: p is never below 0.1
     0.0
     """
-    if not np.isfinite(effect):
-        msg = f"power(): effect={effect} must be a finite number of standard deviations."
-        raise UsageError(msg)
-    alpha = _size("power()", n_units, level, comparisons, paired)
-    return _t_power(*_sides(n_units), abs(effect), alpha, paired) if alpha > 0 else 0.0
+    call = "power()"
+    effect = parameters.number(effect, "effect", call=call, low=-1e100, high=1e100)
+    n_a, n_b, alpha, paired = _design(call, n_units, level, comparisons, paired)
+    return _t_power(n_a, n_b, abs(effect), alpha, paired) if alpha > 0 else 0.0
 
 
 def minimum_detectable(
@@ -93,13 +96,12 @@ def minimum_detectable(
     1.2
     """
     call = "minimum_detectable()"
-    if not (np.isfinite(spread) and spread >= 0 and 0.0 < power < 1.0):
-        msg = f"{call}: spread={spread} must be 0 or more, and power={power} in (0, 1)."
-        raise UsageError(msg)
-    alpha = _size(call, n_units, level, comparisons, paired)
+    spread = parameters.number(spread, "spread", call=call, low=0.0)
+    power = parameters.number(power, "power", call=call, above=0.0, below=1.0)
+    n_a, n_b, alpha, paired = _design(call, n_units, level, comparisons, paired)
     if alpha == 0.0:
         return float("inf")
-    return spread * _detectable_effect(*_sides(n_units), power, alpha, paired)
+    return spread * _detectable_effect(n_a, n_b, power, alpha, paired)
 
 
 @lru_cache(maxsize=4096)
@@ -116,24 +118,30 @@ def _detectable_effect(n_a: int, n_b: int, wanted: float, alpha: float, paired: 
     return float(brentq(missing, 0.0, high, xtol=1e-10)) if missing(0.0) < 0 else 0.0
 
 
-def _sides(n_units: Units) -> tuple[int, int]:
-    return n_units if isinstance(n_units, tuple) else (n_units, n_units)
+def _design(
+    call: str, n_units: Units, level: float, comparisons: int, paired: bool
+) -> tuple[int, int, float, bool]:
+    """Units of both sides, checked, the size of the test, and whether pairs are compared.
 
-
-def _size(call: str, n_units: Units, level: float, comparisons: int, paired: bool) -> float:
-    """Size that a permutation test of this design really has: a multiple of its smallest p."""
-    check_level(call, level)
-    n_a, n_b = _sides(n_units)
-    if min(n_a, n_b) < 2 or comparisons < 1 or (paired and n_a != n_b):
-        msg = (
-            f"{call}: needed are n_units >= 2 (pairs have as many on both sides) and comparisons "
-            f">= 1; got {n_units}, {comparisons}."
-        )
+    The size is what a permutation test of this design really has: a multiple of its smallest p.
+    """
+    level = check_level(call, level)
+    paired = parameters.flag(paired, "paired", call=call)
+    comparisons = parameters.whole(comparisons, "comparisons", call=call, low=1, high=10**9)
+    if isinstance(n_units, tuple | list) and len(n_units) == 2:
+        n_a, n_b = parameters.wholes(n_units, "n_units", call=call, low=2, high=MOST_UNITS)
+    else:
+        n_a = n_b = parameters.whole(n_units, "n_units", call=call, low=2, high=MOST_UNITS)
+    if paired and n_a != n_b:
+        msg = f"{call}: n_units={n_units}: pairs have as many units on both sides. Pass {n_a}."
         raise UsageError(msg)
     alpha = (1 - level) / comparisons
+    if n_a + n_b > _ALL_COUNTED:
+        return n_a, n_b, alpha, paired
     total = 2**n_a if paired else comb(n_a + n_b, n_a)
     ties = 2 if paired or n_a == n_b else 1  # an arrangement and its mirror image are as extreme
-    return alpha if total > 9999 else floor(alpha * total / ties + 1e-9) * ties / total
+    size = alpha if total > 9999 else floor(alpha * total / ties + 1e-9) * ties / total
+    return n_a, n_b, size, paired
 
 
 @lru_cache(maxsize=64)

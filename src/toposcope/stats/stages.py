@@ -146,8 +146,8 @@ def two_stage(
     (5.0, 4, 4, 0.0286)
     """
     call = "two_stage()"
-    check_level(call, level)
-    check_resamples(call, n_resamples)
+    level = check_level(call, level)
+    n_resamples = check_resamples(call, n_resamples)
     y = finite(call, "values", values, ndim=(1,))
     rows = np.arange(len(y)) if networks is None else networks
     network, names = coded(call, "networks", rows, len(y))

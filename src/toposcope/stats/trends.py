@@ -15,7 +15,7 @@ from toposcope.stats.permutation import ROUNDING
 from toposcope.stats.units import (
     check_level,
     check_resamples,
-    count_units,
+    check_unit,
     finite,
     refuse_overlap,
     rejects,
@@ -71,27 +71,6 @@ class Trend:
         """What the trend speaks about."""
         return target_of(self.unit)
 
-    @property
-    def text(self) -> str:
-        """The trend as a sentence."""
-        units = count_units(self.n, self.unit)
-        shown = (
-            f"slope {self.slope:.3g} [{self.low:.3g}, {self.high:.3g}] per step, mean tau "
-            f"{self.mean_tau:.2f}, p = {self.pvalue:.2g}, {units}, {self.n_steps} steps; "
-            f"{self.target}"
-        )
-        if self.direction == "undecided":
-            return f"no trend found, which does not show that there is none ({shown})"
-        moves = self.n_steps - 1
-        if self.unit == "draw":
-            shown += "; no evidence about training, whose repetitions are trained networks"
-        how = (
-            "at every step"
-            if not self.reversals
-            else f"on the whole, against it at {self.reversals} of {moves} steps"
-        )
-        return f"{self.direction} {how} ({shown})"
-
 
 def trend(
     steps: ArrayLike,
@@ -136,9 +115,9 @@ def trend(
     """
     call = "trend()"
     refuse_overlap(call, overlap)
-    check_level(call, level)
-    check_resamples(call, n_resamples)
-    target_of(unit)
+    level = check_level(call, level)
+    n_resamples = check_resamples(call, n_resamples)
+    unit = check_unit(call, unit)
     y = finite(call, "values", values, ndim=(2,))
     x = finite(call, "steps", steps, ndim=(1,))
     n, count = y.shape

@@ -125,8 +125,11 @@ def variance_components(
     intervals on variance components, 1992.
     """
     call = "variance_components()"
-    check_level(call, level)
+    level = check_level(call, level)
     y = finite(call, "values", values, ndim=(1,))
+    if np.abs(y).max() > 1e150:
+        msg = f"{call}: values of up to {np.abs(y).max():.3g} overflow when squared; choose a unit."
+        raise UsageError(msg)
     network, names = coded(call, "networks", networks, len(y))
     place = None
     if configurations is not None:

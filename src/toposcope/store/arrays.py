@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
+from toposcope.inputs import parameters
 from toposcope.inputs.foreign import real
 from toposcope.inputs.labels import count_unlabelled, read_class_names, read_labels
 from toposcope.store.runs import CHUNK_BYTES, Run
@@ -89,7 +90,7 @@ def from_arrays(
         )
         raise UsageError(msg)
     n = next(iter(arrays.values())).shape[0]
-    ids = np.arange(n).astype(str) if sample_ids is None else np.asarray(sample_ids).astype(str)
+    ids = np.arange(n).astype(str) if sample_ids is None else _ids(sample_ids, call)
     if ids.shape != (n,) or len(np.unique(ids)) != n:
         msg = (
             f"from_arrays(): {n} samples need {n} unique sample_ids; got {ids.size}, "
@@ -114,6 +115,24 @@ def from_arrays(
         attrs={"model": name, "data": "arrays in memory", "n": n, **count_unlabelled(classes)},
         pseudo=tuple(name for name in arrays if name.startswith("@")),
     )
+
+
+def _ids(sample_ids: ArrayLike, call: str) -> NDArray[np.str_]:
+    """Names of samples as texts; numbers of any kind are names too."""
+    given: Any = sample_ids
+    if hasattr(given, "detach"):
+        given = real(given, call=call, name="sample_ids")
+    elif not isinstance(given, np.ndarray):
+        given = parameters.entries(given, "sample_ids", call=call, of="names of samples")
+    flat = isinstance(given, list) or np.ndim(given) == 1
+    if not flat or isinstance(given, np.ma.MaskedArray) or any(map(_is_sequence, given)):
+        msg = f"{call}: sample_ids must be a flat sequence of names, none of them missing."
+        raise UsageError(msg)
+    return np.asarray([str(one) for one in given])
+
+
+def _is_sequence(one: object) -> bool:
+    return isinstance(one, list | tuple | dict | set) or bool(getattr(one, "ndim", 0))
 
 
 def _kept(values: NDArray[Any]) -> NDArray[Any]:

@@ -22,7 +22,7 @@ from toposcope.execution.progress import Progress
 from toposcope.execution.tasks import Task
 from toposcope.pointclouds.normalize import estimate_normalizer, flat
 from toposcope.stats import mean_interval
-from toposcope.studies import materials_digits
+from toposcope.studies import materials_digit_nets
 from toposcope.studies.claims import Claim, Direction, Rule, Unit
 from toposcope.studies.figures import Curve, Figure, Panel, curve_of_means
 from toposcope.studies.materials import Subject
@@ -149,7 +149,7 @@ def materials(design: Design, *, progress: Progress | None = None) -> list[Subje
         one
         for kind in design.kinds
         for width in design.widths
-        for one in materials_digits.nets(
+        for one in materials_digit_nets.nets(
             NetRecipe(kind, design.blocks, width, members=members, steps=design.steps),
             progress=progress,
         )
@@ -497,7 +497,7 @@ def figure(table: pd.DataFrame, design: Design) -> Figure:
     return Figure(caption, panels)
 
 
-SOURCES = ("studies/magai_depth.py", *materials_digits.SOURCES)
+SOURCES = ("studies/magai_depth.py", *materials_digit_nets.SOURCES)
 STUDY = Definition(
     name="magai-depth",
     question="Do lifespan sums and dimension rise at first and fall with depth?",

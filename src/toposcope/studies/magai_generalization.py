@@ -26,7 +26,7 @@ from toposcope.execution.tasks import Task
 from toposcope.pointclouds.normalize import estimate_normalizer, flat
 from toposcope.stats import Interval, partial_correlation
 from toposcope.stats.arrangements import tail_share
-from toposcope.studies import materials_digits, populations
+from toposcope.studies import materials_digit_nets, populations
 from toposcope.studies.claims import Claim, Rule, Unit
 from toposcope.studies.figures import Curve, Figure, Panel
 from toposcope.studies.materials import Subject
@@ -144,7 +144,7 @@ def materials(design: Design, *, progress: Progress | None = None) -> list[Subje
     return [
         one
         for recipe in recipes(design)
-        for one in materials_digits.nets(recipe, layers=("hidden", "logits"), progress=progress)
+        for one in materials_digit_nets.nets(recipe, layers=("hidden", "logits"), progress=progress)
     ]
 
 
@@ -228,7 +228,7 @@ def measure(job: Job, subjects: Mapping[str, Subject]) -> list[dict[str, Any]]:
     subject = subjects[job.subject]
     held = subject.open()
     parts = {"held": held}
-    if isinstance(subject, materials_digits.DigitNet):
+    if isinstance(subject, materials_digit_nets.DigitNet):
         parts = {"train": subject.open_train(), "held": held}
     known = {name: float(subject.covariates.get(name, np.nan)) for name in KNOWN}
     if np.isnan(known["blocks"]):
@@ -464,7 +464,7 @@ SOURCES = (
     "studies/magai_generalization.py",
     "studies/populations.py",
     "stats/partial.py",
-    *materials_digits.SOURCES,
+    *materials_digit_nets.SOURCES,
 )
 STUDY = Definition(
     name="magai-generalization",

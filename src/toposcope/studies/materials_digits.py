@@ -1,169 +1,168 @@
-"""Convolutional networks trained on scikit-learn's digits, as subjects of studies.
+"""Networks on scikit-learn's digits as RUNs in the cache: trained, captured, found again.
 
-    nets(NetRecipe(kind="residual", blocks=4, width=8, members=(Member(0), Member(1))))
-
-trains them (or finds them in the cache folder) and gives one `DigitNet` per network and moment. The
-activations of all images, convolutions averaged over places, are kept beside the weights: a study
-opens them without torch.
+Every network is kept on its own under the hash of its recipe: populations of several studies share
+their members, and a killed one continues with the next network.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toposcope.execution.progress import Progress
+from toposcope.execution.progress import Progress, ensure
 from toposcope.execution.source_hash import source_hash
 from toposcope.execution.tasks import spec_hash
-from toposcope.store.arrays import from_arrays
 from toposcope.store.objects import LocalObjects, put_json, read_json
-from toposcope.studies.materials import materials_folder, put_arrays
-from toposcope.training.digit_recipes import NetRecipe
-from toposcope.types import ActivationSet
+from toposcope.studies.materials import RunSubject, materials_folder, run_subject
 
-SOURCES = (
+if TYPE_CHECKING:
+    from toposcope.training.digit_networks import DigitNet
+
+DIGIT_SOURCES = (
     "studies/materials_digits.py",
-    "training/digit_nets.py",
-    "training/digit_recipes.py",
-    "activations/data/arrays.py",
+    "training/digit_networks.py",
+    "training/digits.py",
+    "training/networks.py",
 )
-"""Sources that decide the activations."""
+"""Sources that decide the RUNs."""
+RECORD = "record.json"
 
 
-@dataclass(frozen=True)
-class DigitNet:
-    """One network at one moment of its training.
-
-    Parameters
-    ----------
-    folder, member
-        Where its activations are.
-    network, identity, moment, covariates
-        See `Subject`. Covariates: kind, blocks, width, activation, parameters, seed, weight_decay,
-        label_noise, configuration (all but the seed), step, loss, train, test, norm.
-    """
-
-    folder: Path
-    member: int
-    network: str
-    identity: str
-    moment: int = 0
-    covariates: Mapping[str, Any] = field(default_factory=dict)
-
-    def open(self) -> ActivationSet:
-        """Activations of the held-out images, with their classes."""
-        return self._part("held")
-
-    def open_train(self) -> ActivationSet:
-        """Activations of the training images, with the labels the network was trained on."""
-        return self._part("train")
-
-    def _part(self, part: str) -> ActivationSet:
-        with np.load(self.folder / _file(self.member, self.moment)) as file:
-            prefix = f"{part}/"
-            layers = {
-                name.removeprefix(prefix): file[name]
-                for name in file.files
-                if name.startswith(prefix)
-            }
-            labels, ids = file[f"{part}-labels"], file[f"{part}-ids"]
-        return from_arrays(layers, labels=labels, sample_ids=ids.astype(str), name=self.network)
-
-
-def nets(
-    recipe: NetRecipe, *, layers: Sequence[str] = (), progress: Progress | None = None
-) -> list[DigitNet]:
-    """Train the networks of a recipe, or find them; one subject per network and moment.
+def digit_networks(
+    recipes: Sequence[DigitNet],
+    *,
+    pool: str = "auto",
+    n: int | None = None,
+    split: str = "test",
+    logits: bool = False,
+    progress: Progress | None = None,
+) -> list[RunSubject]:
+    """Train and capture networks, or find them; one subject per network and moment.
 
     Parameters
     ----------
-    recipe
-        Their shape, members and moments; the end of the training is the last moment.
-    layers
-        Layers whose activations are kept; none named: all.
+    recipes
+        One per network.
+    pool
+        As in `capture`: "auto" (averages over the image, the class token, units), "volume".
+    n
+        How many images; None for all: 1200 held out, or those that trained.
+    split
+        "test": held-out images, the same for all networks; "train": the images of the training with
+        their true classes.
+    logits
+        Whether logits are kept as a last layer.
     progress
         Where to tell how far it is.
+
+    Returns
+    -------
+    Subjects in the order of recipes and moments. Covariates: all fields of the recipe, step, split,
+    train, test, train_loss, test_loss, weight_norm.
     """
-    spec = {**asdict(recipe), "layers": list(layers), "code": source_hash(*SOURCES)}
+    found = []
+    with ensure(progress).task(f"train networks ({split} images)", len(recipes)) as bar:
+        for recipe in recipes:
+            found += _one(recipe, pool, n, split, logits)
+            bar.advance(1)
+    return found
+
+
+def _one(recipe: DigitNet, pool: str, n: int | None, split: str, logits: bool) -> list[RunSubject]:
+    spec = {"recipe": asdict(recipe), "code": source_hash(*DIGIT_SOURCES)}
     folder = materials_folder() / f"digits-{spec_hash(spec)[:16]}"
     folder.mkdir(parents=True, exist_ok=True)
-    record = folder / "record.json"
+    view = spec_hash([pool, n, split, logits])[:8]
     with LocalObjects(folder).lock():
-        if not record.exists():
-            _make(recipe, layers, folder, record, spec, progress)
-    known = read_json(record)
+        if not (folder / RECORD).exists():
+            _train(recipe, folder, spec)
+        known = read_json(folder / RECORD)
+        runs = [folder / f"{view}-step{moment['step']}" for moment in known["moments"]]
+        for run, moment in zip(runs, known["moments"], strict=True):
+            if not (run / RECORD).exists():
+                _capture(recipe, folder, run, moment["step"], pool, n, split, logits)
+    plain = {key: value for key, value in asdict(recipe).items() if key != "moments"}
     return [
-        DigitNet(
-            folder,
-            member,
-            row["network"],
-            spec_hash([known["content"], member, moment]),
-            moment,
-            row,
+        run_subject(
+            run,
+            network=name_of(recipe),
+            moment=place,
+            covariates={**plain, "split": split, **moment},
         )
-        for moment, rows in enumerate(known["moments"])
-        for member, row in enumerate(rows)
+        for place, (run, moment) in enumerate(zip(runs, known["moments"], strict=True))
     ]
 
 
-def _make(
-    recipe: NetRecipe,
-    layers: Sequence[str],
+def name_of(recipe: DigitNet) -> str:
+    """What a network is called: its shape, its seed, and a sign for the rest of its recipe."""
+    rest = spec_hash(asdict(replace(recipe, seed=0, moments=())))[:4]
+    return f"{recipe.kind} {recipe.depth}x{recipe.width} {rest} seed {recipe.seed}"
+
+
+def _train(recipe: DigitNet, folder: Path, spec: dict[str, Any]) -> None:
+    from safetensors.torch import save
+
+    from toposcope.training.digit_networks import train_digit_network
+
+    moments = []
+    for one in train_digit_network(recipe):
+        state = {name: value.contiguous() for name, value in one.state.items()}
+        LocalObjects(folder).put(f"step{one.step}.safetensors", save(state))
+        moments.append({"step": one.step, **one.numbers})
+    put_json(folder / RECORD, {**spec, "moments": moments})
+
+
+def network_at(recipe: DigitNet, subject: RunSubject) -> Any:
+    """The torch network of a subject, in evaluation mode: for gradients and other inputs."""
+    from safetensors.torch import load_file
+
+    from toposcope.training.digit_networks import with_state
+
+    step = subject.covariates["step"]
+    return with_state(recipe, load_file(subject.path.parent / f"step{step}.safetensors"))
+
+
+def _capture(
+    recipe: DigitNet,
     folder: Path,
-    record: Path,
-    spec: Mapping[str, Any],
-    progress: Progress | None,
+    run: Path,
+    step: int,
+    pool: str,
+    n: int | None,
+    split: str,
+    logits: bool,
 ) -> None:
-    from toposcope.training.digit_nets import activations_of, digits_split, train_nets
-    from toposcope.training.digit_recipes import trained_labels
+    import shutil
 
-    data = digits_split(recipe.train)
-    content, rows = [], []
-    for k, moment in enumerate(train_nets(recipe, progress=progress)):
-        weights = {name: value.numpy() for name, value in moment.weights.items()}
-        content.append(put_arrays(folder, f"weights-{k}.npz", **weights))
-        rows.append([_covariates(recipe, moment, i) for i in range(len(recipe.members))])
-        for i, member in enumerate(recipe.members):
-            arrays = {
-                "train-labels": trained_labels(member, data.y),
-                "train-ids": data.ids,
-                "held-labels": data.y_test,
-                "held-ids": data.ids_test,
-            }
-            for part, x in (("train", data.x), ("held", data.x_test)):
-                for name, values in activations_of(recipe, moment, i, x).items():
-                    if not layers or name in layers:
-                        arrays[f"{part}/{name}"] = values
-            put_arrays(folder, _file(i, k), **arrays)
-    put_json(record, {"recipe": dict(spec), "content": content, "moments": rows})
+    from safetensors.torch import load_file
 
+    from toposcope.activations.capture import capture
+    from toposcope.activations.data.arrays import digits_arrays
+    from toposcope.activations.models.load import loaded_module
+    from toposcope.training.digit_networks import block_names, training_rows, with_state
+    from toposcope.training.digits import preprocess
+    from toposcope.training.digits import split as split_rows
 
-def _covariates(recipe: NetRecipe, moment: Any, i: int) -> dict[str, Any]:
-    member = recipe.members[i]
-    configuration = (
-        f"{recipe.kind} {recipe.activation} {recipe.blocks}x{recipe.width} "
-        f"decay {member.weight_decay:g} noise {member.label_noise:g}"
+    images, labels = digits_arrays()
+    rows = training_rows(recipe)[0] if split == "train" else split_rows(labels)[1]
+    shutil.rmtree(run, ignore_errors=True)  # a capture that was killed: a second to do again
+    name = f"{name_of(recipe)} step {step}"
+    model = with_state(recipe, load_file(folder / f"step{step}.safetensors"))
+    capture(
+        loaded_module(model, preprocess, name=name),
+        (images[rows], labels[rows].astype(np.int64)),
+        layers=block_names(recipe),
+        pool=pool,
+        n=n,
+        store=run,
+        thumbnails=False,
+        logits=logits,
+        name=name,
+        step=step,
+        command="toposcope study",
     )
-    return {
-        "network": f"{configuration} seed {member.seed}",
-        "configuration": configuration,
-        "kind": recipe.kind,
-        "activation": recipe.activation,
-        "blocks": recipe.blocks,
-        "width": recipe.width,
-        "parameters": recipe.parameters,
-        **asdict(member),
-        "step": moment.step,
-        "loss": float(moment.loss[i]),
-        "train": float(moment.train[i]),
-        "test": float(moment.test[i]),
-        "norm": float(moment.norm[i]),
-    }
-
-
-def _file(member: int, moment: int) -> str:
-    return f"activations-{moment}-{member}.npz"
+    put_json(run / RECORD, {"network": name})

@@ -15,12 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope import dimension, homology
-from toposcope.analysis import validity_checks
-from toposcope.analysis.validity_checks import Measured
+from toposcope.analysis import outlier_factor, validity_checks
+from toposcope.analysis.validity_checks import STATISTICS, Measured, measured
 from toposcope.diagrams import distances
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
-from toposcope.pointclouds.draws import draw_rows, scale_rows
-from toposcope.pointclouds.normalize import NORMALIZATIONS, check_finite, estimate_normalizer, flat
+from toposcope.pointclouds.draws import Draw, draw_rows
+from toposcope.pointclouds.normalize import (
+    NORMALIZATIONS,
+    Normalizer,
+    check_finite,
+    estimate_normalizer,
+    flat,
+)
+from toposcope.pointclouds.rulers import layer_ruler
 from toposcope.store.runs import Run
 from toposcope.store.tables import OK, Rows, part_bytes
 from toposcope.types import DATA_CLOUD
@@ -150,33 +157,36 @@ def _draws(
     )
 
 
-def _ruler(
-    raw: LayerRows, design: CheckDesign, method: str | None = None
-) -> Callable[[Array], Array]:
-    rows = scale_rows(len(raw), seed=design.seed)
-    return estimate_normalizer(raw[rows], method or design.normalize)
+def _ruler(raw: LayerRows, design: CheckDesign) -> Normalizer:
+    """The ruler of the analysis: estimated on the draws that it makes."""
+    draws = _draws(raw, design, design.points, design.replicates)
+    shape = tuple(raw.run.layers[raw.layer]["shape"])
+    return layer_ruler(
+        raw.run.read,
+        raw.layer,
+        [Draw(r, "", rows) for r, rows in enumerate(draws)],
+        method=design.normalize,
+        points_are="samples",
+        width=int(np.prod(shape, dtype=np.int64)),
+        seed=design.seed,
+    ).normalizer
 
 
 def sample_size(raw: LayerRows, design: CheckDesign) -> Numbers:
-    """Nested sizes up to twice the points of the analysis; then diagrams of n against 2 n."""
+    """Sizes up to twice the points of the analysis, every size by all parts that a cloud is cut
+    into; then diagrams of n against 2 n.
+    """
     degrees, largest = design.degrees, design.largest
     ruler = _ruler(raw, design)
     rng = np.random.default_rng([design.seed, 1])
     for r, rows in enumerate(_draws(raw, design, largest, design.large_replicates)):
         D = homology.distances(ruler(raw[rows]), metric=design.metric)
-        slope = 1.0 - 1.0 / dimension.ph_dimension_from_distances(D, seed=design.seed)[0]
-        grows = slope < 1.0  # an infinite PH-dimension: no law to divide by
         order = rng.permutation(len(D))
         for m in design.sizes:
-            part = np.ix_(order[:m], order[:m])
-            for k, statistics in validity_checks.statistics_of(
-                np.ascontiguousarray(D[part]), degrees
-            ).items():
-                if k == 0 and grows:
-                    total = statistics["lifespan_sum"]
-                    statistics["lifespan_sum_normalized"] = total / m**slope
+            for k, statistics in validity_checks.of_parts(D, order, m, degrees).items():
+                condition = validity_checks.at_size(m)
                 for name, value in statistics.items():
-                    yield r, Measured("sample_size", validity_checks.at_size(m), name, k, value, m)
+                    yield r, measured("sample_size", condition, name, k, value, m)
     yield from _unequal_sizes(raw, design)
 
 
@@ -217,8 +227,6 @@ def outliers(raw: LayerRows, design: CheckDesign) -> Numbers:
     clouds = [ruler(raw[rows]) for rows in draws]
     for r, cloud in enumerate(clouds):
         D = homology.distances(cloud, metric=design.metric)
-        whole = validity_checks.statistics_of(D, degrees)
-        yield from _numbers(r, validity_checks.ALL, whole, len(D))
         for way, mask in _ways(D, cloud, design.seed).items():
             if way == validity_checks.LOF:
                 share = float(mask.mean())
@@ -230,8 +238,8 @@ def outliers(raw: LayerRows, design: CheckDesign) -> Numbers:
                 for _ in range(REMOVALS)
             ]
             mean = {
-                k: {name: float(np.mean([one[k][name] for one in random])) for name in whole[k]}
-                for k in whole
+                k: {name: float(np.mean([one[k][name] for one in random])) for name in STATISTICS}
+                for k in degrees
             }
             yield from _numbers(r, validity_checks.control(way), mean, len(kept))
     yield from _moved_diagrams(clouds, design, rng)
@@ -242,7 +250,7 @@ def _numbers(
 ) -> Numbers:
     for k, numbers in by_degree.items():
         for name, value in numbers.items():
-            yield r, Measured("outliers", condition, name, k, value, n)
+            yield r, measured("outliers", condition, name, k, value, n)
 
 
 def _without(
@@ -255,32 +263,42 @@ def _ways(D: Array, cloud: Array, seed: int) -> dict[str, NDArray[np.bool_]]:
     """Masks of outliers by several definitions."""
     from sklearn.ensemble import IsolationForest
 
-    masks = {validity_checks.LOF: validity_checks.outliers(D)}
+    masks = {validity_checks.LOF: outlier_factor.outliers(D)}
     for share in SHARES:
-        masks[f"lof {100 * share:g} %"] = validity_checks.outliers(D, share=share)
+        masks[f"lof {100 * share:g} %"] = outlier_factor.outliers(D, share=share)
     far = np.linalg.norm(cloud - cloud.mean(axis=0), axis=1)
     forest = IsolationForest(n_estimators=100, random_state=seed).fit(cloud)
-    masks["centroid 5 %"] = validity_checks.largest(far, round(0.05 * len(D)))
-    masks["isolation forest 5 %"] = validity_checks.largest(
+    masks["centroid 5 %"] = outlier_factor.largest(far, round(0.05 * len(D)))
+    masks["isolation forest 5 %"] = outlier_factor.largest(
         -forest.score_samples(cloud), round(0.05 * len(D))
     )
     return masks
 
 
 def _moved_diagrams(clouds: list[Array], design: CheckDesign, rng: np.random.Generator) -> Numbers:
-    """Distance of diagrams without outliers to those without random points, over two draws'."""
+    """Distance of diagrams without outliers to those without random points, over two draws'.
+
+    The two draws are without outliers: far points of their own would make them as far apart as any
+    removal could.
+    """
     for r, (a, b) in enumerate(zip(clouds[::2], clouds[1::2], strict=False)):
         ratios: dict[tuple[str, str, int], list[float]] = {}
-        for one, other in ((a, b), (b, a)):
-            mask = validity_checks.outliers(homology.distances(one, metric=design.metric))
+        masks = [
+            outlier_factor.outliers(homology.distances(x, metric=design.metric)) for x in (a, b)
+        ]
+        clean_a, clean_b = (
+            _diagrams(x[~mask], design) for x, mask in zip((a, b), masks, strict=True)
+        )
+        for one, mask, clean, stranger in (
+            (a, masks[0], clean_a, clean_b),
+            (b, masks[1], clean_b, clean_a),
+        ):
             count = len(one) - int(mask.sum())
             thinned = [np.sort(rng.permutation(len(one))[:count]) for _ in range(2)]
-            clean = _diagrams(one[~mask], design)
             first, second = (_diagrams(one[rows], design) for rows in thinned)
-            stranger = _diagrams(other[np.sort(rng.permutation(len(other))[:count])], design)
             for i, k in enumerate(design.degrees):
                 for name, distance in DISTANCES.items():
-                    noise = distance(first[i], stranger[i])
+                    noise = distance(clean[i], stranger[i])
                     if noise > 0:
                         moved = distance(clean[i], first[i]) / noise
                         control = distance(second[i], first[i]) / noise
@@ -294,15 +312,19 @@ def _moved_diagrams(clouds: list[Array], design: CheckDesign, rng: np.random.Gen
 
 
 def normalization(raw: LayerRows, design: CheckDesign) -> Numbers:
-    """Every normalization, estimated once per layer as in an analysis."""
+    """Every normalization, estimated on every draw.
+
+    One scale for all draws would put its own error into all of their curves alike, and layers that
+    do not differ would rise or fall in every draw: false trends that no spread between draws shows.
+    """
     draws = _draws(raw, design, design.points, design.replicates)
     for method in NORMALIZATIONS:
-        ruler = _ruler(raw, design, method)
         for r, rows in enumerate(draws):
-            D = homology.distances(ruler(raw[rows]))
+            points = raw[rows]
+            D = homology.distances(estimate_normalizer(points, method)(points))
             for k, statistics in validity_checks.statistics_of(D, design.degrees).items():
                 for name, value in statistics.items():
-                    yield r, Measured("normalization", method, name, k, value, len(rows))
+                    yield r, measured("normalization", method, name, k, value, len(rows))
 
 
 def concentration(raw: LayerRows, design: CheckDesign) -> Numbers:
@@ -312,7 +334,8 @@ def concentration(raw: LayerRows, design: CheckDesign) -> Numbers:
         cloud = ruler(raw[rows])
         D = homology.distances(cloud, metric=design.metric)
         ratio = dimension.participation_ratio(cloud)
-        for one in validity_checks.check_concentration(D, participation_ratio=ratio):
+        with_norms = cloud if design.metric == "euclidean" else None
+        for one in validity_checks.check_concentration(D, with_norms, participation_ratio=ratio):
             yield r, one
 
 

@@ -17,7 +17,7 @@ from toposcope.analysis import result
 from toposcope.analysis.design import Design
 from toposcope.analysis.filtrations import Rips
 from toposcope.analysis.plan import SCIENCE, code_hash
-from toposcope.analysis.validity_checks import check_names
+from toposcope.analysis.validity_checks import check_names, halved
 from toposcope.errors import StoreError, TooFewSamplesError, UsageError
 from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress
@@ -184,7 +184,7 @@ def _design(
         replicates=replicates,
         largest=largest,
         large_replicates=large,
-        sizes=tuple(sorted({m for m in SIZES if m < largest} | {largest, largest // 2})),
+        sizes=tuple(sorted({m for m in SIZES if m < largest} | set(halved(largest)))),
         degrees=tuple(int(k) for k in homology_dimensions),
         normalize=design.normalize,
         metric=design.metric,

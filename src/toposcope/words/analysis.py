@@ -63,7 +63,7 @@ def trust_sentence(analyses: Sequence[Analysis]) -> str:
     if failed:
         caveats.append(f"{failed} task{'s' * (failed > 1)} failed and left gaps")
     if len(designs) > 1:
-        caveats.append("diagrams of unequal numbers of points must not be compared")
+        caveats.append("diagrams of different numbers of points must not be compared")
     text = (
         f"Every number is a mean over {design}, with {levels} t‑intervals that speak about this "
         "network over data, not about training it again"

@@ -61,12 +61,15 @@ def change_sentence(effects: Sequence[Effect[Place]]) -> str:
     where = place_text(top.where).replace(": ", ", ", 1)
     what = phrase(top.statistic, top.homology_dimension)
     interval = f"{level_text(top.level)} interval {signed(top.low)} to {signed(top.high)}"
-    others = f"{top.looked_at:,} changes looked at" if top.looked_at > 1 else "one comparison"
     if top.low <= 0 <= top.high:
+        others = "the interval of the one comparison contains zero"
+        if top.looked_at > 1:
+            others = f"the intervals of all {top.looked_at:,} changes looked at contain zero"
         return (
-            f"No change is sure: of {others} no interval excludes zero; the nearest to it is "
+            f"No change is sure: {others}; the nearest to one is "
             f"{what} in {where}, {signed(top.change)} ({interval}, {_units(top)})."
         )
+    others = f"{top.looked_at:,} changes looked at" if top.looked_at > 1 else "one comparison"
     verb = "rises" if top.change > 0 else "falls"
     by = f"by {percent(abs(top.change)).lstrip('+')}"
     if top.change >= 9:

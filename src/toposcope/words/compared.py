@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 from toposcope.comparison.layer_pairs import DIAGRAM_MEASURES
 from toposcope.words.comparison import measure_name
 from toposcope.words.designs import filtration_text, points_text
-from toposcope.words.formats import all_of, number
+from toposcope.words.formats import all_of, number, upper
 
 if TYPE_CHECKING:
     from toposcope.comparison.result import Comparison
+
+WITHIN_NOISE = "as draws"
+"""Cell of two networks that lie no farther apart than draws of one of them: no bound on a gap."""
 
 DESIGN = (
     "complex",
@@ -92,5 +95,6 @@ def network_matrices(comparison: Comparison) -> list[tuple[str, list[list[str]]]
 def _cell(row: Mapping[str, Any], shown: str) -> str:
     value = float(row[shown])
     if shown == "gap" and not float(row["gap_low"]) > 0:
-        return f"≤ {number(max(float(row['gap_high']), 0.0))}"
+        high = float(row["gap_high"])
+        return f"≤ {upper(high)}" if high > 0 else WITHIN_NOISE
     return number(value)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from toposcope.comparison.layer_pairs import DIAGRAM_MEASURES
 from toposcope.words.calibration import calibration_sentence
 from toposcope.words.designs import points_text
-from toposcope.words.formats import all_of, number, runs_of, with_interval
+from toposcope.words.formats import all_of, lower, number, runs_of, upper, with_interval
 from toposcope.words.plans import comparison_plan
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _pair_sentences(comparison: Comparison, model: Any) -> Iterator[str]:
     bad = rows[rows["status"] != "ok"]
     if len(bad):
         yield (
-            f"{_layers(bad, rows)} {'has' if len(bad) == 1 else 'have'} no value or no test "
+            f"{_layers(bad, rows)} {'lacks' if len(bad) == 1 else 'lack'} a value or a test "
             f"({'; '.join(dict.fromkeys(bad['reason']))[:200]})."
         )
 
@@ -170,7 +170,8 @@ def _differences(good: pd.DataFrame, comparison: Comparison, model: Any) -> Iter
     if smallest > alpha + 1e-12:
         yield (
             f"whether layers differ cannot be found with {draws} draws, which give no p-value "
-            f"below {smallest:.2g}; more draws can (replicates, --replicates). {_size(good, model)}"
+            f"below {lower(smallest, 2)}; more draws can (replicates, --replicates). "
+            f"{_size(good, model)}"
         )
         return
     differ = good[good["adjusted_p"] <= alpha + 1e-12]
@@ -190,9 +191,9 @@ def _found(good: pd.DataFrame, differ: pd.DataFrame, whole: float, alpha: float)
     """Which layers were found to differ, or whether the networks were."""
     many = len(good)
     if len(differ) == many > 1:
-        return f"all {many} layers differ (adjusted p ≤ {number(differ['adjusted_p'].max(), 2)})"
+        return f"all {many} layers differ (adjusted p ≤ {upper(differ['adjusted_p'].max(), 2)})"
     if len(differ):
-        p = number(differ["adjusted_p"].max(), 2)
+        p = upper(differ["adjusted_p"].max(), 2)
         verb = "differs" if len(differ) == 1 else "differ"
         return f"{len(differ)} of {many} layers {verb} (adjusted p ≤ {p}): {_layers(differ, good)}"
     if whole <= alpha + 1e-12:
@@ -200,7 +201,7 @@ def _found(good: pd.DataFrame, differ: pd.DataFrame, whole: float, alpha: float)
             f"over all {many} layers together they differ (adjusted p = {number(whole, 2)}), and "
             "no single layer is found to"
         )
-    least = number(float(good["adjusted_p"].min()), 2)
+    least = lower(float(good["adjusted_p"].min()), 2)
     which = f"none of {many} layers is" if many > 1 else f"{good['layer_a'].iloc[0]} is not"
     return f"{which} found to differ (adjusted p ≥ {least}); smaller differences may be there"
 
@@ -219,7 +220,7 @@ def _size(good: pd.DataFrame, model: Any) -> str:
         if math.isfinite(model.share):
             text += f", {model.share:.2g} times the step between neighboring layers"
         return f"{text}; {noise}."
-    return f"Their gap ({over}) is at most {number(model.gap_high)}; {noise}."
+    return f"Their gap ({over}) is at most {upper(model.gap_high)}; {noise}."
 
 
 def _onset(good: pd.DataFrame, differ: pd.DataFrame, model: Any) -> str:
@@ -271,11 +272,10 @@ def _similarities(good: pd.DataFrame, comparison: Comparison) -> Iterator[str]:
     if len(tested) and float(tested["smallest_p"].max()) <= alpha + 1e-12:
         if len(unrelated):
             yield (
-                f"{_layers(unrelated, tested)} {'is' if len(unrelated) == 1 else 'are'} not told "
-                "from unrelated samples."
+                f"{_layers(unrelated, tested)} may be as far apart as samples without relation are."
             )
         else:
-            p = number(float(tested["adjusted_p"].max()), 2)
+            p = upper(float(tested["adjusted_p"].max()), 2)
             yield f"Every layer is more alike than unrelated samples are (adjusted p ≤ {p})."
 
 
@@ -295,8 +295,8 @@ def _gap(model: Any) -> str:
     if not math.isfinite(model.gap_high) or model.gap_low > 0:
         return with_interval(model.gap, model.gap_low, model.gap_high)
     if model.gap_high > 0:
-        return f"at most {number(model.gap_high)}"
-    return "not above that of draws of one layer"
+        return f"at most {upper(model.gap_high)}"
+    return "that of draws of one layer, or less"
 
 
 def _equivalence(good: pd.DataFrame, attrs: Mapping[str, Any]) -> str:
@@ -345,7 +345,7 @@ def _basis(comparison: Comparison) -> str:
     if attrs.get("preregistered"):
         text += f" The plan was {comparison_plan(attrs)}."
     if attrs["margin"] is None:
-        return f"{text} No margin was fixed, so that no equivalence is claimed (margin, --margin)."
+        return f"{text} Equivalence was not asked, since that needs a margin (margin, --margin)."
     plan = attrs.get("plan")
     if plan and plan["after_results"]:
         return f"{text} The margin was chosen after a result had been stored: it is no test."

@@ -10,10 +10,32 @@ from toposcope.analysis.trajectory import Trajectory
 from toposcope.comparison.result import Comparison
 from toposcope.errors import UsageError
 from toposcope.findings.findings import Findings, look
+from toposcope.stats import (
+    ChangePoint,
+    Equivalence,
+    Interval,
+    MantelResult,
+    PermanovaResult,
+    PermutationResult,
+    Trend,
+)
 from toposcope.studies.study import Study
 from toposcope.studies.validity_study import ValidityStudy
+from toposcope.transfer.evaluation.paired_scores import ScoreComparison
+from toposcope.transfer.evaluation.rank_agreement import Agreement
 from toposcope.words.analysis import answer
 from toposcope.words.comparison import summarize_comparison
+from toposcope.words.inference import (
+    agreement_text,
+    change_point_text,
+    equivalence_text,
+    interval_text,
+    mantel_text,
+    permanova_text,
+    permutation_text,
+    score_comparison_text,
+    trend_of_units_text,
+)
 from toposcope.words.ranking import board_text, missing_text, ranking_answer
 from toposcope.words.studies import study_text
 from toposcope.words.trends import trend_sentence
@@ -28,7 +50,7 @@ def describe(result: Any) -> str:
     ----------
     result
         What `analyze`, `analyze_series`, `compare`, `rank`, `studies.run`, `studies.validity` or
-        `findings.look` returned.
+        `findings.look` returned, or an interval or a test of `stats` or `transfer.evaluation`.
 
     Returns
     -------
@@ -54,8 +76,8 @@ def describe(result: Any) -> str:
         return "\n".join(part for part in parts if part)
     msg = (
         f"describe(): cannot put a {type(result).__name__} into words; pass what ts.analyze(), "
-        "ts.analyze_series(), ts.compare(), ts.rank(), ts.studies.run(), ts.studies.validity() or "
-        "ts.findings.look() returned."
+        "ts.analyze_series(), ts.compare(), ts.rank(), ts.studies.run(), ts.studies.validity(), "
+        "ts.findings.look() or a test of ts.stats returned."
     )
     raise UsageError(msg)
 
@@ -94,3 +116,17 @@ def _(result: ValidityStudy) -> str:
 @describe.register
 def _(result: Study) -> str:
     return study_text(result)
+
+
+for _result, _text in (
+    (Interval, interval_text),
+    (PermutationResult, permutation_text),
+    (ChangePoint, change_point_text),
+    (Trend, trend_of_units_text),
+    (Equivalence, equivalence_text),
+    (PermanovaResult, permanova_text),
+    (MantelResult, mantel_text),
+    (Agreement, agreement_text),
+    (ScoreComparison, score_comparison_text),
+):
+    describe.register(_result, _text)

@@ -76,6 +76,33 @@ def number(value: float, digits: int = 3) -> str:
     return minus(f"{value:.{digits}g}") if math.isfinite(value) else MISSING
 
 
+def upper(value: float, digits: int = 3) -> str:
+    """A number rounded up, for what is said to lie at or below it.
+
+    >>> upper(1 / 128, 2), upper(0.05, 2), upper(-1.234, 2)
+    ('0.0079', '0.05', '−1.2')
+    """
+    return _bound(value, digits, 1)
+
+
+def lower(value: float, digits: int = 3) -> str:
+    """A number rounded down, for what is said to lie at or above it.
+
+    >>> lower(0.9983, 2), lower(1 / 128, 2), lower(1.0, 2)
+    ('0.99', '0.0078', '1')
+    """
+    return _bound(value, digits, -1)
+
+
+def _bound(value: float, digits: int, side: int) -> str:
+    if not math.isfinite(value) or value == 0:
+        return number(value, digits)
+    rounded = float(f"{value:.{digits}g}")
+    if side * (value - rounded) > 1e-12 * abs(value):
+        rounded += side * 10.0 ** (math.floor(math.log10(abs(value))) - digits + 1)
+    return number(rounded, digits)
+
+
 def with_interval(value: float, low: float, high: float, digits: int = 3) -> str:
     """A number with its interval, where it has one.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from toposcope.words.formats import all_of, columns, few
+from toposcope.words.formats import all_of, columns, few, lower
 
 Part = Mapping[str, Any]
 
@@ -181,7 +181,7 @@ def contest_sentence(
     if least > 1 - level:
         return (
             f"{over} cannot tell any score from {baseline}: p is never below "
-            f"{least:.2g}. The largest difference is that of {best['score']}, {shown}."
+            f"{lower(least, 2)}. The largest difference is that of {best['score']}, {shown}."
         )
     better = [one["score"] for one in made if _apart(one, level) and one["difference"] > 0]
     worse = [one["score"] for one in made if _apart(one, level) and one["difference"] < 0]

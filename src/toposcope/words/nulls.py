@@ -20,7 +20,7 @@ from toposcope.pointclouds.nulls import (
 )
 from toposcope.words.changes import network_text
 from toposcope.words.designs import is_cubical, per_class
-from toposcope.words.formats import signed
+from toposcope.words.formats import lower, signed
 from toposcope.words.statistics import phrase
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _sentence(null: str, rows: pd.DataFrame, what: str, shown: Analysis) -> str:
             f"false among those named, over {family:,} tests"
         )
         if floor > 0.01 and rest:
-            how += f"; {draws} draws give no p below {floor:.2g}"
+            how += f"; {draws} draws give no p below {lower(floor, 2)}"
     return (
         f"Against {against}, the {what} lies below at {below}, above at {above} and is not told "
         f"apart at {rest} of {len(rows)} {_places(shown)} ({_size(rows)}{how})."

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from toposcope.findings.trends import FALSE_SHARE, LayerTrend
-from toposcope.words.formats import level_text, minus, short_name, step_text
+from toposcope.words.formats import level_text, lower, minus, short_name, step_text
 from toposcope.words.statistics import phrase
 
 
@@ -26,8 +26,8 @@ def trend_sentence(trends: Sequence[LayerTrend]) -> str:
         )
         if not standing and first.smallest_p > FALSE_SHARE:
             told += (
-                f" {first.trend.n} trainings give no p-value below {first.smallest_p:.2g}: train "
-                "more of them."
+                f" {first.trend.n} trainings give no p-value below {lower(first.smallest_p, 2)}: "
+                "train more of them."
             )
         return told
     fewest = min(trends, key=lambda trend: trend.trend.n_steps)
@@ -35,8 +35,8 @@ def trend_sentence(trends: Sequence[LayerTrend]) -> str:
         f"Over {spans}, in this order: of {first.looked_at:,} curves looked at (each statistic in "
         f"each layer), {len(standing):,} go one way at every step, on other samples too (paired t "
         f"tests of every step over {first.trend.n} draws, corrected for all curves). This "
-        "describes these checkpoints and is no evidence about training: checkpoints without any "
-        f"order would go one way in up to {_chance(fewest)} of the curves, and several trainings, "
+        "describes these checkpoints and is no evidence about training: unordered checkpoints "
+        f"would go one way in up to {_chance(fewest)} of the curves, and several trainings, "
         "as units, are needed to tell (toposcope.findings.trends_of_trainings)."
     )
 

@@ -11,72 +11,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from toposcope.analysis.validity_checks import CHECKS, LOF, LOF_THRESHOLD
-from toposcope.findings.validity.geometry import (
-    BLIND_CV,
-    CLEAR_CV,
-    FEWEST_LAYERS,
-    SAME_ORDER,
-    flips,
+from toposcope.analysis.validity_checks import CHECKS, LOF
+from toposcope.findings.validity.deciding import tolerated
+from toposcope.findings.validity.normalization import flips, reference
+from toposcope.findings.validity.verdict import (
+    Decision,
+    Meaning,
+    Number,
+    Part,
+    Quantity,
+    Verdict,
 )
-from toposcope.findings.validity.points import KEPT_ORDER, MOST, STABLE_MARGIN, decisive
-from toposcope.findings.validity.verdict import Decision, Meaning, Number, Quantity, Verdict
-from toposcope.words.formats import few, share
+from toposcope.words.formats import few
 from toposcope.words.statistics import phrase
-
-CLAIMS: dict[str, str] = {
-    "sample_size": "There are enough points per cloud.",
-    "outliers": "Outliers do not decide the numbers.",
-    "normalization": "The trends over depth keep their direction under other normalizations.",
-    "concentration": "Distances differ enough for a filtration to see shape.",
-    "metric": "The order of the layers does not depend on the metric.",
-}
-"""What each check would like to be true."""
-
-RULES: dict[str, str] = {
-    "sample_size": (
-        "A layer has enough points at m when H0 entropy and the H0 lifespan sum over its growth "
-        f"are within {100 * STABLE_MARGIN:g} % of their values at the largest size, interval "
-        f"included, at m and at every larger size tried. Holds: at {100 * MOST:g} % of the layers "
-        f"below the largest size, and {100 * KEPT_ORDER:g} % of the pairs of layers told apart "
-        "keep their order; fails: at less than half of the layers."
-    ),
-    "outliers": (
-        f"The shift that removing LOF's outliers (factor above {LOF_THRESHOLD:g}) causes beyond "
-        "removing as many random points, in standard deviations between draws (distances: over "
-        f"the distance of two draws). Holds: within 1, interval included, in {100 * MOST:g} % of "
-        f"the cases; fails: beyond 1 in more than {100 * (1 - MOST):.0f} %."
-    ),
-    "normalization": (
-        "Spearman's rho of a statistic with depth, in every draw; the trend rises or falls when "
-        "its interval, corrected for all trends looked at, excludes 0. Holds: no "
-        "normalization contradicts the one that was used; "
-        "fails: at least one turns a trend around."
-    ),
-    "concentration": (
-        "Coefficient of variation of the distances (for a round Gaussian 1 / sqrt(2 d)). In "
-        "12 simulations each of circles in noise in 10 to 300 dimensions (n = 300), all were seen "
-        f"above {CLEAR_CV:g} and none below {BLIND_CV:g}; between, it depends on the dimension. "
-        f"Holds: above {CLEAR_CV:g} at nine of ten layers; fails: below {BLIND_CV:g} at any layer."
-    ),
-    "metric": (
-        "Spearman's rho between the layer curve under Euclidean distances and the one under "
-        f"another metric, in every draw; intervals are corrected for all. Agrees: above "
-        f"{SAME_ORDER:g}, interval included; contradicts: below 0, interval included; in part: "
-        "between. Holds: all agree; fails: one contradicts; in part: some agree, "
-        "others are in part."
-    ),
-}
-"""How each decision follows from the numbers; fixed before looking."""
-
-NEEDED: dict[str, str] = {
-    "sample_size": "One draw has no spread; two or more are needed.",
-    "outliers": "One draw has no spread; two or more are needed.",
-    "normalization": f"A trend needs {FEWEST_LAYERS} layers or more and two draws or more.",
-    "concentration": "No layer has distances.",
-    "metric": f"An order needs {FEWEST_LAYERS} layers or more and two draws or more.",
-}
-"""Why measurements decide nothing."""
+from toposcope.words.validity_rules import CLAIMS, NEEDED, RULES
 
 
 @dataclass(frozen=True)
@@ -115,14 +63,60 @@ def told(verdict: Verdict) -> ToldVerdict:
 
 
 def claim_of(verdict: Verdict) -> str:
-    """The claim, with the degrees of homology that were looked at: the cheap form sees H0 alone.
+    """The claim, with the statistics and the number of points that it is about.
 
-    >>> claim_of(Verdict("metric", Decision.HOLDS, (Number(Quantity.AGREEMENT, 1.0, degree=0),)))
-    'H0: The order of the layers does not depend on the metric.'
+    >>> one = Number(Quantity.AGREEMENT, 1.0, statistic="lifespan_sum", degree=0)
+    >>> claim_of(Verdict("metric", Decision.HOLDS, (one,), points=128))
+    'H0 lifespan sum at 128 points: The order of the layers does not depend on the metric.'
     """
-    degrees = sorted({number.degree for number in verdict.numbers if number.degree is not None})
-    seen = ", ".join(f"H{k}" for k in degrees)
-    return f"{seen}: {CLAIMS[verdict.name]}" if seen else CLAIMS[verdict.name]
+    seen = about(verdict)
+    where = f" at {verdict.points:,} points" if verdict.points else ""
+    claim = CLAIMS[verdict.name]
+    if not seen:
+        return f"At {verdict.points:,} points: {claim}" if where else claim
+    return f"{'; '.join(seen)}{where}: {claim}"
+
+
+def about(verdict: Verdict) -> list[str]:
+    """What a verdict was decided on: statistics with their degrees, and distances of diagrams.
+
+    Statistics without a clear trend, or without an order that repeats, decide nothing.
+    """
+    clear = {
+        (number.statistic, number.degree)
+        for number in verdict.of(Quantity.TREND)
+        if number.condition == reference(verdict.numbers, verdict.normalization)
+        and number.meaning != Meaning.NO_TREND
+    }
+    deciding = [
+        number
+        for number in verdict.numbers
+        if number.statistic
+        and number.quantity != Quantity.REPEATS
+        and number.meaning != Meaning.NO_ORDER
+        and (number.quantity != Quantity.TREND or (number.statistic, number.degree) in clear)
+        and not _beside(number)
+    ]
+    by_degree: dict[int | None, list[str]] = {}
+    for number in deciding:
+        names = by_degree.setdefault(number.degree, [])
+        name = _moved(number) if number.quantity == Quantity.DIAGRAM_SHIFT else watched(number)
+        name = name.removeprefix(f"H{number.degree} ")
+        if name not in names:
+            names.append(name)
+    together: dict[tuple[str, ...], list[str]] = {}
+    for degree, names in by_degree.items():
+        together.setdefault(tuple(names), []).append("" if degree is None else f"H{degree}")
+    return [
+        f"{' and '.join(filter(None, degrees))} {', '.join(names)}".strip()
+        for names, degrees in together.items()
+    ]
+
+
+def _beside(number: Number) -> bool:
+    """Whether no decision hangs on a number: other ways of naming outliers are told beside LOF."""
+    shifts = (Quantity.SHIFT, Quantity.DIAGRAM_SHIFT)
+    return number.quantity in shifts and number.condition != LOF
 
 
 def as_json(verdict: Verdict) -> dict[str, Any]:
@@ -149,7 +143,7 @@ def plain_text(verdicts: Sequence[Verdict]) -> str:
 
     >>> print(plain_text([Verdict("metric", Decision.NOT_CHECKED)]))
     NOT CHECKED    The order of the layers does not depend on the metric.
-                   An order needs 4 layers or more and two draws or more.
+                   An order needs 4 layers or more and three draws or more.
     """
     lines = []
     for verdict in verdicts:
@@ -167,55 +161,110 @@ def _not_checked(verdict: Verdict) -> str:
     return "; ".join(reasons) or "It was not measured (Rips filtrations of points only)."
 
 
+def _by_part(verdict: Verdict) -> str:
+    """What holds in which degree, where several were looked at."""
+    if len(verdict.parts) < 2:
+        return ""
+    return "; ".join(f"H{part.degree}: {part.decision}" for part in verdict.parts) + ". "
+
+
+def _counted(parts: Sequence[Part], yes: str, no: str) -> str:
+    """How many numbers were shown to be one way and the other.
+
+    >>> _counted([Part(0, Decision.UNDECIDED, 5, 1, 9)], "below the noise", "above it")
+    'Of 9 numbers 5 are shown to be below the noise, 1 above it, 3 cannot be told.'
+    """
+    count, shown = (sum(getattr(part, name) for part in parts) for name in ("count", "shown"))
+    refuted = sum(part.refuted for part in parts)
+    return (
+        f"Of {count} numbers {shown} are shown to be {yes}, {refuted} {no}, "
+        f"{count - shown - refuted} cannot be told."
+    )
+
+
+def _except(numbers: Sequence[Number], parts: Sequence[Part]) -> str:
+    """The numbers that a claim which holds does not hold for; nothing where there are none."""
+    left = [one for one in numbers if one.meaning not in (Meaning.STABLE, Meaning.BELOW_NOISE)]
+    holding = {part.degree for part in parts if part.decision == Decision.HOLDS}
+    names = [f"{_named(one)} at {one.layer}" for one in left if one.degree in holding]
+    most = max((tolerated(part.count) for part in parts), default=0)
+    return f" Up to {most} may be otherwise; not shown: {few(names)}." if names else ""
+
+
+def _named(number: Number) -> str:
+    """A number of the checks of sample size and outliers inside a sentence."""
+    kind = {Quantity.GROWTH: "growth of the ", Quantity.PREDICTION: "predicted "}
+    name = _moved(number)
+    return f"{kind.get(number.quantity, '')}{name}"
+
+
 def _sample_size(verdict: Verdict) -> tuple[str, str]:
-    needed = verdict.of(Quantity.RECOMMENDED)
-    largest = int(needed[0].size or 0)
-    late = [number.layer for number in needed if math.isnan(number.value)]
-    settled = [int(number.value) for number in needed if not math.isnan(number.value)]
-    text = f"{len(settled)} of {len(needed)} layers have settled below n = {largest:,}"
-    text += f" (from n = {min(settled):,} to {max(settled):,})" if settled else ""
-    text += f"; not yet: {few(late)}." if late else "."
-    for order in verdict.of(Quantity.ORDER)[-1:]:
+    tested = verdict.of(Quantity.DRIFT, Quantity.GROWTH, Quantity.PREDICTION)
+    half = verdict.points // 2
+    text = _by_part(verdict) + _counted(
+        verdict.parts,
+        f"the same at {half:,} points as at {verdict.points:,}",
+        "not to be",
+    )
+    text += _except(tested, verdict.parts)
+    endless = [
+        number for number in verdict.of(Quantity.GROWTH) if number.meaning == Meaning.NOT_STABLE
+    ]
+    if endless:
+        most = max(endless, key=lambda number: number.value)
         text += (
-            f" {share(order.value)} of {order.pairs} pairs told apart keep their order at "
-            f"{order.size} points (interval {share(order.low)} to {share(order.high)}, {order.n} "
-            "draws)."
+            f" A sum grows as fast as the number of points or faster, as in no finite dimension: "
+            f"{few(list(dict.fromkeys(f'{watched(one)} at {one.layer}' for one in endless)))} "
+            f"(most: exponent {most}, {most.n} draws)."
+        )
+    for order in verdict.of(Quantity.ORDER):
+        said = {
+            Meaning.ORDER_CHANGES: "some the other way",
+            Meaning.ORDER_KEPT: "none the other way",
+        }.get(order.meaning, "none the other way")
+        text += (
+            f" Of {order.pairs} pairs of layers that {watched(order)} tells apart, "
+            f"{round(order.value * (order.pairs or 0))} are told apart the same way at half of the "
+            f"points, {said} ({order.n} draws)."
         )
     growth = verdict.of(Quantity.GROWTH)
     if growth:
-        least = max(growth, key=lambda number: number.value)
-        text += (
-            f" Sums themselves keep growing: at {least.size} points they are at least "
-            f"{share(-least.value)} smaller ({least.layer}), so clouds of different n are never "
-            "compared."
-        )
+        text += " Sums grow with n whatever the verdict: clouds of different n are never compared."
+    moving = [number for number in tested if number.meaning == Meaning.NOT_STABLE]
     advice = ""
-    if late:
+    if moving:
+        layers = few(list(dict.fromkeys(number.layer for number in moving)))
+        what = few(list(dict.fromkeys(watched(number) for number in moving)))
         advice = (
-            f"Take more than {largest:,} points for {few(late)}, or compare layers at this n "
-            "only: their numbers still change with n."
+            f"Take more than {verdict.points:,} points, or compare {what} of {layers} at this n "
+            "only: they still change with n."
         )
+    elif verdict.decision == Decision.UNDECIDED:
+        advice = "More draws narrow the intervals; more points make the numbers steadier."
     return text, advice
 
 
 def _outliers(verdict: Verdict) -> tuple[str, str]:
-    judged = decisive(verdict.numbers)
-    others = [one for one in verdict.of(Quantity.SHIFT) if one.condition != LOF]
-    small = sum(number.meaning == Meaning.BELOW_NOISE for number in judged)
+    judged = [one for one in verdict.of(Quantity.SHIFT, Quantity.DIAGRAM_SHIFT) if not _beside(one)]
+    others = [one for one in verdict.of(Quantity.SHIFT) if _beside(one)]
     large = [number for number in judged if number.meaning == Meaning.ABOVE_NOISE]
     flagged = [number.value for number in verdict.of(Quantity.OUTLIER_SHARE)] or [0.0]
     mean, most = sum(flagged) / len(flagged), max(flagged)
     text = (
-        f"LOF flags {100 * mean:.1f} % of the points (most at one layer: {100 * most:.1f} %). "
-        "Removing them changes less than drawing other samples would in "
-        f"{small} of {len(judged)} numbers (layer by statistic), more in {len(large)}, and is not "
-        f"told in {len(judged) - small - len(large)}."
+        f"{_by_part(verdict)}LOF flags {100 * mean:.1f} % of the points (most at one layer: "
+        f"{100 * most:.1f} %). "
     )
+    text += _counted(
+        verdict.parts,
+        "moved less by their removal than by drawing other samples",
+        "more",
+    )
+    text += _except(judged, verdict.parts)
     if others:
         more = sum(number.meaning == Meaning.ABOVE_NOISE for number in others)
         text += (
             f" Removing a fixed 1 to 10 % (LOF, distance to the centroid, isolation forest) moves "
-            f"{more} of {len(others)} numbers beyond the noise."
+            f"{more} of {len(others)} numbers beyond the noise; no decision hangs on that."
         )
     if not large:
         return text, ""
@@ -235,11 +284,20 @@ def _moved(number: Number) -> str:
 
 
 def _normalization(verdict: Verdict) -> tuple[str, str]:
-    turned = flips(verdict.numbers, verdict.normalization)
+    numbers = verdict.numbers
+    turned = flips(numbers, verdict.normalization)
+    conditions = list(dict.fromkeys(number.condition for number in numbers))
+    used = reference(numbers, verdict.normalization)
+    clear = [
+        number
+        for number in numbers
+        if number.condition == used and number.meaning != Meaning.NO_TREND
+    ]
+    kept = sum(part.shown for part in verdict.parts)
+    text = _by_part(verdict)
     if turned:
         told_flips = [
-            f"{phrase(flip.statistic, flip.degree)} {flip.direction} under "
-            f"{verdict.normalization}, "
+            f"{phrase(flip.statistic, flip.degree)} {flip.direction} under {used}, "
             f"{'rises' if flip.direction == Meaning.FALLS else 'falls'} under {few(flip.turned)}"
             for flip in turned
         ]
@@ -247,51 +305,80 @@ def _normalization(verdict: Verdict) -> tuple[str, str]:
             "Name the normalization wherever you speak of growth or decay over depth, and show the "
             "scale of the activations beside the curve."
         )
-        return f"Conclusions flip: {'; '.join(told_flips)}.", advice
-    numbers = verdict.numbers
-    clear = sum(number.meaning != Meaning.NO_TREND for number in numbers)
-    conditions = dict.fromkeys(number.condition for number in numbers)
-    text = (
-        f"No trend turns around under {', '.join(conditions)}: {clear} of {len(numbers)} "
-        f"(statistic by normalization) are clear and agree, {len(numbers) - clear} are not clear."
+        return f"{text}Conclusions flip: {'; '.join(told_flips)}.", advice
+    if not clear:
+        return f"{text}No trend over depth is clear under {used}: there is nothing to keep.", ""
+    text += (
+        f"{len(clear)} of {len({(one.statistic, one.degree) for one in numbers})} statistics have "
+        f"a clear trend under {used}, and {kept} of these have it as clearly under each of "
+        f"{', '.join(conditions)}; none is shown to turn around."
     )
-    return text, ""
+    vague = [
+        f"{watched(one)} ({other.condition})"
+        for one in clear
+        for other in numbers
+        if (other.statistic, other.degree) == (one.statistic, one.degree)
+        and other.meaning == Meaning.NO_TREND
+    ]
+    if not vague:
+        return text, ""
+    return text, f"Of {few(vague)} no direction is clear: more draws or layers would tell."
 
 
 def _concentration(verdict: Verdict) -> tuple[str, str]:
     judged = verdict.of(Quantity.CONTRAST)
     by_meaning: Mapping[Meaning, list[str]] = {
         meaning: [number.layer for number in judged if number.meaning == meaning]
-        for meaning in (Meaning.CLEAR, Meaning.BETWEEN, Meaning.CONCENTRATED)
+        for meaning in (
+            Meaning.CLEAR,
+            Meaning.BETWEEN,
+            Meaning.CONCENTRATED,
+            Meaning.UNDECIDED,
+        )
     }
     least = min(judged, key=lambda number: number.value)
     text = (
-        f"Distances vary enough at {len(by_meaning[Meaning.CLEAR])} of {len(judged)} layers; least "
-        f"at {least.layer}: their coefficient of variation is {least} ({least.n} draws)."
+        f"Directions vary enough at {len(by_meaning[Meaning.CLEAR])} of {len(judged)} layers; "
+        f"least at {least.layer}: the coefficient of variation of their distances is {least} "
+        f"({least.n} draws)."
     )
     if by_meaning[Meaning.CONCENTRATED]:
         return text, (
-            f"At {few(by_meaning[Meaning.CONCENTRATED])} all points are about equally far: bars "
-            "measure dimension, not shape. Reduce the dimension (--pool project:K, fewer channels) "
-            "before reading H1."
+            f"At {few(by_meaning[Meaning.CONCENTRATED])} all points are about equally far, norms "
+            "aside: bars measure dimension, not shape. Reduce the dimension (--pool project:K, "
+            "fewer channels) before reading H1."
         )
-    if verdict.decision == Decision.IN_PART:
-        return text, (
-            f"At {few(by_meaning[Meaning.BETWEEN])} shape can drown in dimension, and a contrast "
-            "can come from the norms alone: beating a Gaussian null does not tell shape from those."
+    advice = ""
+    if by_meaning[Meaning.BETWEEN]:
+        advice = (
+            f"At {few(by_meaning[Meaning.BETWEEN])} shape can drown in dimension: what is seen "
+            "there has to beat a copula null, and what is not seen may be there."
         )
-    return text, ""
+    if by_meaning[Meaning.UNDECIDED]:
+        which = few(by_meaning[Meaning.UNDECIDED])
+        advice = f"{advice} At {which} more draws are needed to tell.".strip()
+    return text, advice
 
 
 def _metric(verdict: Verdict) -> tuple[str, str]:
-    numbers = verdict.numbers
+    repeats = verdict.of(Quantity.REPEATS)
+    ordered = [watched(one) for one in repeats if one.meaning == Meaning.REPEATED]
+    text = _by_part(verdict)
+    if not ordered:
+        return (
+            f"{text}In none of {len(repeats)} statistics is the Euclidean order of the layers "
+            "shown to repeat from draw to draw: there is none to keep.",
+            "",
+        )
+    numbers = [one for one in verdict.of(Quantity.AGREEMENT) if one.meaning != Meaning.NO_ORDER]
     agree = sum(number.meaning == Meaning.AGREES for number in numbers)
     against = sum(number.meaning == Meaning.CONTRADICTS for number in numbers)
     least = min(numbers, key=lambda number: number.value)
-    text = (
-        f"{agree} of {len(numbers)} layer curves (statistic by metric) keep the Euclidean order, "
-        f"{against} turn it around; least alike: {watched(least)} under {least.condition} "
-        f"distances, rho {least} ({least.n} draws)."
+    text += (
+        f"By {few(ordered, shown=9)} the layers have an order that other draws repeat. "
+        f"{agree} of {len(numbers)} curves under other metrics are shown to keep it, {against} to "
+        f"turn it around; least alike: {watched(least)} under {least.condition} distances, rho "
+        f"{least} ({least.n} draws)."
     )
     if verdict.decision == Decision.HOLDS:
         return text, ""
@@ -320,31 +407,32 @@ def watched(number: Number) -> str:
 
 def _row(number: Number) -> tuple[str, str, str, str, str]:
     meaning = str(number.meaning)
-    if number.quantity == Quantity.RECOMMENDED and math.isnan(number.value):
-        meaning = f"> {number.size}"
     where = number.layer or number.condition
     if number.quantity == Quantity.ORDER:
         where = f"{number.pairs} pairs told apart"
     n = str(number.n) if number.n else ""
-    return WHATS[number.quantity](number), where, str(number), n, meaning
+    value = "none" if math.isnan(number.value) else str(number)
+    return WHATS[number.quantity](number), where, value, n, meaning
 
 
 WHATS: dict[Quantity, Callable[[Number], str]] = {
     Quantity.DRIFT: lambda one: f"{watched(one)} at {one.size} points against all",
     Quantity.UNEQUAL_N: lambda one: f"H{one.degree} Wasserstein distance, n to 2 n over n to n",
-    Quantity.GROWTH: lambda one: (
-        f"{watched(one)}, not divided by its growth, at {one.size} points against all"
+    Quantity.GROWTH: lambda one: f"growth exponent of {watched(one)} from {one.size} points on",
+    Quantity.PREDICTION: lambda one: (
+        f"{watched(one)} against its growth up to {one.size} points carried on"
     ),
-    Quantity.ORDER: lambda one: f"pairs of layers in their order at {one.size} points",
-    Quantity.RECOMMENDED: lambda one: "recommended n",
+    Quantity.ORDER: lambda one: f"told apart alike at {one.size} points by {watched(one)}",
     Quantity.SHIFT: lambda one: f"{watched(one)} without {one.condition} outliers",
     Quantity.OUTLIER_SHARE: lambda one: "share flagged by LOF",
     Quantity.DIAGRAM_SHIFT: lambda one: f"{_moved(one)}, outliers against random points",
     Quantity.TREND: lambda one: f"trend of {watched(one)} over depth",
-    Quantity.CONTRAST: lambda one: "coefficient of variation",
-    Quantity.GAUSSIAN_CONTRAST: lambda one: "the same of a Gaussian of the same covariance",
+    Quantity.CONTRAST: lambda one: "coefficient of variation, directions",
+    Quantity.RAW_CONTRAST: lambda one: "coefficient of variation, norms included",
+    Quantity.GAUSSIAN_CONTRAST: lambda one: "that of a Gaussian of the same covariance",
     Quantity.NEAREST: lambda one: "mean over nearest distance",
     Quantity.AGREEMENT: watched,
+    Quantity.REPEATS: lambda one: f"{watched(one)}, from draw to draw",
 }
 """What a number is, in words."""
 assert WHATS.keys() == set(Quantity)

@@ -231,3 +231,18 @@ def test_the_report_can_show_texts(tmp_path):
     assert Run.open(tmp_path / "bare").texts([0]) is None
     every = capture(net, data, layers="all", store=tmp_path / "whole")
     assert Run.open(every.run).texts([7, 0]) == ["half ? a character", "text 0 of words"]
+
+
+@pytest.mark.parametrize("hold", [list, np.array, torch.tensor])
+@pytest.mark.parametrize("labels", [None, [0, 1]])
+def test_token_ids_of_unequal_length_are_refused_with_what_pads_them(hold, labels):
+    """Only a tokenizer knows the pad of its network; two such texts were read as a pair (x, y)."""
+    ids = [hold([5, 6, 7]), hold([5, 6])]
+    with pytest.raises(SpecError, match=r"2 texts of unequal length \(2 to 3\).*tokenizer\.pad"):
+        load_data(ids if labels is None else (ids, labels))
+
+
+def test_the_ids_of_one_text_are_not_guessed_to_be_one():
+    with pytest.raises(SpecError, match=r"token ids of one text are x\[None\]"):
+        load_data(np.array([5, 6, 7]))
+    assert load_data(np.array([5, 6, 7])[None]).n == 1

@@ -6,7 +6,7 @@ from scipy.spatial.distance import pdist, squareform
 from sklearn.neighbors import LocalOutlierFactor
 
 import toposcope as ts
-from toposcope.analysis import validity_checks
+from toposcope.analysis import outlier_factor, validity_checks
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
 from toposcope.findings.validity.observations import Observations, rank_correlation
 from toposcope.findings.validity.verdict import Decision, Quantity
@@ -20,23 +20,23 @@ def test_lof_is_scikit_learns():
     for X in (RNG.normal(size=(200, 4)), RNG.integers(0, 6, (150, 3)).astype(float)):
         D = squareform(pdist(X))
         theirs = -LocalOutlierFactor(metric="precomputed").fit(D).negative_outlier_factor_
-        ours = validity_checks.local_outlier_factor(D)
+        ours = outlier_factor.local_outlier_factor(D)
         if len(np.unique(X, axis=0)) == len(X):
             np.testing.assert_allclose(ours, theirs, rtol=1e-9)
         else:  # ties: which neighbor is taken is free
             assert np.median(np.abs(ours / theirs - 1)) < 0.05
     with pytest.raises(TooFewSamplesError, match="5 points have no 20 neighbors"):
-        validity_checks.local_outlier_factor(np.ones((5, 5)))
+        outlier_factor.local_outlier_factor(np.ones((5, 5)))
 
 
 def test_outliers_that_are_planted_are_found():
     X = np.vstack([RNG.normal(size=(190, 3)), 30 * RNG.normal(size=(10, 3))])
     D = squareform(pdist(X))
     assert (
-        validity_checks.outliers(D)[190:].mean() >= 0.8
-        and validity_checks.outliers(D)[:190].mean() < 0.05
+        outlier_factor.outliers(D)[190:].mean() >= 0.8
+        and outlier_factor.outliers(D)[:190].mean() < 0.05
     )
-    assert validity_checks.outliers(D, share=0.05).sum() == 10
+    assert outlier_factor.outliers(D, share=0.05).sum() == 10
 
 
 @pytest.mark.parametrize("d", [10, 40, 160])
@@ -50,15 +50,44 @@ def test_distances_concentrate_as_theory_says(d):
         validity_checks.distance_contrast(np.zeros((3, 3)))
 
 
-def test_sums_over_their_growth_do_not_depend_on_n():
-    D = squareform(pdist(np.random.default_rng(1).random((500, 2))))
-    rows = list(validity_checks.check_sample_size(D, slope=0.5, rng=np.random.default_rng(0)))
-    raw, grown = (
-        {one.points: one.value for one in rows if one.statistic == name}
-        for name in ("lifespan_sum", "lifespan_sum_normalized")
+def test_halves_and_quarters_are_measured_in_the_degrees_of_the_cloud():
+    D = squareform(pdist(np.random.default_rng(1).random((200, 2))))
+    pairs = ts.homology.rips_from_distances(
+        D, homology_dimensions=(0, 1), max_edge_length=np.inf, coeff=2
     )
-    assert raw[500] > 1.8 * raw[125]  # sqrt(4) = 2 for the square
-    assert grown[500] == pytest.approx(grown[125], rel=0.1)
+    rows = list(
+        validity_checks.check_sample_size(D, dict(enumerate(pairs)), rng=np.random.default_rng(0))
+    )
+    sums = {
+        (one.homology_dimension, one.points): one.value
+        for one in rows
+        if one.statistic == "lifespan_sum"
+    }
+    assert set(sums) == {(k, m) for k in (0, 1) for m in (50, 100, 200)}
+    # sqrt(2) for every doubling of points in the square, in the mean of all parts.
+    assert sums[0, 200] / sums[0, 100] == pytest.approx(np.sqrt(2), rel=0.1)
+    assert sums[0, 100] / sums[0, 50] == pytest.approx(np.sqrt(2), rel=0.1)
+    assert sums[1, 200] == pytest.approx(np.ptp(pairs[1], axis=1).sum())
+    # Without a whole diagram that is uncut, H0 alone.
+    rows = validity_checks.check_sample_size(D, {}, rng=np.random.default_rng(0))
+    assert {one.homology_dimension for one in rows} == {0}
+
+
+def test_norms_are_divided_out_and_points_at_the_median_left_out():
+    X = RNG.normal(size=(300, 20))
+    tails = X / np.sqrt(RNG.chisquare(2, size=(300, 1)) / 2)
+    contrast = [
+        validity_checks.distance_contrast(squareform(pdist(one)))["distance_cv"]
+        for one in (X, tails, validity_checks.directions(X), validity_checks.directions(tails))
+    ]
+    assert contrast[1] > 2 * contrast[0]
+    assert contrast[3] == pytest.approx(contrast[2], rel=0.1)
+    huge = validity_checks.directions(1e200 * X)
+    np.testing.assert_allclose(huge, validity_checks.directions(X), atol=1e-12)
+    D = squareform(pdist(X))
+    half = np.vstack([X[:20], np.zeros((280, 20))])
+    with pytest.raises(DegenerateCloudError, match="280 of 300 points are the median itself"):
+        list(validity_checks.check_concentration(D, half, participation_ratio=3.0))
 
 
 def test_names_of_checks():
@@ -106,7 +135,7 @@ def test_outliers_that_decide_are_called_out():
     assert spoiled.decision == Decision.FAILS
     assert "Outliers move above all: H0" in told(spoiled).text
     (share,) = spoiled.of(Quantity.OUTLIER_SHARE)
-    assert share.low <= 0.05 <= share.high and share.n == validity_checks.VARIED
+    assert share.low <= 0.05 <= share.high and share.n == 5
 
 
 def test_bad_input_is_said_not_hidden():

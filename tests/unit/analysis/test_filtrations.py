@@ -182,3 +182,16 @@ def test_a_parameter_that_every_design_has_is_refused():
 def test_parameters_of_another_filtration_are_refused(name, given, message):
     with pytest.raises(UsageError, match=message):
         filtration_named(name, given)
+
+
+def test_cubical_says_that_it_takes_no_points():
+    """`points=300` was read, and 1 point an image recorded, without a word."""
+    acts = ts.from_arrays({"maps": np.random.default_rng(0).normal(size=(6, 2, 4, 4))})
+    with pytest.raises(UsageError, match="points belongs to clouds of points"):
+        ts.analyze(acts, filtration=ts.Cubical(), points=300, jobs=0)
+
+
+@pytest.mark.parametrize("wrong", [5, None, "abc", [1.0, float("nan")], [], {"a": 1}])
+def test_thresholds_are_numbers(wrong):
+    with pytest.raises(UsageError, match=r"Cubical\(thresholds="):
+        ts.Cubical(thresholds=wrong)

@@ -145,3 +145,11 @@ def test_gaussian_null_keeps_the_spread_of_the_spectrum():
         matrix = null.root.T @ null.root + null.noise**2 * np.eye(30)
         squares.append((matrix**2).sum() / 30)
     assert np.mean(squares) == pytest.approx((spectrum**2).mean(), rel=0.03)
+
+
+@pytest.mark.parametrize(("far", "unit"), [(1e8, 1.0), (0.0, 1e160), (0.0, 1e-170)])
+def test_a_unit_of_many_rows_keeps_its_digits_far_from_0_and_at_any_scale(far, unit):
+    """Products of rows lost a fifth of it at a mean of 1e8, and all of it at 1e160."""
+    X = np.random.default_rng(0).normal(size=(2500, 3))
+    expected = estimate_normalizer(X).scale
+    assert estimate_normalizer(far + unit * X).scale / unit == pytest.approx(expected, rel=1e-8)

@@ -105,7 +105,7 @@ def test_fewest_shuffles_forecast_and_refusals(caplog: pytest.LogCaptureFixture)
         (lambda: calibrated(X, Y[:9]), UsageError, r"same samples.*\[9, 30\] rows"),
         (lambda: calibrated_matrix([X], []), UsageError, "1 and 0 layers"),
         (lambda: calibrated(X[:3], Y[:3]), TooFewSamplesError, "3 samples"),
-        (lambda: calibrated(X, 0 * Y), DegenerateCloudError, "other layer 0.*constant"),
+        (lambda: calibrated(X, 0 * Y), DegenerateCloudError, "calibrated.., Y.*constant"),
         (lambda: calibrated(np.eye(30), Y), DegenerateCloudError, "0 / 0"),
     ):
         with pytest.raises(error, match=match):

@@ -8,6 +8,7 @@ import pytest
 from scipy import special
 from scipy import stats as peer
 
+import toposcope as ts
 from toposcope import stats
 from toposcope.errors import UsageError
 
@@ -37,7 +38,7 @@ def test_every_result_names_its_target():
         stats.tost(x[:, 0], 1.0, unit="network"),
     ]
     assert {f.target for f in found} == {"the training procedure"}
-    assert all("network" in f.text for f in found)
+    assert all("network" in ts.describe(f) for f in found)
     with pytest.raises(UsageError, match="disjoint draw"):
         stats.trend(np.arange(6), x, unit="image")
 
@@ -163,12 +164,14 @@ def test_a_clear_step_is_found_where_it_is_and_weak_units_say_so():
     assert found.depth == 0.5 and found.low == found.high == 0.5
     assert found.pvalue == 2 / 256 and found.size == pytest.approx(2.0, abs=0.2)
     assert (found.differing_before, found.differing_after, found.layers_after) == (0, 6, 6)
-    assert found.text.startswith("differs from depth 0.50 [0.50, 0.50] on; 6 of the 6 layers")
+    assert ts.describe(found).startswith(
+        "differs from depth 0.50 [0.50, 0.50] on; 6 of the 6 layers"
+    )
     falling = stats.change_point(depth, -y, alternative="less")
     assert falling.depth == 0.5 and falling.pvalue == 1 / 256
     assert stats.change_point(depth, -y, alternative="greater").pvalue > 0.5
     few = stats.change_point(depth, y[:4])
-    assert np.isnan(few.depth) and "4 draws cannot give p below 0.12" in few.text
+    assert np.isnan(few.depth) and "p is 0.12 at least with so few units" in ts.describe(few)
 
 
 def test_a_difference_that_fades_is_not_said_to_stay():
@@ -181,7 +184,7 @@ def test_a_difference_that_fades_is_not_said_to_stay():
 def test_no_difference_is_not_called_agreement():
     noise = np.random.default_rng(9).normal(size=(8, 6))
     found = stats.change_point(np.arange(6), noise)
-    assert np.isnan(found.depth) and "does not show that there is none" in found.text
+    assert np.isnan(found.depth) and "smaller ones may be there" in ts.describe(found)
     assert stats.change_point(np.arange(6), np.zeros((8, 6))).pvalue == 1.0
 
 
@@ -194,7 +197,7 @@ def test_trend_is_that_of_scipy_and_one_unit_has_no_p():
     taus = [peer.kendalltau(steps, row).statistic for row in y]
     assert found.slope == pytest.approx(np.mean(slopes)) and found.tau == pytest.approx(taus)
     assert found.direction == "rising" and found.pvalue == 2 / 128 and found.reversals == 0
-    assert found.text.startswith("rising at every step")
+    assert ts.describe(found).startswith("rising at every step")
     one = stats.trend(steps, y[:1])
     assert np.isnan(one.pvalue) and one.direction == "undecided" and np.isnan(one.low)
 

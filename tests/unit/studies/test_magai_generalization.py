@@ -13,7 +13,7 @@ from toposcope.errors import TooFewSamplesError, UsageError
 from toposcope.execution.tasks import spec_hash
 from toposcope.store.arrays import from_arrays
 from toposcope.studies import magai_generalization, populations
-from toposcope.studies.materials_digits import nets
+from toposcope.studies.materials_digit_nets import nets
 from toposcope.studies.running import check_needs, run_definition
 from toposcope.studies.study import Given
 from toposcope.training.digit_recipes import Member, NetRecipe, trained_labels

@@ -48,7 +48,7 @@ def test_a_training_is_the_same_each_time_and_is_not_repeated(tmp_path, short, m
 
 def test_heldout_images_are_apart_from_those_that_train():
     _, labels = digits.digits_arrays()
-    inside, outside = digits._split(labels)
+    inside, outside = digits.split(labels)
     assert (len(inside), len(outside)) == (597, 1200)
     assert not set(inside) & set(outside)
     assert np.bincount(labels[inside], minlength=10).min() > 40
@@ -62,6 +62,6 @@ def test_an_unknown_kind_is_refused(tmp_path):
 def test_shifts_move_by_at_most_one_pixel():
     x = torch.zeros(50, 1, 8, 8)
     x[:, 0, 4, 4] = 1
-    moved = digits._shift(x, np.random.default_rng(0))
+    moved = digits.shifted(x, np.random.default_rng(0))
     assert torch.equal(moved.sum((1, 2, 3)), torch.ones(50))
     assert moved.sum(0)[0, 3:6, 3:6].sum() == 50 and (moved.sum(0)[0, 3:6, 3:6] > 0).all()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+import toposcope as ts
 from toposcope import transfer
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
 from toposcope.transfer import CORRELATIONS
@@ -56,7 +57,7 @@ def test_published_agreement_of_theta() -> None:
     found = transfer.agreement(THETA, ACCURACY, higher_is_better=False, n_resamples=20_000)
     exact = stats.kendalltau(THETA, ACCURACY, method="exact").pvalue
     assert found.pvalue == pytest.approx(exact, abs=0.0015)
-    assert "9 models" in found.text
+    assert "9 models" in ts.describe(found)
 
 
 # CIFAR-10 in the table of thuml's Transfer-Learning-Library, examples/model_selection/README.md:
@@ -106,7 +107,7 @@ def test_theta_hangs_on_whose_accuracies_it_is_held_against() -> None:
     # Even so wide a gap is not beyond doubt with seven networks.
     against = transfer.compare_scores(-np.array(thetas), rows[:, 4], rows[:, 0])
     assert against.difference == pytest.approx(-14 / tied)
-    assert "cannot be told apart" in against.text
+    assert "cannot be told apart" in ts.describe(against)
 
 
 def test_pvalue_is_exact_for_few_models() -> None:
@@ -169,7 +170,7 @@ def test_comparison_of_scores_over_models() -> None:
     found = transfer.compare_scores(good, bad, y)
     expected = [stats.kendalltau(x, y).statistic for x in (good, bad)]
     assert (found.a, found.b) == pytest.approx(tuple(expected))
-    assert found.low > 0 and found.pvalue < 0.05 and "can be told apart" in found.text
+    assert found.low > 0 and found.pvalue < 0.05 and "can be told apart" in ts.describe(found)
     same = transfer.compare_scores(good, good, y)
     assert (same.difference, same.low, same.high, same.pvalue) == (0, 0, 0, 1)
     flipped = transfer.compare_scores(bad, good, y)
@@ -315,11 +316,15 @@ def test_table_of_anybodys_scores() -> None:
         ),
         (lambda: transfer.agreement(TRUTH, TRUTH, statistic="r2"), UsageError, "weighted_tau"),
         (lambda: transfer.agreement(TRUTH, TRUTH, over="data"), UsageError, "two draws or more"),
-        (lambda: transfer.agreement(TRUTH, TRUTH, over="seeds"), UsageError, "'both'"),
+        (lambda: transfer.agreement(TRUTH, TRUTH, over="seeds"), UsageError, "data, both"),
         (lambda: transfer.agreement(TRUTH, TRUTH, level=95), UsageError, "level=95"),
         (lambda: transfer.compare_scores(TRUTH, TRUTH[:4], TRUTH), UsageError, "one shape"),
-        (lambda: transfer.regret(TRUTH, TRUTH, k=7), UsageError, "between 1 and the 6 models"),
-        (lambda: transfer.chance_regret(TRUTH, k=0), UsageError, "k in 1..M"),
+        (lambda: transfer.regret(TRUTH, TRUTH, k=7), UsageError, "from 1 to 6"),
+        (
+            lambda: transfer.chance_regret(TRUTH, k=0),
+            UsageError,
+            "k=0; needed is a whole number from 1",
+        ),
         (lambda: transfer.constant_ranking(TRUTH), UsageError, "two targets or more"),
         (
             lambda: transfer.constant_ranking([TRUTH, [np.inf] * 6]),
@@ -333,7 +338,7 @@ def test_table_of_anybodys_scores() -> None:
         (lambda: transfer.noise_ceiling([TRUTH, TRUTH], spread="x"), UsageError, "pooled, own"),
         (lambda: transfer.noise_ceiling(TRUTH, sd=[1, 2]), UsageError, "one for each of 6"),
         (lambda: transfer.noise_ceiling(0 * TRUTH, sd=1), DegenerateCloudError, "the same mean"),
-        (lambda: transfer.noise_ceiling(TRUTH, sd=-1), UsageError, "not negative"),
+        (lambda: transfer.noise_ceiling(TRUTH, sd=-1), UsageError, "from 0 to 1e100"),
         (
             lambda: transfer.evaluate_scores({"a": TRUTH}, TRUTH, higher_is_better={"b": True}),
             UsageError,

@@ -82,7 +82,7 @@ class TestTheta:
             (np.zeros((6, 3)), {}, UsageError, "every Betti number is 0"),
             (np.full((6, 3), np.nan), {}, UsageError, "finite"),
             (np.ones((6, 3)), {"homology_dimensions": (3,)}, UsageError, "columns of betti"),
-            (np.ones((6, 3)), {"depth": "log"}, UsageError, "'relative'"),
+            (np.ones((6, 3)), {"depth": "log"}, UsageError, "index, relative"),
             (np.ones((6, 3)), {"voxels": [1, 2]}, UsageError, "one positive size per block"),
             (np.ones((6, 3)), {"degree": 0}, UsageError, "degree=0"),
         ],

@@ -29,7 +29,9 @@ def test_an_analysis_is_its_answer_and_what_to_trust(analysis):
     assert second.startswith("Against a Gaussian cloud")
     assert third.startswith("Dimensions are biased at this n (of 32 points, cubes of 5, 10 and 22")
     assert fourth.startswith("Every number is a mean over 5 disjoint draws of 32 points")
-    assert any("There are enough points per cloud." in line for line in trust)
+    assert any(
+        "Half of the points tell the same; there are enough of them." in line for line in trust
+    )
     assert ts.describe(ts.findings.look([analysis])) == ts.describe(analysis)
 
 
@@ -65,8 +67,11 @@ def test_a_study(tmp_path):
     ts.analyze(path, points=64, replicates=4, jobs=0)
     study = ts.studies.validity(path, checks="concentration", homology_dimensions=(0,), jobs=0)
     first, second, *_ = ts.describe(study).splitlines()
-    assert first == "HOLDS          Distances differ enough for a filtration to see shape."
-    assert "Distances vary enough at 1 of 1 layers" in second
+    assert (
+        first
+        == "HOLDS          At 64 points: Directions differ enough for a filtration to see shape."
+    )
+    assert "Directions vary enough at 1 of 1 layers" in second
 
 
 def test_a_board():

@@ -34,6 +34,7 @@ def from_object(value: Any, *, name: str, spec: str) -> DataSource:
     table = _as_table(value)
     if table is not None:
         return from_table(table, {}, name=name, spec=spec)
+    _refuse_ragged_ids(value, spec)
     x, y = value, None
     if isinstance(value, tuple | list) and len(value) == 2 and not is_texts(value):
         first = plain(value[0])
@@ -65,6 +66,38 @@ def from_object(value: Any, *, name: str, spec: str) -> DataSource:
         "pair (x, y), a table, or a torch Dataset with a length and items x or (x, y)."
     )
     raise SpecError(msg)
+
+
+def _refuse_ragged_ids(value: Any, spec: str) -> None:
+    """Refuse token ids of texts of unequal length: only a network's tokenizer knows its pad."""
+    held = value
+    if isinstance(value, tuple) and len(value) == 2 and not _lengths(value):
+        held = value[0]
+    lengths = _lengths(held)
+    if len(set(lengths)) > 1:
+        msg = (
+            f"DATA {spec!r} holds whole numbers of {len(lengths)} texts of unequal length "
+            f"({min(lengths)} to {max(lengths)}); needed is one array (n, tokens). Pad token ids "
+            "with the pad of the network, whose run at the end of a text is masked: "
+            "tokenizer.pad({'input_ids': ids}, return_tensors='np')['input_ids']. Or pass the "
+            "texts themselves."
+        )
+        raise SpecError(msg)
+
+
+def _lengths(value: Any) -> list[int]:
+    """Lengths of flat sequences of whole numbers; none where an entry is anything else."""
+    if not isinstance(value, list | tuple):
+        return []
+    lengths = []
+    for row in value:  # left at the first that is something else: pictures, pairs, texts
+        held = plain(row)
+        if isinstance(held, list) and held and all(type(one) is int for one in held):
+            held = np.asarray(held)
+        if not isinstance(held, np.ndarray) or held.ndim != 1 or held.dtype.kind not in "iu":
+            return []
+        lengths.append(len(held))
+    return lengths
 
 
 def _is_word(value: object) -> bool:

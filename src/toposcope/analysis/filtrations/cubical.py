@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -12,6 +11,7 @@ from toposcope.analysis.parameters import parameter, parameters
 from toposcope.analysis.registry import VOLUMES, register
 from toposcope.analysis.statistic_names import at
 from toposcope.errors import UsageError
+from toposcope.inputs.parameters import numbers
 
 if TYPE_CHECKING:
     from toposcope.types import ActivationSet
@@ -74,8 +74,12 @@ class Cubical(Filtration):
     def __post_init__(self) -> None:
         """Check the parameters; thresholds rise and differ."""
         super().__post_init__()
-        rising = tuple(sorted({t + 0.0 for t in self.thresholds}))  # adding 0 makes 0 of -0
-        if not rising or not all(map(math.isfinite, rising)) or len(rising) > MOST_THRESHOLDS:
+        try:
+            given = numbers(self.thresholds, "thresholds", call="Cubical()")
+        except UsageError:
+            given = ()
+        rising = tuple(sorted({t + 0.0 for t in given}))  # adding 0 makes 0 of -0
+        if not rising or len(rising) > MOST_THRESHOLDS:
             msg = (
                 f"Cubical(thresholds={self.thresholds!r}): needed are finite numbers, 1 to "
                 f"{MOST_THRESHOLDS} of them. Pass thresholds=(0.0, 0.5, 1.0) (--thresholds "
@@ -103,11 +107,12 @@ class Cubical(Filtration):
             )
             raise UsageError(msg)
         declared = parameters(type(design))
-        # The points of a volume's design are 1, an image.
+        # The points of a resolved design are 1, an image.
         foreign = [
             name
             for name in self.unused
-            if name != "points" and getattr(design, name) != declared[name].default
+            if getattr(design, name) != declared[name].default
+            and not (name == "points" and design.points == 1)
         ]
         if foreign:
             msg = (

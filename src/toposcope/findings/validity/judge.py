@@ -7,18 +7,22 @@ from collections.abc import Callable, Sequence
 from toposcope.analysis.result import Analysis, frame
 from toposcope.analysis.validity_checks import CHECKS
 from toposcope.findings.looked_at import overlap_of
-from toposcope.findings.validity import geometry, points
+from toposcope.findings.validity.concentration import concentration
+from toposcope.findings.validity.metric import metric
+from toposcope.findings.validity.normalization import normalization
 from toposcope.findings.validity.observations import Observations
+from toposcope.findings.validity.outliers import outliers
+from toposcope.findings.validity.sample_size import sample_size
 from toposcope.findings.validity.verdict import Decision, Verdict
 from toposcope.store.objects import read_json
 from toposcope.store.tables import read_table
 
 JUDGES: dict[str, Callable[[Observations], Verdict]] = {
-    "sample_size": points.sample_size,
-    "outliers": points.outliers,
-    "normalization": geometry.normalization,
-    "concentration": geometry.concentration,
-    "metric": geometry.metric,
+    "sample_size": sample_size,
+    "outliers": outliers,
+    "normalization": normalization,
+    "concentration": concentration,
+    "metric": metric,
 }
 
 
@@ -67,23 +71,38 @@ def validity_verdicts(analysis: Analysis) -> list[Verdict]:
     >>> {one.name: str(one.decision) for one in validity_verdicts(analysis)}["concentration"]
     'holds'
     """
-    if not len(analysis.validity):
-        return []
+    return judge(_cheap(analysis)) if len(analysis.validity) else []
+
+
+def _cheap(analysis: Analysis) -> Observations:
     attrs = analysis.attrs
-    return judge(
-        Observations(
-            analysis.validity,
-            level=float(attrs["level"]),
-            overlap=overlap_of(attrs),
-            normalize=str(attrs["normalize"]),
-        )
+    return Observations(
+        analysis.validity,
+        level=float(attrs["level"]),
+        overlap=overlap_of(attrs),
+        normalize=str(attrs["normalize"]),
     )
 
 
 def trust_verdicts(analysis: Analysis) -> list[Verdict]:
-    """What a report says of an analysis: the full study where it was made, else the cheap form."""
+    """What a report says of an analysis: the full study where it was made, else the cheap form.
+
+    Where a study looked at some degrees of homology only, the cheap form is told beside it for the
+    others: no degree is ever judged twice.
+    """
     studied = {one.name: one for one in _stored(analysis)}
-    return [studied.get(one.name, one) for one in validity_verdicts(analysis)]
+    told = []
+    for cheap in validity_verdicts(analysis):
+        full = studied.get(cheap.name)
+        if full is None or not full.parts:
+            told.append(cheap)
+            continue
+        covered = {part.degree for part in full.parts}
+        if any(part.degree not in covered for part in cheap.parts):
+            rest = _cheap(analysis).without(cheap.name, covered)
+            told += judge(rest, checks=(cheap.name,))
+        told.append(full)
+    return told
 
 
 def _stored(analysis: Analysis) -> list[Verdict]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope.errors import UsageError
-from toposcope.stats import Interval, mean_interval
+from toposcope.findings.validity.deciding import Estimate, mean_estimate
 from toposcope.store.tables import OK
 from toposcope.store.tidy import rows_by
 
@@ -31,13 +31,25 @@ class Curves:
         In network order; those without a value in any draw are left out.
     depth
         (L,) relative depth.
+    draws
+        (R,) numbers of the draws, rising.
     values
-        (R, L); draws with a gap are left out.
+        (R, L); NaN where a draw has no value.
     """
 
     layers: tuple[str, ...]
     depth: Array
+    draws: tuple[int, ...]
     values: Array
+
+    @property
+    def whole(self) -> Array:
+        """(r, L) values of the draws that have one at every layer."""
+        rows: Array = self.values[np.isfinite(self.values).all(axis=1)]
+        return rows
+
+
+NO_CURVES = Curves((), np.empty(0), (), np.empty((0, 0)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,14 +94,24 @@ class Observations:
         frame = self.frame
         return frame[(frame["check"] == check) & (frame["status"] == OK)]
 
+    def without(self, check: str, degrees: Collection[int | None]) -> Observations:
+        """The same observations less some degrees of homology of one check."""
+        k = self.frame["homology_dimension"]
+        gone = (self.frame["check"] == check) & k.isin([one for one in degrees if one is not None])
+        return replace(self, frame=self.frame[~gone])
+
     def conditions(self, check: str) -> list[str]:
         """Conditions of a check, in the order in which they were measured."""
         return list(dict.fromkeys(self.of(check)["condition"]))
 
     @property
-    def sizes(self) -> list[int]:
+    def alpha(self) -> float:
+        """Probability of a false alarm, at most."""
+        return 1.0 - self.level
+
+    def sizes(self, check: str = "sample_size") -> list[int]:
         """Numbers of points at which clouds were measured, rising."""
-        rows = self.of("sample_size")
+        rows = self.of(check)
         nested = rows.loc[rows["statistic"] == "lifespan_sum", "points"]
         return sorted(int(points) for points in nested.unique())
 
@@ -103,26 +125,26 @@ class Observations:
         """One number of every layer and draw; classes of a draw are averaged."""
         rows = self._rows.get((check, condition, statistic, homology_dimension, OK))
         if rows is None:
-            return Curves((), np.empty(0), np.empty((0, 0)))
+            return NO_CURVES
         columns, layer = np.unique(self._columns["layer"][rows], return_inverse=True)
         draws, draw = np.unique(self._columns["replicate"][rows], return_inverse=True)
         total, count = np.zeros((2, len(draws), len(columns)))
         np.add.at(total, (draw, layer), self._columns["value"][rows])
         np.add.at(count, (draw, layer), 1)
-        whole = (count > 0).all(axis=1)
+        # The mean over some of the classes is another number than that over all.
+        whole = count == count.max(axis=0)
         depth = np.empty(len(columns))
         depth[layer] = self._columns["depth"][rows]
         return Curves(
             tuple(str(self._layers[code]) for code in columns),
             depth,
-            total[whole] / count[whole],
+            tuple(int(one) for one in draws),
+            np.where(whole, total / np.maximum(count, 1), np.nan),
         )
 
-    def interval(self, values: Array, *, comparisons: int = 1) -> Interval:
-        """t-interval over draws; without ends for one draw."""
-        return mean_interval(
-            values, level=self.level, overlap=self.overlap, comparisons=comparisons
-        )
+    def mean(self, values: Array, *, scale: str = "plain") -> Estimate:
+        """Mean over draws, see `mean_estimate`."""
+        return mean_estimate(values, overlap=self.overlap, scale=scale)
 
     def reasons(self, check: str) -> dict[str, list[str]]:
         """Why a check has no numbers at some layers: reason -> layers."""
@@ -134,18 +156,29 @@ class Observations:
 
 
 def paired(*curves: Curves) -> list[Curves]:
-    """The same curves with the layers and numbers of draws that all of them have."""
-    if not all(len(one.layers) for one in curves):
-        return [Curves((), np.empty(0), np.empty((0, 0)))] * len(curves)
-    if len({len(one.values) for one in curves}) > 1:
-        msg = "paired(): conditions were measured on different numbers of draws."
-        raise UsageError(msg)
-    shared = [layer for layer in curves[0].layers if all(layer in one.layers for one in curves)]
+    """The same curves with the layers and the draws that all of them have."""
+    layers = [one for one in curves[0].layers if all(one in other.layers for other in curves)]
+    draws = [one for one in curves[0].draws if all(one in other.draws for other in curves)]
+    if not layers or not draws:
+        return [NO_CURVES] * len(curves)
     out = []
     for one in curves:
-        columns = [one.layers.index(layer) for layer in shared]
-        out.append(Curves(tuple(shared), one.depth[columns], one.values[:, columns]))
+        columns = [one.layers.index(layer) for layer in layers]
+        rows = [one.draws.index(draw) for draw in draws]
+        values = one.values[np.ix_(rows, columns)]
+        out.append(Curves(tuple(layers), one.depth[columns], tuple(draws), values))
     return out
+
+
+def together(*columns: Array) -> list[Array]:
+    """Values of the draws that all of some columns have a value in.
+
+    >>> a, b = together(np.array([1.0, np.nan, 3.0]), np.array([4.0, 5.0, 6.0]))
+    >>> a.tolist(), b.tolist()
+    ([1.0, 3.0], [4.0, 6.0])
+    """
+    whole = np.logical_and.reduce([np.isfinite(one) for one in columns])
+    return [one[whole] for one in columns]
 
 
 def rank_correlation(a: Array, b: Array) -> float:
@@ -154,9 +187,19 @@ def rank_correlation(a: Array, b: Array) -> float:
     >>> round(rank_correlation(np.array([1.0, 2, 3]), np.array([3.0, 9, 5])), 3)
     0.5
     """
+    x, y = ranked(np.stack([a, b]))
+    return float(x @ y)
+
+
+def ranked(curves: Array) -> Array:
+    """(R, L) centered ranks of curves, of length 1: their products are Spearman's rho.
+
+    NaN where a curve is constant.
+    """
     from scipy.stats import rankdata
 
-    x, y = rankdata(a), rankdata(b)
-    if x.std() == 0 or y.std() == 0:
-        return float("nan")
-    return float(np.corrcoef(x, y)[0, 1])
+    ranks = rankdata(curves, axis=1)
+    ranks -= ranks.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(ranks, axis=1, keepdims=True)
+    out: Array = ranks / np.where(length > 0, length, np.nan)
+    return out

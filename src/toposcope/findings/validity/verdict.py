@@ -28,27 +28,31 @@ class Quantity(StrEnum):
     UNEQUAL_N = "unequal_n"
     """Distance of diagrams of n to 2 n points, over that of n to n."""
     GROWTH = "growth"
-    """A sum that is not divided by its growth, at `size` points, relative to all points."""
+    """Exponent with which a sum grows from `size` to all points; 1 is an infinite dimension."""
+    PREDICTION = "prediction"
+    """A sum at all points over what its growth up to `size` points leads to, less 1."""
     ORDER = "order"
-    """Share of the `pairs` of layers told apart that keep their order at `size` points."""
-    RECOMMENDED = "recommended"
-    """Points from which on a layer has settled; NaN: more than `size`."""
+    """Share of the `pairs` of layers told apart that are so, the same way, at `size` points."""
     SHIFT = "shift"
-    """What leaving out outliers moves beyond random points, in standard deviations of draws."""
+    """What leaving out outliers moves beyond random points, over the distance of two draws."""
     OUTLIER_SHARE = "outlier_share"
     """Share of the points that LOF flags."""
     DIAGRAM_SHIFT = "diagram_shift"
-    """The same of diagrams: their distance over that of two draws."""
+    """The same of diagrams: their distance over that of two draws without outliers."""
     TREND = "trend"
     """Spearman's rho of a statistic with depth, under a normalization."""
     CONTRAST = "contrast"
-    """Coefficient of variation of the distances."""
+    """Coefficient of variation of the distances between directions: norms are divided out."""
+    RAW_CONTRAST = "raw_contrast"
+    """The same of the distances as they are, which heavy tails alone can raise."""
     GAUSSIAN_CONTRAST = "gaussian_contrast"
-    """The same of a Gaussian of the same covariance."""
+    """That of a Gaussian of the same covariance."""
     NEAREST = "nearest"
     """Mean over nearest distance."""
     AGREEMENT = "agreement"
-    """Spearman's rho between layer curves under two metrics."""
+    """Spearman's rho between layer curves of two draws, under two metrics."""
+    REPEATS = "repeats"
+    """The same under one metric: whether there is an order at all."""
 
 
 class Meaning(StrEnum):
@@ -65,6 +69,8 @@ class Meaning(StrEnum):
     RISES = "rises"
     FALLS = "falls"
     NO_TREND = "no clear trend"
+    REPEATED = "repeats"
+    NO_ORDER = "no clear order"
     CLEAR = "clear"
     BETWEEN = "between"
     CONCENTRATED = "too concentrated"
@@ -115,6 +121,27 @@ class Number:
 
 
 @dataclass(frozen=True)
+class Part:
+    """The decision on one degree of homology.
+
+    Parameters
+    ----------
+    degree
+        Of homology; None where a check is not about diagrams.
+    decision
+        Whether the claim holds there.
+    shown, refuted, count
+        Numbers that were shown to be as the claim says, and not to be; of how many.
+    """
+
+    degree: int | None
+    decision: Decision
+    shown: int
+    refuted: int
+    count: int
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The outcome of one check.
 
@@ -132,6 +159,11 @@ class Verdict:
         Why some layers have none: reason -> layers.
     normalization
         The normalization of the analysis that is judged.
+    parts
+        The decision by degree of homology. What one form of a check says is compared with what
+        another says part by part.
+    points
+        Points of the largest clouds it is about.
     """
 
     name: str
@@ -140,6 +172,8 @@ class Verdict:
     measured: bool = True
     reasons: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
     normalization: str = ""
+    parts: Sequence[Part] = ()
+    points: int = 0
 
     def of(self, *quantities: Quantity) -> list[Number]:
         """The numbers of some quantities, in their order."""
@@ -166,5 +200,6 @@ class Verdict:
                 "meaning": Meaning(one["meaning"]),
             }
             numbers.append(Number(**{**one, **ends, **kinds}))
-        decision = Decision(plain["decision"])
-        return cls(**{**plain, "decision": decision, "numbers": tuple(numbers)})
+        parts = [Part(**{**one, "decision": Decision(one["decision"])}) for one in plain["parts"]]
+        read = {"decision": Decision(plain["decision"]), "numbers": tuple(numbers)}
+        return cls(**{**plain, **read, "parts": tuple(parts)})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from toposcope.inputs.parameters import degrees, whole
+
 TREE_ABOVE = 500
 """Above this many points H0 alone does without the distance matrix."""
 TILE_ABOVE = 8000
@@ -50,7 +52,10 @@ def estimate_cost(n: int, d: int, homology_dimensions: Sequence[int] = (0, 1)) -
     >>> seconds < 0.1 and size < 50e6
     True
     """
-    pairs, highest = float(n) ** 2, max(homology_dimensions)
+    call = "estimate_cost()"
+    n = whole(n, "n", call=call, low=0, high=10**12)
+    d = whole(d, "d", call=call, low=0, high=10**12)
+    pairs, highest = float(n) ** 2, max(degrees(homology_dimensions, call=call))
     if highest == 0 and n > TREE_ABOVE:
         return _tree_cost(n, d)
     seconds = _FIXED_SECONDS + pairs * _TREE_PER_PAIR

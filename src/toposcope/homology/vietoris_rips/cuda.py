@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
-from toposcope.homology.metrics import Products, centered, products
+from toposcope.homology.metrics import Products, centered, products, refuse_pairs
 from toposcope.homology.spanning import kruskal
 from toposcope.inputs.arrays import read_cloud
 
@@ -27,7 +27,7 @@ _EXACT_BELOW = 1e-5  # as in metrics.py
 
 
 def spanning_tree(
-    X: ArrayLike, *, device: str = "cuda", tile: int = _TILE
+    X: ArrayLike, *, device: str = "cuda", tile: int = _TILE, call: str = "spanning_tree()"
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Exact Euclidean minimum spanning tree, by Boruvka's rounds over tiles.
 
@@ -42,6 +42,8 @@ def spanning_tree(
         A torch device.
     tile
         Rows and columns of the products that are held.
+    call
+        Of the caller, for messages.
 
     Returns
     -------
@@ -57,7 +59,6 @@ def spanning_tree(
     >>> spanning_tree([[0.0], [3.0], [1.0]], device="cpu")[1]
     array([1., 2.])
     """
-    call = "spanning_tree()"
     cloud = read_cloud(X, call=call).astype(np.float64)
     torch = _torch(device, call)
     # Equal points would be nearest to each other a million times over.
@@ -78,14 +79,16 @@ def spanning_tree(
     return kruskal(len(cloud), np.sort(edges, axis=1), lengths)
 
 
-def distances(X: ArrayLike, *, device: str = "cuda", tile: int = _TILE) -> NDArray[np.float64]:
+def distances(
+    X: ArrayLike, *, device: str = "cuda", tile: int = _TILE, call: str = "distances()"
+) -> NDArray[np.float64]:
     """(n, n) Euclidean distances in float64, with the errors of `metrics.distances`.
 
     Parameters
     ----------
     X
         (n, d) point cloud.
-    device, tile
+    device, tile, call
         As in `spanning_tree`; the result itself is in main memory.
 
     Examples
@@ -94,8 +97,8 @@ def distances(X: ArrayLike, *, device: str = "cuda", tile: int = _TILE) -> NDArr
     array([[0., 5.],
            [5., 0.]])
     """
-    call = "distances()"
     cloud = read_cloud(X, call=call).astype(np.float64)
+    refuse_pairs(*cloud.shape, per_pair=24, call=call)  # the result, its mirror and their maximum
     torch = _torch(device, call)
     middle, exponent = centered(cloud)
     points = torch.from_numpy(np.ldexp(cloud, -exponent)).to(device)
@@ -201,6 +204,11 @@ def _tiles(n: int, tile: int) -> list[slice]:
 def _torch(device: str, call: str) -> ModuleType:
     import torch
 
+    try:
+        torch.device(device)
+    except RuntimeError as error:
+        msg = f"{call}: device {device!r} is none that torch knows. Pass device='cpu' or 'cuda'."
+        raise UsageError(msg) from error
     if torch.device(device).type == "cuda" and not torch.cuda.is_available():
         msg = (
             f"{call}: device {device!r} was asked for, but torch sees no GPU "

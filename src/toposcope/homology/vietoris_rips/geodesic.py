@@ -106,6 +106,7 @@ def geodesic_distances(
         X = read_cloud(X, call=call)
         refuse_pairs(*X.shape, per_pair=17, call=call)
     D = distances(X, metric=metric, call=call)
+    refuse_pairs(len(D), 0, per_pair=17, call=call)
     rows, vertex = _distinct(D)
     if len(rows) <= neighbors:
         msg = (

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import DegenerateCloudError
-from toposcope.homology.metrics import distances
+from toposcope.homology.metrics import distances, scaled
 from toposcope.inputs.arrays import read_cloud
 from toposcope.inputs.parameters import flag, number
 
@@ -83,7 +83,7 @@ def local_distances(
     call = "local_distances()"
     quantile = number(quantile, "quantile", call=call, above=0.0, high=1.0)
     center = flag(center, "center", call=call)
-    points = read_cloud(X, call=call).astype(np.float64)
+    points = scaled(read_cloud(X, call=call).astype(np.float64))
     if center:
         points -= points.mean(axis=0)
     norms = np.linalg.norm(points, axis=1)

@@ -68,6 +68,7 @@ def longest_loops(X: ArrayLike, *, count: int = 3, metric: str = "euclidean") ->
         X = read_cloud(X, call=call)
         refuse_pairs(*X.shape, per_pair=28, call=call)
     D = distances(X, metric=metric, call=call)
+    refuse_pairs(len(D), 0, per_pair=20, call=call)  # the edges beside the distances
     edges = rank_edges(D, limit=enclosing_radius(D))
     return loops_of_pairs(edges, h1_pairs(edges), count=count)
 

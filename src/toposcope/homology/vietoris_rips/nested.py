@@ -73,7 +73,15 @@ def nested_tree_sums(
     call = "nested_tree_sums()"
     alpha = number(alpha, "alpha", call=call, above=0.0)
     blocks = _nested_lengths(D, order, sizes, call)
-    return np.array([(lengths**alpha).sum() for lengths in blocks])
+    with np.errstate(over="ignore"):
+        sums = np.array([(lengths**alpha).sum() for lengths in blocks])
+    if not np.isfinite(sums).all() and all(np.isfinite(lengths).all() for lengths in blocks):
+        msg = (
+            f"{call}: with alpha={alpha:g} the powers of lengths overflow. Divide the distances by "
+            "a unit, or pass a smaller alpha."
+        )
+        raise UsageError(msg)
+    return sums
 
 
 def nested_h0(

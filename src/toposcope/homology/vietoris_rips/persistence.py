@@ -16,9 +16,9 @@ from toposcope.homology.metrics import METRICS, distances
 from toposcope.homology.spanning import euclidean_tree, tiled_tree, tree_lengths
 from toposcope.homology.vietoris_rips.cost import TILE_ABOVE, TREE_ABOVE, estimate_cost
 from toposcope.homology.vietoris_rips.growth import h1_diagram
-from toposcope.inputs.arrays import read_cloud, read_square
+from toposcope.inputs.arrays import read_cloud, read_square, read_values
 from toposcope.inputs.memory import refuse_beyond_memory
-from toposcope.inputs.parameters import choice, degrees, number, prime
+from toposcope.inputs.parameters import choice, degrees, number, prime, text
 
 Pairs = NDArray[np.float64]
 
@@ -87,18 +87,23 @@ def rips(
     array([[1.        , 1.41421356]])
     """
     call = "rips()"
-    dims = check_arguments(homology_dimensions, max_edge_length, coeff, call=call)
+    dims, max_edge_length, coeff = check_arguments(
+        homology_dimensions, max_edge_length, coeff, call=call
+    )
     metric = choice(metric, METRICS, "metric", call=call)
+    device = text(device, "device", call=call)
     if device != "cpu":
-        if metric != "euclidean" or not isinstance(device, str):
+        if metric != "euclidean":
             msg = f"rips(): device={device!r} is for metric='euclidean'; got metric={metric!r}."
             raise UsageError(msg)
         from toposcope.homology.vietoris_rips import cuda
 
         if set(dims) == {0}:
-            h0 = h0_from_lengths(cuda.spanning_tree(X, device=device)[1], max_edge_length)
+            h0 = h0_from_lengths(
+                cuda.spanning_tree(X, device=device, call=call)[1], max_edge_length
+            )
             return [h0.copy() for _ in dims]
-        X, metric = cuda.distances(X, device=device), "precomputed"
+        X, metric = cuda.distances(X, device=device, call=call), "precomputed"
     if metric != "precomputed":
         X = read_cloud(X, call=call)
         n, d = X.shape
@@ -143,10 +148,19 @@ def rips_from_distances(
     -------
     As `rips`.
     """
-    dims = check_arguments(
-        homology_dimensions, max_edge_length, coeff, call="rips_from_distances()"
+    call = "rips_from_distances()"
+    dims, max_edge_length, coeff = check_arguments(
+        homology_dimensions, max_edge_length, coeff, call=call
     )
-    D, coeff = read_square(D, call="rips_from_distances()"), int(coeff)
+    D = read_square(D, call=call)
+    refuse_beyond_memory(
+        len(D),
+        lambda m: estimate_cost(m, 0, dims)[1] - 8.0 * m * m,  # the distances are there already
+        call=call,
+        advice="Pass the rows and columns of {most} points, or lower homology_dimensions.",
+    )
+    if lengths is not None:
+        lengths = read_values(lengths, "lengths", call=call, least=0, finite=False)
     diagrams: dict[int, Pairs] = {}
     if {0, 1} & set(dims):
         tree = tree_lengths(D) if lengths is None else lengths
@@ -199,9 +213,10 @@ def h0_from_lengths(
 
 def check_arguments(
     homology_dimensions: Sequence[int], max_edge_length: float, coeff: int, *, call: str
-) -> tuple[int, ...]:
-    """`homology_dimensions` as a tuple of ints, after checking all three."""
-    dims = degrees(homology_dimensions, call=call)
-    number(max_edge_length, "max_edge_length", call=call, low=0.0, finite=False)
-    prime(coeff, call=call)
-    return dims
+) -> tuple[tuple[int, ...], float, int]:
+    """Degrees, edge length and field as plain numbers, after checking all three."""
+    return (
+        degrees(homology_dimensions, call=call),
+        number(max_edge_length, "max_edge_length", call=call, low=0.0, finite=False),
+        prime(coeff, call=call),
+    )

@@ -116,8 +116,8 @@ def sparse_rips(
     Jahanseir, Sheehy, A geometric perspective on sparse filtrations, CCCG 2015.
     """
     call = "sparse_rips()"
-    dims = check_arguments(homology_dimensions, np.inf, coeff, call=call)
-    epsilon = number(epsilon, "epsilon", call=call, above=0.0, below=1.0)
+    dims, _, coeff = check_arguments(homology_dimensions, np.inf, coeff, call=call)
+    epsilon = number(epsilon, "epsilon", call=call, low=1e-9, below=1.0)
     if not isinstance(metric, str) or metric not in METRICS:
         msg = (
             f"{call}: metric must be one of {', '.join(METRICS)}; got {metric!r}, for which the "
@@ -126,8 +126,9 @@ def sparse_rips(
         raise UsageError(msg)
     if metric != "precomputed":
         X = read_cloud(X, call=call)
-        refuse_pairs(*X.shape, per_pair=24, call=call)
+        refuse_pairs(*X.shape, per_pair=40, call=call)
     D = distances(X, metric=metric, call=call)
+    refuse_pairs(len(D), 0, per_pair=32, call=call)  # births, and what they are computed from
     order, insertion = _farthest_first(D)
     # A simplex that would appear later than this never does: one of its points is gone by then.
     gone = 2.0 * insertion / (epsilon * (1.0 - epsilon))

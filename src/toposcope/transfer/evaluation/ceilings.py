@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
 from toposcope.inputs import parameters
+from toposcope.inputs.foreign import real
 from toposcope.stats import Interval
 from toposcope.transfer.evaluation.correlations import Array
 from toposcope.transfer.evaluation.rank_agreement import (
@@ -95,9 +96,9 @@ def noise_ceiling(
     """
     call = "noise_ceiling()"
     function = named(statistic, call)
-    check_numbers(level, n_resamples, call)
-    table = np.atleast_2d(np.asarray(accuracies, dtype=np.float64))
+    table = np.atleast_2d(real(accuracies, call=call, name="accuracies").astype(np.float64))
     _check_table(table, call)
+    level, n_resamples = check_numbers(level, n_resamples, table.shape[1], call)
     rng = parameters.rng(seed, call="noise_ceiling()")
     repeats = np.isfinite(table).sum(axis=0)
     means = np.nanmean(table, axis=0)
@@ -132,17 +133,20 @@ def _errors(table: Array, spread: str, sd: ArrayLike | None, call: str) -> Array
     """(M,) standard deviation of one fine-tune of each model."""
     count = table.shape[1]
     if sd is not None:
-        known = np.asarray(sd, dtype=np.float64)
-        if known.shape not in ((), (count,)) or not np.isfinite(known).all() or (known < 0).any():
+        known = real(sd, call=call, name="sd").astype(np.float64, copy=False)
+        if (
+            known.shape not in ((), (count,))
+            or not np.isfinite(known).all()
+            or (known < 0).any()
+            or known.max() > 1e100
+        ):
             msg = (
-                f"{call}: sd must be finite and not negative, one number or one for each of "
+                f"{call}: sd must be from 0 to 1e100, one number or one for each of "
                 f"{count} models; got {sd!r}."
             )
             raise UsageError(msg)
         return np.broadcast_to(known, (count,))
-    if spread not in SPREADS:
-        msg = f"{call}: spread={spread!r} is not one of {', '.join(SPREADS)}."
-        raise UsageError(msg)
+    spread = parameters.choice(spread, SPREADS, "spread", call=call)
     repeats = np.isfinite(table).sum(axis=0)
     few = int((repeats < 2).sum())
     if (repeats < 2).all() or (spread == "own" and few):

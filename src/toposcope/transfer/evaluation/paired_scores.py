@@ -9,12 +9,14 @@ from numpy.typing import ArrayLike
 
 from toposcope.errors import TooFewSamplesError, ToposcopeError, UsageError
 from toposcope.inputs import parameters
+from toposcope.inputs.foreign import real
 from toposcope.stats import permutation_test
 from toposcope.transfer.evaluation.correlations import Array, Correlation, kendall
 from toposcope.transfer.evaluation.over_targets import mean_difference
 from toposcope.transfer.evaluation.rank_agreement import (
     check_numbers,
     checked,
+    correlated,
     distinct_models,
     named,
     perfect_order_bound,
@@ -51,18 +53,6 @@ class ScoreComparison:
     pvalue: float
     unit: str
     n: int
-
-    @property
-    def text(self) -> str:
-        """The comparison as a sentence."""
-        # Interval and test differ for few units; a verdict needs both.
-        apart = (self.low > 0 or self.high < 0) and self.pvalue <= 1 - self.level
-        said = "can be told apart" if apart else "cannot be told apart"
-        return (
-            f"{self.statistic} {self.a:+.2f} against {self.b:+.2f}: difference "
-            f"{self.difference:+.2f} [{self.low:+.2f}, {self.high:+.2f}] over {self.n} "
-            f"{self.unit}s, p = {self.pvalue:.2g}; they {said}"
-        )
 
 
 def compare_scores(
@@ -111,14 +101,17 @@ def compare_scores(
     """
     call = "compare_scores()"
     function = named(statistic, call)
-    check_numbers(level, n_resamples, call)
-    x, y, z = (np.asarray(v, dtype=np.float64) for v in (a, b, accuracies))
+    x, y, z = (
+        real(v, call=call, name=name).astype(np.float64, copy=False)
+        for name, v in (("a", a), ("b", b), ("accuracies", accuracies))
+    )
     if not x.shape == y.shape == z.shape or x.ndim not in (1, 2):
         msg = (
             f"{call}: scores and accuracies need one shape, (models,) or (targets, models); got "
             f"{x.shape}, {y.shape} and {z.shape}."
         )
         raise UsageError(msg)
+    level, n_resamples = check_numbers(level, n_resamples, x.shape[-1], call)
     if x.ndim == 2 and len(x) > 1:
         return _over_targets(x, y, z, function, statistic, level, n_resamples, seed, call)
     x, truth = checked(np.atleast_2d(x)[0], np.atleast_2d(z)[0], call)
@@ -128,7 +121,8 @@ def compare_scores(
     first, second = (float(function(row, truth)) for row in pairs)
 
     def gap(rows: Array, target: Array) -> Array:
-        return function(rows[..., 0, :], target) - function(rows[..., 1, :], target)
+        one, other = (correlated(rows[:, i], target, function) for i in (0, 1))
+        return one - other
 
     chosen = distinct_models(len(truth), n_resamples, pairs, truth, rng)
     stack = np.moveaxis(pairs[:, chosen], 0, 1)
@@ -217,6 +211,6 @@ def _swap_pvalue(
         [np.where(bits, ranks[1], ranks[0]), np.where(bits, ranks[0], ranks[1])], axis=1
     )
     null = np.abs(np.nan_to_num(gap(swapped, np.broadcast_to(truth, bits.shape))))
-    observed = abs(float(gap(ranks, truth)))
+    observed = abs(float(gap(ranks[None], truth[None])[0]))
     extreme = int((null >= observed - 1e-12).sum())
     return extreme / len(null) if exact else (extreme + 1) / (len(null) + 1)

@@ -16,6 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
 from toposcope.inputs import parameters
+from toposcope.inputs.foreign import real
+from toposcope.inputs.memory import refuse_beyond_memory
 from toposcope.transfer.evaluation.correlations import CORRELATIONS, Correlation
 
 Array = NDArray[np.float64]
@@ -58,14 +60,6 @@ class Agreement:
     pvalue: float
     n: int
     draws: int
-
-    @property
-    def text(self) -> str:
-        """The agreement as a sentence."""
-        return (
-            f"{self.statistic} {self.value:+.2f} [{self.low:+.2f}, {self.high:+.2f}] "
-            f"({100 * self.level:g} %, over {self.over}; {self.n} models), p = {self.pvalue:.2g}"
-        )
 
 
 def agreement(
@@ -140,17 +134,16 @@ def agreement(
     call = "agreement()"
     draws, truth = checked(scores, accuracies, call)
     function = named(statistic, call)
-    if over not in ("models", "data", "both"):
-        msg = f"{call}: over={over!r} is not one of 'models', 'data', 'both'."
-        raise UsageError(msg)
+    over = parameters.choice(over, ("models", "data", "both"), "over", call=call)
+    higher_is_better = parameters.flag(higher_is_better, "higher_is_better", call=call)
     if over != "models" and len(draws) < 2:
         msg = f"{call}: over={over!r} needs scores on two draws or more; got {len(draws)}."
         raise UsageError(msg)
-    check_numbers(level, n_resamples, call)
+    level, n_resamples = check_numbers(level, n_resamples, len(truth), call)
     draws = draws if higher_is_better else -draws
     mean = draws.mean(axis=0)
     value = float(function(mean, truth))
-    rng = parameters.rng(seed, call="evaluate_scores()")
+    rng = parameters.rng(seed, call=call)
     resampled = _resampled(draws, truth, function, over, n_resamples, rng)
     low, high = _ends(value, resampled, len(truth), level, fisher=statistic == "pearson")
     if over != "data" and statistic != "pearson" and abs(value) > 1 - 1e-9:
@@ -294,31 +287,43 @@ def _ends(
 
 def named(statistic: str, call: str) -> Correlation:
     """The correlation of that name."""
-    if statistic not in CORRELATIONS:
-        msg = f"{call}: statistic={statistic!r} is not one of {', '.join(CORRELATIONS)}."
-        raise UsageError(msg)
-    return CORRELATIONS[statistic]
+    return CORRELATIONS[parameters.choice(statistic, CORRELATIONS, "statistic", call=call)]
 
 
-def check_numbers(level: float, n_resamples: int, call: str) -> None:
-    """Refuse a level outside (0, 1) and too few resamples."""
-    parameters.level(level, call=call)
-    parameters.whole(n_resamples, "n_resamples", call=call, low=99)
+def check_numbers(level: float, n_resamples: int, models: int, call: str) -> tuple[float, int]:
+    """A level in (0, 1) and a number of resamples that is enough and fits, or a refusal."""
+    n_resamples = parameters.resamples(n_resamples, call=call)
+    refuse_beyond_memory(
+        n_resamples,
+        lambda m: 64.0 * m * models,
+        call=call,
+        of="resamples",
+        advice="Pass n_resamples={most}, or fewer.",
+    )
+    return parameters.level(level, call=call), n_resamples
 
 
 def checked(scores: ArrayLike, accuracies: ArrayLike, call: str) -> tuple[Array, Array]:
     """(R, M) scores and (M,) accuracies."""
-    rows = np.atleast_2d(np.asarray(scores, dtype=np.float64))
-    truth = np.asarray(accuracies, dtype=np.float64)
+    given = real(scores, call=call, name="scores").astype(np.float64, copy=False)
+    rows = np.atleast_2d(given)
+    truth = real(accuracies, call=call, name="accuracies").astype(np.float64, copy=False)
     if truth.ndim != 1 or rows.ndim != 2 or rows.shape[1] != len(truth):
         msg = (
             f"{call}: one score per model and accuracy is needed; got scores of shape "
-            f"{np.shape(scores)} and accuracies of shape {truth.shape}."
+            f"{given.shape} and accuracies of shape {truth.shape}."
         )
         raise UsageError(msg)
     if len(truth) < FEWEST_MODELS:
         msg = f"{call}: {len(truth)} models; {FEWEST_MODELS} or more are needed to rank them."
         raise TooFewSamplesError(msg)
+    refuse_beyond_memory(
+        len(truth),
+        lambda m: 64.0 * m * m,
+        call=call,
+        of="models",
+        advice="Every pair of models is looked at. Pass {most} of them, or fewer.",
+    )
     bad = ~(np.isfinite(rows).all(axis=0) & np.isfinite(truth))
     if bad.any():
         msg = (

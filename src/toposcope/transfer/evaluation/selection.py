@@ -14,9 +14,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import DegenerateCloudError, ToposcopeError, UsageError
+from toposcope.inputs import parameters
+from toposcope.inputs.arrays import read_values
+from toposcope.inputs.foreign import real
 from toposcope.stats import benjamini_hochberg
 from toposcope.transfer.evaluation.correlations import CORRELATIONS
-from toposcope.transfer.evaluation.rank_agreement import agreement, checked
+from toposcope.transfer.evaluation.rank_agreement import (
+    FEWEST_MODELS,
+    agreement,
+    check_numbers,
+    checked,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,10 +61,9 @@ def regret(
     0.0
     """
     rows, truth = checked(scores, accuracies, "regret()")
-    if not 1 <= k <= len(truth):
-        msg = f"regret(): k must be between 1 and the {len(truth)} models; got {k!r}."
-        raise UsageError(msg)
-    values = rows.mean(axis=0) * (1.0 if higher_is_better else -1.0)
+    k = parameters.whole(k, "k", call="regret()", low=1, high=len(truth))
+    up = parameters.flag(higher_is_better, "higher_is_better", call="regret()")
+    values = rows.mean(axis=0) * (1.0 if up else -1.0)
     tried = np.lexsort((truth, -values))[:k]
     return float(truth.max() - truth[tried].max())
 
@@ -71,13 +78,16 @@ def chance_regret(accuracies: ArrayLike, *, k: int = 1) -> float:
     """
     from math import comb
 
-    truth = np.sort(np.asarray(accuracies, dtype=np.float64))
-    if truth.ndim != 1 or not 1 <= k <= len(truth) or not np.isfinite(truth).all():
-        msg = f"chance_regret(): finite (M,) accuracies and k in 1..M are needed; got {k=}."
-        raise UsageError(msg)
+    call = "chance_regret()"
+    truth = np.sort(read_values(accuracies, "accuracies", call=call))
+    k = parameters.whole(k, "k", call=call, low=1, high=len(truth))
     # The i-th smallest is the best of k in C(i, k - 1) of C(M, k) choices.
+    every = comb(len(truth), k)
+    if every >= 2**1000:  # no float holds the numbers; their ratio is one
+        shares = np.array([comb(i, k - 1) / every for i in range(len(truth))])
+        return float(truth[-1] - shares @ truth)
     ways = np.array([comb(i, k - 1) for i in range(len(truth))], dtype=np.float64)
-    return float(truth[-1] - ways @ truth / comb(len(truth), k))
+    return float(truth[-1] - ways @ truth / every)
 
 
 def constant_ranking(accuracies: ArrayLike) -> Array:
@@ -107,7 +117,7 @@ def constant_ranking(accuracies: ArrayLike) -> Array:
     """
     from scipy.stats import rankdata
 
-    table = np.asarray(accuracies, dtype=np.float64)
+    table = real(accuracies, call="constant_ranking()", name="accuracies").astype(np.float64)
     if table.ndim != 2 or len(table) < 2 or table.shape[1] < 2:
         msg = (
             f"constant_ranking(): (targets, models) accuracies of two targets or more are needed; "
@@ -174,7 +184,27 @@ def evaluate_scores(
     """
     import pandas as pd
 
-    directions = dict(higher_is_better or {})
+    call = "evaluate_scores()"
+    if not isinstance(scores, Mapping) or not scores:
+        msg = f"{call}: scores is {type(scores).__name__}; needed is a mapping of names to scores."
+        raise UsageError(msg)
+    if higher_is_better is not None and not isinstance(higher_is_better, Mapping):
+        msg = (
+            f"{call}: higher_is_better={higher_is_better!r}; needed is a mapping of names of "
+            "scores to True or False."
+        )
+        raise UsageError(msg)
+    # What holds for the whole table is refused at once; what one score lacks fills its row.
+    statistics = parameters.names(statistics, "statistics", call=call, options=CORRELATIONS)
+    over = parameters.choice(over, ("models", "data", "both"), "over", call=call)
+    truth = read_values(accuracies, "accuracies", call=call, least=FEWEST_MODELS)
+    level, n_resamples = check_numbers(level, n_resamples, len(truth), call)
+    top = parameters.whole(top, "top", call=call, low=1)
+    seed = parameters.seed(seed, call=call)
+    directions = {
+        name: parameters.flag(up, f"higher_is_better[{name!r}]", call=call)
+        for name, up in (higher_is_better or {}).items()
+    }
     unknown = set(directions) - set(scores)
     if unknown:
         msg = f"evaluate_scores(): directions of unknown scores {sorted(unknown)} were given."

@@ -303,6 +303,7 @@ def _tasks(captured: Mapping[str, CapturedCandidate], design: RankingDesign) -> 
         replicates=design.replicates,
         seed=design.seed,
         labels=first.samples.labels,
+        call="rank()",
     )
     tasks = []
     for name, one in captured.items():

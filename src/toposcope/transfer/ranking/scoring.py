@@ -252,6 +252,7 @@ class _Draw:
                 replicates=job.replicates,
                 seed=job.seed,
                 labels=run.samples.labels,
+                call="rank()",
             )[job.index]
             means, voxels = [], []
             for layer in run.addresses:

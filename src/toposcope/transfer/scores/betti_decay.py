@@ -14,6 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import TooFewSamplesError, UsageError
+from toposcope.inputs import parameters
+from toposcope.inputs.arrays import read_values
+from toposcope.inputs.foreign import real
 
 DepthAxis = Literal["index", "relative"]
 WEIGHT_OF_HIGHER_TERMS = 0.5
@@ -78,14 +81,7 @@ def theta(
     ----------
     Suresh et al., Characterizing deep neural networks through Betti numbers, arXiv 2311.04592.
     """
-    coefficients = decay_polynomial(
-        betti,
-        degree=degree,
-        ridge=ridge,
-        depth=depth,
-        homology_dimensions=homology_dimensions,
-        voxels=voxels,
-    )
+    coefficients = _polynomial(betti, degree, ridge, depth, homology_dimensions, voxels, "theta()")
     return float(coefficients[1] + WEIGHT_OF_HIGHER_TERMS * coefficients[2:].sum())
 
 
@@ -107,19 +103,29 @@ def decay_polynomial(
     >>> decay_polynomial([[2.0], [1.0], [0.0]], degree=1, ridge=0.0).round(3)
     array([ 1.342, -0.447])
     """
-    curve = _unit_curve(_betti(betti), homology_dimensions, voxels)
-    if degree < 1 or ridge < 0:
-        msg = f"theta(): degree={degree} must be 1 or more and ridge={ridge} 0 or more."
-        raise UsageError(msg)
+    call = "decay_polynomial()"
+    return _polynomial(betti, degree, ridge, depth, homology_dimensions, voxels, call)
+
+
+def _polynomial(
+    betti: ArrayLike,
+    degree: int,
+    ridge: float,
+    depth: DepthAxis,
+    homology_dimensions: Sequence[int] | None,
+    voxels: ArrayLike | None,
+    call: str,
+) -> NDArray[np.float64]:
+    curve = _unit_curve(_betti(betti, call), homology_dimensions, voxels, call)
+    degree = parameters.whole(degree, "degree", call=call, low=1)
+    ridge = parameters.number(ridge, "ridge", call=call, low=0.0)
     if len(curve) <= degree:
         msg = (
-            f"theta(): {len(curve)} blocks cannot hold a polynomial of degree {degree}; capture "
+            f"{call}: {len(curve)} blocks cannot hold a polynomial of degree {degree}; capture "
             f"{degree + 1} blocks or more, or pass a smaller degree."
         )
         raise TooFewSamplesError(msg)
-    if depth not in ("index", "relative"):
-        msg = f"theta(): depth={depth!r} is unknown; choose 'index' (as published) or 'relative'."
-        raise UsageError(msg)
+    parameters.choice(depth, ("index", "relative"), "depth", call=call)
     x = np.arange(1.0, len(curve) + 1)
     if depth == "relative":
         x /= len(curve)
@@ -156,9 +162,9 @@ def lifetime_score(mean_lifetimes: ArrayLike) -> float:
     Suresh et al., Topological persistence of the embedding space of the archetypal subspace,
     IEEE J. Sel. Top. Signal Process. 2025.
     """
-    values = np.asarray(mean_lifetimes, dtype=np.float64)
-    if values.ndim != 1 or not len(values) or not np.isfinite(values).all() or (values < 0).any():
-        msg = f"lifetime_score(): needed are (layers,) finite values of 0 or more, got {values!r}."
+    values = read_values(mean_lifetimes, "mean_lifetimes", call="lifetime_score()")
+    if (values < 0).any():
+        msg = f"lifetime_score(): needed are values of 0 or more; the least is {values.min():g}."
         raise UsageError(msg)
     if values.mean() == 0:
         msg = "lifetime_score(): every bar has length 0; the score 1 / 0 is not defined."
@@ -166,16 +172,16 @@ def lifetime_score(mean_lifetimes: ArrayLike) -> float:
     return float(1 / values.mean())
 
 
-def _betti(betti: ArrayLike) -> NDArray[np.float64]:
-    values = np.asarray(betti, dtype=np.float64)
+def _betti(betti: ArrayLike, call: str) -> NDArray[np.float64]:
+    values = real(betti, call=call, name="betti").astype(np.float64, copy=False)
     if values.ndim != 2 or 0 in values.shape:
         msg = (
-            f"theta(): betti has shape {values.shape}; needed are (blocks, dims) mean Betti "
+            f"{call}: betti has shape {values.shape}; needed are (blocks, dims) mean Betti "
             "numbers, one row per block."
         )
         raise UsageError(msg)
     if not np.isfinite(values).all() or (values < 0).any():
-        msg = "theta(): Betti numbers must be finite and not negative; leave out broken blocks."
+        msg = f"{call}: Betti numbers must be finite and not negative; leave out broken blocks."
         raise UsageError(msg)
     return values
 
@@ -184,25 +190,26 @@ def _unit_curve(
     betti: NDArray[np.float64],
     homology_dimensions: Sequence[int] | None,
     voxels: ArrayLike | None,
+    call: str,
 ) -> NDArray[np.float64]:
     """(blocks,) summed Betti numbers with Euclidean norm 1."""
     dims = range(betti.shape[1]) if homology_dimensions is None else homology_dimensions
-    columns = list(dims)
-    if not columns or min(columns) < 0 or max(columns) >= betti.shape[1]:
+    columns = list(parameters.degrees(dims, call=call))
+    if max(columns) >= betti.shape[1]:
         msg = (
-            f"theta(): homology_dimensions={columns} is not among 0..{betti.shape[1] - 1}, the "
+            f"{call}: homology_dimensions={columns} is not among 0..{betti.shape[1] - 1}, the "
             "columns of betti."
         )
         raise UsageError(msg)
     curve = betti[:, columns].sum(axis=1)
     if voxels is not None:
-        sizes = np.asarray(voxels, dtype=np.float64)
+        sizes = read_values(voxels, "voxels", call=call)
         if sizes.shape != curve.shape or not (sizes > 0).all():
-            msg = f"theta(): voxels has shape {sizes.shape}; needed is one positive size per block."
+            msg = f"{call}: voxels has shape {sizes.shape}; needed is one positive size per block."
             raise UsageError(msg)
         curve = curve / sizes
     norm = np.linalg.norm(curve)
     if norm == 0:
-        msg = "theta(): every Betti number is 0, so there is no decay; try another threshold."
+        msg = f"{call}: every Betti number is 0, so there is no decay; try another threshold."
         raise UsageError(msg)
     return np.asarray(curve / norm)

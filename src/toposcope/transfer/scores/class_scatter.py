@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from toposcope.errors import TooFewSamplesError, UsageError
+from toposcope.errors import TooFewSamplesError
+from toposcope.inputs import parameters
 from toposcope.transfer.scores.inputs import (
     Array,
     class_means,
@@ -71,6 +72,7 @@ def h_score(F: ArrayLike, y: ArrayLike, *, regularized: bool = False) -> float:
     Bao et al., An information-theoretic approach to transferability, ICIP 2019.
     Ibrahim et al., Newer is not always better, ECML PKDD 2022.
     """
+    regularized = parameters.flag(regularized, "regularized", call="h_score()")
     values, labels = features_and_labels(F, y, call="h_score")
     centered = values - values.mean(axis=0)
     one_hot = np.eye(labels.max() + 1)[labels]
@@ -143,9 +145,7 @@ def transrate(F: ArrayLike, y: ArrayLike, *, eps: float = 1e-4) -> float:
     ----------
     Huang et al., Frustratingly easy transferability estimation, ICML 2022.
     """
-    if not eps > 0:
-        msg = f"transrate(): eps={eps} must be positive."
-        raise UsageError(msg)
+    eps = parameters.number(eps, "eps", call="transrate()", low=1e-150)
     values, labels = features_and_labels(F, y, call="transrate")
     centered = values - values.mean(axis=0)
     centered /= np.linalg.norm(centered)
@@ -197,9 +197,7 @@ def gbc(
     ----------
     Pandy et al., Transferability estimation using Bhattacharyya class separability, CVPR 2022.
     """
-    if covariance not in ("spherical", "diagonal"):
-        msg = f"gbc(): covariance={covariance!r}; choose 'spherical' or 'diagonal'."
-        raise UsageError(msg)
+    parameters.choice(covariance, ("spherical", "diagonal"), "covariance", call="gbc()")
     values, labels = features_and_labels(F, y, call="gbc", per_class=2)
     reduced = principal(values, GBC_COMPONENTS)
     means, counts = class_means(reduced, labels)

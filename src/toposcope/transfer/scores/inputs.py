@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
+from toposcope.inputs.foreign import real
 from toposcope.inputs.label_values import Reading, label_values
 
 Array = NDArray[np.float64]
@@ -41,7 +42,7 @@ def features(F: ArrayLike, *, call: str) -> Array:
 
 
 def _finite(F: ArrayLike, call: str) -> Array:
-    values = np.asarray(F, dtype=np.float64)
+    values = real(F, call=f"{call}()", name="F").astype(np.float64, copy=False)
     if values.ndim != 2 or 0 in values.shape:
         msg = f"{call}(): features have shape {values.shape}; needed is (n, D), one row per sample."
         raise UsageError(msg)
@@ -74,7 +75,12 @@ def in_own_unit(values: Array) -> Array:
 
 def _refuse_targets(y: Any, call: str) -> None:
     """Refuse numbers to predict where classes are needed, and say which score takes them."""
-    given = np.asarray(y)
+    if hasattr(y, "detach") or (hasattr(y, "dtypes") and not hasattr(y, "dtype")):
+        return  # a tensor or a table, which `label_values` reads
+    try:
+        given = np.asarray(y)
+    except (ValueError, TypeError, RuntimeError):  # ragged, masked: refused by `label_values`
+        return
     if given.dtype.kind == "f":
         between = given[np.isfinite(given) & (given != np.round(given))]
         if between.size:
@@ -116,7 +122,7 @@ def probabilities_and_labels(
     P: ArrayLike, y: ArrayLike, *, call: str
 ) -> tuple[Array, NDArray[np.int64]]:
     """(n, Z) rows that are distributions over source classes, and the target classes."""
-    values = np.asarray(P, dtype=np.float64)
+    values = real(P, call=f"{call}()", name="P").astype(np.float64, copy=False)
     if values.ndim != 2 or 0 in values.shape:
         msg = (
             f"{call}(): P has shape {values.shape}; needed is (n, source classes): the softmax of "

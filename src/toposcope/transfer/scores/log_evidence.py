@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from toposcope.errors import DegenerateCloudError, UsageError
+from toposcope.inputs import parameters
+from toposcope.inputs.foreign import real
 from toposcope.transfer.scores.inputs import (
     Array,
     features,
@@ -63,7 +65,7 @@ def logme(F: ArrayLike, y: ArrayLike, *, regression: bool = False) -> float:
     ----------
     You et al., LogME: practical assessment of pre-trained models for transfer learning, ICML 2021.
     """
-    if regression:
+    if parameters.flag(regression, "regression", call="logme()"):
         values = features(F, call="logme")
         wanted = _numbers(y, len(values))
         # In a unit of their own: squares of 1e-200 are 0.
@@ -83,15 +85,12 @@ def logme(F: ArrayLike, y: ArrayLike, *, regression: bool = False) -> float:
 
 def _numbers(y: ArrayLike, n: int) -> Array:
     """(n, K) targets of a regression."""
-    try:
-        wanted = np.asarray(y, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        msg = "logme(regression=True): y holds values that are no numbers; leave out regression."
-        raise UsageError(msg) from error
+    wanted = real(y, call="logme(regression=True)", name="y").astype(np.float64, copy=False)
+    given = wanted.shape
     wanted = wanted[:, None] if wanted.ndim == 1 else wanted
     if wanted.ndim != 2 or len(wanted) != n or not wanted.shape[1]:
         msg = (
-            f"logme(regression=True): y has shape {np.shape(y)}; needed is ({n},) or ({n}, K), one "
+            f"logme(regression=True): y has shape {given}; needed is ({n},) or ({n}, K), one "
             "row per sample."
         )
         raise UsageError(msg)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
+from toposcope.errors import DegenerateCloudError, TooFewSamplesError
 from toposcope.homology.neighbors import nearest
 from toposcope.inputs import parameters
 from toposcope.transfer.scores.class_scatter import principal
@@ -41,9 +41,7 @@ def knn(F: ArrayLike, y: ArrayLike, *, k: int = 5) -> float:
     Cover & Hart, Nearest neighbor pattern classification, IEEE Trans. Inf. Theory 1967.
     """
     values, labels = features_and_labels(F, y, call="knn")
-    if not 1 <= k < len(values):
-        msg = f"knn(): k={k} must be from 1 to {len(values) - 1}, the number of other samples."
-        raise UsageError(msg)
+    k = parameters.whole(k, "k", call="knn()", low=1, high=len(values) - 1)
     _, neighbors, _ = nearest(values, k)
     voters = labels[neighbors]
     votes = np.zeros((len(values), labels.max() + 1))
@@ -83,11 +81,11 @@ def linear_probe(F: ArrayLike, y: ArrayLike, *, folds: int = 5, seed: int = 0) -
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
+    folds = parameters.whole(folds, "folds", call="linear_probe()", low=2)
+    seed = parameters.seed(seed, call="linear_probe()")
     values, labels = features_and_labels(F, y, call="linear_probe", per_class=folds)
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))
-    split = StratifiedKFold(
-        folds, shuffle=True, random_state=parameters.seed(seed, call="cross-validation") % 2**32
-    )
+    split = StratifiedKFold(folds, shuffle=True, random_state=seed % 2**32)
     return float((cross_val_predict(probe, values, labels, cv=split) == labels).mean())
 
 
@@ -127,12 +125,13 @@ def parc(F: ArrayLike, y: ArrayLike, *, seed: int = 0) -> float:
     """
     from scipy.stats import rankdata
 
+    rng = parameters.rng(seed, call="parc()")
     values, labels = features_and_labels(F, y, call="parc")
     if len(values) < 3:
         msg = f"parc(): {len(values)} samples; at least 3 are needed."
         raise TooFewSamplesError(msg)
     if len(values) > PARC_SAMPLES:
-        rows = parameters.rng(seed, call="parc()").choice(len(values), PARC_SAMPLES, replace=False)
+        rows = rng.choice(len(values), PARC_SAMPLES, replace=False)
         values, labels = values[rows], labels[rows]
     keep = min(PARC_COMPONENTS, *values.shape)
     reduced = principal(values, keep)

@@ -229,7 +229,11 @@ def _of_network(job: Job, subject: Subject) -> list[dict[str, Any]]:
     own = [order[labels[order] == k][: job.points] for k in np.unique(labels[labels >= 0])]
     classes = [rows for rows in own if len(rows) == job.points]
     halves = np.array_split(order, 2)
-    base = {"network": subject.network, "kind": str(subject.covariates.get("kind", "given"))}
+    base = {
+        **NOTHING,
+        "network": subject.network,
+        "kind": str(subject.covariates.get("kind", "given")),
+    }
     rows: list[dict[str, Any]] = []
     for depth, layer in enumerate(acts.layers):
         X = flat(acts.rows(layer, np.arange(acts.n)))
@@ -265,6 +269,8 @@ def _sums(cloud: Array) -> list[float]:
     return [lifespan_sum(finite(pairs)) for pairs in diagrams]
 
 
+NOTHING = {"network": "", "layer": -1, "name": "", "half": 0, "scale": "", "pooled": False}
+"""Every row has all columns: a part of a table has those of its first row."""
 KNOWN = {"cube10": 10, "cube15": 15, "cube20": 20, "sphere15": 15}
 """Clouds of known dimension: uniform cubes, and the unit sphere in one dimension more."""
 
@@ -293,7 +299,7 @@ def _of_known(job: Job) -> list[dict[str, Any]]:
         )[0]
         rows += [
             {
-                "network": "",
+                **NOTHING,
                 "kind": name,
                 "what": what,
                 "half": job.draw,

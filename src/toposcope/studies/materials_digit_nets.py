@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from toposcope.execution.progress import Progress
 from toposcope.execution.source_hash import source_hash
@@ -128,7 +129,7 @@ def _make(
         content.append(put_arrays(folder, f"weights-{k}.npz", **weights))
         rows.append([_covariates(recipe, moment, i) for i in range(len(recipe.members))])
         for i, member in enumerate(recipe.members):
-            arrays = {
+            arrays: dict[str, NDArray[Any]] = {
                 "train-labels": trained_labels(member, data.y),
                 "train-ids": data.ids,
                 "held-labels": data.y_test,

@@ -83,7 +83,7 @@ def shuffled_correlations(
     basis = np.linalg.qr(np.column_stack([np.ones(len(a)), _standard(columns)]))[0]
 
     def left(values: Array) -> Array:
-        return values - (values @ basis) @ basis.T
+        return np.asarray(values - (values @ basis) @ basis.T, dtype=np.float64)
 
     a, b = left(a), left(b)
     rows = shuffled_rows(configurations, count, np.random.default_rng(seed))

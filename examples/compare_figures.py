@@ -57,9 +57,9 @@ def main(comparisons: Path, images: Path) -> None:
     figure, panels = plt.subplots(1, 3, figsize=(12, 4), layout="constrained")
     for axes, (measure, degree), title, linear in zip(panels, PANELS, TITLES, LINEAR, strict=True):
         for (folder, name), color in zip(PAIRS.items(), COLORS, strict=True):
-            if (comparisons / folder / "done.json").exists():
-                found = ts.Comparison.load(comparisons / folder)
-                _curve(axes, found, measure, degree, name, color)
+            for kept in (comparisons / folder, comparisons / f"{folder}-cka"):
+                if (kept / "done.json").exists():
+                    _curve(axes, ts.Comparison.load(kept), measure, degree, name, color)
         axes.set(title=title, xlabel="relative depth", xlim=(0, 1.03))
         axes.axhline(0.0, color="gray", linewidth=0.8)
         if linear is not None:

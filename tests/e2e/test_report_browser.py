@@ -96,8 +96,19 @@ def look(browser, path, *, width=1400, scheme="light"):
         "Emulation.setDeviceMetricsOverride",
         {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": width < 600},
     )
+    browser.get("about:blank")  # the address keeps what was chosen: each test begins anew
     browser.get(path.as_uri())
     assert browser.execute_script("return document.documentElement.dataset.ready") == "true"
+    settle(browser)
+
+
+def settle(browser):
+    """Wait until the figures off the screen, which are drawn when there is time, are drawn too."""
+    deadline = time.monotonic() + 20
+    settled = "return document.documentElement.dataset.settled"
+    while browser.execute_script(settled) != "true":
+        assert time.monotonic() < deadline, "figures are still being drawn"
+        time.sleep(0.02)
 
 
 def clean(browser):
@@ -131,6 +142,7 @@ def choose(browser, figure, name, text):
 
     select = browser.find_element(By.CSS_SELECTOR, f"#{figure} select[name={name}]")
     Select(select).select_by_visible_text(text)
+    settle(browser)
 
 
 def drawn(browser, figure):
@@ -153,7 +165,11 @@ def test_every_figure_renders_and_nothing_scrolls_sideways(browser, one, scheme,
           return picture.decode().then(() => picture.naturalWidth);
         }));"""
     )
-    assert len(pictures) == 7 + 9 + 11
+    shown = browser.execute_script(
+        """return toposcope.cloudLayer().loops.slice(0, 3).map((loop) =>
+          Math.ceil(loop[2].length / Math.ceil(loop[2].length / 24)));"""
+    )
+    assert len(pictures) == sum(shown) > 0
     assert set(pictures) == {8}
     clean(browser)
 
@@ -218,6 +234,7 @@ def test_keyboard_moves_the_layer_picker(browser, one):
     before = drawn(browser, "layer")
     picker = browser.find_element(By.CSS_SELECTOR, "#figure-layer select[name=layer]")
     picker.send_keys(Keys.ARROW_UP)
+    settle(browser)
     assert drawn(browser, "layer") != before
     assert browser.switch_to.active_element == picker
 
@@ -244,6 +261,7 @@ def test_checkpoints_get_one_panel_per_model_and_can_be_switched_off(browser, ma
     assert counts(browser) == PLOTS
     for box in browser.find_elements(By.CSS_SELECTOR, "#figure-depth .legend input"):
         box.click()
+    settle(browser)
     assert counts(browser)["depth"] == 0
     choose(browser, "figure-panel", "run", "small_cnn step 0")
     chosen = "return document.querySelector('#figure-layer select[name=run]').value"
@@ -309,6 +327,7 @@ def test_hostile_names_stay_text(browser, tmp_path):
             s.value = String(arguments[0]); s.dispatchEvent(new Event("change"));""",
             index,
         )
+        settle(browser)
     hover_all(browser)
     assert browser.execute_script("return typeof window.__pwned") == "undefined"
     # Plotly would turn pseudo-HTML of a label into links and bold text.

@@ -10,6 +10,7 @@ import json
 import logging
 import shlex
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -111,7 +112,7 @@ def _tell(ctx: click.Context, error: Exception, code: int) -> NoReturn:
     notes = "".join(f"\n  {note}" for note in getattr(error, "__notes__", []))
     click.echo(printable(f"toposcope: {error}{notes}"), err=True)
     if ctx.obj["verbose"]:
-        raise error
+        click.echo(printable("".join(traceback.format_exception(error))), err=True)
     sys.exit(code)
 
 

@@ -6,16 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from toposcope.analysis.result import Analysis
 from toposcope.errors import UsageError
 from toposcope.findings.changes import changes
-from toposcope.findings.looked_at import HEADLINE, Looked
+from toposcope.findings.looked_at import (
+    HEADLINE,
+    Looked,
+    checkpoints,
+    overlap_of,
+    replicate_values,
+)
 from toposcope.findings.null_tests import against_nulls
 from toposcope.findings.places import Place
 from toposcope.findings.trends import LayerTrend, trends
 from toposcope.findings.validity.judge import trust_verdicts
 from toposcope.findings.validity.verdict import Verdict
 from toposcope.stats import Effect, Interval, proportion_interval
+from toposcope.stats.turns import Course, course
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +48,9 @@ class Findings:
     class_changes
         How much more each class changes than all of them on the mean, clearest first; empty where
         classes are pooled. One family with `changes`.
+    course
+        Where the statistic of the first change surely rises and falls: over the layers of its run,
+        over the checkpoints at its layer in a training. A family of its own.
     nulls
         The subject against its null models, as from `against_nulls`.
     trends
@@ -57,6 +69,7 @@ class Findings:
     validity: tuple[tuple[Verdict, ...], ...] = field(repr=False)
     accuracies: tuple[Interval | None, ...] = field(repr=False)
     class_changes: tuple[Effect[Place], ...] = field(default=(), repr=False)
+    course: Course | None = field(default=None, repr=False)
 
     @property
     def told(self) -> tuple[Looked, ...]:
@@ -108,7 +121,23 @@ def look(analyses: Sequence[Analysis]) -> Findings:
         validity=tuple(tuple(trust_verdicts(analysis)) for analysis in analyses),
         accuracies=tuple(map(_accuracy, analyses)),
         class_changes=tuple(effect for effect in found if effect.where.label),
+        course=_course(analyses, effects[0]) if effects else None,
     )
+
+
+def _course(analyses: Sequence[Analysis], effect: Effect[Place]) -> Course | None:
+    """The curve that a change is part of; None where some of its values are missing."""
+    place, about = effect.where, (effect.statistic, effect.homology_dimension)
+    subject = analyses[place.analysis]
+    if place.step is None:
+        curve = [replicate_values(subject, layer, *about) for layer in subject.layers]
+    else:
+        steps = checkpoints(analyses)[place.model]
+        curve = [replicate_values(analyses[i], place.layer, *about) for i in steps]
+    if len({len(values) for values in curve}) != 1 or not len(curve[0]):
+        return None
+    level, overlap = float(subject.attrs["level"]), overlap_of(subject.attrs)
+    return course(np.column_stack(curve), level=level, overlap=overlap)
 
 
 def _accuracy(analysis: Analysis) -> Interval | None:

@@ -17,8 +17,9 @@ from toposcope.analysis.statistic_names import split_statistic
 from toposcope.diagrams import curves as panels
 from toposcope.findings.looked_at import training_names
 from toposcope.pointclouds.nulls import NULLS
+from toposcope.reporting.clouds import pictured
 from toposcope.reporting.colors import run_styles
-from toposcope.reporting.pictures import Album, loops_payload
+from toposcope.reporting.samples import Gallery
 from toposcope.store.tables import OK
 from toposcope.types import DATA_CLOUD
 from toposcope.words.designs import design_text, is_cubical
@@ -55,7 +56,8 @@ def compact(values: Any, digits: int = 4) -> Any:
 
 def report_payload(analyses: Sequence[Analysis]) -> dict[str, Any]:
     """The whole report for the browser: runs, statistics, pictures."""
-    album = Album()
+    gallery = Gallery()
+    clouds = pictured(analyses, gallery)
     plan = pairs_plan(analyses)
     curves = sum(key.cloud == DATA_CLOUD for a in analyses for key in a.diagrams.keys)
     models = [
@@ -71,15 +73,16 @@ def report_payload(analyses: Sequence[Analysis]) -> dict[str, Any]:
     runs = [
         run_payload(analysis, plan, replicate_curves=curves <= CURVES_BUDGET)
         | {"model": model, "modelName": short_name(model)}
-        | {"style": asdict(style), "loops": loops_payload(analysis, index, album)}
-        for index, (analysis, model, style) in enumerate(zip(analyses, models, styles, strict=True))
+        | {"style": asdict(style), "clouds": cloud}
+        for analysis, model, style, cloud in zip(analyses, models, styles, clouds, strict=True)
     ]
     names = dict.fromkeys(one["stat"] for run in runs for one in run["series"])
     return {
         "runs": runs,
         "statistics": {name: asdict(display(name)) for name in sorted(names, key=_importance)},
+        "samples": gallery.entries,
+        "sheets": gallery.sheets,
         "nulls": drawn_nulls(analyses),
-        "pictures": album.uris,
         "pairs": plan,
     }
 
@@ -126,6 +129,8 @@ def run_payload(
     depths = dict(zip(frame["layer"], frame["depth"], strict=True))
     return {
         "name": analysis.name,
+        "folder": None if analysis.run is None else str(analysis.run),
+        "analysis": attrs.get("analysis"),
         "step": attrs.get("step"),
         "stepUnit": "epoch" if attrs.get("step_unit") == "epoch" else "training step",
         "layers": layers,

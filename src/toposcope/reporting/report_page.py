@@ -13,12 +13,14 @@ from toposcope.findings.looked_at import training_names
 from toposcope.findings.places import step_of
 from toposcope.reporting.page import PLOTLY, page
 from toposcope.reporting.payload import report_payload
+from toposcope.reporting.terms import explained, terms_in
 from toposcope.stats import Interval
 from toposcope.store.objects import put
 from toposcope.words import analysis as sentences
 from toposcope.words.changes import change_rows
 from toposcope.words.designs import draws_text, filtration_text, is_cubical
 from toposcope.words.formats import count, level_text, short_name, step_cell
+from toposcope.words.headline import headline
 from toposcope.words.nulls import WORDS, drawn_nulls
 from toposcope.words.trends import trend_rows, trend_sentence
 from toposcope.words.validity import told
@@ -26,6 +28,7 @@ from toposcope.words.validity import told
 SCRIPTS = (
     PLOTLY,
     "core.js",
+    "cloud.js",
     "depth.js",
     "training.js",
     "layer.js",
@@ -33,8 +36,21 @@ SCRIPTS = (
     "thresholds.js",
     "loops.js",
     "table.js",
+    "taking.js",
     "main.js",
 )
+
+
+CLEAREST = 3
+"""Changes that have a button."""
+CHECKS = {
+    "sample_size": "enough points",
+    "outliers": "outliers",
+    "normalization": "normalization",
+    "concentration": "distances differ",
+    "metric": "metric",
+}
+"""Names of the validity checks on their marks; another one goes by its own."""
 
 
 def write_report(findings: Findings, to: Path | str, *, title: str | None = None) -> Path:
@@ -62,27 +78,50 @@ def write_report(findings: Findings, to: Path | str, *, title: str | None = None
 
 def render(findings: Findings, *, title: str | None = None) -> str:
     """The report as HTML text."""
-    payload = report_payload(findings.analyses)
+    payload = report_payload(findings.analyses) | leading(findings)
     shown = context(findings, payload, title)
     unused = {"layer.js", "network.js"} if not shown["has_shapes"] else set()
+    unused |= {"cloud.js"} if not shown["has_clouds"] else set()
+    unused |= {"loops.js"} if not shown["has_loops"] else set()
     unused |= {"thresholds.js"} if not shown["has_volumes"] else set()
     scripts = [name for name in SCRIPTS if name not in unused]
     return page("report.html", scripts=scripts, payload=payload, **shown)
+
+
+def leading(findings: Findings) -> dict[str, Any]:
+    """What the page opens with, and what each of the clearest changes sets it to."""
+    clearest = [
+        {
+            "stat": effect.statistic,
+            "dim": effect.homology_dimension,
+            "run": effect.where.analysis,
+            "layer": effect.where.layer,
+        }
+        for effect in findings.changes[:CLEAREST]
+    ]
+    return {"first": clearest[0] if clearest else {}, "changes": clearest}
 
 
 def context(findings: Findings, payload: dict[str, Any], title: str | None) -> dict[str, Any]:
     """Everything the template shows as text; autoescaped there."""
     analyses, changes = findings.analyses, findings.changes
     names = list(dict.fromkeys(map(_title_name, analyses)))
+    answer = sentences.answer(findings)
     each = zip(analyses, payload["runs"], findings.accuracies, strict=True)
     return {
         "title": title or f"The shape of data inside {', '.join(names)}",
         "runs": [identity(analysis, run["style"], accuracy) for analysis, run, accuracy in each],
-        "answer": sentences.answer(findings),
+        "headline": headline(findings, points_of(payload)),
+        "strip": strip(findings),
+        "answer": answer,
+        "explained": explained,
+        "word": lambda term, shown: explained(shown),
+        "terms": terms_in(" ".join([*answer, *TOLD_IN_FIGURES])),
+        "has_clouds": any(one["shown"] for run in payload["runs"] for one in run["clouds"]),
         "has_training": _most_checkpoints(analyses) > 2,
         "trends": trend_rows(findings.trends),
         "trends_told": trend_sentence(findings.trends),
-        "changes": change_rows(changes),
+        "changes": change_rows(changes, shown=CLEAREST),
         "looked_at": changes[0].looked_at if changes else 0,
         "changes_level": level_text(changes[0].level) if changes else "",
         "failures": [
@@ -98,10 +137,14 @@ def context(findings: Findings, payload: dict[str, Any], title: str | None) -> d
         ),
         "versions": _versions(analyses),
         "commands": _commands(analyses),
-        "has_loops": any(run["loops"] for run in payload["runs"]),
+        "has_loops": any(
+            layer["loops"]
+            for run in payload["runs"]
+            for cloud in run["clouds"]
+            for layer in cloud["layers"].values()
+        ),
         "has_volumes": any(is_cubical(a.attrs) for a in analyses),
         "has_shapes": any(not is_cubical(a.attrs) for a in analyses),
-        "has_pictures": bool(payload["pictures"]),
         "nulls": [(title, WORDS[name]) for name, title in drawn_nulls(analyses).items()],
         "overlapping": any(a.attrs.get("overlapping") for a in analyses),
     }
@@ -115,6 +158,7 @@ def trust(findings: Findings) -> list[dict[str, Any]]:
             "run": analysis.name if several else "",
             "verdicts": [
                 {
+                    "name": CHECKS.get(verdict.name, verdict.name.replace("_", " ")),
                     "word": str(verdict.decision),
                     "mark": verdict.decision.replace(" ", "-"),
                     **vars(told(verdict)),
@@ -124,6 +168,34 @@ def trust(findings: Findings) -> list[dict[str, Any]]:
         }
         for analysis, verdicts in zip(findings.analyses, findings.validity, strict=True)
         if verdicts
+    ]
+
+
+TOLD_IN_FIGURES = ("H0 H1 cloud bar diagram landscape Betti number null interval draw direction",)
+"""Terms that captions and axes use on every page."""
+
+
+def points_of(payload: dict[str, Any]) -> str:
+    """What the points of a page are, in the plural."""
+    for entry in payload["samples"]:
+        if entry["kind"] != "samples":
+            return str(entry["kind"])
+        if entry["sheet"] or entry["left_out"]:
+            return "images"
+        return "texts" if entry["texts"] else "samples"
+    return "samples"
+
+
+def strip(findings: Findings) -> list[dict[str, str]]:
+    """The checks of the run that the headline is about, as named marks."""
+    return [
+        {
+            "name": CHECKS.get(verdict.name, verdict.name.replace("_", " ")),
+            "word": str(verdict.decision),
+            "mark": verdict.decision.replace(" ", "-"),
+            "claim": told(verdict).claim,
+        }
+        for verdict in findings.validity[findings.subject]
     ]
 
 

@@ -82,7 +82,7 @@ class Effect(Generic[Where]):
     change, low, high
         after / before - 1 (geometric mean over replicates) and its simultaneous interval.
     looked_at
-        Number of comparisons the interval is corrected for.
+        Number of comparisons looked at; the interval is corrected for all of them and their nulls.
     level
         Coverage of all intervals together.
     n
@@ -102,6 +102,21 @@ class Effect(Generic[Where]):
     n: int
     nulls: tuple[Beyond, ...] = ()
 
+    @property
+    def sure(self) -> bool:
+        """Whether the interval excludes no change."""
+        return not self.low <= 0 <= self.high
+
+    @property
+    def exceeds_nulls(self) -> bool:
+        """Whether it is sure, and surely larger, in its direction, than that of every null.
+
+        False without nulls. All intervals of one call hold together, those of the nulls included,
+        so that a change may be picked for exceeding them.
+        """
+        ends = [one.low if self.change > 0 else -one.high for one in self.nulls]
+        return self.sure and bool(ends) and min(ends) > 0
+
 
 def effects(contrasts: Sequence[Contrast[Where]], *, level: float = 0.95) -> list[Effect[Where]]:
     """Paired relative changes, largest first, corrected for how many were looked at.
@@ -113,12 +128,14 @@ def effects(contrasts: Sequence[Contrast[Where]], *, level: float = 0.95) -> lis
         Contrasts without a defined relative change (a value that is not positive, one replicate)
         still count, and are left out of the result.
     level
-        Probability that all intervals hold together (Bonferroni over the contrasts).
+        Probability that all intervals hold together (Bonferroni over the contrasts and over what
+        lies between each of them and its nulls: whoever asks for a change beyond its nulls asks
+        both).
 
     Returns
     -------
-    Effects sorted by the end of their interval nearest to no change (in log ratio), so that a large
-    but uncertain change does not outrank a sure one.
+    Effects: those that exceed all their nulls first, and sorted by the end of their interval
+    nearest to no change (in log ratio): a large but uncertain change does not outrank a sure one.
 
     Examples
     --------
@@ -132,6 +149,7 @@ def effects(contrasts: Sequence[Contrast[Where]], *, level: float = 0.95) -> lis
     level = parameters.level(level, call=call)
     contrasts = parameters.entries(contrasts, "contrasts", call=call, of="Contrast")
     ranked = []
+    family = sum(1 + len(contrast.nulls) for contrast in contrasts)
     for contrast in contrasts:
         if not isinstance(contrast, Contrast):
             msg = f"{call}: contrasts hold {type(contrast).__name__}; needed are stats.Contrast."
@@ -140,9 +158,7 @@ def effects(contrasts: Sequence[Contrast[Where]], *, level: float = 0.95) -> lis
         if len(contrast.before) < 2 or not (np.isfinite(both).all() and (both > 0).all()):
             continue
         ratio = np.log(contrast.after / contrast.before)
-        log = mean_interval(
-            ratio, level=level, overlap=contrast.overlap, comparisons=len(contrasts)
-        )
+        log = mean_interval(ratio, level=level, overlap=contrast.overlap, comparisons=family)
         with np.errstate(over="ignore"):  # an interval without an upper end: inf says so
             change, low, high = np.expm1([log.value, log.low, log.high])
         sure = max(log.low, -log.high, 0.0)
@@ -156,15 +172,15 @@ def effects(contrasts: Sequence[Contrast[Where]], *, level: float = 0.95) -> lis
             len(contrasts),
             level,
             log.n,
-            _beyond(contrast, ratio, level, len(contrasts)),
+            _beyond(contrast, ratio, level, family),
         )
-        ranked.append(((sure, abs(log.value)), effect))
+        ranked.append(((effect.exceeds_nulls, sure, abs(log.value)), effect))
     ranked.sort(key=lambda pair: pair[0], reverse=True)
     return [effect for _, effect in ranked]
 
 
 def _beyond(
-    contrast: Contrast[Where], ratio: NDArray[np.float64], level: float, looked_at: int
+    contrast: Contrast[Where], ratio: NDArray[np.float64], level: float, family: int
 ) -> tuple[Beyond, ...]:
     """The distance of a change from each null that has one, paired by replicate."""
     beside = []
@@ -173,9 +189,7 @@ def _beyond(
         if len(before) != len(ratio) or not (np.isfinite(both).all() and (both > 0).all()):
             continue
         own = np.log(after / before)
-        log = mean_interval(
-            ratio - own, level=level, overlap=contrast.overlap, comparisons=looked_at
-        )
+        log = mean_interval(ratio - own, level=level, overlap=contrast.overlap, comparisons=family)
         with np.errstate(over="ignore"):
             change, beyond, low, high = np.expm1([own.mean(), log.value, log.low, log.high])
         beside.append(Beyond(null, float(change), float(beyond), float(low), float(high), log.n))

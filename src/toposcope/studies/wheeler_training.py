@@ -344,6 +344,8 @@ def evidence(claim: Claim, table: pd.DataFrame, design: Design, choice: str) -> 
     deciders = {"W1": rises, "W2": climbs, "W3": depends, "W4": separates, "W8": differs}
     if choice == "without the untrained network":
         table, choice = table[table["moment"] > 0], ""
+        if table["moment"].nunique() < 2:  # one moment left: nothing can rise
+            return None
     variant = VARIANTS[choice]
     return deciders[claim.id](table, design, variant) if _there(variant, design) else None
 

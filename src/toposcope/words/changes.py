@@ -161,6 +161,7 @@ def change_rows(effects: Sequence[Effect[Place]], *, shown: int = 3) -> list[dic
             "interval": f"[{signed(effect.low)}, {signed(effect.high)}]",
             "n": str(effect.n),
             "beyond": "; ".join(map(_beyond, effect.nulls)),
+            "exceeds": "yes" if effect.exceeds_nulls else "",
         }
         for effect in effects[:shown]
     ]

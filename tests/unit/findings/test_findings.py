@@ -42,7 +42,7 @@ def test_training_is_looked_at_layer_by_layer_last_against_first(series):
     steps = Step(9.0), Step(0.0)
     assert {c.where for c in found} == {Place(1, "net step 9", "net", x, x, *steps) for x in "ab"}
     largest = changes(series)[0]
-    assert largest.where.layer == "b" and largest.high < -0.2
+    assert largest.where.layer == "b" and largest.high < -0.15
     assert largest.looked_at == len(found) and largest.n == 4
 
 

@@ -140,7 +140,12 @@ def analysis(
         "class_names": list(class_names),
     }
     ids = np.array([str(i) for i in range(N)])
-    acts = ActivationSet(layers, ids, lambda _layer, _rows: np.zeros((1, 1)), labels, class_names)
+    values = {one: _cloud(i, trained, np.random.default_rng(i), N) for i, one in enumerate(layers)}
+
+    def read(layer: str, rows: np.ndarray | None) -> np.ndarray:
+        return values[layer] if rows is None else values[layer][rows]
+
+    acts = ActivationSet(layers, ids, read, labels, class_names)
     failed = [
         {
             "task": "ab12",

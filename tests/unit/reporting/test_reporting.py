@@ -13,7 +13,7 @@ import pytest
 import toposcope as ts
 from toposcope.errors import UsageError
 from toposcope.findings import look
-from toposcope.reporting import entry, page, payload, pictures, report_page
+from toposcope.reporting import entry, page, payload, report_page
 from toposcope.reporting.colors import run_styles
 from toposcope.words import analysis as sentences
 
@@ -30,6 +30,11 @@ def one():
 @pytest.fixture(scope="module")
 def text(one):
     return report_page.render(look([one]))
+
+
+def told(text):
+    """The page without the marks of terms."""
+    return re.sub(r"</?dfn[^>]*>", "", text)
 
 
 def embedded(text):
@@ -160,24 +165,6 @@ def test_one_model_on_two_data_sets_is_told_apart_everywhere():
     assert dict(sentences.methods(told))["Model"] == [("", "hf:/somewhere/minilm/model")]
 
 
-def test_loops_beyond_the_picture_budget_keep_their_classes(one):
-    album = pictures.Album(left=3_000)
-    loops = pictures.loops_payload(one, 0, album)
-    assert len(loops) == 3 * len(LAYERS)
-    assert loops[0]["pictures"] is not None
-    assert loops[-1]["pictures"] is None
-    assert loops[-1]["classes"]
-    assert album.left >= 0
-    assert [loop["layer"] for loop in loops[: len(LAYERS)]] != [loops[0]["layer"]] * len(LAYERS)
-
-
-def test_long_loops_are_thinned_and_say_so(one):
-    row = one.loops.iloc[0].to_dict() | {"samples": list(range(60))}
-    long = replace(one, loops=type(one.loops)([row]))
-    (loop,) = pictures.loops_payload(long, 0, pictures.Album())
-    assert (loop["size"], loop["every"], len(loop["rows"])) == (60, 3, 20)
-
-
 def test_commands_end_with_the_report(one, tmp_path):
     text = report_page._commands([replace(one, run=tmp_path / "my run")])
     assert text.splitlines()[-1] == f"toposcope report '{tmp_path}/my run' -o report.html"
@@ -185,10 +172,14 @@ def test_commands_end_with_the_report(one, tmp_path):
 
 def test_data_without_pictures_and_labels():
     plain = replace(analysis(points=20, pictures=False), activations=None)
-    loops = pictures.loops_payload(plain, 0, pictures.Album())
-    assert loops[0]["pictures"] is None
-    assert loops[0]["classes"][0].startswith("sample ")
-    assert "Samples on loops" in report_page.render(look([plain]))
+    (run,) = payload.report_payload([plain])["runs"]
+    (cloud,) = run["clouds"]
+    # Without activations there is no cloud; loops are those stored, by the rows of their samples.
+    assert cloud["shown"] == 0 and len(cloud["layers"][LAYERS[0]]["loops"]) == 3
+    text = report_page.render(look([plain]))
+    assert "Samples on loops" in text and 'id="figure-cloud"' not in text
+    entry = embedded(text)["samples"][cloud["samples"]]
+    assert entry["sheet"] is None and entry["names"][0].startswith("sample ")
 
 
 def test_one_replicate_still_reports():
@@ -204,8 +195,8 @@ def test_classes_are_kept_apart_and_labelled():
     run = embedded(text)["runs"][0]
     assert run["labels"] == ["cat", "dog"]
     assert len(run["shapes"]) == 4
-    assert "draws of 30 points per class" in text
-    assert "classes are pooled" not in text
+    assert "draws of 30 points per class" in told(text)
+    assert "classes are pooled" not in told(text)
 
 
 def test_pools_that_differ_are_counted():
@@ -224,7 +215,7 @@ def test_diagrams_without_provenance_are_reported(one):
     text = report_page.render(look([bare]))
     run = embedded(text)["runs"][0]
     assert run["unit"] == "in filtration units"
-    assert "4 disjoint draws of 40 points, with 95 %" in text
+    assert "4 disjoint draws of 40 points, with 95 %" in told(text)
     assert "Gray are the null models" not in text
     assert "Gray are the null models: Gaussian null, a Gaussian" in report_page.render(look([one]))
     assert dict(sentences.methods([bare]))["Null"] == [("", "none drawn")]

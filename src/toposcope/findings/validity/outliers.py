@@ -10,7 +10,6 @@ import numpy as np
 
 from toposcope.analysis.validity_checks import LOF, STATISTICS, control
 from toposcope.findings.validity.deciding import (
-    Array,
     Estimate,
     PValues,
     Weighed,
@@ -111,11 +110,14 @@ def _distance_shifts(observations: Observations, k: int) -> list[Weighed]:
             (ratios,) = together(curves.values[:, i])
             if not len(ratios):
                 continue
-            ratio = observations.mean(_logs(ratios), scale="log")
+            # Plain, since a pair without outliers has a ratio of 0.
+            ratio = observations.mean(ratios)
+            low, high = ratio.ends(observations.level)
             number = Number(
                 Quantity.DIAGRAM_SHIFT,
                 ratio.value,
-                *ratio.ends(observations.level),
+                max(low, 0.0) if np.isfinite(low) else low,
+                high,
                 len(ratios),
                 layer=layer,
                 statistic=name,
@@ -125,12 +127,6 @@ def _distance_shifts(observations: Observations, k: int) -> list[Weighed]:
             tested = PValues(ratio.below(1.0), ratio.above(1.0))
             weighed.append(Weighed(number, tested, Meaning.BELOW_NOISE, Meaning.ABOVE_NOISE))
     return weighed
-
-
-def _logs(ratios: Array) -> Array:
-    """Logarithms; a distance of 0 (no outlier was found) counts as a thousandth of the noise."""
-    out: Array = np.log(np.maximum(ratios, 1e-3))
-    return out
 
 
 def _flagged(observations: Observations) -> list[Number]:

@@ -3,8 +3,11 @@
 const toposcope = (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  const state = { stat: null, dim: null, label: "", run: 0, layer: "", replicate: 0, hole: null };
-  const listeners = [];
+  const state = {
+    stat: null, dim: null, label: "", run: 0, layer: "", replicate: 0, hole: null,
+    cls: null, bar: null, brushed: null,
+  };
+  const listeners = [], figures = [], pointed = [];
   const root = document.documentElement;
 
   // Plotly reads labels as pseudo-HTML; names of layers and classes are not ours to trust.
@@ -56,6 +59,23 @@ const toposcope = (() => {
     return `rgba(${part(1)},${part(3)},${part(5)},${alpha})`;
   }
 
+  // Lines in a row of shades, from the palest that stands out 3:1 from the paper to the full color.
+  const channels = (hex) => [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
+  const luminance = (rgb) => rgb.map((v) => v / 255)
+    .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  function contrast(a, b) {
+    const [high, low] = [luminance(a), luminance(b)].sort((x, y) => y - x);
+    return (high + 0.05) / (low + 0.05);
+  }
+  function shade(hex, place) {
+    const paper = channels(css("--paper")), full = channels(hex);
+    const mix = (share) => full.map((v, i) => Math.round(share * v + (1 - share) * paper[i]));
+    let palest = 0.3;
+    while (palest < 1 && contrast(mix(palest), paper) < 3.05) palest += 0.02;
+    return `rgb(${mix(palest + (1 - palest) * place).join(",")})`;
+  }
+
   function axis(title, more = {}) {
     return {
       title: { text: title, font: { size: 13 }, standoff: 8 },
@@ -66,6 +86,7 @@ const toposcope = (() => {
   }
 
   function draw(target, traces, layout) {
+    describe(target, traces, layout);
     const base = {
       height: 320, margin: { l: 52, r: 12, t: 12, b: 44 }, showlegend: false,
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
@@ -81,6 +102,24 @@ const toposcope = (() => {
       // The bar would hold a button that sends the figure to somebody's server.
       displayModeBar: false, showSendToCloud: false,
     });
+  }
+
+  // What a reader hears who does not see the figure: every series by its ends and its extremes.
+  function describe(target, traces, layout) {
+    const told = traces.filter((one) => one.name).slice(0, 12).map((one) => {
+      if (one.type === "heatmap") {
+        const values = one.z.flat().filter((v) => v !== null);
+        return `${one.name}: ${one.z.length} rows, from ${number(Math.min(...values), 3)} to ${number(Math.max(...values), 3)}`;
+      }
+      const y = (one.y ?? []).filter((v) => typeof v === "number");
+      if (!y.length) return `${one.name}: no value`;
+      return `${one.name}: ${y.length} values, first ${number(y[0], 3)}, last ${number(y.at(-1), 3)}, `
+        + `between ${number(y.reduce((a, b) => Math.min(a, b)), 3)} and ${number(y.reduce((a, b) => Math.max(a, b)), 3)}`;
+    });
+    const of = [layout.xaxis, layout.yaxis].map((one) => one?.title?.text).filter(Boolean).reverse().join(" over ");
+    target.tabIndex = 0;
+    target.setAttribute("role", "img");
+    target.setAttribute("aria-label", [of || "Figure", ...told].join(". "));
   }
 
   // Panels are kept between draws, so that a changed choice only moves what it changes.
@@ -105,11 +144,107 @@ const toposcope = (() => {
     figure.querySelector(name).replaceChildren(...parts);
   }
 
-  function refresh() {
+  // Figures near the screen are drawn at once, the others one by one when there is time: a report of
+  // 27 layers answers in the time of the two or three figures that are looked at.
+  let queued = null;
+  function onChange(element, listener) {
+    const one = { element, listener, near: false, dirty: true };
+    figures.push(one);
+    watcher.observe(element);
+    return one;
+  }
+  const watcher = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      const one = figures.find((f) => f.element === entry.target);
+      one.near = entry.isIntersecting;
+      if (one.near && one.dirty && started) bring(one);
+    }
+  }, { rootMargin: "150px" });
+  let started = false;
+
+  function bring(one) {
+    one.dirty = false;
+    one.listener();
+  }
+
+  function later() {
+    queued = null;
+    const next = figures.find((one) => one.dirty);
+    if (!next) { root.dataset.settled = "true"; return; }
+    bring(next);
+    queued = setTimeout(later, 8);
+  }
+
+  const onScreen = (element) => {
+    const box = element.getBoundingClientRect();
+    return box.top < innerHeight + 150 && box.bottom > -150;
+  };
+
+  function refresh({ all = false } = {}) {
     for (const listener of listeners) listener();
+    for (const one of figures) one.dirty = true;
+    root.dataset.settled = "false";
+    for (const one of figures) if (all || onScreen(one.element)) bring(one);
+    clearTimeout(queued);
+    queued = setTimeout(later, 60);
+    remember();
+  }
+
+  // The layer that is chosen, marked in a figure: a thin frame around its row or column.
+  function frame(i, along) {
+    const across = along === "y" ? "x" : "y";
+    return {
+      type: "rect", [`${along}0`]: i - 0.5, [`${along}1`]: i + 0.5, [`${across}0`]: 0, [`${across}1`]: 1,
+      [`${across}ref`]: "paper", line: { color: css("--mark"), width: 1.5 }, fillcolor: "rgba(0,0,0,0)",
+      visible: i >= 0,
+    };
+  }
+
+  // A click in a figure chooses the layer that is there.
+  function onLayer(target, layerOf) {
+    target.removeAllListeners?.("plotly_click");
+    target.on("plotly_click", (event) => {
+      const layer = layerOf(event.points[0]);
+      if (layer) set({ layer });
+    });
+  }
+
+  // A bar that is pointed at, until the pointer leaves; a click keeps it.
+  function point(bar) {
+    state.bar = bar;
+    for (const listener of pointed) listener();
+  }
+
+  // What is chosen stands in the address, so that a link leads to what was seen.
+  const KEPT = { stat: "stat", dim: "H", run: "run", layer: "layer", label: "class", hole: "hole" };
+  function remember() {
+    if (!started) return;
+    const words = new URLSearchParams();
+    for (const [key, name] of Object.entries(KEPT)) {
+      const value = key === "run" ? data.runs[state.run].name : state[key];
+      if (value !== null && value !== "") words.set(name, value);
+    }
+    // Browsers may forbid it to a page inside another one; the page works without.
+    try { history.replaceState(null, "", `#${words}`); } catch { /* no address to keep it in */ }
+  }
+  function remembered() {
+    const words = new URLSearchParams(location.hash.slice(1)), found = {};
+    const run = data.runs.findIndex((one) => one.name === words.get("run"));
+    if (run >= 0) found.run = run;
+    if (Object.hasOwn(data.statistics, words.get("stat") ?? "")) {
+      found.stat = words.get("stat");
+      const dim = words.get("H") === null ? null : Number(words.get("H"));
+      found.dim = statDims(found.stat).includes(dim) ? dim : statDims(found.stat)[0];
+    }
+    if (labels().includes(words.get("class"))) found.label = words.get("class");
+    if (words.get("layer")) found.layer = words.get("layer");
+    if (dims().includes(Number(words.get("hole") ?? NaN))) found.hole = Number(words.get("hole"));
+    return found;
   }
 
   function set(changes) {
+    const moved = ["run", "layer", "label", "hole", "replicate"].some((key) => key in changes && changes[key] !== state[key]);
+    if (moved && !("bar" in changes)) state.bar = null;
     Object.assign(state, changes);
     const run = data.runs[state.run];
     if (!run.layers.includes(state.layer)) state.layer = run.layers.at(-1);
@@ -129,11 +264,17 @@ const toposcope = (() => {
     const label = element("label", {}, text, select);
     container.append(label);
     select.addEventListener("change", () => choose(select.value));
+    let before = null;
     listeners.push(() => {
       const { items, value } = options();
-      select.replaceChildren(
-        ...items.map(([key, shown]) => element("option", { value: key }, short(shown, 60))),
-      );
+      const same = before && items.length === before.length
+        && items.every(([key, shown], i) => key === before[i][0] && shown === before[i][1]);
+      if (!same) {
+        select.replaceChildren(
+          ...items.map(([key, shown]) => element("option", { value: key }, short(shown, 60))),
+        );
+        before = items;
+      }
       select.value = String(value);
       label.hidden = items.length < 2;
       label.style.display = items.length < 2 ? "none" : "";
@@ -212,14 +353,79 @@ const toposcope = (() => {
 
   // Figures are drawn again when the theme, the width or the medium changes.
   function watch() {
-    dark.addEventListener("change", refresh);
+    dark.addEventListener("change", () => refresh());
     let width = narrow();
     window.addEventListener("resize", () => {
       if (narrow() !== width) { width = narrow(); refresh(); }
     });
     // Styles for print apply only after this event: the figures would be drawn in screen colors.
-    window.addEventListener("beforeprint", () => { root.dataset.printing = ""; refresh(); });
-    window.addEventListener("afterprint", () => { delete root.dataset.printing; refresh(); });
+    window.addEventListener("beforeprint", () => { root.dataset.printing = ""; refresh({ all: true }); });
+    window.addEventListener("afterprint", () => { delete root.dataset.printing; refresh({ all: true }); });
+  }
+
+  // Numbers come packed: two bytes each, in base64.
+  function unpack(text) {
+    const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+    return new Uint16Array(bytes.buffer);
+  }
+  const cloud = (run = data.runs[state.run]) => run.clouds.find((one) => one.label === state.label) ?? null;
+  const cloudLayer = (run = data.runs[state.run], layer = state.layer) => cloud(run)?.layers[layer] ?? null;
+  const samples = (one) => data.samples[one.samples];
+
+  // The picture of a sample as a canvas, cut out of its sheet; null until the sheet is there.
+  const sheets = [];
+  function cut(entry, i) {
+    const at = entry.sheet;
+    if (!at) return null;
+    if (!sheets[at.at]) {
+      const image = new Image();
+      image.src = data.sheets[at.at];
+      image.decode().then(() => { image.whole = true; refresh(); }, () => { image.broken = true; });
+      sheets[at.at] = image;
+    }
+    if (!sheets[at.at].whole) return null;
+    const out = element("canvas", { width: at.width, height: at.height, class: "thumb", role: "img",
+      "aria-label": `picture of a sample, ${sampleName(entry, i)}` });
+    out.getContext("2d").drawImage(sheets[at.at], (i % at.across) * at.width,
+      Math.floor(i / at.across) * at.height, at.width, at.height, 0, 0, at.width, at.height);
+    return out;
+  }
+  const sampleName = (entry, i) => (entry.kind === "samples" ? entry.names[entry.classes[i]]
+    : `${entry.kind.slice(0, -1)} ${i}`);
+
+  // Pairs of a diagram come longest first; loops and edges of the tree too: the rank joins them.
+  function barPoints(dim, rank) {
+    const layer = cloudLayer();
+    if (!layer || state.replicate !== 0) return null;
+    if (dim === 1) {
+      const loop = layer.loops[rank];
+      return loop ? { points: new Set(loop[2]), path: loop[2], closed: true } : null;
+    }
+    if (dim !== 0 || !layer.tree) return null;
+    const edges = unpack(layer.tree);
+    if (2 * rank + 1 >= edges.length) return null;
+    const side = Array.from({ length: layer.points }, (_, i) => i);
+    const find = (i) => { while (side[i] !== i) { side[i] = side[side[i]]; i = side[i]; } return i; };
+    for (let e = edges.length / 2 - 1; e > rank; e -= 1) side[find(edges[2 * e])] = find(edges[2 * e + 1]);
+    const [a, b] = [edges[2 * rank], edges[2 * rank + 1]].map(find);
+    const parts = [[], []];
+    for (let i = 0; i < layer.points; i += 1) {
+      const r = find(i);
+      if (r === a) parts[0].push(i); else if (r === b) parts[1].push(i);
+    }
+    parts.sort((x, y) => x.length - y.length);
+    return { points: new Set(parts[0]), other: new Set(parts[1]), path: [edges[2 * rank], edges[2 * rank + 1]], closed: false };
+  }
+  // Which bars have one of some samples on their loop, or at an end of the edge that closes them.
+  function barsOf(dim, chosen) {
+    const layer = cloudLayer(), out = new Set();
+    if (!layer || !chosen?.size) return out;
+    if (dim === 1) layer.loops.forEach((loop, i) => { if (loop[2].some((p) => chosen.has(p))) out.add(i); });
+    if (dim === 0 && layer.tree) {
+      const edges = unpack(layer.tree);
+      for (let e = 0; e < edges.length / 2; e += 1) if (chosen.has(edges[2 * e]) || chosen.has(edges[2 * e + 1])) out.add(e);
+    }
+    return out;
   }
 
   function copying() {
@@ -244,16 +450,19 @@ const toposcope = (() => {
 
   function start() {
     watch();
-    const stats = Object.keys(data.statistics);
-    const stat = stats[0] ?? null;
-    set({
-      stat, dim: stat === null ? null : statDims(stat)[0], run: data.runs.length - 1,
-      label: labels()[0], hole: dims().at(-1),
-    });
+    const stats = Object.keys(data.statistics), first = data.first ?? {};
+    const stat = first.stat ?? stats[0] ?? null;
+    const chosen = {
+      stat, dim: stat === null ? null : first.stat === undefined ? statDims(stat)[0] : first.dim,
+      run: first.run ?? data.runs.length - 1, layer: first.layer ?? "",
+      label: labels()[0], hole: dims().includes(first.dim) ? first.dim : dims().at(-1), ...remembered(),
+    };
+    set(chosen);
+    started = true;
   }
 
   return {
-    data, state, listeners, esc, short, layerNames, number, element, css, color, fade, narrow, axis, draw, panels,
+    data, state, listeners, pointed, point, frame, onLayer, onChange, figures, shade, unpack, cloud, cloudLayer, samples, cut, sampleName, barPoints, barsOf, esc, short, layerNames, number, element, css, color, fade, narrow, axis, draw, panels,
     say, set, refresh, labels, labelText, dims, statDims, picker, runPicker, layerPicker, labelPicker,
     statisticPickers, band, interval, dash, hover, shape, hole, grid, design, watch, copying, start,
   };

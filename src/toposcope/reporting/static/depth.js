@@ -70,7 +70,7 @@
     if (!one) return [];
     const color = t.color(run);
     return [t.band(x, one.low, one.high, t.fade(color, 0.2)), {
-      x, y: one.mean, type: "scatter", mode: "lines+markers", line: { color, width: 2 },
+      x, y: one.mean, name: run.name, type: "scatter", mode: "lines+markers", line: { color, width: 2 },
       marker: { color, size: 7, symbol: run.style.marker, line: { color: t.css("--paper"), width: 1 } },
       error_y: bars(one, t.fade(color, 0.7)),
       text: hover(run, one, ""), hoverinfo: "text", connectgaps: false,
@@ -83,7 +83,7 @@
       if (!one) return [];
       const color = several ? t.color(run) : t.css("--null");
       const line = {
-        x, y: one.mean, type: "scatter", mode: "lines", line: { color, width: 1.5, dash: t.dash(name) },
+        x, y: one.mean, name: `${run.name}: ${t.data.nulls[name]}`, type: "scatter", mode: "lines", line: { color, width: 1.5, dash: t.dash(name) },
         text: hover(run, one, `: ${t.data.nulls[name]}`), hoverinfo: "text", connectgaps: false,
       };
       return several ? [line] : [t.band(x, one.low, one.high, t.fade(t.css("--null"), 0.25)), line];
@@ -121,6 +121,13 @@
     return [low - pad, high + pad];
   }
 
+  function marker(group, place) {
+    const run = group.includes(t.data.runs[t.state.run]) ? t.data.runs[t.state.run]
+      : group.find((one) => one.layers.includes(t.state.layer));
+    const x = place(run)[run.layers.indexOf(t.state.layer)];
+    return { type: "line", x0: x, x1: x, y0: 0, y1: 1, yref: "paper", line: { color: t.css("--mark"), width: 1.5 }, layer: "below" };
+  }
+
   function caption(runs) {
     const statistic = t.data.statistics[t.state.stat];
     const dim = t.state.dim === null ? "" : `H${t.state.dim} `;
@@ -148,7 +155,7 @@
     return title;
   }
 
-  t.listeners.push(() => {
+  t.onChange(figure, () => {
     const runs = t.data.runs.filter((_, i) => !hidden.has(i));
     const groups = (arrange === "models" ? models.map((m) => runs.filter((r) => r.model === m)) : [runs])
       .filter((group) => group.length);
@@ -172,9 +179,17 @@
         ...group.flatMap((run) => runTraces(run, place(run))),
       ];
       t.draw(plots[i], traces, {
-        height: (t.narrow() ? 300 : 370) + 5 * letters, xaxis,
-        margin: { l: 56, r: 12, t: 12, b: 48 + 5 * letters },
+        height: (t.narrow() ? 300 : groups.length > 1 ? 230 : 330) + (groups.length > 1 ? 2 : 5) * letters, xaxis,
+        margin: { l: 56, r: 12, t: 8, b: 44 + 5 * letters },
         yaxis: t.axis(title, { range }),
+        shapes: group.some((run) => run.layers.includes(t.state.layer)) ? [marker(group, place)] : [],
+      });
+      // Traces of a run carry its name: a click on any of its points chooses run and layer.
+      plots[i].removeAllListeners?.("plotly_click");
+      plots[i].on("plotly_click", (event) => {
+        const point = event.points[0];
+        const k = t.data.runs.findIndex((run) => point.data.name?.startsWith(run.name));
+        if (k >= 0) t.set({ run: k, layer: t.data.runs[k].layers[point.pointIndex] });
       });
     });
   });

@@ -46,12 +46,39 @@
     return `H${dim}: birth ${t.number(birth)}, death ${death === null ? "∞" : t.number(death)}<br>${life}`;
   }
 
+  // Finite pairs come longest first, as the points of their bars do; essential ones have no rank.
+  function ranks(pairs) {
+    let next = 0;
+    return pairs.death.map((d) => (d === null ? null : next++));
+  }
+  const barAt = (dim) => (event) => {
+    const rank = event.points[0]?.customdata;
+    return rank === undefined || rank === null ? null : { dim: event.points[0].data.meta ?? dim, rank };
+  };
+  function follow(target, dim) {
+    for (const name of ["plotly_hover", "plotly_unhover", "plotly_click"]) target.removeAllListeners?.(name);
+    let kept = t.state.bar;
+    target.on("plotly_hover", (event) => { const bar = barAt(dim)(event); if (bar) t.point(bar); });
+    target.on("plotly_unhover", () => t.point(kept));
+    target.on("plotly_click", (event) => {
+      kept = barAt(dim)(event);
+      t.set({ bar: kept, brushed: null });
+    });
+  }
+  const emphasis = (dim) => {
+    if (t.state.bar) return t.state.bar.dim === dim ? new Set([t.state.bar.rank]) : new Set();
+    return t.state.brushed ? t.barsOf(dim, t.state.brushed) : null;
+  };
+
   function points(dim, end, color, open) {
     const one = chosen(dim);
     if (!one) return [];
     const pairs = one.pairs[replicate(one)];
-    const birth = births(pairs);
+    const birth = births(pairs), rank = ranks(pairs), strong = emphasis(dim);
     return [{
+      selectedpoints: strong ? rank.map((r, i) => (strong.has(r) ? i : -1)).filter((i) => i >= 0) : undefined,
+      selected: { marker: { opacity: 1, size: 9 } }, unselected: { marker: { opacity: 0.25 } },
+      name: `H${dim}`, meta: dim, customdata: rank,
       x: birth, y: pairs.death.map((d) => d ?? 1.07 * end), type: "scatter", mode: "markers",
       marker: {
         size: open || birth.length > 150 ? 5 : 7, color: t.fade(color, birth.length > 150 ? 0.35 : 0.6), symbol: open ? "circle-open" : "circle",
@@ -73,22 +100,28 @@
       ...others.flatMap((k) => points(k, end, t.css("--null"), true)),
       ...points(dim, end, t.color(run), false),
     ], {
-      xaxis: t.axis("birth", { range }), yaxis: t.axis("death", { range }),
+      xaxis: t.axis("birth", { range, constrain: "domain" }),
+      yaxis: t.axis("death", { range, scaleanchor: "x", constrain: "domain" }), height: 360,
       annotations: [{
         x: 1.1 * end, y: 1.07 * end, text: "∞", showarrow: false, yshift: 9, xanchor: "right",
         font: { color: t.css("--soft"), size: 13 },
       }],
     });
+    follow(target, dim);
   }
 
   function drawBarcode(target, run, dim, end) {
     const one = chosen(dim);
     const pairs = one.pairs[replicate(one)];
     const birth = births(pairs);
-    const bars = pairs.death.map((d, i) => [birth[i], d]).slice(0, BARS)
+    const rank = ranks(pairs), strong = emphasis(dim);
+    const bars = pairs.death.map((d, i) => [birth[i], d, rank[i]]).slice(0, BARS)
       .sort((a, b) => a[0] - b[0] || (a[1] ?? Infinity) - (b[1] ?? Infinity));
-    const x = [], y = [], text = [];
-    bars.forEach(([b, d], i) => {
+    const x = [], y = [], text = [], own = [];
+    const bold = { x: [], y: [] };
+    bars.forEach(([b, d, r], i) => {
+      own.push(r, r, null);
+      if (strong?.has(r)) { bold.x.push(b, d, null); bold.y.push(i, i, null); }
       x.push(b, d ?? 1.07 * end, null);
       y.push(i, i, null);
       text.push(pairText(dim, b, d), pairText(dim, b, d), "");
@@ -96,20 +129,22 @@
     const forever = bars.map(([, d], i) => (d === null ? i : -1)).filter((i) => i >= 0);
     const color = t.color(run);
     t.draw(target, [
-      { x, y, text, type: "scatter", mode: "lines", line: { color, width: bars.length > 40 ? 2 : 3 }, hoverinfo: "text" },
+      { x, y, text, customdata: own, meta: dim, name: `H${dim} bars`, type: "scatter", mode: "lines", line: { color: strong ? t.fade(color, 0.4) : color, width: bars.length > 40 ? 2 : 3 }, hoverinfo: "text" },
+      { ...bold, type: "scatter", mode: "lines", line: { color, width: 5 }, hoverinfo: "skip" },
       { x: forever.map(() => 1.07 * end), y: forever, type: "scatter", mode: "markers", hoverinfo: "skip",
         marker: { symbol: "triangle-right", size: 9, color } },
     ], {
       xaxis: t.axis("filtration value", { range: [-0.02 * end, 1.12 * end] }),
       yaxis: t.axis("bars by birth", { showticklabels: false, ticks: "", showgrid: false, range: [-1, Math.max(bars.length, 8)] }),
     });
+    follow(target, dim);
     return bars.length;
   }
 
   function drawBetti(target, run, dim, shape) {
     const one = chosen(dim), x = t.grid(shape), color = t.color(run);
     const curve = (y, line, text) => ({
-      x, y, type: "scatter", mode: "lines", line: { shape: "hv", ...line },
+      x, y, name: text || undefined, type: "scatter", mode: "lines", line: { shape: "hv", ...line },
       hoverinfo: text ? "text" : "skip",
       text: text ? y.map((v, i) => `${text}<br>β${dim} = ${t.number(v)} at ${t.number(x[i], 3)}`) : undefined,
     });
@@ -127,7 +162,7 @@
   function drawLandscape(target, run, dim, shape) {
     const one = chosen(dim), x = t.grid(shape), color = t.color(run);
     const curve = (y, line, text) => ({
-      x, y, type: "scatter", mode: "lines", line, hoverinfo: "text",
+      x, y, name: text, type: "scatter", mode: "lines", line, hoverinfo: "text",
       text: y.map((v, i) => `${text}<br>λ = ${t.number(v, 3)} at ${t.number(x[i], 3)}`),
     });
     const traces = one.landscape.map((y, i) => curve(
@@ -143,7 +178,7 @@
     });
   }
 
-  t.listeners.push(() => {
+  t.onChange(figure, () => {
     const run = t.data.runs[t.state.run], dim = t.hole();
     const shape = t.shape(run, dim), one = chosen(dim);
     if (!one) {

@@ -5,6 +5,7 @@
   const figure = document.getElementById("figure-loops");
   if (!figure) return;
   const controls = figure.querySelector(".controls");
+  const SHOWN = 3, RING = 24;
   t.runPicker(controls);
   t.layerPicker(controls);
   t.labelPicker(controls);
@@ -40,7 +41,7 @@
       const name = t.short(loop.classes[i], count > 12 ? 7 : 11);
       const tip = svg("title", {}, `${loop.classes[i]}, row ${row}`);
       out.append(
-        svg("image", { ...box, href: t.data.pictures[loop.pictures[i]], preserveAspectRatio: "xMidYMid meet" }, tip),
+        svg("image", { ...box, href: loop.pictures[i].toDataURL(), preserveAspectRatio: "xMidYMid meet" }, tip),
         svg("rect", { class: "frame", ...box }),
         svg("text", inside(i, side, name), name),
       );
@@ -56,9 +57,19 @@
       t.element("b", {}, t.short(loop.classes[i], 24)), ` ${text}`)),
     t.element("li", { class: "again" }, "and back to the first"));
 
-  t.listeners.push(() => {
+  t.onChange(figure, () => {
     const run = t.data.runs[t.state.run];
-    const loops = run.loops.filter((one) => one.layer === t.state.layer && one.label === t.state.label);
+    const cloud = t.cloud(), entry = cloud && t.samples(cloud);
+    const loops = (t.cloudLayer()?.loops ?? []).slice(0, SHOWN).map(([birth, death, points]) => {
+      const every = Math.ceil(points.length / RING), rows = points.filter((_, i) => i % every === 0);
+      const pictures = rows.map((i) => t.cut(entry, i));
+      return {
+        birth, death, size: points.length, every, rows: rows.map((i) => entry.rows[i] ?? i),
+        classes: rows.map((i) => t.sampleName(entry, i)),
+        pictures: pictures.every(Boolean) ? pictures : null,
+        texts: entry.texts ? rows.map((i) => entry.texts[i]) : null,
+      };
+    });
     figure.querySelector(".rings").replaceChildren(...loops.map((loop, i) => {
       const every = loop.every > 1 ? `, every ${loop.every === 2 ? "second" : `${loop.every}th`} shown` : "";
       return t.element("div", { class: "ring" }, t.element("h4", {}, `Loop ${i + 1}`, t.element("span", {},
@@ -68,7 +79,7 @@
     t.say(figure, ".plot-title", t.element("b", {}, `${t.data.runs.length > 1 ? `${run.name}, ` : ""}${t.state.layer}`),
       loops.length ? `, the ${loops.length} longest H1 loop${loops.length > 1 ? "s" : ""} of ${t.number(run.points)} points, filtration values ${run.unit}.`
         : " has no loops.");
-    const unseen = loops.some((loop) => loop.has_pictures && !loop.pictures);
-    t.say(figure, ".missing", unseen ? "Pictures of some loops are left out to keep this file small." : "");
+    const unseen = entry?.left_out;
+    t.say(figure, ".missing", unseen ? "Pictures are left out to keep this file small." : "");
   });
 })();

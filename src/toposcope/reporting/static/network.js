@@ -33,12 +33,14 @@
       `${t.esc(t.short(run.layers[i], 50))}<br>λ₁ = ${t.number(v, 3)} at ${t.number(x[j], 3)}`));
     t.draw(target, [{
       type: "heatmap", x, z, text, hoverinfo: "text", colorscale: "Cividis", zmin: 0,
-      colorbar: bar("λ₁"), hoverongaps: false,
+      colorbar: bar("λ₁"), hoverongaps: false, name: "first landscape level by layer",
     }], {
+      shapes: [t.frame(run.layers.indexOf(t.state.layer), "y")],
       height: height(run.layers), margin: { l: 60, r: 8, t: 8, b: 44 },
       xaxis: t.axis("filtration value", { showgrid: false }),
       yaxis: layerAxis(run.layers, { autorange: "reversed" }),
     });
+    t.onLayer(target, (point) => run.layers[point.y]);
   }
 
   function drawDistances(target, found) {
@@ -51,27 +53,37 @@
       if (i !== j && floor !== null && v < floor) { x.push(j); y.push(i); }
     }));
     t.draw(target, [
-      { type: "heatmap", z: matrix, text, hoverinfo: "text", colorscale: "Cividis", zmin: 0, colorbar: bar("distance") },
+      { type: "heatmap", z: matrix, text, hoverinfo: "text", colorscale: "Cividis", zmin: 0, colorbar: bar("distance"), name: "distances of layers" },
       { type: "scatter", mode: "markers", x, y, hoverinfo: "skip", marker: { size: layers.length > 15 ? 3 : 6, color: "#ffffff", line: { color: "#000000", width: 0.75 } } },
     ], {
+      shapes: [t.frame(layers.indexOf(t.state.layer), "y"), t.frame(layers.indexOf(t.state.layer), "x")],
       height: Math.min(680, height(layers) + 60), margin: { l: 60, r: 8, t: 8, b: 60 },
       xaxis: layerAxis(layers, { tickangle: -45, range: [-0.5, layers.length - 0.5] }, 16),
       yaxis: layerAxis(layers, { range: [layers.length - 0.5, -0.5] }),
     });
+    t.onLayer(target, (point) => layers[point.y]);
     return x.length / 2;
   }
 
-  t.listeners.push(() => {
+  function shown() {
     const run = t.data.runs[t.state.run];
     const shapes = t.dims().map((dim) => t.shape(run, dim)).filter(Boolean);
     const name = `${t.data.runs.length > 1 ? `${run.name}, ` : ""}`;
     const basis = `${t.design(run)}; ${t.labelText(t.state.label)}`;
+    return { run, shapes, name, basis };
+  }
+
+  t.onChange(panel, () => {
+    const { run, shapes, name, basis } = shown();
     const first = t.panels(panel, shapes.map((s) => [`H${s.dim}`, ""]));
     shapes.forEach((shape, i) => drawPanel(first[i], run, shape));
     t.say(panel, ".plot-title", t.element("b", {}, `${name || "First"}${name ? "first" : ""} landscape level`), `, filtration values ${run.unit}. ${basis}.`);
     const gaps = run.layers.filter((_, i) => shapes.some((s) => !s.layers[i]));
     t.say(panel, ".missing", gaps.length ? `Empty rows have no diagrams: ${gaps.join(", ")}.` : "");
+  });
 
+  t.onChange(distances, () => {
+    const { run, shapes, name, basis } = shown();
     const second = t.panels(distances, shapes.map((s) => [
       `H${s.dim}`, s.distances.floor === null ? "noise floor unknown: one replicate" : `noise floor ${t.number(s.distances.floor, 2)}`,
     ]));

@@ -77,5 +77,5 @@
     t.say(section, ".caption", `${dim}${t.data.statistics[t.state.stat].title}: mean over replicates and ends of its ${levels} t-interval.`);
   }
 
-  t.listeners.push(render);
+  t.onChange(section, render);
 })();

@@ -43,7 +43,7 @@
   }, (value) => { chosen = value; t.refresh(); });
   t.labelPicker(controls);
 
-  t.listeners.push(() => {
+  t.onChange(figure, () => {
     const run = t.data.runs[t.state.run];
     const list = curves(run).get(chosen);
     if (!list) {
@@ -57,11 +57,11 @@
     const traces = run.layers.map((layer, i) => {
       const at = (part) => list.map(([, one]) => one[part][i]);
       const mean = at("mean"), low = at("low"), high = at("high"), reps = at("reps");
-      const shade = t.fade(color, 0.25 + (0.75 * (i + 1)) / run.layers.length);
+      const shade = t.shade(color, (i + 1) / run.layers.length);
       const gap = (a, b) => (a === null || b === null ? 0 : a - b);
       return {
-        x, y: mean, type: "scatter", mode: "lines+markers", connectgaps: false,
-        line: { color: shade, width: 2 }, marker: { color: shade, size: 5 },
+        x, y: mean, name: layer, type: "scatter", mode: "lines+markers", connectgaps: false,
+        line: { color: shade, width: layer === t.state.layer ? 4 : 2 }, marker: { color: shade, size: 5 },
         error_y: {
           type: "data", symmetric: false, color: shade, thickness: 1, width: 2,
           array: mean.map((m, j) => gap(high[j], m)), arrayminus: mean.map((m, j) => gap(m, low[j])),
@@ -81,5 +81,6 @@
     t.draw(plot, traces, {
       height: t.narrow() ? 300 : 370, xaxis: t.axis(`threshold, ${run.unit}`), yaxis: t.axis(title),
     });
+    t.onLayer(plot, (point) => point.data.name);
   });
 })();

@@ -39,12 +39,12 @@
 
   function layerTraces(runs, layer, place, x) {
     const last = runs[runs.length - 1];
-    const color = t.fade(t.color(last), 0.25 + 0.75 * place);
+    const color = t.shade(t.color(last), place);
     const [mean, low, high] = ["mean", "low", "high"].map((key) => values(runs, layer, key));
     const difference = (a, b) => (a === null || b === null ? 0 : a - b);
     return {
-      x, y: mean, type: "scatter", mode: "lines+markers", connectgaps: false,
-      line: { color, width: 2 }, marker: { color, size: 6, symbol: last.style.marker },
+      x, y: mean, name: layer, type: "scatter", mode: "lines+markers", connectgaps: false,
+      line: { color, width: layer === t.state.layer ? 4 : 2 }, marker: { color, size: 6, symbol: last.style.marker },
       error_y: {
         type: "data", symmetric: false, color, thickness: 1, width: 2,
         array: mean.map((m, i) => difference(high[i], m)),
@@ -56,7 +56,7 @@
     };
   }
 
-  t.listeners.push(() => {
+  t.onChange(figure, () => {
     if (t.state.stat === null) { t.panels(figure, []); return; }
     const statistic = t.data.statistics[t.state.stat].title;
     const lower = statistic.replace(/^[A-Z](?=[a-z])/, (c) => c.toLowerCase());
@@ -71,6 +71,7 @@
         height: t.narrow() ? 300 : 370, margin: { l: 56, r: 12, t: 12, b: 48 },
         xaxis: axis, yaxis: t.axis(title),
       });
+      t.onLayer(plots[i], (point) => point.data.name);
     });
   });
 })();

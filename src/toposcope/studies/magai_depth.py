@@ -22,9 +22,10 @@ from toposcope.execution.progress import Progress
 from toposcope.execution.tasks import Task
 from toposcope.pointclouds.normalize import estimate_normalizer, flat
 from toposcope.stats import mean_interval
-from toposcope.studies import materials_digit_nets
+from toposcope.studies import known_dimensions, materials_digit_nets
 from toposcope.studies.claims import Claim, Direction, Rule, Unit
 from toposcope.studies.figures import Curve, Figure, Panel, curve_of_means
+from toposcope.studies.known_dimensions import KNOWN
 from toposcope.studies.materials import Subject
 from toposcope.studies.study import Definition, Needs
 from toposcope.studies.verdicts import Evidence, evidence_of_mean, evidence_of_share
@@ -271,43 +272,13 @@ def _sums(cloud: Array) -> list[float]:
 
 NOTHING = {"network": "", "layer": -1, "name": "", "half": 0, "scale": "", "pooled": False}
 """Every row has all columns: a part of a table has those of its first row."""
-KNOWN = {"cube10": 10, "cube15": 15, "cube20": 20, "sphere15": 15}
-"""Clouds of known dimension: uniform cubes, and the unit sphere in one dimension more."""
 
 
 def _of_known(job: Job) -> list[dict[str, Any]]:
-    rng = np.random.default_rng([job.seed, job.draw])
-    ruler = dimension.cube_calibration(
-        job.points, replicates=4, clouds=2, dimensions=(8, 13, 22, 36)
-    )
-    start = job.points // 6  # 500 of 3000, in seven steps more, as in the paper's code
-    paper = tuple(start + k * start * 7 // 10 for k in range(8))
-    rows = []
-    for name, d in KNOWN.items():
-        X = (
-            rng.normal(size=(job.points, d + 1))
-            if name == "sphere15"
-            else rng.random((job.points, d))
-        )
-        if name == "sphere15":
-            X /= np.linalg.norm(X, axis=1, keepdims=True)
-        D = homology.distances(X)
-        own = dimension.ph_dimension_from_distances(D, replicates=4, seed=rng)[0]
-        found = {"ph_dimension": own, "calibrated": ruler(own), "two_nn": dimension.two_nn(X).value}
-        found["schedule"] = dimension.ph_dimension_from_distances(
-            D, schedule=paper, replicates=1, seed=rng
-        )[0]
-        rows += [
-            {
-                **NOTHING,
-                "kind": name,
-                "what": what,
-                "half": job.draw,
-                "value": value / d - 1.0,
-            }
-            for what, value in found.items()
-        ]
-    return rows
+    return [
+        {**NOTHING, "kind": kind, "what": what, "half": job.draw, "value": error}
+        for kind, what, error in known_dimensions.errors(job.points, [job.seed, job.draw])
+    ]
 
 
 # -------------------------------------------------------------------------------------- decision
@@ -503,7 +474,7 @@ def figure(table: pd.DataFrame, design: Design) -> Figure:
     return Figure(caption, panels)
 
 
-SOURCES = ("studies/magai_depth.py", *materials_digit_nets.SOURCES)
+SOURCES = ("studies/magai_depth.py", "studies/known_dimensions.py", *materials_digit_nets.SOURCES)
 STUDY = Definition(
     name="magai-depth",
     question="Do lifespan sums and dimension rise at first and fall with depth?",

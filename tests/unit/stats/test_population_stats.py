@@ -108,7 +108,7 @@ def test_nested_seeds_are_no_units_and_draws_even_less():
 
 def test_too_few_units_are_told_with_the_number_needed():
     with pytest.raises(
-        UsageError, match=r"1 configuration in 'a' and 3 in 'b', 8 networks.*4 conf"
+        UsageError, match=r"1 configuration in 'a' and 3 in 'b', 8 networks.*4 a side"
     ):
         two_stage(range(8), list("aabbbbbb"), configurations=[0, 0, 1, 1, 2, 2, 3, 3])
     few = two_stage([1.0, 2.0, 30.0, 40.0], list("aabb"))

@@ -21,6 +21,7 @@ class Unit(StrEnum):
 
     DRAW = "draw"
     NETWORK = "network"
+    CONFIGURATION = "configuration"
     IMAGE = "image"
     PAIR = "pair"
 

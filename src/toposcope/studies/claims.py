@@ -24,6 +24,8 @@ class Unit(StrEnum):
     CONFIGURATION = "configuration"
     IMAGE = "image"
     PAIR = "pair"
+    CONFIGURATION = "configuration"
+    """Networks that differ in nothing but their seed, together."""
 
 
 class Direction(StrEnum):

@@ -10,7 +10,7 @@ from toposcope.errors import UsageError
 from toposcope.execution.executors import Jobs
 from toposcope.execution.plugins import Registry
 from toposcope.execution.progress import Progress
-from toposcope.studies import wheeler_training
+from toposcope.studies import magai_depth, magai_generalization, wheeler_training
 from toposcope.studies.own_claim import is_claim_file
 from toposcope.studies.own_claim_run import run_claim
 from toposcope.studies.running import Forecast, Say, run_definition
@@ -19,7 +19,11 @@ from toposcope.studies.study import Definition, Given, OwnStudy
 from toposcope.studies.validity_study import validity
 from toposcope.types import near_matches
 
-OURS: tuple[Definition, ...] = (wheeler_training.STUDY,)
+OURS: tuple[Definition, ...] = (
+    wheeler_training.STUDY,
+    magai_generalization.STUDY,
+    magai_depth.STUDY,
+)
 """Studies of this package, in the order in which they are listed."""
 
 STUDIES: Registry[Definition | OwnStudy] = Registry(

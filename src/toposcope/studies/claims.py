@@ -21,7 +21,6 @@ class Unit(StrEnum):
 
     DRAW = "draw"
     NETWORK = "network"
-    CONFIGURATION = "configuration"
     IMAGE = "image"
     PAIR = "pair"
     CONFIGURATION = "configuration"

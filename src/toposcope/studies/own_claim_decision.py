@@ -161,8 +161,14 @@ def own_evidence(own: OwnClaim, table: pd.DataFrame, choice: str = "") -> Eviden
     x, rule, unit = units.values, own.rule, own.unit.value
     if own.cloud is not None:
         null = _units(own, table[table["cloud"] == own.cloud], scale, median=choice == MEDIAN)
+        if null is None and choice:
+            return None
         if null is None:
-            return None if choice else _no_log_of_null(own)
+            msg = (
+                f"claim {own.file}: scale = 'log', and null clouds have values of 0; write "
+                "scale = 'plain'."
+            )
+            raise UsageError(msg)
         return evidence_of_mean(x, rule, null=null.values, unit=unit)
     if own.null == MARGIN_NULL:
         held = evidence_of_mean(x, rule, unit=unit)
@@ -174,13 +180,6 @@ def own_evidence(own: OwnClaim, table: pd.DataFrame, choice: str = "") -> Eviden
     else:
         null_means = units.shuffled(rng)
     return evidence_of_mean(x, rule, arrangements=null_means, unit=unit)
-
-
-def _no_log_of_null(own: OwnClaim) -> None:
-    msg = (
-        f"claim {own.file}: scale = 'log', and null clouds have values of 0; write scale = 'plain'."
-    )
-    raise UsageError(msg)
 
 
 @dataclass(frozen=True, eq=False)
@@ -291,7 +290,8 @@ def _about_covariate(
     found = partial_correlation(x, y, given or None, method=method, level=rule.level)
     interval = Interval(found.value, found.low, found.high, rule.level, len(x), own.unit.value)
     if rule.direction == Direction.WITHIN:
-        z = Interval(*np.arctanh([found.value, found.low, found.high]), rule.level, len(x))
+        value, low, high = (math.atanh(one) for one in (found.value, found.low, found.high))
+        z = Interval(value, low, high, rule.level, len(x))
         return Evidence(interval, _beyond_margin(z, math.atanh(rule.threshold)))
     return Evidence(interval, _permuted(x, y, given, rule.sign, method))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,20 +115,19 @@ def over_permutations(
     )
 
 
-def relu_moves(volumes: Array, way: Way, *, scale: float = 1.0) -> tuple[float, float]:
+def relu_moves(volumes: Array, way: Way) -> tuple[float, float]:
     """Largest change of a total that a ReLU makes, at thresholds >= 0 and below 0.
 
-    Volumes are brought to mean 0 channel by channel first, as batch normalization does, so that a
-    ReLU has something to cut.
+    Every channel is brought to mean 0 and standard deviation 1 first, as batch normalization does,
+    so that a ReLU has something to cut whatever the layer's scale.
     """
     signed = volumes - volumes.mean(axis=(0, 2, 3), keepdims=True)
+    spread = signed.std(axis=(0, 2, 3), keepdims=True)
+    signed = np.divide(signed, spread, out=np.zeros_like(signed), where=spread > 0)
     cut = np.maximum(signed, 0.0)
-    above = np.abs(total_betti(signed, way, scale=scale) - total_betti(cut, way, scale=scale)).max()
-    there = Way(**{**vars(way), "etas": tuple(e for e in way.etas if e > 0) or (0.5,)})
-    below = np.abs(
-        total_betti(signed, there, scale=scale, sign=-1.0)
-        - total_betti(cut, there, scale=scale, sign=-1.0)
-    ).max()
+    above = np.abs(total_betti(signed, way) - total_betti(cut, way)).max()
+    there = replace(way, etas=tuple(eta for eta in way.etas if eta > 0) or (0.5,))
+    below = np.abs(total_betti(signed, there, sign=-1.0) - total_betti(cut, there, sign=-1.0)).max()
     return float(above), float(below)
 
 

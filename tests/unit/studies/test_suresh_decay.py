@@ -8,6 +8,7 @@ import pytest
 import toposcope as ts
 from benchmarks.calibration.claims import load, rate
 from toposcope.errors import UsageError
+from toposcope.store.arrays import from_arrays, save_arrays
 from toposcope.studies import materials
 from toposcope.studies.running import run_definition
 from toposcope.studies.study import Given
@@ -83,7 +84,6 @@ def test_runs_without_maps_are_refused_with_what_to_bring(tmp_path):
     runs = []
     for k in range(8):
         layers = {f"layer{i}": rng.normal(size=(20, 6)) for i in range(4)}
-        runs.append(tmp_path / f"net{k}")
-        ts.from_arrays(layers).save(runs[-1])
+        runs.append(save_arrays(from_arrays(layers), tmp_path / f"net{k}"))
     with pytest.raises(UsageError, match=r"0 layers with feature maps.*--pool volume"):
         run_definition(STUDY, Given(tuple(runs)), quick=True, out=tmp_path / "out", jobs=0)

@@ -10,7 +10,13 @@ from toposcope.errors import UsageError
 from toposcope.execution.executors import Jobs
 from toposcope.execution.plugins import Registry
 from toposcope.execution.progress import Progress
-from toposcope.studies import magai_depth, magai_generalization, naitzat, wheeler_training
+from toposcope.studies import (
+    magai_depth,
+    magai_generalization,
+    naitzat,
+    suresh_decay,
+    wheeler_training,
+)
 from toposcope.studies.own_claim import is_claim_file
 from toposcope.studies.own_claim_run import run_claim
 from toposcope.studies.running import Forecast, Say, run_definition
@@ -24,6 +30,7 @@ OURS: tuple[Definition, ...] = (
     magai_generalization.STUDY,
     magai_depth.STUDY,
     naitzat.STUDY,
+    suresh_decay.STUDY,
 )
 """Studies of this package, in the order in which they are listed."""
 

@@ -322,7 +322,8 @@ ARRANGEMENTS = 399
 def evidence(claim: Claim, table: pd.DataFrame, design: Design, choice: str) -> Evidence | None:
     """What the table says of a claim under one of its choices."""
     variant = VARIANTS[choice]
-    if variant.kind and variant.kind not in design.kinds:
+    own = table[table["kind"] == variant.kind]["network"].nunique()
+    if variant.kind and own < claim.rule.fewest:
         return None
     deciders = {"M1": falls, "M2": humps, "M3": turns, "M9": errs}
     return deciders[claim.id](table, variant)

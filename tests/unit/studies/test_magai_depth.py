@@ -38,18 +38,17 @@ def test_a_small_training_from_networks_to_verdicts(
 ) -> None:
     monkeypatch.setenv("TOPOSCOPE_CACHE", str(tmp_path))
     tiny = replace(
-        magai_depth.QUICK, widths=(4,), seeds=4, blocks=3, steps=10, points=20, known=120, draws=6
+        magai_depth.QUICK, widths=(4,), seeds=4, blocks=2, steps=4, points=20, known=120, draws=6
     )
     study = replace(magai_depth.STUDY, quick=tiny)
     found = run_definition(study, Given(), quick=True, out=tmp_path / "study", jobs=1)
     assert [one.claim.id for one in found.verdicts] == ["M1", "M2", "M3", "M9"]
     assert not found.failures
     assert [one.n for one in found.verdicts] == [8, 8, 8, 6]
+    # Four networks of a kind are too few to decide on them alone.
+    kinds = {"residual alone", "plain alone"}
     for one in found.verdicts:
-        assert set(one.alternatives) == set(one.claim.choices) - {
-            "residual alone",
-            "plain alone",
-        } or set(one.alternatives) == set(one.claim.choices)
-    # 120 points of 15 dimensions read far too low: the direction of the bias is known.
-    assert found.verdict("M9").decision == Decided.REFUTED and found.verdict("M9").effect < -0.15
+        assert set(one.alternatives) == set(one.claim.choices) - kinds
+    # Nearest neighbors of 120 points in 15 dimensions lie too far: TwoNN reads a third too low.
+    assert found.verdict("M9").alternatives["TwoNN"] == Decided.REFUTED
     assert [panel.kind for panel in found.figure.panels][-1] == "points"

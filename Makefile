@@ -2,13 +2,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check format bench calibrate clean
+.PHONY: demo test test-faults check format bench calibrate clean
 
 demo: .venv/demo.stamp
 	$(BIN)/toposcope demo --out demo
 
 test: check
 	$(BIN)/pytest
+
+# Every harm to every file and minutes of fuzzing; half an hour on two cores.
+test-faults: .venv/dev.stamp
+	TOPOSCOPE_FAULTS=1 $(BIN)/pytest tests/faults
 
 check: .venv/dev.stamp
 	$(BIN)/ruff format --check .

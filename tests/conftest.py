@@ -9,6 +9,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# Minutes to hours of damage, kills and fuzzing: `make test-faults` asks for them.
+collect_ignore = [] if os.environ.get("TOPOSCOPE_FAULTS") else ["faults"]
+
 
 @pytest.fixture(scope="session")
 def pack() -> Path:

@@ -23,9 +23,10 @@ from toposcope.analysis.preregister import preregister as preregister
 from toposcope.analysis.result import Analysis as Analysis
 from toposcope.analysis.run import analyze as analyze
 from toposcope.analysis.trajectory import analyze_series as analyze_series
+from toposcope.comparison.groups import GroupComparison as GroupComparison
+from toposcope.comparison.population import compare as compare
 from toposcope.comparison.preregister import preregister_comparison as preregister_comparison
 from toposcope.comparison.result import Comparison as Comparison
-from toposcope.comparison.run import compare as compare
 from toposcope.diagrams import distances as distances
 from toposcope.diagrams import estimators as estimators
 from toposcope.diagrams import landscapes as landscapes

@@ -26,7 +26,7 @@ AT_HOME = {
     "torch": ("activations/", "training/", "homology/vietoris_rips/cuda.py"),
     "transformers": ("activations/", "training/callbacks.py"),
     "lightning": ("training/callbacks.py",),
-    "numba": ("homology/jit.py",),
+    "numba": ("homology/jit.py", "homology/kernel_files.py"),
     "gudhi": (),
     "ripser": (),
     "matplotlib": ("reporting/",),

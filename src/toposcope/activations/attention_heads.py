@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from toposcope.activations.threads import of_this_thread
+
 SIGN = "@head"
 PROJECTIONS = ("o_proj", "out_proj", "c_proj", "out_lin", "output.dense", "proj", "dense", "wo")
 """Names of output projections inside attention modules, in transformers and timm."""
@@ -141,7 +143,7 @@ def watch_heads(
             if inputs and heads.fits(inputs[0]):
                 observe(inputs[0])
 
-        return modules[heads.projection].register_forward_pre_hook(before)
+        return modules[heads.projection].register_forward_pre_hook(of_this_thread(before))
     attention = modules[heads.attention]
     assert isinstance(attention, nn.MultiheadAttention)
     bare = _without_projection(attention)
@@ -151,7 +153,7 @@ def watch_heads(
         if heads.fits(joined):
             observe(joined)
 
-    return attention.register_forward_hook(after, with_kwargs=True)
+    return attention.register_forward_hook(of_this_thread(after), with_kwargs=True)
 
 
 def _without_projection(attention: nn.MultiheadAttention) -> nn.MultiheadAttention:

@@ -27,6 +27,7 @@ from toposcope.activations.model_inputs import (
 from toposcope.activations.models.model import LoadedModel
 from toposcope.activations.models.raw_batches import channel_axis
 from toposcope.activations.reasons import reason_of
+from toposcope.activations.threads import alone_with
 from toposcope.errors import NetworkError, ToposcopeError, UsageError
 from toposcope.store.samples import Samples
 
@@ -193,7 +194,12 @@ def find_device(device: str) -> torch.device:
 
 @contextmanager
 def on_device(model: nn.Module, device: torch.device) -> Iterator[None]:
-    """Move a model to a device, and back when the context ends."""
+    """Move a model to a device, and back when the context ends; captures of it take turns."""
+    with alone_with(model):
+        yield from _on_device(model, device)
+
+
+def _on_device(model: nn.Module, device: torch.device) -> Iterator[None]:
     first = next(model.parameters(), next(model.buffers(), None))
     before = device if first is None else first.device
     if before == device or (before.type == device.type and device.index is None):

@@ -6,10 +6,12 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
-from toposcope.errors import SpecError
+from toposcope.errors import SpecError, UsageError
+from toposcope.inputs.limits import refuse_larger
 from toposcope.types import near_matches
 
 EVAL, BATCH = "eval", "batch"
@@ -82,12 +84,16 @@ def read_candidates(path: Path | str) -> list[Candidate]:
     """
     file = Path(path)
     try:
+        refuse_larger(file.stat().st_size, "TOML", what=f"rank(): {file}")
         table = tomllib.loads(file.read_text(encoding="utf-8"))
+    except UsageError:
+        raise
     except OSError as error:
         msg = f"rank(): there is no readable {file} ({error.strerror})."
         raise SpecError(msg) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        msg = f"rank(): {file} is not TOML: {error}."
+    except (ValueError, RecursionError) as error:  # numbers of 5,000 digits are ValueErrors
+        what = "nested too deeply" if isinstance(error, RecursionError) else error
+        msg = f"rank(): {file} is not TOML: {what}."
         raise SpecError(msg) from error
     entries = table.get("model")
     if not isinstance(entries, list) or not entries:
@@ -138,6 +144,7 @@ def _candidate(entry: Any, number: int, where: str) -> Candidate:
             f"{where}: model {number} has no {missing[0]!r}; every [[model]] needs name and model."
         )
         raise SpecError(msg)
+    _check_types(entry, number, where)
     values = dict(entry)
     if isinstance(values.get("layers"), list):
         values["layers"] = tuple(values["layers"])
@@ -146,6 +153,42 @@ def _candidate(entry: Any, number: int, where: str) -> Candidate:
         msg = f"{where}: source_accuracy of {values['name']!r} is {accuracy}; needed is 0 to 1."
         raise SpecError(msg)
     return Candidate(**values)
+
+
+def _check_types(entry: Mapping[str, Any], number: int, where: str) -> None:
+    """Refuse values of a type that no key has, before any model is loaded."""
+    needed: dict[str, tuple[str, Any]] = {
+        "name": ("text", lambda v: isinstance(v, str)),
+        "weights": ("the path of a file", lambda v: v is None or isinstance(v, str | Path)),
+        "layers": (
+            "a name, or a list of names",
+            lambda v: (
+                isinstance(v, str)
+                or (isinstance(v, list | tuple) and v and all(isinstance(one, str) for one in v))
+            ),
+        ),
+        "features": ("a name", lambda v: v is None or isinstance(v, str)),
+        "pool": ("a name", lambda v: isinstance(v, str)),
+        "source_accuracy": (
+            "a number from 0 to 1",
+            lambda v: v is None or (isinstance(v, Real) and not isinstance(v, bool)),
+        ),
+        "batch_size": (
+            "a whole number from 1",
+            lambda v: isinstance(v, Integral) and not isinstance(v, bool) and 0 < int(v) < 1 << 31,
+        ),
+    }
+    for key, (what, fits) in needed.items():
+        if key in entry and not fits(entry[key]):
+            said = repr(entry[key])[:60]
+            msg = f"{where}: model {number} has {key} = {said}; needed is {what}."
+            raise SpecError(msg)
+    if isinstance(entry["model"], bool | int | float | list | dict):
+        msg = (
+            f"{where}: model {number} has model = {repr(entry['model'])[:60]}; needed is a MODEL "
+            "argument, such as py:package.module:factory."
+        )
+        raise SpecError(msg)
 
 
 @dataclass(frozen=True)

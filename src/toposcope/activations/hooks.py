@@ -28,6 +28,7 @@ from toposcope.activations.attention_heads import (
 )
 from toposcope.activations.outputs import tensor_of
 from toposcope.activations.reasons import reason_of
+from toposcope.activations.threads import alone_with, of_this_thread
 from toposcope.errors import LayerNotFoundError, UsageError
 from toposcope.types import near_matches
 
@@ -91,6 +92,11 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
     rather than `inference_mode`: a tensor that the model caches under inference mode could never be
     trained with again.
     """
+    with alone_with(model):
+        yield from _undisturbed(model)
+
+
+def _undisturbed(model: nn.Module) -> Iterator[None]:
     modes = [(module, module.training) for module in model.modules()]
     buffers = [
         (module, name, buffer, buffer.clone(), buffer._version)
@@ -126,8 +132,10 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
 class Recorder:
     """Pooled outputs of the forward pass that is running or has just ended.
 
-    `take()` hands them over and makes ready for the next pass. `seconds` is the time spent inside
-    hooks so far, `paths` the rule of `tensor_of` that applied to each address.
+    It sees the passes of the thread that made it and of no other: a network may answer requests
+    elsewhere meanwhile. `take()` hands them over and makes ready for the next pass. `seconds` is
+    the time spent inside hooks so far, `paths` the rule of `tensor_of` that applied to each
+    address.
     """
 
     def __init__(self, addresses: Sequence[str], pool: Pool) -> None:
@@ -248,7 +256,9 @@ def record(model: nn.Module, addresses: Sequence[str], pool: Pool) -> Iterator[R
         try:
             # Heads first: their address has the number of the call, which the other hooks count.
             handles.extend(watch_heads(modules, heads, recorder.heads(heads)) for heads in split)
-            handles.extend(modules[n].register_forward_hook(recorder.hook(n)) for n in names)
+            handles.extend(
+                modules[n].register_forward_hook(of_this_thread(recorder.hook(n))) for n in names
+            )
             yield recorder
         finally:
             for handle in handles:

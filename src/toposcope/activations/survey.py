@@ -28,6 +28,7 @@ from toposcope.activations.hooks import address_of, refuse_wrapped, undisturbed
 from toposcope.activations.outputs import dense, tensor_of
 from toposcope.activations.reasons import reason_of
 from toposcope.activations.repeated_blocks import LayerInfo
+from toposcope.activations.threads import of_this_thread
 from toposcope.errors import UsageError
 
 SAMPLED = 1024
@@ -312,9 +313,11 @@ def _run(model: nn.Module, inputs: fed.Inputs, rows: Sequence[int], *, seed: int
         for name, module in modules.items():
             if name or len(modules) == 1:
                 handles.append(
-                    module.register_forward_pre_hook(trace.before(name), with_kwargs=True)
+                    module.register_forward_pre_hook(
+                        of_this_thread(trace.before(name)), with_kwargs=True
+                    )
                 )
-                handles.append(module.register_forward_hook(trace.after(name)))
+                handles.append(module.register_forward_hook(of_this_thread(trace.after(name))))
         output = fed.call(model, batch)
     finally:
         for handle in handles:

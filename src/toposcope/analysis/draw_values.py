@@ -36,14 +36,18 @@ def class_values(
     rows = analysis.rows.get((layer, statistic, cloud, homology_dimension))
     if rows is None:
         return {}
+    table = analysis.table
+    order = rows[np.argsort(table["replicate"].iloc[rows].to_numpy(), kind="stable")]
+    labels = np.asarray(table["label"].iloc[order], dtype=object)
+    fine = np.asarray(table["status"].iloc[order] == OK)
     # Lengths carry the error of their scale: see `analysis.scale_error`.
-    units = analysis.table.iloc[rows].assign(unit=analysis.units[rows])
-    chosen = units.sort_values("replicate", kind="stable")
-    return {
-        str(label): np.asarray(draws["unit"], dtype=np.float64)
-        for label, draws in chosen.groupby("label", sort=False)
-        if (draws["status"] == OK).all()
-    }
+    values = np.asarray(analysis.units[order], dtype=np.float64)
+    out = {}
+    for label in dict.fromkeys(labels.tolist()):
+        mine = labels == label
+        if fine[mine].all():
+            out[str(label)] = values[mine]
+    return out
 
 
 def replicate_values(

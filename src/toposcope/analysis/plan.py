@@ -100,7 +100,9 @@ class Plan:
     @property
     def workbook(self) -> Workbook:
         """Where the parts are kept."""
-        return Workbook(LocalObjects(self.folder), suffix=".parquet", again="analyze again")
+        name = self.folder.relative_to(self.run).as_posix()
+        objects = LocalObjects(self.run).within(name)
+        return Workbook(objects, suffix=".parquet", again="analyze again")
 
     def summary(self, jobs: int) -> dict[str, Any]:
         """The prediction, for `--dry-run`."""

@@ -13,10 +13,19 @@ from numpy.typing import NDArray
 
 from toposcope.analysis.design import Design
 from toposcope.analysis.scale_error import units_of
-from toposcope.errors import StoreError
+from toposcope.analysis.stored import RESULTS, current_name
+from toposcope.errors import DamagedError, StoreError
 from toposcope.stats import mean_interval
-from toposcope.store.objects import read_json
-from toposcope.store.tables import KEY_COLUMNS, OK, VALIDITY_COLUMNS, part_schema, read_table
+from toposcope.store.objects import LocalObjects
+from toposcope.store.seals import SEAL, Seal
+from toposcope.store.tables import (
+    KEY_COLUMNS,
+    OK,
+    TABLES,
+    VALIDITY_COLUMNS,
+    part_schema,
+    table_of,
+)
 from toposcope.store.tidy import rows_by
 from toposcope.types import (
     DATA_CLOUD,
@@ -119,13 +128,19 @@ class Analysis:
         return Run.open(self.run).texts(rows)
 
     @classmethod
-    def load(cls, folder: Path, **context: Any) -> Self:
+    def load(cls, seal: Seal, **context: Any) -> Self:
         """Read the compacted tables of a finished analysis, verified against their hashes."""
-        done = read_json(folder / "done.json")
         tables = {
-            name: read_table(folder, f"{name}.parquet", expected)
-            for name, expected in done["files"].items()
+            name: table_of(seal.get(file), where=seal.objects.where(file))
+            for name in TABLES
+            if (file := f"{name}.parquet") in seal.files
         }
+        known = part_schema().names
+        for name, table in tables.items():
+            if not set(table.column_names) <= set(known):
+                where = seal.objects.where(f"{name}.parquet")
+                msg = f"{where} is damaged: its columns are {', '.join(table.column_names)[:200]}."
+                raise DamagedError(msg)
         table = frame(tables["table"])
         attrs = context["attrs"]
         overlap = overlap_of(attrs)
@@ -317,15 +332,15 @@ def _loops(table: pa.Table) -> pd.DataFrame:
 
 def current_folder(run: Path, analysis: str | None = None) -> Path:
     """Folder of the analysis to show: the one named, or the last one finished."""
-    results = run / "results"
+    results = run / RESULTS
     if analysis is None:
-        pointer = results / "current.json"
-        if not pointer.exists():
+        analysis = current_name(run)
+        if analysis is None:
             msg = f"{run} has no finished analysis. Run 'toposcope analyze {run}' first."
             raise StoreError(msg)
-        analysis = read_json(pointer)["analysis"]
-    folder = results / str(analysis)
-    if not (folder / "done.json").exists():
+    objects = LocalObjects(run).within(f"{RESULTS}/{analysis}")
+    folder = objects.path
+    if not objects.exists(SEAL):
         known = sorted(p.parent.name for p in results.glob("*/done.json"))
         msg = f"{run} has no finished analysis {analysis!r}; finished are: {known or 'none'}."
         raise StoreError(msg)

@@ -25,13 +25,16 @@ from toposcope.analysis.jobs import Inputs, measure_job
 from toposcope.analysis.plan import Plan, plan_analysis, refuse_what_cannot_fit
 from toposcope.analysis.preregister import KIND, capture_hash, parameters_used
 from toposcope.analysis.result import Analysis
+from toposcope.analysis.stored import FAILURES, POINTER, SPEC, current_name, sealed, spec_of
 from toposcope.errors import StoreError, UsageError
 from toposcope.execution.executors import Jobs, workers_of
 from toposcope.execution.progress import Progress
 from toposcope.inputs import parameters
 from toposcope.pointclouds.nulls import NULLS
 from toposcope.store.arrays import save_arrays
-from toposcope.store.objects import lock_folder, put_json, read_json
+from toposcope.store.commands import plain_command
+from toposcope.store.objects import LocalObjects, find_json, lock_folder, put_json_at
+from toposcope.store.preregistration import NAME as PLAN
 from toposcope.store.preregistration import (
     Preregistration,
     followed,
@@ -39,7 +42,9 @@ from toposcope.store.preregistration import (
     take_up,
 )
 from toposcope.store.runs import Run, open_run
-from toposcope.store.tables import compact
+from toposcope.store.seals import AGAIN, find_seal
+from toposcope.store.shapes import understood
+from toposcope.store.tables import TABLES, compact
 from toposcope.types import DATA_CLOUD, ActivationSet
 
 RIPS = Rips()
@@ -211,10 +216,15 @@ def run_plan(
     beside the results, with the number of tasks that were done before.
     """
     workbook = plan.workbook
+    if frozen is None and _is_there(plan, level, current):
+        return
     with lock_folder(plan.run):
         if frozen is not None:
             take_up(plan.folder, frozen, before=plan.done)
-        put_json(plan.folder / "spec.json", {**plan.spec, "level": level, "versions": versions()})
+        told = {"level": level, "versions": versions()}
+        if find_json(workbook.objects, SPEC) is None:
+            # Written once: what may change without the numbers stands in the seal too.
+            put_json_at(workbook.objects, SPEC, {**plan.spec, **told})
         if plan.done < len(plan.tasks):
             # Kernels are compiled here, once, so that workers find them in the cache.
             plan.work.warm_up()
@@ -238,11 +248,25 @@ def run_plan(
             reasons = sorted({failure["reason"] for failure in failures})
             msg = f"analyze(): all {len(plan.tasks)} tasks failed: {'; '.join(reasons)[:500]}"
             raise StoreError(msg)
-        compact(plan.folder, (data for _, data in workbook.parts(plan.tasks)))
-        put_json(plan.folder / "failures.json", failures)
-        pointer = plan.run / "results" / "current.json"
-        if current or not pointer.exists():
-            put_json(pointer, {"analysis": plan.folder.name})
+        digest = compact(workbook.objects, (data for _, data in workbook.parts(plan.tasks)))
+        put_json_at(workbook.objects, FAILURES, failures)
+        tables = [f"{name}.parquet" for name in TABLES]
+        kept = [name for name in (PLAN,) if workbook.objects.exists(name)]
+        whose = Run.open(plan.run).whose
+        names = [*tables, SPEC, FAILURES, *kept]
+        workbook.seal(names, of=whose, digest=digest, **told)
+        if current or current_name(plan.run) is None:
+            put_json_at(LocalObjects(plan.run), POINTER, {"analysis": plan.folder.name})
+
+
+def _is_there(plan: Plan, level: float, current: bool) -> bool:
+    """Whether nothing is left to do or to write: a finished analysis may be read-only."""
+    if plan.done < len(plan.tasks) or (current and current_name(plan.run) != plan.folder.name):
+        return False
+    seal = find_seal(plan.workbook.objects)
+    if seal is None or not seal.covers_all:
+        return False
+    return seal.record.get("level") == level and seal.record.get("versions") == versions()
 
 
 def load_analysis(path: Path | str, analysis: str | None = None) -> Analysis:
@@ -259,8 +283,10 @@ def load_analysis(path: Path | str, analysis: str | None = None) -> Analysis:
     assert activations.run is not None
     run = activations.run
     folder = result.current_folder(run, analysis)
-    spec = read_json(folder / "spec.json")
-    design = Design.from_spec(spec)
+    seal = sealed(run, folder.name)
+    with understood(str(folder / SPEC), again=AGAIN):
+        spec = spec_of(seal)
+        design = Design.from_spec(spec)
     attrs = {
         **activations.attrs,
         **{key: value for key, value in spec.items() if key not in ("versions",)},
@@ -283,14 +309,17 @@ def load_analysis(path: Path | str, analysis: str | None = None) -> Analysis:
         ),
         "warnings": _warnings(activations, design),
     }
-    loaded = Analysis.load(
-        folder,
-        name=str(activations.attrs.get("name") or activations.attrs.get("model") or folder.name),
-        failures=read_json(folder / "failures.json"),
-        attrs=attrs,
-        activations=activations,
-        run=activations.run,
-    )
+    with understood(str(folder), again=AGAIN):
+        loaded = Analysis.load(
+            seal,
+            name=str(
+                activations.attrs.get("name") or activations.attrs.get("model") or folder.name
+            ),
+            failures=list(seal.json(FAILURES)),
+            attrs=attrs,
+            activations=activations,
+            run=activations.run,
+        )
     attrs["warnings"] += _repeats(loaded)
     return loaded
 
@@ -302,7 +331,10 @@ def analyze_command(run: Path | str, design: Design, *, level: float | None = No
 
 
 def _commands(activations: ActivationSet, design: Design, level: float) -> list[str]:
-    capture = activations.attrs.get("command")
+    noted = activations.attrs.get("command")
+    # A RUN may be a stranger's: what is no capture becomes a comment for whoever pastes it.
+    plain = plain_command(noted, imports=True)
+    capture = noted and (plain or f"# noted: {' '.join(str(noted).split())}")
     analyze_line = analyze_command(activations.run or "RUN", design, level=level)
     return [*([capture] if capture else []), analyze_line]
 

@@ -7,10 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from toposcope.analysis.design import Design
-from toposcope.errors import StoreError
-from toposcope.store.objects import read_json
+from toposcope.errors import DamagedError, StoreError
+from toposcope.store.objects import LocalObjects, find_json
+from toposcope.store.runs import Run
+from toposcope.store.seals import AGAIN, SEAL, Seal, find_seal
+from toposcope.store.shapes import expect, understood
 
-CURRENT = "current.json"
+RESULTS, POINTER = "results", "results/current.json"
+SPEC, FAILURES = "spec.json", "failures.json"
+SHAPE = {"level": (float, int), "versions": {str: str}, "code?": str}
 
 
 @dataclass(frozen=True)
@@ -44,22 +49,59 @@ def stored_analyses(run: Path) -> list[Stored]:
     -------
     Newest first; empty for a RUN that is not analyzed.
     """
-    results = run / "results"
-    ended = {tick.parent.name: tick.stat().st_mtime_ns for tick in results.glob("*/done.json")}
+    results = run / RESULTS
+    ended = {tick.parent.name: tick.stat().st_mtime_ns for tick in results.glob(f"*/{SEAL}")}
     shown = current_name(run)
     order = sorted(ended, key=lambda name: (name != shown, -ended[name], name))
-    return [_stored(name, read_json(results / name / "spec.json")) for name in order]
+    return [_stored(run, name) for name in order]
 
 
 def current_name(run: Path) -> str | None:
     """Name of the analysis that a report of the RUN shows; None where there is none."""
-    pointer = run / "results" / CURRENT
-    return str(read_json(pointer)["analysis"]) if pointer.exists() else None
+    objects = LocalObjects(run)
+    pointer = find_json(objects, POINTER)
+    if pointer is None:
+        return None
+    again = f"Delete it and run 'toposcope analyze {run}' again."
+    expect(pointer, {"analysis": str}, where=objects.where(POINTER), again=again)
+    return str(pointer["analysis"])
 
 
-def _stored(name: str, spec: dict[str, Any]) -> Stored:
+def sealed(run: Path, name: str) -> Seal:
+    """The seal of a finished analysis of a RUN.
+
+    Raises
+    ------
+    DamagedError
+        When it is damaged, or was made from another RUN.
+    StoreError
+        When the analysis is not finished.
+    """
+    objects = LocalObjects(run).within(f"{RESULTS}/{name}")
+    seal = find_seal(objects)
+    if seal is None:
+        msg = f"{run} has no finished analysis {name!r}. Run 'toposcope analyze {run}' first."
+        raise StoreError(msg)
+    seal.refuse_another(Run.open(run).whose)
+    return seal
+
+
+def spec_of(seal: Seal) -> dict[str, Any]:
+    """The design, code, level and versions of an analysis, as stored."""
+    where = seal.objects.where(SPEC)
+    spec = expect(seal.json(SPEC), SHAPE, where=where, again=AGAIN)
+    told = {key: seal.record[key] for key in ("level", "versions") if key in seal.record}
+    return dict(expect({**spec, **told}, SHAPE, where=seal.objects.where(SEAL), again=AGAIN))
+
+
+def _stored(run: Path, name: str) -> Stored:
+    seal = sealed(run, name)
+    spec = spec_of(seal)
     try:
-        design: Design | None = Design.from_spec(spec)
+        with understood(seal.objects.where(SPEC), again=AGAIN):
+            design: Design | None = Design.from_spec(spec)
+    except DamagedError:
+        raise
     except StoreError:  # of a plug-in that is not here: it fits nothing, and spoils nothing
         design = None
     return Stored(name, design, spec.get("code"))

@@ -106,6 +106,7 @@ def rank(
     failures: list[dict[str, str]] = []
     with exits(ctx, resume=True):
         from toposcope.execution.progress import bars
+        from toposcope.transfer.ranking import kept
         from toposcope.transfer.ranking import run as ranking
         from toposcope.transfer.ranking.accuracies import judge
         from toposcope.transfer.ranking.board import plain
@@ -124,7 +125,7 @@ def rank(
             )
             board = options["store"]
         elif board is not None:
-            table = ranking.load_board(board)
+            table = kept.load_board(board)
         if table is not None:
             failures = table.attrs["failures"]
             value = {"board": plain(table), **table.attrs}
@@ -147,7 +148,7 @@ def rank(
             value["evaluation"] = judged
             lines += [*([""] if lines else []), judgement_text(judged)]
             if board is not None:
-                ranking.put_judgement(board, judged)
+                kept.put_judgement(board, judged)
         if board is not None:
             lines.append(f"next: toposcope report {shlex.quote(str(board))} -o ranking.html")
         show(value, as_json, "\n".join(lines))

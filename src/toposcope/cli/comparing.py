@@ -20,6 +20,7 @@ from toposcope.cli.common import (
     printable,
     show,
 )
+from toposcope.cli.comparing_groups import compare_folder, refuse_others
 from toposcope.cli.design_options import parse_dimensions
 
 
@@ -74,10 +75,15 @@ def parse_optional(
     "toposcope compare runs/train runs/test --measures wasserstein,bottleneck --margin 0.5\n"
     "toposcope compare runs/seed_0 runs/seed_1 --step 390\n"
     "toposcope compare runs/r20 runs/jpeg --margin 1 --preregister plan.json   # before results\n"
+    "toposcope compare population --by activation --report groups.html\n"
     "toposcope compare runs/r20 runs/jpeg --margin 1 --plan plan.json"
 )
 @click.argument(
-    "runs", metavar="RUN|SERIES...", type=click.Path(path_type=Path), nargs=-1, required=True
+    "runs",
+    metavar="RUN|SERIES...|POPULATION",
+    type=click.Path(path_type=Path),
+    nargs=-1,
+    required=True,
 )
 @names_option(
     "--measures",
@@ -130,6 +136,17 @@ def parse_optional(
     "-o", "--out", type=click.Path(path_type=Path), help="Folder to keep it in; resumes there."
 )
 @click.option("--report", type=click.Path(path_type=Path), help="HTML file to write.")
+@click.option("--by", help="Of a POPULATION: the column of population.csv that tells groups.")
+@names_option("--groups", help="Of a POPULATION: values of --by to compare.  [default: all]")
+@names_option(
+    "--statistics",
+    help="Of a POPULATION: which statistics to compare.  [default: those of every report]",
+)
+@names_option(
+    "--configuration",
+    help="Of a POPULATION: columns in which networks agree that differ by their seed alone.  "
+    "[default: the column configuration]",
+)
 @click.option(
     "--preregister",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -151,11 +168,31 @@ def compare(
     report: Path | None,
     preregister: Path | None,
     note: str,
+    by: str | None,
+    groups: tuple[str, ...],
+    statistics: tuple[str, ...],
+    configuration: tuple[str, ...],
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Compare two or more RUNs, layer by layer, with intervals and corrected tests."""
+    """Compare RUNs, or groups of a POPULATION (--by), layer by layer, with corrected tests."""
     with exits(ctx, resume=out is not None):
+        if _of_population(runs, by, groups, statistics, configuration):
+            refuse_others(ctx)
+            with warnings_told():
+                compare_folder(
+                    runs[0],
+                    by=by,
+                    groups=groups,
+                    statistics=statistics,
+                    configuration=configuration,
+                    analysis=options["analysis"],
+                    level=options["level"],
+                    seed=options["seed"],
+                    report=report,
+                    as_json=as_json,
+                )
+            return
         from toposcope.comparison.run import compare as run_comparison
         from toposcope.errors import UsageError
         from toposcope.execution.progress import bars
@@ -219,6 +256,23 @@ def compare(
         for warning in comparison.attrs["warnings"]:
             click.echo(printable(f"warning: {warning}"), err=True)
     exit_with_failures(comparison.failures)
+
+
+def _of_population(runs: Sequence[Path], by: str | None, *others: Sequence[str]) -> bool:
+    """Whether groups of a population are meant; refuses what could be either."""
+    from toposcope.analysis.population_folder import is_population
+    from toposcope.errors import UsageError
+
+    if len(runs) == 1 and is_population(runs[0]):
+        return True
+    if by is not None or any(others):
+        msg = (
+            "compare --by, --groups, --statistics and --configuration are about one POPULATION: a "
+            f"folder of RUNs with population.csv (columns run, ...). Got {len(runs)} item"
+            f"{'s' * (len(runs) != 1)} ({', '.join(map(str, runs[:3]))})."
+        )
+        raise UsageError(msg)
+    return False
 
 
 def _write_plan(

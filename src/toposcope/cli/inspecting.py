@@ -11,13 +11,25 @@ from pathlib import Path
 from typing import Any
 
 from toposcope.store.ledger import Ledger
-from toposcope.store.objects import Objects, Place, get_json, objects_in
+from toposcope.store.objects import Objects, Place, find_json, get_json, objects_in
 from toposcope.store.runs import PLAN, SCHEMA_VERSION, Run
+from toposcope.store.seals import AGAIN, SEAL, find_seal
 from toposcope.store.series import is_series, number, open_series
-from toposcope.store.tables import SEAL
+from toposcope.store.shapes import expect
 from toposcope.store.verify import RESULTS, analyses_in
 from toposcope.words.designs import is_cubical
 from toposcope.words.dimensions import bias_text
+
+POINTER, SPEC = f"{RESULTS}current.json", "spec.json"
+SHAPE = {
+    "homology_dimensions": list,
+    "points": int,
+    "replicates": (int, type(None)),
+    "normalize": (str, type(None)),
+    "metric": str,
+    "per_class": bool,
+    "filtration?": (dict, type(None)),
+}
 
 PACKAGES = [
     "toposcope",
@@ -44,8 +56,10 @@ def describe(place: Place) -> dict[str, Any]:
     names = objects.list()
     summary = run.summary or {}
     spec = run.spec
-    pointer = f"{RESULTS}current.json"
-    shown = get_json(objects, pointer)["analysis"] if objects.exists(pointer) else None
+    pointer = find_json(objects, POINTER)
+    if pointer is not None:
+        expect(pointer, {"analysis": str}, where=objects.where(POINTER), again=AGAIN)
+    shown = None if pointer is None else pointer["analysis"]
     named = {
         key: spec[key]
         for key in ("name", "model", "data", "weights", "pool", "seed")
@@ -109,8 +123,10 @@ def _describe_series(objects: Objects) -> dict[str, Any]:
 
 
 def _spec(objects: Objects, analysis: str) -> dict[str, Any]:
-    spec: dict[str, Any] = get_json(objects, f"{RESULTS}{analysis}/spec.json")
-    return spec
+    place = objects.within(RESULTS + analysis)
+    seal = find_seal(place)
+    spec = get_json(place, SPEC) if seal is None else seal.json(SPEC)
+    return dict(expect(spec, SHAPE, where=place.where(SPEC), again=AGAIN))
 
 
 def _short(spec: dict[str, Any]) -> dict[str, Any]:

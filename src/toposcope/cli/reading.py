@@ -43,11 +43,12 @@ def demo(ctx: click.Context, out: Path, jobs: int | None, seed: int, as_json: bo
     "toposcope report runs/r20 -o r20.html\n"
     "toposcope report runs/step_* -o training.html\n"
     "toposcope report runs/seed_0 runs/seed_1 -o trainings.html\n"
+    "toposcope report population -o networks.html\n"
     "toposcope report runs/r20 runs/r20 --analysis 0a1b2c3d4e5f --analysis 6a7b8c9d0e1f"
 )
 @click.argument(
     "runs",
-    metavar="RUN|SERIES|COMPARISON|RANKING|STUDIES...",
+    metavar="RUN|SERIES|COMPARISON|RANKING|STUDIES|POPULATION...",
     type=click.Path(path_type=Path),
     nargs=-1,
     required=True,
@@ -61,6 +62,11 @@ def demo(ctx: click.Context, out: Path, jobs: int | None, seed: int, as_json: bo
     help="Which analysis: one for all, or one for each, repeated in their order; one RUN given "
     "three times shows three.  [default: the last one finished of each]",
 )
+@names_option(
+    "--configuration",
+    help="Of a POPULATION: columns in which networks agree that differ by their seed alone.  "
+    "[default: the column configuration]",
+)
 @json_option
 @click.pass_context
 def report(
@@ -69,6 +75,7 @@ def report(
     out: Path,
     title: str | None,
     analysis: tuple[str, ...],
+    configuration: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Write one self-contained HTML file about one or several analyzed RUNs or SERIES."""
@@ -91,7 +98,13 @@ def report(
                 for one in items
             ]
             analysis = ()
-        path = write(items, to=out, title=title, analysis=analysis or None)
+        path = write(
+            items,
+            to=out,
+            title=title,
+            analysis=analysis or None,
+            configuration=configuration or None,
+        )
         lines = [
             f"{one.name}: {filtration_text(one.attrs)}; {design_text(one.attrs)} "
             f"(analysis {one.attrs.get('analysis')})"
@@ -107,7 +120,7 @@ def report(
 @json_option
 @click.pass_context
 def verify(ctx: click.Context, run: Path, digest: bool, as_json: bool) -> None:
-    """Check every byte of a RUN, a SERIES, a comparison or a ranking against its recorded hash."""
+    """Check every file of a RUN, a SERIES, a comparison or a ranking against its recorded hash."""
     with exits(ctx):
         from dataclasses import asdict
 
@@ -119,13 +132,14 @@ def verify(ctx: click.Context, run: Path, digest: bool, as_json: bool) -> None:
             "analyses "
             "are as they were written"
         )
+        held = f"{verified.files} files ({verified.bytes:,} bytes) were held against a hash"
         full = (
-            f"{text}\ndigest: {verified.digest}"
+            f"{held}\n{text}\ndigest: {verified.digest}"
             if not verified.problems
             else "damaged or incomplete"
         )
         show(asdict(verified), as_json, verified.digest if digest else full)
-        for problem in verified.problems:
+        for problem in (*verified.problems, *(f"note: {note}" for note in verified.notes)):
             click.echo(printable(problem), err=True)
     if verified.problems:
         sys.exit(EXIT_ERROR)

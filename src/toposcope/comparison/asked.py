@@ -22,6 +22,7 @@ from toposcope.errors import DesignWarning, UsageError
 from toposcope.inputs import parameters
 from toposcope.similarity.measures import MEASURES
 from toposcope.store.objects import put_json, read_json
+from toposcope.store.shapes import expect
 from toposcope.types import near_matches
 
 TESTS = ("permutation", "none")
@@ -121,7 +122,11 @@ def recorded(folder: Path, measures: Sequence[str], rules: Rules) -> dict[str, A
         "margin_unit": rules.margin_unit,
     }
     path = folder / "plan.json"
-    plans: list[dict[str, Any]] = read_json(path)["plans"] if path.exists() else []
+    again = "Delete it and compare again: that no margin was chosen before will be recorded."
+    plans: list[dict[str, Any]] = []
+    if path.exists():
+        shape = {"plans": [dict.fromkeys([*chosen, "time", "after_results"], object)]}
+        plans = expect(read_json(path), shape, where=str(path), again=again)["plans"]
     for plan in plans:
         if all(plan[name] == value for name, value in chosen.items()):
             return plan

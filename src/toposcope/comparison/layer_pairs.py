@@ -23,7 +23,7 @@ from toposcope.diagrams import distances
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
 from toposcope.similarity.measures import MEASURES
 from toposcope.similarity.paired_rows import medians
-from toposcope.store.objects import Objects, content_hash
+from toposcope.store.objects import Objects, content_hash, get_checked
 from toposcope.store.runs import Run
 
 Array = NDArray[np.float64]
@@ -178,23 +178,32 @@ def unpack_diagrams(data: bytes) -> dict[tuple[int, int], Array]:
 def put_input(objects: Objects, data: bytes) -> str:
     """Place diagrams or draws among the inputs of tasks; returns their name, a content hash."""
     name = content_hash(data)
-    if not objects.exists(_input(name)):
+    if not objects.exists(_input(name)) or content_hash(objects.get(_input(name))) != name:
         objects.put(_input(name), data)
     return name
 
 
+INPUTS = "inputs/"
+
+
 def _input(name: str) -> str:
-    return f"inputs/{name}"
+    return f"{INPUTS}{name}"
+
+
+def _read_input(objects: Objects, name: str) -> bytes:
+    """An input, held against the hash that is its name."""
+    again = "Delete it and compare again."
+    return get_checked(objects, _input(name), name, again=again)
 
 
 @lru_cache(maxsize=256)
 def _diagrams(objects: Objects, name: str) -> dict[tuple[int, int], Array]:
-    return unpack_diagrams(objects.get(_input(name)))
+    return unpack_diagrams(_read_input(objects, name))
 
 
 @lru_cache(maxsize=16)
 def _draws(objects: Objects, name: str) -> list[NDArray[np.intp]]:
-    return [np.asarray(rows, dtype=np.intp) for rows in json.loads(objects.get(_input(name)))]
+    return [np.asarray(rows, dtype=np.intp) for rows in json.loads(_read_input(objects, name))]
 
 
 @lru_cache(maxsize=4)

@@ -11,8 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.comparison.old_comparisons import upgraded
-from toposcope.errors import DamagedError, SchemaVersionError, StoreError, UsageError
-from toposcope.store.objects import content_hash, put, put_json, read_json
+from toposcope.errors import SchemaVersionError, StoreError, UsageError
+from toposcope.store.folders import COMPARISON, MARKS
+from toposcope.store.objects import LocalObjects, put, put_json
+from toposcope.store.seals import AGAIN, SEAL, Seal, find_seal, is_own, put_seal
+from toposcope.store.shapes import expect, understood
+from toposcope.store.tables import table_of
 from toposcope.types import _html_table
 
 if TYPE_CHECKING:
@@ -21,6 +25,17 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 TABLES = ("layers", "models")
+MARK, SPEC = MARKS[COMPARISON], "spec.json"
+SHAPE = {
+    "schema?": int,
+    "networks": [str],
+    "places": [list],
+    "failures": [dict],
+    "attrs": dict,
+    "matrices": [
+        {"measure": str, "homology_dimension": (int, type(None)), "values": [list], "gaps": [list]}
+    ],
+}
 
 SCHEMA = 2
 """Of the stored comparison. 1: q-values over one family of everything, a margin in steps of the
@@ -140,12 +155,9 @@ class Comparison:
         )
 
     def save(self, folder: Path) -> None:
-        """Put all tables into a folder; the tick comes last."""
-        hashes = {}
+        """Put all tables into a folder; the seal comes last, over all that lies in it."""
         for name in TABLES:
-            data = _parquet(getattr(self, name))
-            put(folder / f"{name}.parquet", data)
-            hashes[name] = content_hash(data)
+            put(folder / f"{name}.parquet", _parquet(getattr(self, name)))
         rest = {
             "schema": SCHEMA,
             "networks": list(self.networks),
@@ -162,16 +174,13 @@ class Comparison:
                 for (measure, degree), values in self.matrices.items()
             ],
         }
-        put_json(folder / "comparison.json", rest)
-        put_json(folder / "done.json", {"files": hashes})
+        put_json(folder / MARK, rest)
+        objects = LocalObjects(folder)
+        put_seal(objects, [name for name in objects.list() if not is_own(name)])
 
     @classmethod
     def load(cls, folder: Path | str) -> Self:
         """Read a comparison that was stored with `store=` or `-o`."""
-        import pandas as pd
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         folder = Path(folder)
         if not is_comparison(folder):
             msg = (
@@ -179,15 +188,23 @@ class Comparison:
                 f"-o {folder}'."
             )
             raise StoreError(msg)
-        rest, tables = read_json(folder / "comparison.json"), {}
-        for name, expected in read_json(folder / "done.json")["files"].items():
-            data = (folder / f"{name}.parquet").read_bytes()
-            if content_hash(data) != expected:
-                msg = f"{folder / name}.parquet does not match its recorded hash. Compare again."
-                raise DamagedError(msg)
-            tables[name] = pq.read_table(pa.BufferReader(data)).to_pandas(
+        seal = find_seal(LocalObjects(folder))
+        assert seal is not None, "a finished comparison has one"
+        with understood(str(folder), again="Compare again: what was measured is kept."):
+            return cls._read(folder, seal)
+
+    @classmethod
+    def _read(cls, folder: Path, seal: Seal) -> Self:
+        import pandas as pd
+        import pyarrow as pa
+
+        rest = expect(seal.json(MARK), SHAPE, where=str(folder / MARK), again=AGAIN)
+        tables = {
+            name: table_of(seal.get(f"{name}.parquet"), where=str(folder / name)).to_pandas(
                 types_mapper={pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}.get
             )
+            for name in TABLES
+        }
         for table in tables.values():
             table["paired"] = table["paired"].astype(bool)
             table["n"] = table["n"].astype(int)
@@ -254,7 +271,7 @@ class Comparison:
 def is_comparison(folder: Path | str) -> bool:
     """Whether a folder holds a finished comparison."""
     folder = Path(folder)
-    return (folder / "comparison.json").exists() and (folder / "done.json").exists()
+    return (folder / MARK).exists() and (folder / SEAL).exists()
 
 
 def _rename(rest: dict[str, Any], tables: Mapping[str, pd.DataFrame]) -> None:

@@ -35,7 +35,7 @@ from toposcope.comparison.opened import Item, design_of
 from toposcope.comparison.plan import comparison_hash, depths
 from toposcope.comparison.preregister import Asked, begin, drawn_hash
 from toposcope.comparison.reservations import identity, reservations
-from toposcope.comparison.result import Comparison
+from toposcope.comparison.result import SPEC, Comparison
 from toposcope.comparison.tables import (
     Part,
     compare_layers,
@@ -241,7 +241,7 @@ def compare(
             folder=None if store is None else folder,
         )
         if store is not None:
-            put_json(folder / "spec.json", comparison.attrs)
+            put_json(folder / SPEC, comparison.attrs)
             comparison.save(folder)
         return comparison
 

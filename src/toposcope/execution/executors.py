@@ -18,7 +18,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from toposcope.errors import UsageError
+from toposcope.errors import UsageError, WorkersLostError
 from toposcope.inputs.parameters import whole
 
 Result = TypeVar("Result")
@@ -30,6 +30,9 @@ THREAD_VARIABLES = (
     "NUMBA_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
+
+
+SAFE_PATH = "PYTHONSAFEPATH"
 
 
 @runtime_checkable
@@ -110,9 +113,18 @@ class Processes:
 
     def submit(self, function: Callable[..., Result], /, *args: Any) -> Future[Result]:
         """Run the function in a worker; processes start with the first call."""
-        if self._pool is None:
-            self._pool = self._start()
-        future: Future[Result] = self._pool.submit(function, *args)
+        try:
+            with _safe_path():
+                if self._pool is None:
+                    self._pool = self._start()
+                future: Future[Result] = self._pool.submit(function, *args)
+        except OSError as error:
+            msg = (
+                f"no worker process can be started ({error}): they need semaphores in shared "
+                "memory (/dev/shm) and room for one more process. Pass jobs=0 (--jobs 0) to work "
+                "without them."
+            )
+            raise WorkersLostError(msg) from error
         return future
 
     def renew(self) -> None:
@@ -132,11 +144,30 @@ class Processes:
 
         return ProcessPoolExecutor(
             max_workers=self.workers,
-            env=dict.fromkeys(THREAD_VARIABLES, "1"),
+            env={**dict.fromkeys(THREAD_VARIABLES, "1"), SAFE_PATH: "1"},
             timeout=600,
             initializer=_end_with_parent,
             initargs=(os.getpid(),),
         )
+
+
+@contextmanager
+def _safe_path() -> Iterator[None]:
+    """Children that start now look for modules in no working folder.
+
+    They are started with `python -m` and `python -c`, for which the working folder comes first:
+    a stranger's module in the RUN that is analyzed, or a user's own one called random, would be
+    imported.
+    """
+    before = os.environ.get(SAFE_PATH)
+    os.environ[SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(SAFE_PATH, None)
+        else:
+            os.environ[SAFE_PATH] = before
 
 
 Jobs = int | Executor | None

@@ -61,13 +61,13 @@ class Bars:
         """Context manager around one piece of work."""
         from tqdm import tqdm
 
-        with tqdm(total=total, desc=name, file=sys.stderr, dynamic_ncols=True) as bar:
+        with tqdm(total=total, desc=_plain(name), file=sys.stderr, dynamic_ncols=True) as bar:
             yield _BarSteps(bar)
 
 
 class _LogSteps:
     def __init__(self, name: str, total: int) -> None:
-        self._name, self._total, self._done, self._told = name, total, 0, 0
+        self._name, self._total, self._done, self._told = _plain(name), total, 0, 0
 
     def advance(self, steps: int = 1) -> None:
         self._done += steps
@@ -84,6 +84,11 @@ class LogLines:
     def task(self, name: str, total: int, /) -> Iterator[Steps]:
         """Context manager around one piece of work."""
         yield _LogSteps(name, total)
+
+
+def _plain(name: str) -> str:
+    """A name without control characters: it may be a stranger's, and could move the cursor."""
+    return "".join(c if c.isprintable() else "?" for c in name)
 
 
 def bars() -> Progress:

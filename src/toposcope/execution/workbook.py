@@ -6,6 +6,7 @@ here and collects their parts:
     workbook = Workbook(LocalObjects(folder), suffix=".parquet")
     workbook.run(body, tasks, inputs)
     for task, data in workbook.parts(tasks): ...
+    workbook.seal(["table.parquet", "spec.json"])
 
 The body is a module-level function `(job, inputs) -> bytes`: a pure function of its job, and
 `inputs` says where to read. The worker publishes the bytes as the task's part and ticks it off,
@@ -17,9 +18,10 @@ while everything else completes.
 from __future__ import annotations
 
 import logging
+import pickle
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -30,6 +32,7 @@ from toposcope.execution.progress import Progress, ensure
 from toposcope.execution.tasks import Task
 from toposcope.store.ledger import DONE, Failure, Ledger, part_name, tick_name
 from toposcope.store.objects import Objects, content_hash, get_checked
+from toposcope.store.seals import Seal, put_seal
 
 log = logging.getLogger("toposcope")
 
@@ -122,6 +125,20 @@ class Workbook:
         again = f"Delete its tick, {self.objects.where(tick_name(key))}, then {self.again}."
         return get_checked(self.objects, part_name(key, self.suffix), expected, again=again)
 
+    def seal(self, names: Iterable[str], *, of: str = "", **values: Any) -> Seal:
+        """Put the seal over all tasks and the files that were made from them; see store/seals.py.
+
+        Parameters
+        ----------
+        names
+            Every file of the place beside parts and ticks.
+        of
+            Hash of what it was made from, where it lies inside that.
+        values
+            What else is to be read with it.
+        """
+        return put_seal(self.objects, names, of=of, **values)
+
     def failures(self, tasks: Sequence[Task[Any]]) -> Iterator[tuple[Task[Any], Failure]]:
         """Tasks that could not be done, with the reason."""
         ledger = self.ledger
@@ -133,9 +150,41 @@ class Workbook:
 
 def perform(body: Body[Inputs], job: Any, inputs: Inputs, workbook: Workbook, key: str) -> None:
     """What a worker does: the body, then its part in place, then the tick."""
-    data = body(job, inputs)
+    try:
+        data = body(job, inputs)
+    except Exception as error:
+        raise _portable(error) from None
     workbook.objects.put(part_name(key, workbook.suffix), data)
     workbook.ledger.tick(key, part=content_hash(data))
+
+
+class TaskError(Exception):
+    """Stands for an exception that cannot travel between processes; says what it said.
+
+    Parameters
+    ----------
+    reason, trace
+        Its type and message, and where.
+    """
+
+    def __init__(self, reason: str, trace: str) -> None:
+        super().__init__(reason, trace)
+        self.reason, self.trace = reason, trace
+
+
+def _portable(error: Exception) -> Exception:
+    """The exception, or what it says where it would not survive being pickled.
+
+    One with two arguments in its constructor and one in `args` breaks the pool when it is read.
+    """
+    try:
+        again = pickle.loads(pickle.dumps(error))
+    except Exception:  # its own code may raise anything
+        again = None
+    if type(again) is type(error) and str(again) == str(error):
+        return error
+    trace = "".join(traceback.format_exception(error))
+    return TaskError(f"{type(error).__name__}: {error}", trace)
 
 
 @dataclass
@@ -196,8 +245,8 @@ class _Dispatch:
         error, ledger = _error(future), self.workbook.ledger
         # A task that was published is done, whatever became of the message that says so.
         if error is not None and not ledger.done(task.key):
-            trace = "".join(traceback.format_exception(error))
-            ledger.fail(task.key, Failure(task.title, f"{type(error).__name__}: {error}", trace))
+            reason, trace = _told(error)
+            ledger.fail(task.key, Failure(task.title, reason, trace))
         self.advance(1)
 
     def _after_a_death(self, *, alone: bool) -> None:
@@ -217,6 +266,15 @@ class _Dispatch:
         log.warning("a worker died; %d tasks are run again one by one", len(self.suspects))
         self.in_flight.clear()
         self.executor.renew()
+
+
+def _told(error: BaseException) -> tuple[str, str]:
+    """Reason and traceback of a failure."""
+    if isinstance(error, TaskError):
+        return error.reason, error.trace
+    notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+    trace = "".join(traceback.format_exception(error))
+    return f"{type(error).__name__}: {error}{notes}", trace
 
 
 def _error(future: Future[None]) -> BaseException | None:

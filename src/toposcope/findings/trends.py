@@ -74,7 +74,7 @@ class LayerTrend:
     @property
     def about_training(self) -> bool:
         """Whether trainings are the units."""
-        return self.trend.unit == NETWORK
+        return self.trend.unit != "draw"
 
     @property
     def ordered_by_chance(self) -> float:
@@ -98,8 +98,12 @@ def trends(analyses: Sequence[Analysis]) -> list[LayerTrend]:
 
     Returns
     -------
-    All that were looked at, surest first. They describe these checkpoints.
+    All that were looked at, surest first. They describe these checkpoints; where three trainings of
+    one model or more are shown, at the same three steps or more, trainings are the units.
     """
+    several = _several_trainings(analyses)
+    if several:
+        return corrected([one for group in several for one in trends_over(group)])
     looked = []
     for model, positions in checkpoints(analyses).items():
         series = [analyses[position] for position in positions]
@@ -120,6 +124,22 @@ def trends(analyses: Sequence[Analysis]) -> list[LayerTrend]:
         for item in looked
     ]
     return sorted(out, key=lambda one: (one.q, -abs(one.trend.mean_tau)))
+
+
+def _several_trainings(analyses: Sequence[Analysis]) -> list[list[list[Analysis]]]:
+    """Sets of three trainings or more of one model with equal steps, layers, samples, design."""
+    sets: dict[tuple[object, ...], list[list[Analysis]]] = {}
+    for positions in checkpoints(analyses).values():
+        series = [analyses[position] for position in positions]
+        first = series[0]
+        if len(series) < 3 or first.design is None or first.activations is None:
+            continue
+        steps = tuple(float(run.attrs["step"]) for run in series)
+        spec = first.design.to_spec() | {"null": None}
+        ids = first.activations.sample_ids.tobytes()
+        key = (str(first.attrs["model"]), steps, series[-1].layers, str(spec), ids)
+        sets.setdefault(key, []).append(series)
+    return [one for one in sets.values() if len(one) >= 3]
 
 
 def one_way(values: NDArray[np.float64]) -> float:
@@ -181,22 +201,56 @@ def trends_of_trainings(trainings: Sequence[Sequence[Analysis]]) -> list[LayerTr
             "layers. Capture every seed at the same steps with ts.capture_series()."
         )
         raise UsageError(msg)
-    first = series[0]
-    looked = []
+    return corrected(trends_over(series))
+
+
+Looked = tuple[str, str, str, int | None, Trend, tuple[Step | None, Step | None]]
+"""Model, layer, statistic, degree, its trend over trainings, first and last step."""
+
+
+def trends_over(
+    trainings: Sequence[Sequence[Analysis]],
+    *,
+    units: Sequence[int] | None = None,
+    name: str = "",
+) -> list[Looked]:
+    """Every headline statistic of every layer over the steps of trainings, not yet corrected.
+
+    Parameters
+    ----------
+    trainings
+        As in `trends_of_trainings`, by rising step.
+    units
+        Configuration of each training, whose means are the units; None for trainings.
+    name
+        What they are called; by default their model.
+    """
+    first = trainings[0]
+    steps = [float(a.attrs["step"]) for a in first]
+    span = step_of(first[0].attrs), step_of(first[-1].attrs)
+    looked: list[Looked] = []
     for layer in first[-1].layers:
         for statistic, k in headline(first[-1]):
-            cells = [[replicate_values(a, layer, statistic, k) for a in one] for one in series]
+            cells = [[replicate_values(a, layer, statistic, k) for a in one] for one in trainings]
             if not all(len(cell) for one in cells for cell in one):
                 continue
             values = np.array([[cell.mean() for cell in one] for one in cells])
-            own = trend(steps[0], values, level=first[0].attrs["level"], unit=NETWORK)
-            looked.append((str(first[0].attrs["model"]), layer, statistic, k, own))
-    span = step_of(first[0].attrs), step_of(first[-1].attrs)
+            if units is not None:
+                place = np.asarray(units)
+                values = np.stack([values[place == c].mean(axis=0) for c in np.unique(place)])
+            unit = NETWORK if units is None else "configuration"
+            own = trend(steps, values, level=first[0].attrs["level"], unit=unit)
+            looked.append((name or str(first[0].attrs["model"]), layer, statistic, k, own, span))
+    return looked
+
+
+def corrected(looked: Sequence[Looked]) -> list[LayerTrend]:
+    """Trends over trainings as one family (Benjamini-Hochberg), surest first."""
     if not looked:
         return []
     adjusted = benjamini_hochberg([item[4].pvalue for item in looked])
     out = [
-        LayerTrend(*item, item[4].pvalue, float(q), len(looked), span)
+        LayerTrend(*item[:5], item[4].pvalue, float(q), len(looked), item[5])
         for item, q in zip(looked, adjusted, strict=True)
     ]
     return sorted(out, key=lambda one: (one.q, -abs(one.trend.mean_tau)))

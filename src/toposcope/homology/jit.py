@@ -7,6 +7,7 @@ the hash of every file that holds kernels, hence any edit starts a fresh folder.
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import logging
 import os
@@ -20,6 +21,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+
+from toposcope.homology.kernel_files import CheckedFiles, why_not_private
 
 logger = logging.getLogger(__name__)
 
@@ -56,23 +59,29 @@ def _user_cache() -> Path:
 def cache_folder() -> Path:
     """Folder of the compiled kernels, created on first use.
 
-    A folder that cannot be written is replaced by a temporary one with a logged warning: kernels
-    are then compiled once per process instead of once per machine.
+    A folder that cannot be written, or that others can write to, is replaced by a temporary one
+    with a logged warning: kernels are then compiled once per process instead of once per machine.
     """
     name = f"kernels-{kernel_hash()[:16]}-numba{numba.__version__}"
     try:
-        folder = _user_cache() / name
+        parent = _user_cache()
+        folder = parent / name
         new = not folder.exists()
-        folder.mkdir(parents=True, exist_ok=True)
+        parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.mkdir(exist_ok=True, mode=0o700)
+        reason = why_not_private(parent) or why_not_private(folder)
+        if reason:
+            raise PermissionError(reason)
         os.utime(folder)
         # mkdir succeeds on a folder that exists but is read-only; only a write tells.
         with tempfile.TemporaryFile(dir=folder):
             pass
     except (OSError, RuntimeError) as error:  # RuntimeError: Path.home() without a home
         fallback = Path(tempfile.mkdtemp(prefix="toposcope-"))
+        atexit.register(shutil.rmtree, fallback, ignore_errors=True)
         logger.warning(
-            "kernel cache cannot be written (%s); compiling into %s for this process only. "
-            "Set TOPOSCOPE_CACHE to a writable folder.",
+            "kernel cache cannot be used (%s); compiling into %s for this process only. "
+            "Set TOPOSCOPE_CACHE to a writable folder of your own.",
             error,
             fallback,
         )
@@ -109,7 +118,8 @@ def kernel(function: Function) -> Function:
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(cache_folder())
     try:
-        compiled: Function = numba.njit(cache=True, nogil=True)(function)
+        compiled: Any = numba.njit(cache=True, nogil=True)(function)
+        compiled._cache._cache_file = CheckedFiles.instead_of(compiled._cache._cache_file)
     finally:
         numba.config.CACHE_DIR = before
-    return compiled
+    return compiled  # type: ignore[no-any-return]

@@ -7,14 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from toposcope.analysis.population import Population
+from toposcope.analysis.population_folder import is_population, population
 from toposcope.analysis.result import Analysis, analysis_of_diagrams
 from toposcope.analysis.run import load_analysis
 from toposcope.analysis.trajectory import Trajectory, load_trajectory
+from toposcope.comparison.groups import GroupComparison
 from toposcope.comparison.result import Comparison, is_comparison
 from toposcope.errors import UsageError
 from toposcope.findings.findings import look
+from toposcope.findings.population import look_at_population
 from toposcope.reporting.comparison_page import write_comparison
 from toposcope.reporting.names import in_training_order, steps_apart, told_apart
+from toposcope.reporting.population_page import write_groups, write_population
 from toposcope.reporting.ranking_page import write_board
 from toposcope.reporting.report_page import write_report
 from toposcope.reporting.study_page import write_studies
@@ -22,7 +27,7 @@ from toposcope.store.folders import STUDY, folder_kind
 from toposcope.store.series import is_series
 from toposcope.studies.stored import load_study, study_folders
 from toposcope.studies.study import Study
-from toposcope.transfer.ranking.run import BOARD, load_board
+from toposcope.transfer.ranking.kept import BOARD, load_board
 from toposcope.types import ActivationSet, DiagramSet
 
 if TYPE_CHECKING:
@@ -35,6 +40,7 @@ def report(
     to: Path | str = "report.html",
     title: str | None = None,
     analysis: str | Sequence[str | None] | None = None,
+    configuration: Sequence[str] | None = None,
 ) -> Path:
     """Write one self-contained HTML report; returns its path.
 
@@ -43,8 +49,9 @@ def report(
     items
         RUN or SERIES folders, `Analysis`, what `analyze_series` returns, `ActivationSet` of
         analyzed RUNs, or `DiagramSet`; one or several. Or one board: what `toposcope.rank`
-        returned, or its folder. Or one `Comparison`, or the folder it is kept in. Or a `Study`, its
-        folder, or a folder of studies.
+        returned, or its folder. Or one `Comparison`, or the folder it is kept in. Or one
+        `Population`, its folder, or a comparison of its groups. Or a `Study`,
+        its folder, or a folder of studies.
     to
         File to write; it opens offline and asks the network for nothing.
     title
@@ -53,6 +60,8 @@ def report(
         Which analysis of each RUN or SERIES; None for the last one finished. One name for all of
         them, or a sequence with one for each item: so one RUN, given three times, is shown by three
         of its analyses, each named by what differs.
+    configuration
+        Of a population's folder: as in `toposcope.population`.
     """
     table = as_board(items)
     if table is not None:
@@ -61,6 +70,18 @@ def report(
     studies = as_studies(several)
     if studies:
         return write_studies(studies, Path(to), title=title)
+    networks = [item for item in several if _holds_population(item)]
+    if networks:
+        if len(several) > 1:
+            msg = (
+                f"report(): a population has a page of its own; got {len(several)} items. Pass it "
+                "alone, or its RUNs one by one."
+            )
+            raise UsageError(msg)
+        return _write_networks(networks[0], to, title, analysis, configuration)
+    if configuration is not None:
+        msg = "report(): configuration= (--configuration) is about the folder of a population."
+        raise UsageError(msg)
     compared = [item for item in several if _holds_comparison(item)]
     if compared:
         if len(several) > 1:
@@ -151,11 +172,27 @@ def analyses_of(item: object, analysis: str | None = None) -> list[Analysis]:
 
 
 def has_own_page(items: object) -> bool:
-    """Whether something has a page of its own: studies, a comparison or a ranking, not analyses."""
+    """Whether something has a page of its own: a comparison, a ranking, studies, a population."""
     several = items if isinstance(items, (list, tuple)) else [items]
     if as_studies(several):
         return True
-    return as_board(items) is not None or any(map(_holds_comparison, several))
+    own = (_holds_comparison, _holds_population)
+    return as_board(items) is not None or any(holds(one) for one in several for holds in own)
+
+
+def _holds_population(item: object) -> bool:
+    return isinstance(item, (Population, GroupComparison)) or is_population(item)
+
+
+def _write_networks(
+    item: Any, to: Path | str, title: str | None, analysis: Any, configuration: Any
+) -> Path:
+    if isinstance(item, GroupComparison):
+        return write_groups(item, to, title=title)
+    if not isinstance(item, Population):
+        names = [analysis] if isinstance(analysis, str) else list(analysis or [None])
+        item = population(item, analysis=names[0], configuration=configuration)
+    return write_population(look_at_population(item), to, title=title)
 
 
 def _holds_comparison(item: object) -> bool:

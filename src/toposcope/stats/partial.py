@@ -316,6 +316,30 @@ def reliability(
 
 def _reliabilities(table: Array, shared: bool, rng: np.random.Generator) -> Array:
     """(1 + pivots,) 1 - noise / total of network means: the estimate, and what it could be."""
+    ratio, freedom = noise_ratio(table, shared=shared)
+    if not np.isfinite(ratio):
+        return np.zeros(PIVOTS + 1)
+    free = ratio * rng.f(len(table) - 1, freedom, PIVOTS) if ratio else np.zeros(PIVOTS)
+    return np.asarray(np.clip(1 - np.concatenate([[ratio], free]), 0.0, 1.0))
+
+
+def noise_ratio(table: Array, *, shared: bool) -> tuple[float, int]:
+    """Variance that draws leave in the means of networks over the variance of these means.
+
+    Parameters
+    ----------
+    table
+        (networks, draws), two or more of each.
+    shared
+        Whether draw r is the same samples in every network.
+
+    Returns
+    -------
+    The ratio, inf where all means are equal, and the degrees of freedom of the noise.
+
+    >>> noise_ratio(np.array([[1.0, 3.0], [4.0, 8.0]]), shared=False)
+    (0.3125, 2)
+    """
     k, r = table.shape
     means = table.mean(axis=1)
     left = table - means[:, None]
@@ -323,15 +347,9 @@ def _reliabilities(table: Array, shared: bool, rng: np.random.Generator) -> Arra
     if shared:
         left = left - (table.mean(axis=0) - table.mean())
         freedom = (k - 1) * (r - 1)
-    noise = float((left**2).sum()) / freedom / r
     total = float(means.var(ddof=1))
-    if not total > 0:
-        return np.zeros(PIVOTS + 1)
-    ratio = noise / total
-    if ratio == 0:
-        return np.ones(PIVOTS + 1)
-    free = ratio * rng.f(k - 1, freedom, PIVOTS)
-    return np.asarray(np.clip(1 - np.concatenate([[ratio], free]), 0.0, 1.0))
+    noise = float((left**2).sum()) / freedom / r
+    return (noise / total if total > 0 else float("inf")), freedom
 
 
 def _partial(a: Array, b: Array, columns: Array) -> float:

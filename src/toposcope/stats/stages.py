@@ -324,14 +324,24 @@ def _alone(second: bytes, blocks: bytes, level: float) -> float:
     return detectable_difference(weights, units, np.full(len(weights), -np.inf), level=level)
 
 
-def fewest(units: Exchange, level: float) -> str:
-    """What would be needed for a p-value at the level, in words for a message."""
-    alpha = 1 - level
+def fewest_units(units: Exchange, *, level: float) -> int:
+    """Units in each group (inside configurations: configurations) that can reach 1 - level.
+
+    >>> fewest_units(exchange([0, 0, 1, 1]), level=0.95)
+    4
+    """
+    alpha = 1 - level + 1e-12
+    if units.blocked:  # of one network a side
+        return next(n for n in range(2, 99) if 2 * 0.5**n <= alpha)
+    return next(n for n in range(2, 99) if 2 / comb(2 * n, n) <= alpha)
+
+
+def needed_text(units: Exchange, *, level: float) -> str:
+    """What would be needed, for a message."""
+    count = fewest_units(units, level=level)
     if units.blocked:
-        count = next(n for n in range(1, 60) if 2 * 0.5**n <= alpha)
-        return f"{count} configurations with a network of both groups (or more seeds in each)"
-    side = next(n for n in range(2, 60) if 2 / comb(2 * n, n) <= alpha)
-    return f"{side} {units.unit}s in each group"
+        return f"{count} configurations with networks of both groups, or more seeds in each"
+    return f"{count} {units.unit}s in each group"
 
 
 def refuse_few(call: str, units: Exchange, kinds: Any) -> None:
@@ -343,7 +353,7 @@ def refuse_few(call: str, units: Exchange, kinds: Any) -> None:
         msg = (
             f"{call}: {units.n_a} {units.unit}{'s' * (units.n_a != 1)} in {kinds[0]!r} and "
             f"{units.n_b} in {kinds[1]!r}{of}; two or more a side are needed to see a spread, "
-            f"{fewest(units, 0.95)} to reach p <= 0.05."
+            f"{fewest_units(units, level=0.95)} a side to reach p <= 0.05."
         )
         if units.unit == "configuration":
             msg += (

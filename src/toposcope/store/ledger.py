@@ -10,10 +10,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from toposcope.errors import DamagedError
 from toposcope.store.objects import Objects, find_json, put_json_at
+from toposcope.store.shapes import expect
 
 DONE, FAILED = "done", "failed"
 LEDGER, PARTS = "ledger/", "parts/"
+SHAPES = {DONE: {"part": str}, FAILED: {"task": str, "reason": str, "traceback": str}}
+AGAIN = "Delete it and run the command again: its task alone is repeated."
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,14 @@ class Ledger:
     def entry(self, key: str) -> dict[str, Any] | None:
         """What is recorded of a task, or None."""
         entry: dict[str, Any] | None = find_json(self.objects, tick_name(key))
+        if entry is not None:
+            where = self.objects.where(tick_name(key))
+            expect(entry, {"status": str}, where=where, again=AGAIN)
+            shape = SHAPES.get(entry["status"])
+            if shape is None:
+                msg = f"{where} is damaged: its status is {entry['status'][:40]!r}. {AGAIN}"
+                raise DamagedError(msg)
+            expect(entry, shape, where=where, again=AGAIN)
         return entry
 
     def tried(self) -> list[str]:

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import json
 import os
+import re
 import secrets
+import shutil
+import stat
+import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Protocol
@@ -22,6 +25,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.errors import DamagedError, RunLockedError, StoreError
+from toposcope.inputs.limits import refuse_larger
+from toposcope.store import checked_json
+
+LONGEST = 255
+"""Bytes of a file's name that every file system of Linux and macOS takes."""
+LEFT_BEHIND = 60.0
+"""Seconds since its last byte after which a temporary file of a dead process is garbage."""
 
 
 class Objects(Protocol):
@@ -106,11 +116,12 @@ class LocalObjects:
     def get(self, name: str) -> bytes:
         """The bytes of an object."""
         with _folders_hold_nothing(self._file(name)) as file:
-            return file.read_bytes()
+            return _read_regular(file)
 
     def map(self, name: str) -> NDArray[np.uint8]:
         """(bytes,) memory map of an object."""
         with _folders_hold_nothing(self._file(name)) as file:
+            _refuse_irregular(file, file.stat())
             if file.stat().st_size:
                 return np.memmap(file, dtype=np.uint8, mode="r")
         return np.frombuffer(b"", dtype=np.uint8)  # nothing cannot be mapped
@@ -139,7 +150,6 @@ class LocalObjects:
 
     def lock(self) -> IO[str]:
         """The writer's lock of the folder."""
-        self.path.mkdir(parents=True, exist_ok=True)
         return lock_folder(self.path)
 
     def within(self, folder: str) -> LocalObjects:
@@ -153,10 +163,29 @@ class LocalObjects:
     def _file(self, name: str) -> Path:
         """Path of an object; names may come from files, and none leads out of the folder."""
         pure = PurePosixPath(name)
-        if pure.is_absolute() or ".." in pure.parts:
+        if pure.is_absolute() or ".." in pure.parts or "\0" in name:
             msg = f"{name!r} is no name of an object in {self.path}: it leads out of that folder."
             raise StoreError(msg)
+        if any(len(part.encode(errors="replace")) > LONGEST for part in pure.parts):
+            msg = f"{name[:60]!r}… is no name of an object in {self.path}: it is too long."
+            raise StoreError(msg)
+        here = self.path
+        for part in pure.parts:
+            here /= part
+            if os.path.islink(here):  # noqa: PTH114  (a third of the time of Path.is_symlink)
+                self._refuse_link_out(here)
         return self.path / name
+
+    def _refuse_link_out(self, link: Path) -> None:
+        """A link may lead elsewhere in its folder; a stranger's must not make us write outside."""
+        root = os.path.realpath(self.path)
+        target = os.path.realpath(link)
+        if target != root and not target.startswith(root.rstrip("/") + "/"):
+            msg = (
+                f"{link} is a link that leads out of {self.path}, to {target}: it is neither read "
+                "nor written through. Put the files in its place, or link the whole folder."
+            )
+            raise StoreError(msg)
 
 
 @contextmanager
@@ -213,29 +242,30 @@ def put(path: Path, *parts: Any) -> None:
     if path.is_dir():
         msg = f"{path} is a folder; name a file to write."
         raise IsADirectoryError(msg)
-    path.parent.mkdir(parents=True, exist_ok=True)
     # Not tempfile: its files can be read by their owner only, and the rename would keep that.
     temporary = path.parent / f".tmp-{os.getpid()}-{secrets.token_hex(6)}"
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as stream:
             for part in parts:
                 stream.write(part)
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # the first error is the one to tell
+            temporary.unlink(missing_ok=True)
         size = sum(memoryview(part).nbytes for part in parts)
         error.add_note(
             f"put(): could not write {size:,} bytes to {path}. What was written before is "
             "intact; free space or choose another folder, then run the same command to continue."
         )
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def put_json(path: Path, value: object) -> None:
@@ -249,8 +279,8 @@ def read_json(path: Path) -> Any:
 
 
 def put_json_at(objects: Objects, name: str, value: object) -> None:
-    """Place a JSON object, keys sorted so that equal values give equal bytes."""
-    objects.put(name, (json.dumps(value, sort_keys=True, indent=1) + "\n").encode())
+    """Place a JSON object with the hash of itself; equal values give equal bytes."""
+    objects.put(name, checked_json.pack(name, value))
 
 
 def find_json(objects: Objects, name: str) -> Any:
@@ -263,12 +293,9 @@ def find_json(objects: Objects, name: str) -> Any:
 
 def get_json(objects: Objects, name: str) -> Any:
     """Read a JSON object; damage is an error that names it."""
-    try:
-        return json.loads(objects.get(name))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        where = objects.where(name)
-        msg = f"{where} is not readable JSON ({error}). Delete it and run the command again."
-        raise DamagedError(msg) from error
+    where = objects.where(name)
+    refuse_larger(objects.size(name), "JSON", what=where)
+    return checked_json.unpack(name, objects.get(name), where=where)
 
 
 def content_hash(*parts: Any) -> str:
@@ -316,12 +343,79 @@ def get_checked(objects: Objects, name: str, expected: str, *, again: str) -> by
 
 
 def lock_folder(path: Path) -> IO[str]:
-    """Take the writer's lock of a RUN; the kernel gives it back however the process ends."""
-    stream = (path / ".lock").open("a")
+    """Take the writer's lock of a folder; the kernel gives it back however the process ends.
+
+    Who has it removes what killed writers left behind.
+    """
+    lock = path / ".lock"
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        # A link would be followed to create a file elsewhere.
+        descriptor = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o666)
+    except OSError as error:
+        what = "is a link; delete it" if lock.is_symlink() else "cannot be written"
+        error.add_note(f"the lock of {path}, {lock}, {what}, or choose another folder.")
+        raise
+    stream = os.fdopen(descriptor, "a")
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         stream.close()
         msg = f"another process is writing to {path}. Wait for it, or choose another folder."
         raise RunLockedError(msg) from error
+    except OSError as error:
+        stream.close()
+        error.add_note(f"the file system of {path} gives no locks; choose a folder on another one.")
+        raise
+    remove_leftovers(path)
     return stream
+
+
+def remove_leftovers(path: Path) -> int:
+    """Remove temporary files of dead processes below a folder; returns how many there were.
+
+    They are never read, and up to 64 MiB each. A process that lives keeps its own: workers of a
+    study write below a RUN whose lock another process holds.
+    """
+    now, removed = time.time(), 0
+    for folder, below, files in os.walk(path):
+        for name in files:
+            match = re.fullmatch(r"\.tmp-([0-9]+)-[0-9a-f]+", name)
+            if match and not _lives(int(match[1])):
+                file = Path(folder, name)
+                with suppress(OSError):
+                    if now - file.lstat().st_mtime > LEFT_BEHIND:
+                        file.unlink()
+                        removed += 1
+        for name in [name for name in below if name.startswith(".rehearsal-")]:
+            below.remove(name)
+            if now - Path(folder, name).lstat().st_mtime > LEFT_BEHIND:
+                shutil.rmtree(Path(folder, name), ignore_errors=True)
+                removed += 1
+    return removed
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
+def _read_regular(file: Path) -> bytes:
+    """All bytes of a regular file: to open a pipe would wait for ever."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as stream:
+        _refuse_irregular(file, os.fstat(descriptor))
+        return stream.read()
+
+
+def _refuse_irregular(file: Path, status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
+    if not stat.S_ISREG(status.st_mode):
+        msg = f"{file} is no file but a pipe, a socket or a device: it is not read."
+        raise DamagedError(msg)

@@ -19,6 +19,7 @@ from typing import Any, Self
 
 from toposcope.errors import DamagedError, UsageError
 from toposcope.store.objects import LocalObjects, find_json, put_json_at, read_json
+from toposcope.store.shapes import expect
 
 SCHEMA = 1
 NAME = "plan.json"
@@ -116,8 +117,9 @@ class Preregistration:
             )
             raise UsageError(msg)
         target.parent.mkdir(parents=True, exist_ok=True)
-        objects = LocalObjects(target.parent)
-        put_json_at(objects, target.name, self.as_dict())
+        # With a hash of its own, over its values: a plan may be renamed and indented anew.
+        text = json.dumps(self.as_dict(), sort_keys=True, indent=1)
+        LocalObjects(target.parent).put(target.name, (text + "\n").encode())
         return target
 
     def as_dict(self) -> dict[str, Any]:
@@ -146,6 +148,7 @@ class Preregistration:
         """A plan from the values of its file."""
         try:
             values = dict(content)  # type: ignore[call-overload]
+            values.pop("checksum", None)
             schema, told = values.pop("schema"), values.pop("hash")
             if schema != SCHEMA:
                 msg = f"plan {where}: it has schema {schema}; this version reads {SCHEMA}."
@@ -155,7 +158,7 @@ class Preregistration:
                 for one in values.pop("families")
             )
             plan = cls(families=families, earlier=tuple(values.pop("earlier")), **values)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             if isinstance(error, UsageError):
                 raise
             msg = f"plan {where}: it is no plan of toposcope ({error})."
@@ -258,7 +261,9 @@ def take_up(
     if kept is None:
         kept = {"plan": plan.as_dict(), "begun": begun or now(), "before": before}
         put_json_at(LocalObjects(folder), name, kept)
-    first = kept["plan"]
+    shape = {"plan": {"hash": str, "written": str}, "begun": str, "before": int}
+    again = "Delete it: what is done then counts as done without a plan."
+    first = expect(kept, shape, where=str(folder / name), again=again)["plan"]
     if first["hash"] != plan.hash:
         msg = (
             f"plan {plan.hash[:12]}, written {plan.written}: the results in {folder} were begun "
@@ -280,6 +285,8 @@ def followed(
     kept = find_json(LocalObjects(folder), NAME)
     if kept is None:
         return None
+    shape = {"plan": dict, "begun": str, "before": int}
+    expect(kept, shape, where=str(folder / NAME), again="Delete it: the plan is then not kept.")
     plan = Preregistration.from_content(kept["plan"], where=str(folder / NAME))
     changed = plan.deviations(used, networks())
     return Followed(plan, str(kept["begun"]), int(kept["before"]), tuple(changed))

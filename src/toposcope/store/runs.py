@@ -1,8 +1,10 @@
 """RUN folders: activations on disk that survive a kill and never lie.
 
-A shard of activations is put first, its tick (rows, sample-id hash, content hash) last; a shard
-without its tick is garbage. Readers check the content hash on first touch.
-The layout is documented in docs/storage.md; `SCHEMA_VERSION` changes with it.
+A shard of activations is put first, its tick (layer, rows, sample-id hash, content hash, whose RUN)
+last; a shard without its tick is garbage. Readers check the content hash on first touch. run.json
+holds the hash of samples.parquet, and its own hash stands in every tick and in capture.json: a file
+of another RUN fits nowhere. The layout is documented in docs/storage.md; `SCHEMA_VERSION` changes
+with it.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from toposcope.errors import (
     StoreError,
     UsageError,
 )
+from toposcope.store.commands import plain_command
 from toposcope.store.folders import MARKS, RUN, refuse_other_kind, what_is_no
 from toposcope.store.objects import (
     LocalObjects,
@@ -46,16 +49,43 @@ from toposcope.store.samples import (
     read_texts,
     sample_hash,
 )
-from toposcope.store.shards import map_shard, shard_header
+from toposcope.store.shapes import expect
+from toposcope.store.shards import STORED_TYPES, map_shard, shard_header
 from toposcope.types import ActivationSet
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1: ticks say neither their layer nor their RUN, and nothing vouches for samples.parquet."""
 CHUNK_BYTES = 64 << 20
 """Size of a chunk over all layers: one buffer of it is held while capturing."""
 
 LayerPlan = Mapping[str, Mapping[str, Any]]
 
 PLAN, SUMMARY = MARKS[RUN], "capture.json"
+AGAIN = "The RUN is damaged: capture again into a new folder, or bring a copy of the file."
+PLAN_SHAPE = {
+    "schema": int,
+    "spec": {"class_names?": [str], "name?": (str, type(None)), "model?": (str, type(None))},
+    "layers": [{"name": str, "shape": [int], "dtype": str}],
+    "chunk_rows": int,
+    "samples": str,
+    "content?": str,
+}
+TICK_SHAPE = {
+    "rows": [int],
+    "samples": str,
+    "content": str,
+    "values": str,
+    "layer?": str,
+    "run?": str,
+}
+SUMMARY_SHAPE = {
+    "n?": int,
+    "top1?": (float, int, type(None)),
+    "nonfinite?": {str: int},
+    "depends_on?": {str: [str]},
+    "truncated?": (int, type(None)),
+    "run?": str,
+}
 TWIN = "twin"
 """Where the RUN of a network's first random-init twin lies: inside the RUN of the network."""
 
@@ -101,6 +131,8 @@ class Run:
     samples: Samples
     layers: dict[str, dict[str, Any]]
     chunk_rows: int
+    schema: int = SCHEMA_VERSION
+    whose: str = ""
     _lock: ExitStack = field(default_factory=ExitStack)
     _checked: dict[tuple[str, int], NDArray[Any]] = field(default_factory=dict)
     _sample_hashes: dict[int, str] = field(default_factory=dict)
@@ -118,6 +150,7 @@ class Run:
         """Create a RUN, or resume one that was begun with the same parameters."""
         objects = objects_in(place)
         refuse_other_kind(objects, RUN, "capture()")
+        packed = pack_samples(samples)
         plan = {
             "schema": SCHEMA_VERSION,
             "spec": dict(spec),
@@ -125,31 +158,52 @@ class Run:
             "layers": [{"name": name, **entry} for name, entry in layers.items()],
             "chunk_rows": chunk_rows,
             "samples": sample_hash(samples.ids),
+            "content": content_hash(packed),
         }
         plan = json.loads(json.dumps(plan))  # tuples become lists, as they will when read back
         with ExitStack() as stack:
             stack.enter_context(objects.lock())
-            begun = find_json(objects, PLAN)
+            begun = _find_plan(objects)
             if begun is not None:
                 _refuse_other_parameters(objects, begun, plan)
+                read_samples(objects, (), expected=begun.get("content"))
             else:
-                objects.put(SAMPLES, pack_samples(samples))
+                objects.put(SAMPLES, packed)
                 put_json_at(objects, PLAN, plan)
-            return cls(objects, plan["spec"], samples, _layers(plan), chunk_rows, stack.pop_all())
+            kept = begun or plan
+            # What readers will see: the spec that was written first, with its command.
+            return cls(
+                objects,
+                plan["spec"],
+                samples,
+                _layers(kept),
+                chunk_rows,
+                schema=kept["schema"],
+                whose=whose_is(objects),
+                _lock=stack.pop_all(),
+            )
 
     @classmethod
     def open(cls, place: Place) -> Self:
         """Open a RUN for reading."""
         objects = objects_in(place)
-        plan = find_json(objects, PLAN)
+        plan = _find_plan(objects)
         if plan is None:
             raise StoreError(what_is_no(RUN, objects))
-        _check_schema(objects, plan)
-        samples = read_samples(objects, plan["spec"].get("class_names", []))
+        class_names = plan["spec"].get("class_names", [])
+        samples = read_samples(objects, class_names, expected=plan.get("content"))
         if sample_hash(samples.ids) != plan["samples"]:
-            msg = f"{objects.where(SAMPLES)} does not match run.json: the RUN is damaged."
+            msg = f"{objects.where(SAMPLES)} does not match run.json. {AGAIN}"
             raise DamagedError(msg)
-        return cls(objects, plan["spec"], samples, _layers(plan), plan["chunk_rows"])
+        return cls(
+            objects,
+            plan["spec"],
+            samples,
+            _layers(plan),
+            plan["chunk_rows"],
+            schema=plan["schema"],
+            whose=whose_is(objects),
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -193,6 +247,10 @@ class Run:
         """Name of the object that holds one chunk of one layer."""
         return f"{_chunk_name(layer, index)}.safetensors"
 
+    def tick_name(self, layer: str, index: int) -> str:
+        """Name of the object that says that a chunk is whole."""
+        return _tick_name(layer, index)
+
     def has_chunk(self, layer: str, index: int) -> bool:
         """Whether this chunk was written and ticked off."""
         return self.objects.exists(_tick_name(layer, index))
@@ -223,6 +281,8 @@ class Run:
             "samples": self._samples_of(index),
             "content": content_hash(header, body),
             "values": content_hash(body),
+            "layer": layer,
+            "run": self.whose,
         }
         put_json_at(self.objects, _tick_name(layer, index), tick)
 
@@ -235,11 +295,21 @@ class Run:
                 "not complete. Run the same capture command again; it continues where it stopped."
             )
             raise StoreError(msg)
+        where = self.objects.where(_tick_name(layer, index))
+        expect(tick, TICK_SHAPE, where=where, again=AGAIN)
         _, start, stop = self.chunks[index]
         if tick["rows"] != [start, stop] or tick["samples"] != self._samples_of(index):
-            where = self.objects.where(_tick_name(layer, index))
             msg = f"{where} belongs to other samples than this RUN: it was moved or swapped."
             raise DamagedError(msg)
+        old = self.schema < SCHEMA_VERSION
+        for name, own in (("layer", layer), ("run", self.whose)):
+            said = tick.get(name)
+            if said != own and not (old and said is None):
+                msg = (
+                    f"{where} belongs to another {name} than it lies in: it was moved or swapped. "
+                    f"{AGAIN}"
+                )
+                raise DamagedError(msg)
         return dict(tick)
 
     def shard(self, layer: str, index: int) -> NDArray[Any]:
@@ -271,9 +341,12 @@ class Run:
             msg = f"read(): rows {rows.min()}..{rows.max()} of a RUN with {self.n} samples."
             raise UsageError(msg)
         plan = self.layers[layer]
-        out = np.empty((len(rows), *plan["shape"]), dtype=plan["dtype"])
         chunk_of = rows // self.chunk_rows
-        for index in np.unique(chunk_of):
+        touched = np.unique(chunk_of)
+        for index in touched[:1]:  # whether a layer has the size it says, before room is made
+            self.shard(layer, int(index))
+        out = np.empty((len(rows), *plan["shape"]), dtype=plan["dtype"])
+        for index in touched:
             here = chunk_of == index
             out[here] = self.shard(layer, int(index))[rows[here] - index * self.chunk_rows]
         return out
@@ -293,12 +366,20 @@ class Run:
         for layer in self.layers:
             for index, _, _ in self.chunks:
                 self.tick(layer, index)
-        put_json_at(self.objects, SUMMARY, dict(summary))
+        put_json_at(self.objects, SUMMARY, {**summary, "run": self.whose})
 
     @property
     def summary(self) -> dict[str, Any] | None:
         """What `finish` sealed, or None while the capture is not complete."""
         summary: dict[str, Any] | None = find_json(self.objects, SUMMARY)
+        if summary is None:
+            return None
+        where = self.objects.where(SUMMARY)
+        expect(summary, SUMMARY_SHAPE, where=where, again=AGAIN)
+        said = summary.pop("run", None)
+        if said != self.whose and not (said is None and self.schema < SCHEMA_VERSION):
+            msg = f"{where} belongs to another RUN than it lies in: it was swapped. {AGAIN}"
+            raise DamagedError(msg)
         return summary
 
 
@@ -313,7 +394,7 @@ def open_run(place: Place) -> ActivationSet:
     if summary is None:
         msg = (
             f"the capture in {run.objects.where()} is not complete. Run its command again to "
-            f"continue: {run.spec.get('command', 'the same toposcope capture …')}"
+            f"continue: {plain_command(run.spec.get('command')) or 'the same toposcope capture …'}"
         )
         raise StoreError(msg)
     return ActivationSet(
@@ -336,6 +417,40 @@ def _tick_name(layer: str, index: int) -> str:
     return f"{_chunk_name(layer, index)}.json"
 
 
+def _find_plan(objects: Objects) -> dict[str, Any] | None:
+    """What run.json says; None where there is none."""
+    plan = find_json(objects, PLAN)
+    if plan is None:
+        return None
+    where = objects.where(PLAN)
+    _check_schema(objects, expect(plan, {}, where=where, again=AGAIN))
+    expect(plan, PLAN_SHAPE, where=where, again=AGAIN)
+    names = [entry["name"] for entry in plan["layers"]]
+    kept = {kind.name for kind in STORED_TYPES}
+    odd = [entry for entry in plan["layers"] if entry["dtype"] not in kept or _odd(entry["shape"])]
+    if odd or plan["chunk_rows"] < 1 or len(set(names)) < len(names) or _short(plan):
+        what = f"layer {odd[0]}" if odd else "its chunks, a layer twice or the hash of its samples"
+        msg = f"{where} is damaged: {what[:200]}. {AGAIN}"
+        raise DamagedError(msg)
+    return dict(plan)
+
+
+def _odd(shape: Sequence[int]) -> bool:
+    return len(shape) > 8 or any(not 0 <= size < 1 << 40 for size in shape)
+
+
+def _short(plan: Mapping[str, Any]) -> bool:
+    return plan["schema"] >= SCHEMA_VERSION and "content" not in plan
+
+
+def whose_is(objects: Objects) -> str:
+    """Hash of the run.json of a RUN: what everything made from it carries."""
+    try:
+        return content_hash(objects.get(PLAN))
+    except FileNotFoundError as error:
+        raise StoreError(what_is_no(RUN, objects)) from error
+
+
 def _layers(plan: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {
         entry["name"]: {k: v for k, v in entry.items() if k != "name"} for entry in plan["layers"]
@@ -343,11 +458,12 @@ def _layers(plan: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _check_schema(objects: Objects, plan: Mapping[str, Any]) -> None:
-    if plan.get("schema") != SCHEMA_VERSION:
+    version = plan.get("schema")
+    if type(version) is not int or not 1 <= version <= SCHEMA_VERSION:
         msg = (
-            f"{objects.where()} has schema version {plan.get('schema')!r}; this toposcope reads "
-            f"version {SCHEMA_VERSION}. Capture again into a new folder, or install the toposcope "
-            "that wrote it (see versions in run.json)."
+            f"{objects.where()} has schema version {str(version)[:40]}; this toposcope reads "
+            f"versions 1 to {SCHEMA_VERSION}. Capture again into a new folder, or install the "
+            "toposcope that wrote it (see versions in run.json)."
         )
         raise SchemaVersionError(msg)
 
@@ -358,7 +474,8 @@ def _refuse_other_parameters(
     _check_schema(objects, old)
     before, after = {**old["spec"], **old}, {**new["spec"], **new}
     # The command is kept for people; two spellings of one command are the same capture.
-    ignored = {"spec", "command"}
+    # The same samples may be packed into other bytes by another version of Parquet.
+    ignored = {"spec", "command", "schema", "content"}
     keys = (before.keys() | after.keys()) - ignored
     different = sorted(key for key in keys if before.get(key) != after.get(key))
     if not different:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope.errors import DamagedError
+from toposcope.errors import DamagedError, ToposcopeError
+from toposcope.inputs.limits import refuse_bomb, refuse_larger
 from toposcope.store.objects import Objects, content_hash
 
 SAMPLES = "samples.parquet"
@@ -64,24 +65,54 @@ def pack_samples(samples: Samples) -> bytes:
     return bytes(sink.getvalue().to_pybytes())
 
 
-def read_samples(objects: Objects, class_names: Sequence[str]) -> Samples:
+def read_samples(
+    objects: Objects, class_names: Sequence[str], *, expected: str | None = None
+) -> Samples:
     """Samples of a RUN, without their texts.
+
+    Parameters
+    ----------
+    objects
+        The RUN.
+    class_names
+        Names of the classes, position = label.
+    expected
+        Recorded hash of the file; None in RUNs of schema 1.
 
     Raises
     ------
     DamagedError
-        When they cannot be read.
+        When they cannot be read, or are not those that were written.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    where = objects.where(SAMPLES)
     try:
-        whole = pa.BufferReader(objects.map(SAMPLES))
-        table = pq.read_table(whole, columns=["id", "index", "label"])
-    except (OSError, pa.ArrowInvalid) as error:
-        msg = f"{objects.where(SAMPLES)} cannot be read ({error}): the RUN is damaged."
+        raw = objects.map(SAMPLES)
+        if expected is not None and content_hash(raw.data) != expected:
+            msg = f"{where} does not match its recorded hash: the RUN is damaged."
+            raise DamagedError(msg)
+        file = pq.ParquetFile(pa.BufferReader(raw))
+        refuse_larger(file.metadata.num_rows, "SAMPLES", what=where)
+        refuse_bomb(len(raw), 24 * file.metadata.num_rows, what=where)
+        table = file.read(columns=["id", "index", "label"])
+    except (OSError, pa.ArrowException, ValueError, KeyError) as error:
+        if isinstance(error, ToposcopeError):
+            raise
+        msg = f"{where} cannot be read ({str(error)[:200]}): the RUN is damaged."
         raise DamagedError(msg) from error
+    kinds = [pa.string(), pa.int64(), pa.int64()]
+    if table.column_names != ["id", "index", "label"] or table.schema.types != kinds:
+        msg = (
+            f"{where} is damaged: needed are the columns id (string), index and label (int64); it "
+            f"has {', '.join(f'{one.name} ({one.type})' for one in table.schema)[:200]}."
+        )
+        raise DamagedError(msg)
     label = table["label"]
+    if table["id"].null_count or table["index"].null_count:
+        msg = f"{where} is damaged: a sample has no id or no index."
+        raise DamagedError(msg)
     return Samples(
         ids=np.array(table["id"].to_pylist(), dtype=str),
         indices=table["index"].to_numpy(),
@@ -95,7 +126,11 @@ def read_texts(objects: Objects, rows: Sequence[int]) -> list[str] | None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    file = pq.ParquetFile(pa.BufferReader(objects.map(SAMPLES)))
-    if "text" not in file.schema_arrow.names:
-        return None
-    return list(file.read(columns=["text"])["text"].take(list(rows)).to_pylist())
+    try:
+        file = pq.ParquetFile(pa.BufferReader(objects.map(SAMPLES)))
+        if "text" not in file.schema_arrow.names:
+            return None
+        return list(file.read(columns=["text"])["text"].take(list(rows)).to_pylist())
+    except (OSError, pa.ArrowException, ValueError) as error:
+        msg = f"{objects.where(SAMPLES)} cannot be read ({str(error)[:200]}): the RUN is damaged."
+        raise DamagedError(msg) from error

@@ -25,10 +25,22 @@ from toposcope.store.objects import (
     objects_in,
     put_json_at,
 )
-from toposcope.store.runs import Run, open_run
+from toposcope.store.runs import Run, open_run, whose_is
+from toposcope.store.shapes import expect
 from toposcope.types import ActivationSet
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1: any RUN on the same samples could stand in the place of a member."""
+MEMBER = {"step": (int, float), "run": str, "weights?": str, "whose?": str}
+SHAPE = {
+    "schema": int,
+    "unit": str,
+    "members": [MEMBER],
+    "failures": [dict],
+    "notes": [str],
+    "beside?": [str],
+}
+AGAIN = "Delete it and capture again; RUNs are kept."
 FILE = MARKS[SERIES]
 
 
@@ -44,11 +56,14 @@ class Member:
         Name of the RUN folder inside the SERIES.
     weights
         File it was captured from; "" for a network in memory.
+    whose
+        Hash of the run.json of its RUN; "" in SERIES of schema 1.
     """
 
     step: float
     run: str
     weights: str = ""
+    whose: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,6 +80,10 @@ class Series:
         What could not be: {"step", "weights", "reason"}.
     unit
         What `step` counts: "step" or "epoch".
+    notes
+        What was said of its checkpoints.
+    beside
+        Names of further files of the folder, such as the record of a monitor.
     """
 
     objects: Objects
@@ -72,12 +91,22 @@ class Series:
     failures: tuple[dict[str, Any], ...] = ()
     unit: str = "step"
     notes: tuple[str, ...] = field(default=(), repr=False)
+    beside: tuple[str, ...] = field(default=(), repr=False)
 
     def __len__(self) -> int:
         return len(self.members)
 
     def __iter__(self) -> Iterator[ActivationSet]:
         return (open_run(self.within(member)) for member in self.members)
+
+    def refuse_another(self, member: Member) -> None:
+        """Refuse a RUN that is not the one that was entered as a member."""
+        if member.whose and whose_is(self.objects.within(member.run)) != member.whose:
+            msg = (
+                f"{self.objects.where(member.run)} is not the RUN that {FILE} names: it was moved, "
+                f"swapped or captured anew. Capture the checkpoints again into this folder."
+            )
+            raise DamagedError(msg)
 
     @property
     def path(self) -> Path:
@@ -92,6 +121,7 @@ class Series:
 
     def within(self, member: Member) -> Objects:
         """What holds the RUN of a member."""
+        self.refuse_another(member)
         return self.objects.within(member.run)
 
     @property
@@ -102,6 +132,8 @@ class Series:
     @property
     def runs(self) -> tuple[Path, ...]:
         """RUN folder of each member."""
+        for member in self.members:
+            self.refuse_another(member)
         return tuple(self.path / member.run for member in self.members)
 
     def at(self, step: float) -> ActivationSet:
@@ -158,16 +190,25 @@ def open_series(place: Place) -> Series:
 def _read(objects: Objects, record: Any) -> Series:
     version = record.get("schema") if isinstance(record, dict) else None
     where = objects.where(FILE)
-    if version != SCHEMA_VERSION:
-        msg = f"{where} has schema version {version!r}; this toposcope reads version 1."
+    if type(version) is not int or not 1 <= version <= SCHEMA_VERSION:
+        msg = (
+            f"{where} has schema version {str(version)[:40]}; this toposcope reads versions 1 to "
+            f"{SCHEMA_VERSION}."
+        )
         raise SchemaVersionError(msg)
+    expect(record, SHAPE, where=where, again=AGAIN)
     try:
         members = tuple(Member(**entry) for entry in record["members"])
         series = Series(
-            objects, members, tuple(record["failures"]), record["unit"], tuple(record["notes"])
+            objects,
+            members,
+            tuple(record["failures"]),
+            record["unit"],
+            tuple(record["notes"]),
+            tuple(record.get("beside", ())),
         )
     except (KeyError, TypeError) as error:
-        msg = f"{where} is damaged ({error}). Delete it and capture again; RUNs are kept."
+        msg = f"{where} is damaged ({error}). {AGAIN}"
         raise DamagedError(msg) from error
     # Names come from a file: a member must be a folder of this SERIES and nothing else.
     odd = [m.run for m in members if not re.fullmatch(r"[a-z]+_[0-9.e+-]+", m.run)]
@@ -209,6 +250,7 @@ def put_series(series: Series) -> Series:
         "members": [asdict(member) for member in ordered.members],
         "failures": list(ordered.failures),
         "notes": list(ordered.notes),
+        "beside": list(ordered.beside),
     }
     put_json_at(series.objects, FILE, record)
     return ordered
@@ -223,8 +265,10 @@ def with_member(series: Series, member: Member) -> Series:
         When it holds other samples than the members before it.
     """
     kept = tuple(one for one in series.members if one.step != member.step)
+    new = Run.open(series.objects.within(member.run))
+    member = replace(member, whose=new.whose)
     if kept:
-        first, new = Run.open(series.within(kept[0])), Run.open(series.within(member))
+        first = Run.open(series.within(kept[0]))
         if not np.array_equal(first.samples.ids, new.samples.ids):
             msg = (
                 f"{new.objects.where()} holds other samples than {first.objects.where()}: "

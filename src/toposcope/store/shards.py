@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 from typing import Any
 
@@ -10,11 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.errors import DamagedError
+from toposcope.store.checked_json import parse
 from toposcope.store.objects import Objects, content_hash
+from toposcope.store.shapes import expect
 
 MAX_HEADER_BYTES = 1 << 20
 """A safetensors header of one tensor takes under 200 bytes; a larger one is not ours."""
 
+AGAIN = "Capture again into a new folder."
+SHAPE = {"dtype": str, "shape": [int], "data_offsets": [int]}
 DTYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "I64": "<i8", "I32": "<i4", "U8": "u1"}
 STORED_TYPES = tuple(np.dtype(code) for code in DTYPES.values())
 
@@ -50,12 +55,41 @@ def map_shard(objects: Objects, name: str, expected: str) -> NDArray[Any]:
     if content_hash(raw.data) != expected:
         msg = f"shard {where} does not match its recorded hash: its bytes were changed or cut."
         raise DamagedError(msg)
-    (size,) = struct.unpack("<Q", raw[:8].tobytes())
-    if size > MAX_HEADER_BYTES:
-        msg = f"shard {where} has a header of {size:,} bytes; ours are below 1 MiB."
+    return tensor_in(raw, where=where)
+
+
+def tensor_in(raw: NDArray[np.uint8], *, where: str) -> NDArray[Any]:
+    """The one tensor `rows` of a safetensors file, as a view of its bytes.
+
+    Raises
+    ------
+    DamagedError
+        When the header is too long, says more than there is, or anything else than we write.
+
+    Examples
+    --------
+    >>> values = np.arange(6.0).reshape(2, 3)
+    >>> data = np.frombuffer(shard_header(values) + values.tobytes(), dtype=np.uint8)
+    >>> tensor_in(data, where="a").tolist()
+    [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
+    """
+    size = int.from_bytes(raw[:8].tobytes(), "little")
+    if len(raw) < 8 or size > min(MAX_HEADER_BYTES, len(raw) - 8):
+        msg = f"shard {where} has a header of {size:,} bytes; ours are below 1 MiB. {AGAIN}"
         raise DamagedError(msg)
-    entry = json.loads(raw[8 : 8 + size].tobytes())["rows"]
-    dtype = np.dtype(DTYPES[entry["dtype"]])
-    begin, end = entry["data_offsets"]
-    body = raw[8 + size + begin : 8 + size + end]
-    return body.view(dtype).reshape(entry["shape"])
+    header = parse(raw[8 : 8 + size].tobytes(), where=f"the header of shard {where}", again=AGAIN)
+    expect(header, {"rows": SHAPE}, where=f"the header of shard {where}", again=AGAIN)
+    entry = header["rows"]
+    dtype, (begin, end) = DTYPES.get(entry["dtype"]), (*entry["data_offsets"], 0, 0)[:2]
+    room = len(raw) - 8 - size
+    shape = entry["shape"]
+    if (
+        dtype is None
+        or len(header) > 1
+        or (begin, end) != (0, room)
+        or any(one < 0 for one in shape)
+        or math.prod(shape) * np.dtype(dtype).itemsize != room
+    ):
+        msg = f"shard {where} says {str(entry)[:200]} of {room:,} bytes of values. {AGAIN}"
+        raise DamagedError(msg)
+    return raw[8 + size :].view(np.dtype(dtype)).reshape(shape)

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope.errors import DamagedError
-from toposcope.store.objects import Place, content_hash, get_checked, objects_in, put_json_at
+from toposcope.errors import DamagedError, ToposcopeError
+from toposcope.inputs.limits import refuse_larger
+from toposcope.store.objects import Place, content_hash, get_checked, objects_in
+from toposcope.store.seals import AGAIN
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,11 +42,8 @@ VALIDITY_COLUMNS = [
 ]
 DIAGRAM, LOOP = "diagram", "loop"
 OK = "ok"
-SEAL = "done.json"
-"""What is put when all tables are: their hashes, and the digest over their values."""
-
-AGAIN = "Run the command that made it again: tables are made anew from the parts of their tasks."
-"""What to do about a damaged table."""
+TABLES = ("table", "diagrams", "loops", "validity")
+"""What parts are compacted into, in the order in which their values are hashed."""
 
 
 def part_schema() -> pa.Schema:
@@ -176,12 +175,27 @@ def part_bytes(rows: Iterable[Mapping[str, Any]]) -> bytes:
     return parquet_bytes(pa.Table.from_pylist(list(rows), schema=part_schema()))
 
 
-def table_of(part: bytes) -> pa.Table:
-    """The rows of a part; its bytes have been held against their hash."""
+def table_of(part: bytes, *, where: str = "a table") -> pa.Table:
+    """The rows of a part; its bytes have been held against their hash.
+
+    Raises
+    ------
+    DamagedError
+        For bytes that are no table, or one that unpacks to more than `limit("TABLE")` bytes.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return pq.read_table(pa.BufferReader(part))
+    try:
+        file = pq.ParquetFile(pa.BufferReader(part))
+        groups = (file.metadata.row_group(i) for i in range(file.metadata.num_row_groups))
+        refuse_larger(sum(group.total_byte_size for group in groups), "TABLE", what=where)
+        return file.read()
+    except (pa.ArrowException, OSError, ValueError) as error:
+        if isinstance(error, ToposcopeError):
+            raise
+        msg = f"{where} is no readable table ({str(error)[:200]}). {AGAIN}"
+        raise DamagedError(msg) from error
 
 
 def put_table(place: Place, name: str, table: pa.Table) -> str:
@@ -209,22 +223,22 @@ def read_table(place: Place, name: str, expected: str | None = None) -> pa.Table
     DamagedError
         When it is missing, or its bytes are not those that were put.
     """
-    import pyarrow as pa
-
     objects = objects_in(place)
+    where = objects.where(name)
     try:
         if expected is None:
-            return table_of(objects.get(name))
-        return table_of(get_checked(objects, name, expected, again=AGAIN))
-    except (OSError, pa.ArrowInvalid) as error:
-        msg = f"{objects.where(name)} cannot be read ({error}). {AGAIN}"
+            return table_of(objects.get(name), where=where)
+        return table_of(get_checked(objects, name, expected, again=AGAIN), where=where)
+    except OSError as error:
+        msg = f"{where} cannot be read ({error}). {AGAIN}"
         raise DamagedError(msg) from error
 
 
 def compact(place: Place, parts: Iterable[bytes]) -> str:
     """Write the tables of an analysis from its parts, in the order given; returns their digest.
 
-    The digest covers every value and nothing else, so it is the same after a kill and a resume.
+    The digest covers every value and nothing else, so it is the same after a kill and a resume. The
+    place is to be sealed afterwards.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -243,10 +257,14 @@ def compact(place: Place, parts: Iterable[bytes]) -> str:
         "validity": whole.filter(is_check).select(VALIDITY_COLUMNS),
     }
     objects = objects_in(place)
-    hashes = {name: put_table(objects, f"{name}.parquet", table) for name, table in outputs.items()}
-    digest = content_hash(repr([_value_hash(table) for table in outputs.values()]).encode())
-    put_json_at(objects, SEAL, {"digest": digest, "files": hashes})
-    return digest
+    for name, table in outputs.items():
+        put_table(objects, f"{name}.parquet", table)
+    return digest_of(outputs.values())
+
+
+def digest_of(tables: Iterable[pa.Table]) -> str:
+    """Hash over the values of the tables of an analysis, in the order of `TABLES`."""
+    return content_hash(repr([_value_hash(table) for table in tables]).encode())
 
 
 def _value_hash(table: pa.Table) -> str:

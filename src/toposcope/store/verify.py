@@ -1,7 +1,9 @@
 """`verify`: re-hash everything that a folder of ours holds, and one digest over all its values.
 
-RUNs are shards; analyses, studies, comparisons and rankings are tasks with a ledger. Those two are
-checked by one function each, wherever in the folder they lie.
+A RUN is shards with ticks; analyses, studies, comparisons and rankings are tasks with a ledger and
+a seal. Every check says which files it vouched for; what is left at the end has no hash anywhere
+and is named, so that no file is overlooked because nobody thought of it. Digests are computed from
+the values, and held against those that were recorded.
 """
 
 from __future__ import annotations
@@ -11,20 +13,47 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from toposcope.errors import StoreError
-from toposcope.store.folders import RUN, SERIES, folder_kind, what_is_no
-from toposcope.store.ledger import DONE, LEDGER, PARTS, Ledger, part_name, tick_name
-from toposcope.store.objects import Objects, Place, content_hash, find_json, get_checked, objects_in
-from toposcope.store.runs import PLAN, Run, is_twin
-from toposcope.store.series import number, open_series
-from toposcope.store.tables import AGAIN, SEAL
+import numpy as np
+
+from toposcope.errors import DamagedError, StoreError
+from toposcope.store import checked_json
+from toposcope.store.folders import (
+    COMPARISON,
+    MARKS,
+    RANKING,
+    RUN,
+    SERIES,
+    STUDY,
+    folder_kind,
+    what_is_no,
+)
+from toposcope.store.ledger import DONE, FAILED, LEDGER, PARTS, Ledger, part_name, tick_name
+from toposcope.store.objects import Objects, Place, content_hash, get_checked, objects_in
+from toposcope.store.runs import PLAN, SUMMARY, Run, is_twin, whose_is
+from toposcope.store.samples import SAMPLES
+from toposcope.store.seals import SEAL, Seal, find_seal
+from toposcope.store.series import FILE, number, open_series
+from toposcope.store.shapes import expect
+from toposcope.store.tables import TABLES, digest_of, table_of
 
 RESULTS = "results/"
 """Where the analyses of a RUN lie."""
+STUDIES = "studies/"
 
 BEGUN = re.compile(rf"(?:(.*)/)?{re.escape(PLAN)}")
-WORKED = re.compile(rf"(?:(.*)/)?(?:{LEDGER}[0-9a-f]{{32}}\.json|{re.escape(SEAL)})")
+WORKED = re.compile(
+    rf"(?:(.*)/)?(?:{LEDGER}[0-9a-f]{{32}}\.json|{re.escape(SEAL)}|spec\.json|"
+    rf"{re.escape(MARKS[RANKING])}|{re.escape(MARKS[COMPARISON])}|{re.escape(MARKS[STUDY])})"
+)
 """Names that tell a RUN, and a place where tasks were done; a layer may be called "ledger" too."""
+
+OURS = re.compile(
+    r"(?:.*/)?(?:acts|results|studies|parts|ledger|inputs|candidates|seconds)/.*"
+    r"|(?:twin(?:_[0-9]+)?|[a-z]+_[0-9.e+-]+)/.*|.*\.(?:json|parquet|safetensors)"
+)
+"""Names that only we write: such a file without a hash is a problem, others are a note."""
+
+AGAIN = "Run the command that made it again."
 
 
 @dataclass(frozen=True)
@@ -39,6 +68,11 @@ class Verification:
         How many were checked: chunks of layers, analyses, and results of single tasks.
     problems
         One sentence each.
+    files, bytes
+        How many files were held against a hash, and their size.
+    notes
+        What could not be checked and is no damage: files of an earlier version without a hash,
+        leftovers of killed runs, files that are not ours.
     """
 
     digest: str
@@ -46,10 +80,13 @@ class Verification:
     analyses: int
     parts: int
     problems: tuple[str, ...]
+    files: int = 0
+    bytes: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def verify(place: Place) -> Verification:
-    """Check every shard, part and table of a folder against its hash.
+    """Check every file of a folder against its hash.
 
     Parameters
     ----------
@@ -66,109 +103,305 @@ def verify(place: Place) -> Verification:
     kind = folder_kind(objects)
     if kind is None:
         raise StoreError(what_is_no(RUN, objects))
+    check = _Check(objects, set(objects.list()))
     if kind == SERIES:
-        return _verify_series(objects)
-    check = _Check()
-    names = objects.list()
+        return check.verification(*check.series())
+    names = sorted(check.left)
     values: list[object] = [
-        check.capture(Run.open(objects.within(folder)))
+        check.capture(folder)
         for folder in _folders_of(BEGUN, names)
         if kind != RUN or folder == "" or is_twin(folder)
     ]
-    parts = [check.tasks(objects.within(folder)) for folder in _folders_of(WORKED, names)]
+    parts = {folder: check.tasks(folder) for folder in _folders_of(WORKED, names)}
     if kind == RUN:
         analyses = analyses_in(names)
-        values += [[name, check.analysis(objects.within(RESULTS + name))] for name in analyses]
+        values += [[name, check.analysis(RESULTS + name)] for name in analyses]
+        check.pointers(names)
     else:
-        analyses, values = [], [kind, values, *map(sorted, parts)]
-    return check.verification(values, analyses=len(analyses))
-
-
-def _verify_series(objects: Objects) -> Verification:
-    series, check, analyses = open_series(objects), _Check(), 0
-    digests: list[list[str]] = []
-    for member in series.members:
-        try:
-            run = verify(series.within(member))
-        except StoreError as error:
-            check.problems.append(f"{member.run}: {error}")
-            continue
-        analyses += run.analyses
-        check.shards, check.parts = check.shards + run.shards, check.parts + run.parts
-        digests.append([number(member.step), run.digest])
-        check.problems += [f"{member.run}: {problem}" for problem in run.problems]
-    if not series.members:
-        check.problems.append(f"{objects.where()} holds no captured checkpoint")
-    return check.verification([series.unit, digests], analyses=analyses)
+        analyses, values = [], [kind, values, *map(sorted, parts.values())]
+    return check.verification(values, len(analyses))
 
 
 @dataclass
 class _Check:
-    """Counts what is whole, and collects what is not."""
+    """Counts what is whole, collects what is not, and knows which files nobody vouched for."""
 
+    objects: Objects
+    left: set[str]
     shards: int = 0
     parts: int = 0
+    files: int = 0
+    bytes: int = 0
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    seals: dict[str, Seal] = field(default_factory=dict)
 
-    def verification(self, values: object, *, analyses: int) -> Verification:
+    def verification(self, values: object, analyses: int) -> Verification:
+        self.rest()
         digest = "" if self.problems else content_hash(json.dumps(values).encode())
-        return Verification(digest, self.shards, analyses, self.parts, tuple(self.problems))
+        return Verification(
+            digest,
+            self.shards,
+            analyses,
+            self.parts,
+            tuple(dict.fromkeys(self.problems)),
+            self.files,
+            self.bytes,
+            tuple(self.notes),
+        )
 
-    def capture(self, run: Run) -> list[str]:
+    def vouch(self, folder: str, name: str) -> None:
+        """Note that a file was held against a hash."""
+        whole = f"{folder}/{name}" if folder else name
+        if whole in self.left:
+            self.left.discard(whole)
+            self.files += 1
+            self.bytes += self.objects.size(whole)
+
+    def tell(self, folder: str, name: str, error: Exception) -> None:
+        """Note what is wrong with a file."""
+        self.left.discard(f"{folder}/{name}" if folder else name)
+        self.problems.append(str(error))
+
+    def stated(self, folder: str, name: str) -> bool:
+        """Whether a JSON file is what it was, by the hash that it carries."""
+        place = self.objects.within(folder)
+        try:
+            data = place.get(name)
+            checked_json.unpack(name, data, where=place.where(name), again=AGAIN)
+        except (OSError, StoreError) as error:
+            self.tell(folder, name, error)
+            return False
+        if checked_json.is_checked(data):
+            self.vouch(folder, name)
+            return True
+        return False
+
+    def series(self) -> tuple[object, int]:
+        """Check all members of a SERIES."""
+        series, analyses = open_series(self.objects), 0
+        self.stated("", FILE)
+        digests: list[list[str]] = []
+        for member in series.members:
+            own = {name for name in self.left if name.startswith(f"{member.run}/")}
+            self.left -= own
+            try:
+                run = verify(series.within(member))
+            except (StoreError, OSError) as error:
+                self.problems.append(f"{member.run}: {error}")
+                continue
+            analyses += run.analyses
+            self.shards, self.parts = self.shards + run.shards, self.parts + run.parts
+            self.files, self.bytes = self.files + run.files, self.bytes + run.bytes
+            digests.append([number(member.step), run.digest])
+            self.problems += [f"{member.run}: {problem}" for problem in run.problems]
+            self.notes += [f"{member.run}: {note}" for note in run.notes]
+        for name in series.beside:
+            if not self.objects.exists(name):
+                self.problems.append(f"{self.objects.where(name)} is missing: {FILE} names it.")
+        if not series.members:
+            self.problems.append(f"{self.objects.where()} holds no captured checkpoint")
+        return [series.unit, digests], analyses
+
+    def capture(self, folder: str) -> list[str]:
         """Check all shards of a RUN; the hashes of its layers."""
         before = len(self.problems)
-        for layer in run.layers:
-            for index, _, _ in run.chunks:
-                try:
-                    run.shard(layer, index)
-                    self.shards += 1
-                except StoreError as error:
-                    self.problems.append(str(error))
-        if run.summary is None:
-            where = run.objects.where()
-            self.problems.append(f"the capture in {where} is not complete; run its command again")
-        whole = len(self.problems) == before
-        return [run.layer_hash(layer) for layer in run.layers] if whole else []
+        objects = self.objects.within(folder)
+        checked = self.stated(folder, PLAN)
+        try:
+            run = Run.open(objects)
+        except (StoreError, OSError) as error:
+            self.problems.append(str(error))
+            return []
+        if run.schema > 1:
+            self.vouch(folder, SAMPLES)
+        values = [self._layer(run, folder, layer) for layer in run.layers]
+        try:
+            summary = run.summary
+            if summary is None:
+                where = objects.where()
+                self.problems.append(
+                    f"the capture in {where} is not complete; run its command again"
+                )
+            elif checked:
+                self.stated(folder, SUMMARY)
+        except StoreError as error:
+            self.problems.append(str(error))
+        return values if len(self.problems) == before else []
 
-    def tasks(self, objects: Objects) -> list[str]:
-        """Check the parts of all tasks that are ticked off, and the tables made from them.
+    def _layer(self, run: Run, folder: str, layer: str) -> str:
+        for index, _, _ in run.chunks:
+            try:
+                values = run.shard(layer, index)
+                recorded = run.tick(layer, index)["values"]
+                if content_hash(values.reshape(-1).view(np.uint8).data) != recorded:
+                    where = run.objects.where(run.shard_name(layer, index))
+                    msg = f"the hash of the values of {where} is not the one its tick records."
+                    raise DamagedError(msg)
+                self.shards += 1
+                self.vouch(folder, run.shard_name(layer, index))
+                self.stated(folder, run.tick_name(layer, index))
+            except (StoreError, OSError) as error:
+                self.tell(folder, run.shard_name(layer, index), error)
+        try:
+            return run.layer_hash(layer)
+        except (StoreError, OSError):
+            return ""
+
+    def tasks(self, folder: str) -> list[str]:
+        """Check the parts of all tasks that are ticked off, and all that is sealed with them.
 
         Returns the hashes of the parts, by key.
         """
+        objects = self.objects.within(folder)
         ledger = Ledger(objects)
         named = {name[len(PARTS) :].partition(".")[0]: name for name in objects.list(PARTS)}
-        hashes = []
+        ticked: dict[str, str] = {}
         for key in ledger.tried():
             again = f"Delete its tick, {objects.where(tick_name(key))}, and run its command again."
             try:
                 entry = ledger.entry(key) or {}
-                if entry.get("status") == DONE:
+                self.stated(folder, tick_name(key))
+                ticked[key] = str(entry.get("status"))
+                if ticked[key] == DONE:
                     name = named.get(key, part_name(key, ""))
-                    get_checked(objects, name, entry.get("part", ""), again=again)
-                    hashes.append(str(entry["part"]))
-            except StoreError as error:
-                self.problems.append(str(error))
+                    get_checked(objects, name, entry["part"], again=again)
+                    ticked[key] = entry["part"]
+                    self.vouch(folder, name)
+            except (StoreError, OSError) as error:
+                self.tell(folder, named.get(key, ""), error)
+        hashes = [part for part in ticked.values() if part not in (DONE, FAILED, "None")]
         self.parts += len(hashes)
         try:
-            tables = (find_json(objects, SEAL) or {"files": {}})["files"]
-            for name, expected in tables.items():
-                get_checked(objects, f"{name}.parquet", expected, again=AGAIN)
-        except StoreError as error:
+            self.sealed(folder, ticked)
+        except (StoreError, OSError) as error:
             self.problems.append(str(error))
         return hashes
 
-    def analysis(self, objects: Objects) -> str:
-        """Digest of a complete analysis."""
-        try:
-            seal = find_json(objects, SEAL)
-        except StoreError as error:
-            self.problems.append(str(error))
-            return ""
+    def sealed(self, folder: str, ticked: dict[str, str]) -> None:
+        """Check the seal of a place and every file it names."""
+        objects = self.objects.within(folder)
+        seal = find_seal(objects)
         if seal is None:
-            where = objects.where()
+            marks = ["spec.json", *(MARKS[one] for one in (RANKING, COMPARISON, STUDY))]
+            if any(objects.exists(one) and self.stated(folder, one) for one in marks):
+                where = objects.where()
+                self.problems.append(
+                    f"what is in {where} is not complete: {SEAL} is missing. {AGAIN}"
+                )
+            return
+        self.seals[folder] = seal
+        self.stated(folder, SEAL)
+        for name in seal.files:
+            try:
+                seal.get(name)
+                self.vouch(folder, name)
+            except (StoreError, OSError) as error:
+                self.tell(folder, name, error)
+        for key, part in (seal.tasks or {}).items():
+            if ticked.get(key, part) != part or not objects.exists(tick_name(key)):
+                where = objects.where(tick_name(key))
+                self.problems.append(f"{where} is missing or not the one that was sealed. {AGAIN}")
+        inside = re.fullmatch(rf"(.*?)/?(?:{RESULTS}|{STUDIES}).*", f"{folder}/")
+        if inside and seal.record.get("of"):
+            seal.refuse_another(whose_is(self.objects.within(inside[1])))
+
+    def analysis(self, folder: str) -> str:
+        """Digest of a complete analysis, computed from the values of its tables."""
+        seal = self.seals.get(folder)
+        where = self.objects.where(folder)
+        if seal is None:
             self.problems.append(f"the analysis in {where} is not complete; run its command again")
             return ""
-        return str(seal["digest"])
+        try:
+            files = [f"{name}.parquet" for name in TABLES]
+            tables = [table_of(seal.get(name), where=name) for name in files if name in seal.files]
+        except (StoreError, OSError):
+            return ""  # said already, file by file
+        digest = digest_of(tables)
+        if digest != seal.record.get("digest"):
+            msg = f"the digest that {where}/{SEAL} records is not that of its tables. {AGAIN}"
+            self.problems.append(msg)
+        return digest
+
+    def pointers(self, names: Iterable[str]) -> None:
+        """What is shown must be named, and be there."""
+        roots = {folder.rpartition("/")[0] for folder in self.seals if folder.count("/")}
+        for root in sorted(roots):
+            place, last = self.objects.within(root), "current.json"
+            where = place.where(last)
+            if f"{root}/{last}" not in names:
+                self.problems.append(f"{where} is missing: it says what is shown. {AGAIN}")
+                continue
+            self.stated(root, last)
+            try:
+                pointer = checked_json.unpack(last, place.get(last), where=where, again=AGAIN)
+                (named,) = expect(pointer, {str: str}, where=where, again=AGAIN).values()
+                there = place.exists(f"{named}/spec.json")
+            except (OSError, ValueError):  # ours are ValueErrors too
+                there = False
+            if not there:
+                self.problems.append(f"{where} names nothing that is there. {AGAIN}")
+
+    def rest(self) -> None:
+        """Name every file that nothing vouched for."""
+        old: list[str] = []
+        strange: list[str] = []
+        leftover: list[str] = []
+        for name in sorted(self.left):
+            if name.endswith(".json") and self.stated("", name):
+                continue
+            if name not in self.left:
+                continue  # a problem was told of it
+            if self._inputs(name):
+                self.vouch("", name)
+            elif self._unchecked(name):
+                old.append(name)
+            elif self._untold(name):
+                leftover.append(name)
+            elif OURS.fullmatch(name):
+                self.problems.append(
+                    f"nothing vouches for {self.objects.where(name)}: what names it is missing, or "
+                    "it was put there. Move it away, or run the command that made the folder again."
+                )
+            else:
+                strange.append(name)
+        for what, names in (
+            ("written by an earlier version without a hash, not checked", old),
+            ("left behind by a killed run, never read", leftover),
+            ("no files of ours, not checked", strange),
+        ):
+            if names:
+                more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+                self.notes.append(f"{what}: {', '.join(names[:3])}{more}")
+
+    def _inputs(self, name: str) -> bool:
+        """Whether it is an input of a comparison, whose name is the hash of its content."""
+        folder, _, last = name.rpartition("/")
+        try:
+            return folder == "inputs" and content_hash(self.objects.get(name)) == last
+        except (OSError, StoreError):
+            return False
+
+    def _unchecked(self, name: str) -> bool:
+        """Whether it lies where files had no hash yet: it, or what tells its folder, has none."""
+        folder = name.rpartition("/")[0]
+        beside = [f"{folder}/{mark}".lstrip("/") for mark in (PLAN, "spec.json")]
+        for one in [name] if name.endswith(".json") else beside:
+            try:
+                if not checked_json.is_checked(self.objects.get(one)):
+                    return True
+            except (OSError, StoreError):
+                continue
+        return False
+
+    def _untold(self, name: str) -> bool:
+        """Whether it is a part or a shard whose tick was never put."""
+        folder, _, last = name.rpartition("/")
+        key = last.partition(".")[0]
+        if folder == "parts" or folder.endswith("/parts"):
+            return not self.objects.exists(f"{folder[: -len(PARTS) + 1]}{tick_name(key)}")
+        return last.endswith(".safetensors") and not self.objects.exists(f"{folder}/{key}.json")
 
 
 def analyses_in(names: Iterable[str]) -> list[str]:

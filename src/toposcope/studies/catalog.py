@@ -7,6 +7,7 @@ from typing import Any
 
 from toposcope.store.folders import MARKS, STUDY
 from toposcope.store.objects import read_json
+from toposcope.store.shapes import expect
 from toposcope.studies.registry import STUDIES
 from toposcope.studies.study import Definition
 
@@ -49,6 +50,8 @@ def last_verdicts(folder: Path) -> dict[tuple[str, str], str]:
     found = {}
     for file in files:
         known = read_json(file)
+        shape = {"study": str, "verdicts": [{"claim": str, "verdict": str}]}
+        expect(known, shape, where=str(file), again="Run the study again.")
         for one in known["verdicts"]:
             found[known["study"], one["claim"]] = one["verdict"]
     return found

@@ -23,6 +23,8 @@ class Unit(StrEnum):
     NETWORK = "network"
     IMAGE = "image"
     PAIR = "pair"
+    CONFIGURATION = "configuration"
+    """Networks that differ in nothing but their seed, together."""
 
 
 class Direction(StrEnum):

@@ -352,8 +352,8 @@ def _train(
     )
     arrays = {f"w{k}": w for k, w in enumerate(made.weights)}
     arrays |= {f"b{k}": b for k, b in enumerate(made.biases)}
-    content = _put(folder, "weights.npz", activation=np.array(recipe.activation), **arrays)
-    content += _put(folder, "samples.npz", x=fresh, y=classes)
+    content = put_arrays(folder, "weights.npz", activation=np.array(recipe.activation), **arrays)
+    content += put_arrays(folder, "samples.npz", x=fresh, y=classes)
     moments = [
         [
             [int(s), float(a) if s >= 0 else None, float(t) if s >= 0 else None]
@@ -364,7 +364,8 @@ def _train(
     put_json(record, {"recipe": dict(spec), "content": content, "moments": moments})
 
 
-def _put(folder: Path, name: str, **arrays: NDArray[Any]) -> str:
+def put_arrays(folder: Path, name: str, **arrays: NDArray[Any]) -> str:
+    """Keep arrays in one npz; returns the hash of what they hold."""
     held = io.BytesIO()
     np.savez(held, allow_pickle=False, **arrays)
     LocalObjects(folder).put(name, held.getvalue())

@@ -10,14 +10,18 @@ from toposcope.errors import UsageError
 from toposcope.execution.executors import Jobs
 from toposcope.execution.plugins import Registry
 from toposcope.execution.progress import Progress
-from toposcope.studies import wheeler_training
+from toposcope.studies import magai_depth, magai_generalization, wheeler_training
 from toposcope.studies.running import Forecast, Say, run_definition
 from toposcope.studies.running import forecast as forecast_of
 from toposcope.studies.study import Definition, Given, OwnStudy
 from toposcope.studies.validity_study import validity
 from toposcope.types import near_matches
 
-OURS: tuple[Definition, ...] = (wheeler_training.STUDY,)
+OURS: tuple[Definition, ...] = (
+    wheeler_training.STUDY,
+    magai_generalization.STUDY,
+    magai_depth.STUDY,
+)
 """Studies of this package, in the order in which they are listed."""
 
 STUDIES: Registry[Definition | OwnStudy] = Registry(

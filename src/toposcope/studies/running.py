@@ -169,6 +169,7 @@ def run_definition(
 
         put_table(objects, "measurements.parquet", pa.Table.from_pandas(table))
         put_json(folder / MARKS[STUDY], study.as_dict())
+        workbook.seal(["measurements.parquet", MARKS[STUDY]])
     return study
 
 

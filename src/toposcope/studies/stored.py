@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from toposcope.errors import StoreError
 from toposcope.store.folders import MARKS, STUDY
-from toposcope.store.objects import LocalObjects, read_json
-from toposcope.store.tables import read_table
+from toposcope.store.objects import LocalObjects
+from toposcope.store.seals import AGAIN, SEAL, Seal, find_seal
+from toposcope.store.shapes import understood
+from toposcope.store.tables import table_of
 from toposcope.studies.claims import Claim
 from toposcope.studies.figures import Curve, Figure, Panel
 from toposcope.studies.study import Study
@@ -34,7 +37,16 @@ def load_study(folder: Path | str) -> Study:
     if not (path / MARKS[STUDY]).exists():
         msg = f"load_study(): {path} holds no study. Make one: toposcope study NAME -o {path}."
         raise StoreError(msg)
-    known = read_json(path / MARKS[STUDY])
+    objects, mark = LocalObjects(path), MARKS[STUDY]
+    seal = find_seal(objects)
+    if seal is None:
+        msg = f"the study in {path} is not complete: it has no {SEAL}. {AGAIN}"
+        raise StoreError(msg)
+    with understood(objects.where(mark), again=AGAIN):
+        return _read(path, seal, seal.json(mark))
+
+
+def _read(path: Path, seal: Seal, known: dict[str, Any]) -> Study:
     claims = [Claim.from_dict(one) for one in known["claims"]]
     panels = [
         Panel(**{**one, "curves": [Curve(**curve) for curve in one["curves"]]})
@@ -46,7 +58,7 @@ def load_study(folder: Path | str) -> Study:
             Verdict.from_dict(plain, claim)
             for plain, claim in zip(known["verdicts"], claims, strict=True)
         ),
-        read_table(LocalObjects(path), "measurements.parquet").to_pandas(),
+        table_of(seal.get("measurements.parquet"), where=str(path)).to_pandas(),
         Figure(known["figure"]["caption"], panels),
         known["failures"],
         path,

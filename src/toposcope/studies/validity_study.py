@@ -17,6 +17,7 @@ from toposcope.analysis import result
 from toposcope.analysis.design import Design
 from toposcope.analysis.filtrations import Rips
 from toposcope.analysis.plan import SCIENCE, code_hash
+from toposcope.analysis.stored import sealed, spec_of
 from toposcope.analysis.validity_checks import check_names, halved
 from toposcope.errors import StoreError, TooFewSamplesError, UsageError
 from toposcope.execution.executors import Jobs
@@ -26,7 +27,7 @@ from toposcope.execution.workbook import Workbook
 from toposcope.findings.validity.judge import judge
 from toposcope.findings.validity.observations import Observations
 from toposcope.findings.validity.verdict import Verdict
-from toposcope.store.objects import LocalObjects, content_hash, put_json, read_json
+from toposcope.store.objects import LocalObjects, content_hash, put_json
 from toposcope.store.runs import Run, open_run
 from toposcope.store.tables import VALIDITY_COLUMNS, put_table, table_of
 from toposcope.studies.validity_measure import CheckDesign, CheckJob, measure_check
@@ -122,9 +123,12 @@ def validity(
     root = Path(out) if out is not None else source.path / "studies" / "validity"
     folder = root / spec_hash(spec)[:12]
     tasks = _tasks(source, activations, design, names)
-    workbook = Workbook(LocalObjects(folder), ".parquet", again="run the study again")
+    inside = LocalObjects(source.path).within(f"studies/validity/{folder.name}")
+    place = inside if out is None else LocalObjects(folder)
+    workbook = Workbook(place, ".parquet", again="run the study again")
     with workbook.objects.lock():
         put_json(folder / "spec.json", {**spec, "level": level})
+        whose = "" if out is not None else source.whose
         if workbook.todo(tasks):
             homology.warm_up()
         workbook.run(
@@ -137,6 +141,7 @@ def validity(
         )
         study = _collect(workbook, tasks, spec, level, names)
         put_json(folder / "verdicts.json", [one.as_dict() for one in study.verdicts])
+        workbook.seal(["spec.json", "measurements.parquet", "verdicts.json"], of=whose)
         put_json(root / "current.json", {"study": folder.name})
     return study
 
@@ -198,7 +203,7 @@ def _last_analysis(run: Path) -> dict[str, Any]:
         folder = result.current_folder(run)
     except StoreError:
         return {}
-    return {**read_json(folder / "spec.json"), "analysis": folder.name}
+    return {**spec_of(sealed(run, folder.name)), "analysis": folder.name}
 
 
 def _tasks(

@@ -12,6 +12,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -46,6 +47,7 @@ SHOWN: tuple[tuple[str, int | None], ...] = (
     ("activation_norm", None),
 )
 """What is logged of each layer; the SERIES has all statistics."""
+RECORD = "monitor.json"
 FAILURES_ALLOWED = 3
 """Looks that may fail one after the other before the monitor stops trying."""
 
@@ -252,7 +254,7 @@ class Monitor:
                 "another folder, or resume=True to continue that training."
             )
             raise UsageError(msg)
-        return series, LocalObjects(path).lock()
+        return replace(series, beside=(RECORD,)), LocalObjects(path).lock()
 
     def _next_due(self) -> float:
         return (self._seen // self.every + 1) * self.every
@@ -345,7 +347,7 @@ class Monitor:
 
     def _record(self) -> None:
         put_json(
-            self.series.path / "monitor.json",
+            self.series.path / RECORD,
             {
                 "every": self.every,
                 "share": self.share,

@@ -5,11 +5,14 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import Any
 
+from toposcope.analysis.population import Population
 from toposcope.analysis.result import Analysis
 from toposcope.analysis.trajectory import Trajectory
+from toposcope.comparison.groups import GroupComparison
 from toposcope.comparison.result import Comparison
 from toposcope.errors import UsageError
 from toposcope.findings.findings import Findings, look
+from toposcope.findings.population import PopulationFindings, look_at_population
 from toposcope.stats import (
     ChangePoint,
     Equivalence,
@@ -36,6 +39,7 @@ from toposcope.words.inference import (
     score_comparison_text,
     trend_of_units_text,
 )
+from toposcope.words.population import group_sentences, population_sentences
 from toposcope.words.ranking import board_text, missing_text, ranking_answer
 from toposcope.words.studies import study_text
 from toposcope.words.trends import trend_sentence
@@ -49,8 +53,9 @@ def describe(result: Any) -> str:
     Parameters
     ----------
     result
-        What `analyze`, `analyze_series`, `compare`, `rank`, `studies.run`, `studies.validity` or
-        `findings.look` returned, or an interval or a test of `stats` or `transfer.evaluation`.
+        What `analyze`, `analyze_series`, `compare`, `population`, `rank`, `studies.run`,
+        `studies.validity` or `findings.look` returned, or an interval or a test of `stats` or
+        `transfer.evaluation`.
 
     Returns
     -------
@@ -111,6 +116,21 @@ def _(result: Comparison) -> str:
 @describe.register
 def _(result: ValidityStudy) -> str:
     return plain_text(result.verdicts)
+
+
+@describe.register
+def _(result: GroupComparison) -> str:
+    return "\n".join(group_sentences(result))
+
+
+@describe.register
+def _(result: PopulationFindings) -> str:
+    return "\n".join(population_sentences(result))
+
+
+@describe.register
+def _(result: Population) -> str:
+    return describe(look_at_population(result))
 
 
 @describe.register

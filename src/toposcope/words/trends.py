@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from toposcope.findings.trends import FALSE_SHARE, LayerTrend
+from toposcope.findings.trends import FALSE_SHARE, NETWORK, LayerTrend
 from toposcope.words.formats import level_text, lower, minus, short_name, step_text
 from toposcope.words.statistics import phrase
 
@@ -18,15 +18,18 @@ def trend_sentence(trends: Sequence[LayerTrend]) -> str:
     standing = [trend for trend in trends if trend.direction != "undecided"]
     spans = "; ".join(sorted({_span(trend) for trend in trends}))
     if first.about_training:
+        counts = sorted({one.trend.n for one in trends})
+        units = f"{' or '.join(map(str, counts))} {_unit(first)}"
         told = (
-            f"Over {spans} of {first.trend.n} trainings: of {first.looked_at:,} trends looked at "
+            f"Over {spans} of {units}: of {first.looked_at:,} trends looked at "
             f"(each statistic in each layer), {len(standing):,} stand. Kendall's tau with sign "
-            f"flips of trainings, at most {level_text(FALSE_SHARE)} false ones expected among "
+            f"flips of {_unit(first)}, at most {level_text(FALSE_SHARE)} false ones expected among "
             "those that stand."
         )
         if not standing and first.smallest_p > FALSE_SHARE:
             told += (
-                f" {first.trend.n} trainings give no p-value below {lower(first.smallest_p, 2)}: "
+                f" {first.trend.n} {_unit(first)} give no p-value below "
+                f"{lower(first.smallest_p, 2)}: "
                 "train more of them."
             )
         return told
@@ -39,6 +42,10 @@ def trend_sentence(trends: Sequence[LayerTrend]) -> str:
         f"would go one way in up to {_chance(fewest)} of the curves, and several trainings, "
         "as units, are needed to tell (toposcope.findings.trends_of_trainings)."
     )
+
+
+def _unit(trend: LayerTrend) -> str:
+    return "trainings" if trend.trend.unit == NETWORK else "configurations (means of trainings)"
 
 
 def _chance(trend: LayerTrend) -> str:

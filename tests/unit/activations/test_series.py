@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 import toposcope as ts
+from tests.edits import edit
 from toposcope.activations.models.checkpoints import find_checkpoints, is_single, parse_step
 from toposcope.activations.models.load import load_model
 from toposcope.analysis.design import Design
@@ -256,9 +257,7 @@ def test_a_record_cannot_lead_out_of_the_folder(tmp_path):
     series = ts.capture_series(
         net(), X, weights=[folder / "step_0.safetensors"], store=tmp_path / "s"
     )
-    record = json.loads((series.path / "series.json").read_text())
-    record["members"][0]["run"] = "../../elsewhere"
-    (series.path / "series.json").write_text(json.dumps(record))
+    edit(series.path / "series.json", lambda old: old["members"][0].update(run="../../elsewhere"))
     with pytest.raises(StoreError, match="not the name of a member"):
         ts.open_series(series.path)
 

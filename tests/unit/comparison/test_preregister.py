@@ -11,6 +11,7 @@ from toposcope.cli import main
 from toposcope.comparison.preregister import COPY
 from toposcope.errors import DamagedError, UsageError
 from toposcope.store.arrays import save_arrays
+from toposcope.store.objects import put_json, read_json
 from toposcope.store.preregistration import Followed, Preregistration
 from toposcope.words.comparison import summarize_comparison
 from toposcope.words.plans import comparison_plan, plan_lines
@@ -160,10 +161,10 @@ def test_a_copy_beside_the_results_cannot_be_edited(runs, tmp_path):
     done(runs, tmp_path / "plan.json", tmp_path / "kept")
     assert (tmp_path / "kept" / COPY).exists()
     stored = tmp_path / "kept" / "comparison.json"
-    content = json.loads(stored.read_text())
+    content = read_json(stored)
     content["attrs"]["preregistered"]["plan"]["parameters"]["margin"] = 9.0
-    stored.write_text(json.dumps(content))
-    with pytest.raises(DamagedError, match="was changed after it was written"):
+    put_json(stored, content)
+    with pytest.raises(DamagedError, match="does not match its recorded hash"):
         ts.describe(ts.Comparison.load(tmp_path / "kept"))
 
 

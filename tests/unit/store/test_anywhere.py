@@ -9,9 +9,10 @@ from toposcope.errors import DamagedError, RunLockedError, StoreError, UsageErro
 from toposcope.execution.tasks import Task
 from toposcope.execution.workbook import Workbook
 from toposcope.store.ledger import Failure
-from toposcope.store.objects import LocalObjects
+from toposcope.store.objects import LocalObjects, put_json_at
 from toposcope.store.runs import Run, open_run
 from toposcope.store.samples import Samples
+from toposcope.store.seals import put_seal
 from toposcope.store.series import (
     Member,
     begin_series,
@@ -21,7 +22,7 @@ from toposcope.store.series import (
     with_failure,
     with_member,
 )
-from toposcope.store.tables import Rows, compact, part_bytes, read_table, table_of
+from toposcope.store.tables import TABLES, Rows, compact, part_bytes, read_table, table_of
 from toposcope.store.verify import verify
 
 from ..execution.test_workbook import Around, make, square, values  # noqa: TID252 - no package
@@ -185,13 +186,22 @@ class TestVerify:
         folder = memory.within("results/77aa")
         folder.put("spec.json", b"{}")
         assert "results/77aa is not complete" in verify(memory).problems[0]
-        compact(folder, [some_part()])
+        seal_analysis(folder)
+        put_json_at(memory, "results/current.json", {"analysis": "77aa"})
         assert verify(memory).analyses == 1 and verify(memory).digest not in ("", bare)
         folder.put("table.parquet", b"changed")
         assert "table.parquet does not match its recorded hash" in verify(memory).problems[0]
         tick = f"studies/validity/4f2a/ledger/{make()[0].key}.json"
         memory.put(tick, b'{"status": "done"}')
         assert len(verify(memory).problems) == 2  # a tick that names no hash vouches for nothing
+
+
+def seal_analysis(place):
+    digest = compact(place, [some_part()])
+    names = [f"{name}.parquet" for name in TABLES]
+    return put_seal(
+        place, [*names, *(["spec.json"] if place.exists("spec.json") else [])], digest=digest
+    )
 
 
 def some_part():
@@ -214,6 +224,6 @@ def test_tables_go_through_any_place(memory, tmp_path):
         with pytest.raises(DamagedError, match=r"nothing\.parquet cannot be read"):
             read_table(place, "nothing.parquet")
     memory.put("cut.parquet", some_part()[:-9])
-    with pytest.raises(DamagedError, match=r"cut\.parquet cannot be read"):
+    with pytest.raises(DamagedError, match=r"cut\.parquet is no readable table"):
         read_table(memory, "cut.parquet")
     assert table_of(some_part()).num_rows == 2

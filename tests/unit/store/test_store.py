@@ -1,12 +1,12 @@
 """RUN folders: nothing damaged is ever read, nothing finished is ever lost."""
 
-import json
 import os
 import shutil
 
 import numpy as np
 import pytest
 
+from tests.edits import edit
 from toposcope.errors import (
     DamagedError,
     LayerNotFoundError,
@@ -94,8 +94,7 @@ def test_two_writers_are_refused(tmp_path):
 
 
 def test_another_schema_version_is_refused(run):
-    plan = json.loads((run / "run.json").read_text()) | {"schema": 99}
-    (run / "run.json").write_text(json.dumps(plan))
+    edit(run / "run.json", lambda plan: plan | {"schema": 99})
     with pytest.raises(SchemaVersionError, match="99"):
         open_run(run)
 
@@ -155,7 +154,7 @@ def test_truncated_missing_and_swapped_shards_are_found(run):
         open_run(run)["block@1"]
     for suffix in (".safetensors", ".json"):
         shutil.copy(second.with_suffix(suffix), first.with_suffix(suffix))
-    with pytest.raises(DamagedError, match="other samples"):
+    with pytest.raises(DamagedError, match="swapped with another file"):
         open_run(run)["block@1"]
 
 

@@ -11,6 +11,7 @@ from toposcope.cli import main
 from toposcope.errors import StoreError, TooFewSamplesError, UsageError
 from toposcope.findings.validity.verdict import Quantity
 from toposcope.store.arrays import save_arrays
+from toposcope.store.objects import read_json
 from toposcope.studies import CheckVerdict as Verdict
 from toposcope.studies import Decision, Number, trust_verdicts, validity
 from toposcope.words.validity import as_json, told
@@ -50,7 +51,7 @@ def test_the_study_says_what_the_cheap_form_says_and_more(run, study):
     unequal = found["sample_size"].of(Quantity.UNEQUAL_N)
     # Twice the points is no other draw: H0 alone has twice as many pairs.
     assert np.mean([one.value for one in unequal if one.degree == 0]) > 2
-    stored = json.loads((study.folder / "verdicts.json").read_text())
+    stored = read_json(study.folder / "verdicts.json")
     assert [Verdict.from_dict(one).as_dict() for one in stored] == [
         one.as_dict() for one in study.verdicts
     ]

@@ -19,12 +19,13 @@ from toposcope.errors import (
     UsageError,
 )
 from toposcope.homology import betti_numbers
-from toposcope.store.objects import lock_folder
+from toposcope.store.objects import lock_folder, read_json
 from toposcope.store.runs import Run
 from toposcope.store.verify import verify
 from toposcope.transfer import SCORES, knn, theta
 from toposcope.transfer.ranking.board import Entry, assemble, ties
-from toposcope.transfer.ranking.run import load_board, put_judgement, rank
+from toposcope.transfer.ranking.kept import load_board, put_judgement
+from toposcope.transfer.ranking.run import rank
 from toposcope.transfer.ranking.sizes import check_sizes
 
 CHEAP = ("theta", "tau", "class_persistence", "leep", "logme", "h_score", "knn", "parameters")
@@ -237,7 +238,7 @@ class TestTimesAndLocks:
 
     def test_a_board_of_an_earlier_version_has_rank_intervals(self, kept, tmp_path):
         table, folder = kept
-        old = json.loads((folder / "board.json").read_text())
+        old = read_json(folder / "board.json")
         for row in old["rows"]:
             del row["rank_low"], row["rank_high"]
             row["seconds"] = 1.0

@@ -6,6 +6,9 @@ datasets have files of their own beside this one.
 
 from __future__ import annotations
 
+import math
+import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -25,14 +28,20 @@ from toposcope.activations.data.files import (
 )
 from toposcope.activations.data.pictures import from_jpegs
 from toposcope.activations.data.source import DataSource, kind_of, labels_of
-from toposcope.errors import SpecError
+from toposcope.errors import SpecError, UsageError
+from toposcope.inputs.limits import refuse_bomb, refuse_larger
 from toposcope.store.objects import content_hash
 from toposcope.types import near_matches
 
 X_KEYS = ("image", "images", "x", "data")
 Y_KEYS = ("label", "labels", "y")
 NAME_KEYS = ("class_names", "classes")
-_DAMAGE = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
+_DAMAGE = (
+    *(OSError, ValueError, EOFError, LookupError, TypeError, ArithmeticError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError, SyntaxError),
+    *(NotImplementedError, RuntimeError, AttributeError),
+)
+"""What NumPy and zipfile raise of files that are damaged, encrypted or packed in other ways."""
 
 
 def from_array(
@@ -110,8 +119,11 @@ def from_npz(spec: str) -> DataSource:
             else:
                 x_key = pick_key(members, options, "x", X_KEYS, spec, needed=True)
                 keys.append(x_key)
-            arrays = {key: stored[key] for key in keys if key is not None}
-    except SpecError:
+            chosen = [key for key in keys if key is not None]
+            for key in chosen:
+                _refuse_large(stored, key, what=f"DATA {spec!r}: {path}")
+            arrays = {key: stored[key] for key in chosen}
+    except UsageError:
         raise
     except _DAMAGE as error:
         raise damaged(spec, path, error) from error
@@ -126,6 +138,28 @@ def from_npz(spec: str) -> DataSource:
     return from_array(arrays[str(x_key)], y, class_names=names, **about)
 
 
+def _refuse_large(stored: Any, key: str, *, what: str) -> None:
+    """Refuse an array whose header or archive says more than there can be, before it is read."""
+    archive = stored.zip
+    names = [name for name in (key, f"{key}.npy") if name in archive.namelist()]
+    if not names:
+        return
+    info = archive.getinfo(names[0])
+    what = f"{what}, array {key!r}"
+    refuse_larger(info.file_size, "ARRAY", what=what)
+    refuse_bomb(info.compress_size, info.file_size, what=what)
+    with archive.open(info) as stream:
+        version = np.lib.format.read_magic(stream)
+        read = np.lib.format.read_array_header_1_0
+        if version != (1, 0):
+            read = np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(stream)
+        held = math.prod(shape) * dtype.itemsize
+    if held > info.file_size and not dtype.hasobject:
+        msg = f"{what}: its header says {held:,} bytes, and the file holds {info.file_size:,}."
+        raise SpecError(msg)
+
+
 def _member(path: Path, key: str, members: list[str], spec: str) -> NDArray[Any]:
     """An array of ids in an npz file."""
     if key not in members:
@@ -133,7 +167,11 @@ def _member(path: Path, key: str, members: list[str], spec: str) -> NDArray[Any]
         raise SpecError(msg)
     try:
         with path.open("rb") as stream:
-            return np.asarray(np.load(stream, allow_pickle=False)[key])
+            stored = np.load(stream, allow_pickle=False)
+            _refuse_large(stored, key, what=f"DATA {spec!r}: {path}")
+            return np.asarray(stored[key])
+    except UsageError:
+        raise
     except _DAMAGE as error:
         raise damaged(spec, path, error) from error
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope.activations.data.files import no_labels, pick_key, split_of
+from toposcope.activations.data.files import expanded, no_labels, pick_key, split_of
 from toposcope.activations.data.items import no_pads
 from toposcope.activations.data.pictures import pixels, stacker
 from toposcope.activations.data.source import DataSource, kind_of, labels_of, tell
@@ -40,7 +39,7 @@ def from_hub(spec: str) -> DataSource:
             raise SpecError(msg)
         options[key] = value
     dataset = _load(where, options, spec)
-    folder = Path(where).expanduser()
+    folder = expanded(where)
     name, split = split_of(folder) if folder.exists() else (where, "")
     if isinstance(dataset, Mapping):
         dataset, split = _one_split(dataset, options.get("split"), spec)
@@ -60,7 +59,7 @@ def _load(where: str, options: Mapping[str, str], spec: str) -> Any:
     except ImportError as error:
         msg = f"DATA {spec!r} needs the datasets package: pip install 'toposcope[hf]'"
         raise MissingExtraError(msg) from error
-    folder = Path(where).expanduser()
+    folder = expanded(where)
     quiet = datasets.utils.logging.is_progress_bar_enabled()
     datasets.disable_progress_bars()
     try:

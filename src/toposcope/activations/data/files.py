@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from toposcope.errors import SpecError
+from toposcope.inputs.limits import refuse_bomb, refuse_larger
 from toposcope.types import near_matches
 
 SPLITS = ("train", "training", "validation", "valid", "val", "dev", "test", "testing", "eval")
@@ -22,6 +23,8 @@ VAGUE = frozenset(
     )
 )
 """Words of file names that fit any data."""
+PACKED = (".gz", ".bz2", ".zst", ".lz4", ".br")
+"""Endings of files that are unpacked while they are read."""
 DEEPEST = 3
 """Folders in a name at most, the file counted."""
 
@@ -69,6 +72,31 @@ def file_hash(path: Path) -> str:
     return "file:" + digest.hexdigest()
 
 
+def expanded(name: Path | str) -> Path:
+    """A path with the home folder for `~`; one of a user who does not exist stays as it is."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)
+
+
+def refuse_unpacked(path: Path, spec: str) -> None:
+    """Refuse a compressed file that unpacks to very much more than it is, by unpacking it once.
+
+    Nothing is kept of it meanwhile; files that are not compressed are not read.
+    """
+    if path.suffix.lower() not in PACKED:
+        return
+    import pyarrow as pa
+
+    packed, unpacked = path.stat().st_size, 0
+    with pa.input_stream(str(path), compression="detect") as stream:
+        while block := stream.read(1 << 22):
+            unpacked += len(block)
+            refuse_bomb(packed, unpacked, what=f"DATA {spec!r}: {path}")
+            refuse_larger(unpacked, "TABLE", what=f"DATA {spec!r}: {path}")
+
+
 def split_spec(spec: str, allowed: tuple[str, ...]) -> tuple[Path, dict[str, str]]:
     """File and options of `kind:FILE#key=value,key=value`."""
     body = spec.partition(":")[2]
@@ -84,8 +112,8 @@ def split_spec(spec: str, allowed: tuple[str, ...]) -> tuple[Path, dict[str, str
             )
             raise SpecError(msg)
         options[key] = value
-    path = Path(name).expanduser()
-    if not path.exists():
+    path = expanded(name)
+    if "\0" in name or not path.exists():
         beside = sorted(p.name for p in path.parent.glob("*")) if path.parent.is_dir() else []
         msg = f"DATA {spec!r}: there is no {path}. " + near_matches(path.name, beside)
         raise SpecError(msg)

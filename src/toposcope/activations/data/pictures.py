@@ -10,8 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.activations.data.source import DataSource, labels_of
-from toposcope.errors import SpecError
+from toposcope.errors import SpecError, UsageError
+from toposcope.inputs.limits import refuse_larger
 
+FORMATS = ("JPEG", "PNG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "PPM")
+"""Formats that are read, by what PIL calls them: it would start Ghostscript for an EPS, whatever
+the name of the file says."""
 BITS = (8, 9, 10, 11, 12, 13, 14, 15, 16)
 """Depths that a grey picture kept in 16 bits may have."""
 SHOTS = ("TIFF", "GIF", "WEBP", "PNG")
@@ -117,7 +121,8 @@ def decode(
     from PIL import Image, ImageOps
 
     try:
-        with Image.open(stream) as picture:
+        with Image.open(stream, formats=FORMATS) as picture:
+            refuse_larger(picture.width * picture.height, "PIXELS", what=where)
             frames = getattr(picture, "n_frames", 1) if picture.format in SHOTS else 1
             if frames > 1:
                 msg = f"{where} holds {frames} frames; save the one that is meant as a picture."
@@ -131,7 +136,7 @@ def decode(
                 return rgb
             square = ImageOps.fit(Image.fromarray(rgb), (size, size), Image.Resampling.BICUBIC)
             return np.asarray(square)
-    except SpecError:
+    except UsageError:
         raise
     except Exception as error:  # every plug-in of PIL raises its own kinds
         msg = f"{where} is not a readable image: {error}."

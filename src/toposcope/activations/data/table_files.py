@@ -7,10 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from toposcope.activations.data.files import damaged, file_hash, split_of, split_spec
+from toposcope.activations.data.files import (
+    damaged,
+    file_hash,
+    refuse_unpacked,
+    split_of,
+    split_spec,
+)
 from toposcope.activations.data.source import DataSource
 from toposcope.activations.data.tables import from_table
-from toposcope.errors import SpecError
+from toposcope.errors import SpecError, UsageError
+from toposcope.inputs.limits import refuse_bomb, refuse_larger
 
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
@@ -39,8 +46,12 @@ def from_csv(spec: str) -> DataSource:
         msg = f"DATA {spec!r}: header={header!r}; needed is yes or no."
         raise SpecError(msg)
     try:
+        refuse_larger(path.stat().st_size, "TABLE", what=f"DATA {spec!r}: {path}")
+        refuse_unpacked(path, spec)
         table = _read(path, named=header != "no")
         names = [str(name).strip() for name in table.column_names]
+    except UsageError:
+        raise
     except (OSError, EOFError, ValueError, pa.ArrowException) as error:
         raise damaged(spec, path, error) from error
     bad = [str(f.name) for f in table.schema if pa.types.is_binary(f.type)]
@@ -117,6 +128,15 @@ def _read(path: Path, *, named: bool) -> Any:
         )
 
 
+def _refuse_wide(metadata: Any, path: Path, spec: str) -> None:
+    """Refuse a table that becomes too large: a column of one value takes no room in a file."""
+    groups = (metadata.row_group(i) for i in range(metadata.num_row_groups))
+    stored = sum(group.total_byte_size for group in groups)
+    unpacked = max(stored, 8 * metadata.num_rows * metadata.num_columns)
+    refuse_larger(unpacked, "TABLE", what=f"DATA {spec!r}: {path}")
+    refuse_bomb(path.stat().st_size, unpacked, what=f"DATA {spec!r}: {path}")
+
+
 def _check_header(names: Sequence[str], spec: str) -> None:
     """Refuse a first line with numbers in it: it may be a sample.
 
@@ -142,7 +162,11 @@ def from_parquet(spec: str) -> DataSource:
 
     path, options = split_spec(spec, ("x", "y"))
     try:
-        table = parquet.ParquetFile(path).read()
+        file = parquet.ParquetFile(path)
+        _refuse_wide(file.metadata, path, spec)
+        table = file.read()
+    except UsageError:
+        raise
     except (OSError, ValueError, pa.ArrowException) as error:
         raise damaged(spec, path, error) from error
     name, split = split_of(path)

@@ -21,7 +21,8 @@ from toposcope.activations.data.files import (
     split_spec,
 )
 from toposcope.activations.data.source import DataSource, labels_of, tell
-from toposcope.errors import SpecError
+from toposcope.errors import SpecError, UsageError
+from toposcope.inputs.limits import limit, refuse_bomb, refuse_larger
 from toposcope.store.objects import content_hash
 from toposcope.types import near_matches
 
@@ -156,10 +157,17 @@ def _ids(
 def _objects(path: Path, spec: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """Line numbers and objects of a file, gzipped or not; blank lines are skipped."""
     opened = gzip.open if path.suffix == ".gz" else open
-    number = 0
+    number = unpacked = 0
+    what = f"DATA {spec!r}: {path}"
     try:
-        with opened(path, "rt", encoding="utf-8-sig") as stream:
-            for number, line in enumerate(stream, start=1):
+        packed, longest = path.stat().st_size, limit("LINE")
+        with opened(path, "rb") as stream:
+            while raw := stream.readline(longest + 1):
+                number += 1
+                unpacked += len(raw)
+                refuse_larger(len(raw), "LINE", what=f"{what}, line {number}")
+                refuse_bomb(packed, unpacked, what=what)
+                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
                 if not line.strip():
                     continue
                 row = json.loads(line)
@@ -173,7 +181,7 @@ def _objects(path: Path, spec: str) -> Iterator[tuple[int, dict[str, Any]]]:
     except UnicodeDecodeError as error:
         raise damaged(spec, path, error) from error
     except (ValueError, RecursionError) as error:  # a number of 5000 digits is a bare ValueError
-        if isinstance(error, SpecError):
+        if isinstance(error, UsageError):
             raise
         msg = f"DATA {spec!r}: line {number} of {path} is not JSON: {error}."
         raise SpecError(msg) from error

@@ -192,7 +192,14 @@ def _read(place: Path) -> Checkpoint:
     if state.is_file():
         try:
             return Checkpoint(file, name, float(json.loads(state.read_bytes())["global_step"]))
-        except (ValueError, KeyError, TypeError) as error:
+        except (
+            ValueError,
+            LookupError,
+            TypeError,
+            OSError,
+            RecursionError,
+            ArithmeticError,
+        ) as error:
             return Checkpoint(file, name, None, problem=f"{state} cannot be read: {error}.")
     if split_entry(file)[0].suffix == ".ckpt":
         try:

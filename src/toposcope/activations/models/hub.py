@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from toposcope.activations.data.files import file_hash
+from toposcope.activations.data.files import expanded, file_hash
 from toposcope.activations.models.model import LoadedModel, Preprocess
 from toposcope.activations.models.raw_batches import channels_last, token_ids
 from toposcope.activations.models.weight_files import name_of_refused, refused
@@ -97,7 +97,7 @@ def from_hub(where: str, *, max_tokens: int | None = None, seed: int = 0) -> Loa
 
 def _locate(where: str) -> tuple[str, str | None]:
     """(folder, None), or (id, revision)."""
-    folder = Path(where).expanduser()
+    folder = expanded(where)
     if folder.is_dir():
         if not (folder / "config.json").is_file():
             holds = ", ".join(sorted(entry.name for entry in folder.iterdir())[:8]) or "nothing"

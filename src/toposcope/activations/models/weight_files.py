@@ -18,8 +18,10 @@ from typing import Any
 
 import torch
 
+from toposcope.activations.data.files import expanded
 from toposcope.activations.reasons import reason_of
-from toposcope.errors import WeightsError
+from toposcope.errors import UsageError, WeightsError
+from toposcope.inputs.limits import refuse_larger
 
 PICKLES = (".pt", ".pth", ".th", ".bin", ".ckpt", ".tar")
 SUFFIXES = (".safetensors", *PICKLES)
@@ -88,7 +90,7 @@ def split_entry(weights: Path | str) -> tuple[Path, str]:
     >>> split_entry("last.ckpt#teacher")[1], split_entry("last.ckpt")[1]
     ('teacher', '')
     """
-    whole = Path(weights).expanduser()
+    whole = expanded(weights)
     if MARK not in whole.name or whole.exists():
         return whole, ""
     name, _, entry = whole.name.rpartition(MARK)
@@ -207,12 +209,18 @@ def _parts_of(path: Path) -> list[Path]:
     if not path.name.endswith(INDEX):
         return [path]
     try:
+        refuse_larger(path.stat().st_size, "JSON", what=str(path))
         listed = json.loads(path.read_bytes())["weight_map"].values()
         names = sorted({str(name) for name in listed})
-    except (ValueError, KeyError, AttributeError, TypeError, OSError) as error:
+    except UsageError:
+        raise
+    except (ValueError, LookupError, AttributeError, TypeError, OSError, RecursionError) as error:
         msg = f"{path} is not a readable index of weights: {reason_of(error)}."
         raise WeightsError(msg) from error
-    odd = [name for name in names if Path(name).name != name]
+    if path.name in names:
+        msg = f"{path} lists itself; needed are the files of its weights."
+        raise WeightsError(msg)
+    odd = [name for name in names if Path(name).name != name or "\0" in name]
     if odd:
         msg = f"{path} points outside its folder ({odd[0]!r}), which is refused."
         raise WeightsError(msg)
@@ -231,12 +239,11 @@ def _read_one(path: Path) -> tuple[Any, str]:
         msg = f"{path} cannot be read: {reason_of(error)}."
         raise WeightsError(msg) from error
     if path.suffix == ".safetensors" or head[8:9] == b"{":
-        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         try:
             return load_file(path), "safetensors"
-        except (SafetensorError, OSError, ValueError) as error:
+        except Exception as error:  # a damaged header may raise anything
             msg = f"{path} is not a readable safetensors file: {reason_of(error)}."
             raise WeightsError(msg) from error
     pickled = head[:2] == b"PK" or head[:1] == b"\x80"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from toposcope.analysis.result import Analysis, frame
 from toposcope.analysis.validity_checks import CHECKS
+from toposcope.errors import DamagedError
 from toposcope.findings.looked_at import overlap_of
 from toposcope.findings.validity.concentration import concentration
 from toposcope.findings.validity.metric import metric
@@ -14,8 +15,16 @@ from toposcope.findings.validity.observations import Observations
 from toposcope.findings.validity.outliers import outliers
 from toposcope.findings.validity.sample_size import sample_size
 from toposcope.findings.validity.verdict import Decision, Verdict
-from toposcope.store.objects import read_json
-from toposcope.store.tables import read_table
+from toposcope.store import checked_json
+from toposcope.store.objects import LocalObjects, find_json
+from toposcope.store.runs import Run
+from toposcope.store.seals import Seal, find_seal
+from toposcope.store.shapes import expect, understood
+from toposcope.store.tables import table_of
+
+ROOT, SPEC, TABLE = "studies/validity", "spec.json", "measurements.parquet"
+SHAPE = {"analysis": str, "level?": (float, int), "normalize": str}
+AGAIN = "Run 'toposcope study validity' of this RUN again."
 
 JUDGES: dict[str, Callable[[Observations], Verdict]] = {
     "sample_size": sample_size,
@@ -109,16 +118,31 @@ def _stored(analysis: Analysis) -> list[Verdict]:
     """Verdicts of the last study of a RUN when it is about this analysis, from its measurements."""
     if analysis.run is None:
         return []
-    root = analysis.run / "studies" / "validity"
-    if not (root / "current.json").exists():
+    objects = LocalObjects(analysis.run)
+    pointer = find_json(objects, f"{ROOT}/current.json")
+    if pointer is None:
         return []
-    folder = root / str(read_json(root / "current.json")["study"])
-    spec, file = read_json(folder / "spec.json"), folder / "measurements.parquet"
-    if not file.exists() or spec["analysis"] != analysis.attrs.get("analysis"):
+    where = objects.where(f"{ROOT}/current.json")
+    name = expect(pointer, {"study": str}, where=where, again=AGAIN)["study"]
+    folder = objects.within(f"{ROOT}/{name}")
+    seal = find_seal(folder)
+    if not folder.exists(SPEC):
+        msg = f"{where} names the study {name[:60]!r}, which is not there. {AGAIN}"
+        raise DamagedError(msg)
+    if seal is None and checked_json.is_checked(folder.get(SPEC)):
+        return []  # begun, and not finished
+    # Studies of versions before had no seal: nothing vouches for their files.
+    seal = seal or Seal(folder, {}, None, {})
+    seal.refuse_another(Run.open(analysis.run).whose)
+    spec = expect(seal.json(SPEC), SHAPE, where=folder.where(SPEC), again=AGAIN)
+    begun = not seal.covers_all and not folder.exists(TABLE)
+    if begun or spec["analysis"] != analysis.attrs.get("analysis"):
         return []
-    measurements = frame(read_table(folder, file.name))
-    checks = [name for name in CHECKS if name in set(measurements["check"])]
-    level = float(spec.get("level", analysis.attrs["level"]))
-    return judge(
-        Observations(measurements, level=level, normalize=str(spec["normalize"])), checks=checks
-    )
+    with understood(folder.where(TABLE), again=AGAIN):
+        measurements = frame(table_of(seal.get(TABLE), where=folder.where(TABLE)))
+        checks = [name for name in CHECKS if name in set(measurements["check"])]
+        level = float(spec.get("level", analysis.attrs["level"]))
+        return judge(
+            Observations(measurements, level=level, normalize=str(spec["normalize"])),
+            checks=checks,
+        )

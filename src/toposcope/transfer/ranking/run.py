@@ -27,7 +27,7 @@ from toposcope.activations.candidates import (
 from toposcope.activations.data.load import load_data
 from toposcope.activations.data.source import DataSource
 from toposcope.analysis.plan import SCIENCE, code_hash
-from toposcope.errors import RunLockedError, ToposcopeError, UsageError
+from toposcope.errors import RunLockedError, UsageError
 from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress
 from toposcope.execution.tasks import Task
@@ -36,12 +36,18 @@ from toposcope.inputs import parameters
 from toposcope.pointclouds.draws import draw_rows
 from toposcope.store.folders import RANKING, refuse_other_kind
 from toposcope.store.ledger import Failure
-from toposcope.store.objects import LocalObjects, content_hash, lock_folder, put_json, read_json
+from toposcope.store.objects import (
+    LocalObjects,
+    content_hash,
+    find_json,
+    lock_folder,
+)
 from toposcope.store.runs import Run
+from toposcope.store.shapes import expect
 from toposcope.store.tables import OK
 from toposcope.transfer.ranking import board as boards
-from toposcope.transfer.ranking.accuracies import SCHEMA
 from toposcope.transfer.ranking.board import Entry
+from toposcope.transfer.ranking.kept import SECONDS, put_board
 from toposcope.transfer.ranking.scoring import DrawJob, Material, measure_draw, sensitivity
 from toposcope.transfer.ranking.sizes import check_sizes
 from toposcope.transfer.scores.registry import SCORES
@@ -50,9 +56,6 @@ from toposcope.types import LOGITS, near_matches
 if TYPE_CHECKING:
     import pandas as pd
 
-BOARD, JUDGEMENT = "board.json", "evaluation.json"
-SECONDS = "seconds"
-"""What scores took, apart from their values: times differ from call to call, values do not."""
 THRESHOLDS = (0.0, 0.25, 0.5, 1.0)
 """Thresholds of the sensitivity table; the first one is the score's own default."""
 
@@ -172,7 +175,7 @@ def rank(
         with lock_folder(folder):
             table = _rank(candidates, data, target, design, folder, level, device, jobs, progress)
             table.attrs["command"] = command
-            _put_board(folder, table)
+            put_board(folder, table)
             return table
     finally:
         if store is None:
@@ -367,8 +370,12 @@ def _seconds(folder: Path, tasks: Sequence[Task[DrawJob]]) -> dict[str, dict[str
     """Candidate -> score -> mean processor seconds of a draw, where they were noted."""
     noted: dict[str, dict[str, list[float]]] = {task.job.model: {} for task in tasks}
     for task in tasks:
-        path = folder / SECONDS / f"{task.key}.json"
-        for score, value in (read_json(path) if path.exists() else {}).items():
+        name = f"{SECONDS}/{task.key}.json"
+        again = "Delete it: a time is missing then, no score."
+        noted_here = find_json(LocalObjects(folder), name) or {}
+        where = str(folder / name)
+        expect(noted_here, {str: (float, int)}, where=where, again=again)
+        for score, value in noted_here.items():
             noted[task.job.model].setdefault(score, []).append(value)
     return {
         model: {score: float(np.mean(values)) for score, values in by_score.items()}
@@ -411,83 +418,3 @@ def _entry(
         points=design.images // design.replicates if of_images else design.points,
         seconds=float("nan") if seconds is None else seconds,
     )
-
-
-def _put_board(folder: Path, table: pd.DataFrame) -> None:
-    """The board, and beside it what differs from call to call."""
-    times = {
-        score: {row.model: row.seconds for row in rows.itertuples() if row.seconds == row.seconds}
-        for score, rows in table.groupby("score", sort=False)
-    }
-    put_json(folder / f"{SECONDS}.json", times)
-    rows = boards.plain(table.drop(columns="seconds"))
-    put_json(folder / BOARD, {"rows": rows, "attrs": table.attrs})
-
-
-def load_board(folder: Path | str) -> pd.DataFrame:
-    """The board a `rank` call left in its folder, with the judgement of it where there is one.
-
-    A judgement that an earlier version stored is left out: its noise ceilings were those of one
-    fine-tune, and targets were averaged.
-    """
-    import pandas as pd
-
-    place = Path(folder)
-    path = place / BOARD
-    if not path.exists():
-        msg = f"there is no board in {folder}: toposcope rank MODELS.toml --target DATA -o FOLDER"
-        raise ToposcopeError(msg)
-    stored = read_json(path)
-    if any("rank_low" not in row for row in stored["rows"]):
-        stored["rows"] = _with_rank_intervals(stored)
-    table = pd.DataFrame(stored["rows"], columns=list(boards.COLUMNS))
-    times = place / f"{SECONDS}.json"
-    if times.exists():
-        noted = read_json(times)
-        table["seconds"] = [
-            noted.get(score, {}).get(model)
-            for score, model in zip(table["score"], table["model"], strict=True)
-        ]
-    for name in ("value", "low", "high", "seconds"):
-        table[name] = table[name].astype(float)
-    table = table.astype(dict.fromkeys(boards.RANKS, "Int64"))
-    table.attrs = stored["attrs"]
-    judged = place / JUDGEMENT
-    if judged.exists():
-        judgement = read_json(judged)
-        if judgement.get("schema") == SCHEMA:
-            table.attrs["evaluation"] = judgement
-        else:
-            table.attrs["evaluation_of_an_earlier_version"] = True
-    return table
-
-
-def _with_rank_intervals(stored: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Rows of a board that was stored without `rank_low` and `rank_high`, made anew."""
-    draws = stored["attrs"]["draws"]
-    rows = {(row["score"], row["model"]): row for row in stored["rows"]}
-    entries = {
-        score: {
-            model: Entry(
-                np.asarray(values, dtype=np.float64),
-                points=rows[score, model]["points"],
-                seconds=rows[score, model]["seconds"] or float("nan"),
-                status=rows[score, model]["status"],
-                reason=rows[score, model]["reason"],
-            )
-            for model in stored["attrs"]["candidates"]
-            if (values := draws[score].get(model)) is not None
-        }
-        for score in dict.fromkeys(row["score"] for row in stored["rows"])
-    }
-    declared = {
-        row["score"]: (row["higher_is_better"], row["labels"], row["cost"])
-        for row in stored["rows"]
-    }
-    return boards.plain(boards.assemble(entries, declared, level=stored["attrs"]["level"]))
-
-
-def put_judgement(folder: Path, judged: Mapping[str, Any]) -> None:
-    """Keep an evaluation beside its board, for the report."""
-    with lock_folder(folder):
-        put_json(folder / JUDGEMENT, dict(judged))

@@ -79,7 +79,8 @@ def from_object(value: Any, *, name: str, spec: str) -> DataSource:
 
 
 def _refuse_sparse(value: Any, spec: str) -> None:
-    first = value[0] if isinstance(value, (tuple, list)) and value else value
+    # A Dataset may be a list with a reader of its own, which is asked later.
+    first = value[0] if type(value) in (tuple, list) and value else value
     if hasattr(first, "toarray") and hasattr(first, "nnz"):
         msg = (
             f"DATA {spec!r}: the samples are a sparse {type(first).__name__} of shape "

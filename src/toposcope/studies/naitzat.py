@@ -219,7 +219,7 @@ def tasks(design: Design, subjects: Sequence[Subject]) -> list[Task[Job]]:
     made, seen = [], set()
     for one in subjects:
         data, activation = one.covariates["data"], one.covariates["activation"]
-        jobs = []
+        jobs: list[tuple[tuple[int, ...], int, str]] = []
         if data not in seen:
             seen.add(data)
             jobs.append(((0,), max(design.draws, 2), f"{KINDS.get(data, data)}, the input"))
@@ -418,8 +418,8 @@ def half_depths(
     for name in ACTIVATIONS:
         omega = omegas(rows[rows["activation"] == name])
         first = np.full((len(omega), 1), float(sum(KNOWN_BETTI[data][variant.label][:2])))
-        depth = half_depth(np.hstack([first, omega.to_numpy()])) if len(omega) else []
-        made[name] = pd.Series(np.asarray(depth, dtype=float) / design.depth, index=omega.index)
+        depth = half_depth(np.hstack([first, omega.to_numpy()])) if len(omega) else np.empty(0)
+        made[name] = pd.Series(np.asarray(depth) / design.depth, index=omega.index)
     return made
 
 

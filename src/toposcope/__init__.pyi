@@ -17,10 +17,13 @@ from toposcope.analysis.filtrations import Cubical as Cubical
 from toposcope.analysis.filtrations import Geodesic as Geodesic
 from toposcope.analysis.filtrations import Local as Local
 from toposcope.analysis.filtrations import Rips as Rips
+from toposcope.analysis.population import Population as Population
+from toposcope.analysis.population_folder import population as population
 from toposcope.analysis.preregister import preregister as preregister
 from toposcope.analysis.result import Analysis as Analysis
 from toposcope.analysis.run import analyze as analyze
 from toposcope.analysis.trajectory import analyze_series as analyze_series
+from toposcope.comparison.preregister import preregister_comparison as preregister_comparison
 from toposcope.comparison.result import Comparison as Comparison
 from toposcope.comparison.run import compare as compare
 from toposcope.diagrams import distances as distances

@@ -13,6 +13,7 @@ ToposcopeError
 │   ├── ParameterMismatchError              resumed with other parameters; shows the difference
 │   ├── DamagedError                        bytes that do not match their recorded hash
 │   └── RunLockedError                      another process is writing to the same RUN
+├── FitError (RuntimeError)                 a model of networks that no optimizer could fit
 ├── NetworkError (RuntimeError)             the network failed on a batch after its first samples
 ├── WorkersLostError (RuntimeError)         no worker lives long enough to begin a task
 └── MissingExtraError (ImportError)         an optional package is absent; shows the pip line
@@ -79,6 +80,10 @@ class DamagedError(StoreError):
 
 class RunLockedError(StoreError):
     """Another process is writing to the same RUN."""
+
+
+class FitError(ToposcopeError, RuntimeError):
+    """A model over networks that no optimizer could fit; names what answers without one."""
 
 
 class NetworkError(ToposcopeError, RuntimeError):

@@ -119,6 +119,8 @@ CALLS = [
     partial(dimension.activation_norm, X),
     partial(dimension.covariance_eigenvalues, X),
     partial(dimension.cube_calibration, 40, dimensions=(1, 2), clouds=2, replicates=2),
+    partial(dimension.cube_of, 3.0, 40, estimator="mle"),
+    partial(dimension.cube_readings, "two_nn", 40),
     partial(dimension.effective_rank, X),
     partial(dimension.mle, X),
     partial(dimension.participation_ratio, X),

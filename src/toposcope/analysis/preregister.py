@@ -12,11 +12,22 @@ from typing import Any
 from toposcope.analysis.design import Design
 from toposcope.analysis.filtrations.points import HEADLINE
 from toposcope.errors import UsageError
-from toposcope.store.preregistration import Family, Followed, Preregistration
+from toposcope.store.preregistration import Deviation, Family, Followed, Preregistration
 from toposcope.store.runs import Run, open_run
 from toposcope.store.series import is_series, open_series
 
-__all__ = ["KIND", "Followed", "capture_hash", "parameters_used", "plan_of", "preregister"]
+__all__ = [
+    "KIND",
+    "Deviation",
+    "Family",
+    "Followed",
+    "Preregistration",
+    "capture_hash",
+    "finished_analyses",
+    "parameters_used",
+    "plan_of",
+    "preregister",
+]
 
 KIND = "analysis"
 
@@ -83,7 +94,7 @@ def plan_of(
         parameters=parameters_used(chosen, level),
         families=tuple(_families(chosen, max(len(run.addresses) for run in opened), level)),
         networks={str(run.path): capture_hash(run) for run in opened},
-        earlier=tuple(name for run in opened for name in _finished(run.path)),
+        earlier=tuple(name for run in opened for name in finished_analyses(run.path)),
         command=shlex.join(
             [
                 *("toposcope", "analyze", str(opened[0].path), *chosen.command_words()),
@@ -116,7 +127,7 @@ def _places(given: Path | str) -> Iterator[Path]:
     yield opened.run
 
 
-def _finished(run: Path) -> list[str]:
+def finished_analyses(run: Path) -> list[str]:
     """RUN/analysis of every analysis that a RUN has already."""
     done = sorted((run / "results").glob("*/done.json"))
     return [f"{run.name}/{folder.parent.name}" for folder in done]

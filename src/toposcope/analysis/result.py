@@ -92,6 +92,13 @@ class Analysis:
         """(rows of `table`,) the values to take spreads over draws from; see `units_of`."""
         return units_of(self.table)
 
+    @cached_property
+    def dimensions(self) -> pd.DataFrame:
+        """Intrinsic dimensions with the uniform cube that reads the same; see `dimensions_of`."""
+        from toposcope.analysis.dimensions import dimensions_of
+
+        return dimensions_of(self.intervals, self.attrs)
+
     def thumbnails(self, rows: Sequence[int]) -> NDArray[np.uint8] | None:
         """(m, h, w[, 3]) small pictures of some samples; None when the data are no images."""
         if self.run is None:

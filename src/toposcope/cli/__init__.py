@@ -4,7 +4,24 @@ Importing a module of this package registers its subcommands; none of them impor
 pandas before it runs, so that `toposcope --help` stays fast.
 """
 
-from toposcope.cli import analyzing, capturing, choosing, comparing, reading, studying
+from toposcope.cli import (
+    analyzing,
+    capturing,
+    choosing,
+    comparing,
+    planning,
+    reading,
+    studying,
+)
 from toposcope.cli.common import main
 
-__all__ = ["analyzing", "capturing", "choosing", "comparing", "main", "reading", "studying"]
+__all__ = [
+    "analyzing",
+    "capturing",
+    "choosing",
+    "comparing",
+    "main",
+    "planning",
+    "reading",
+    "studying",
+]

@@ -90,6 +90,7 @@ def analyze(
         from toposcope.analysis.run import analyze_design
         from toposcope.execution.executors import workers_of
         from toposcope.execution.progress import bars
+        from toposcope.words.dimensions import dimension_sentence
         from toposcope.words.plans import plan_text
 
         if dry_run:
@@ -106,11 +107,14 @@ def analyze(
         }
         if frozen is not None:
             value["plan"] = plan_text(analysis.attrs["plan"])
+        if told := dimension_sentence(analysis):
+            value["dimensions"] = told
         text = (
             f"measured {len(analysis.layers)} layers, {len(analysis.table):,} numbers: "
             f"{value['table']}\n"
             f"{not_computed(analysis.table)}failed tasks: {len(analysis.failures)}\n"
             + (f"plan: {value['plan']}\n" if frozen is not None else "")
+            + (f"{told}\n" if told else "")
             + f"next: toposcope report {shlex.quote(str(run))} -o report.html"
         )
         show(value, as_json, text)
@@ -144,20 +148,11 @@ def _write_plan(
 ) -> None:
     """Write a plan and show it."""
     from toposcope.analysis.preregister import plan_of
+    from toposcope.words.plans import plan_lines
 
     plan = plan_of(design, [run], level=level, note=note, path=path)
     plan.write(path)
-    families = {one.about: f"{one.tests} tests, {one.correction}" for one in plan.families}
-    value = {
-        "plan": str(path),
-        "hash": plan.hash,
-        "written": plan.written,
-        "earlier": list(plan.earlier),
-        "families": families,
-        "next": plan.command,
-    }
-    shown = {**value, "earlier": ", ".join(plan.earlier) or "no analysis of it exists"}
-    show(value, as_json, outline(shown))
+    show({"path": str(path), **plan.as_dict()}, as_json, "\n".join(plan_lines(plan)))
 
 
 def _analyze_series(
@@ -176,6 +171,7 @@ def _analyze_series(
     from toposcope.execution.executors import workers_of
     from toposcope.execution.progress import bars
     from toposcope.store.series import number, open_series
+    from toposcope.words.dimensions import dimension_sentence
 
     series = open_series(path)
     if dry_run:
@@ -188,18 +184,21 @@ def _analyze_series(
         return []
     trajectory = analyze_series(series, design, level=level, jobs=jobs, progress=bars(), plan=plan)
     steps = ", ".join(map(number, trajectory.steps))
+    told = dimension_sentence(trajectory.analyses[-1])
     value = {
         "series": str(path),
         "steps": list(trajectory.steps),
         "analyses": [one.attrs["analysis"] for one in trajectory.analyses],
         "failures": trajectory.failures,
+        **({"dimensions": told} if told else {}),
     }
     text = (
         f"measured {len(trajectory.layers)} layers at {len(trajectory.steps)} {series.unit}s "
         f"({steps}): "
         f"{len(trajectory.table):,} numbers\n"
         f"{not_computed(trajectory.table)}failed tasks: {len(trajectory.failures)}\n"
-        f"next: toposcope report {shlex.quote(str(path))} -o report.html"
+        + (f"last checkpoint: {told}\n" if told else "")
+        + f"next: toposcope report {shlex.quote(str(path))} -o report.html"
     )
     show(value, as_json, text)
     return trajectory.failures

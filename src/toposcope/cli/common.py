@@ -85,10 +85,10 @@ def main(ctx: click.Context, verbose: bool) -> None:
 
 
 def command(
-    epilog: str, cls: type[Command] = Command
+    epilog: str, cls: type[Command] = Command, **settings: Any
 ) -> Callable[[Callable[..., Any]], click.Command]:
     """Register a subcommand with examples."""
-    return main.command(cls=cls, epilog=epilog)  # type: ignore[return-value]
+    return main.command(cls=cls, epilog=epilog, **settings)  # type: ignore[return-value]
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,9 @@ def parse_optional(
     "toposcope compare runs/before runs/after --measures wasserstein,cka --report change.html\n"
     "toposcope compare runs/r20 runs/vgg19 runs/vit --points 250 -o comparisons/nets\n"
     "toposcope compare runs/train runs/test --measures wasserstein,bottleneck --margin 0.5\n"
-    "toposcope compare runs/seed_0 runs/seed_1 --step 390"
+    "toposcope compare runs/seed_0 runs/seed_1 --step 390\n"
+    "toposcope compare runs/r20 runs/jpeg --margin 1 --preregister plan.json   # before results\n"
+    "toposcope compare runs/r20 runs/jpeg --margin 1 --plan plan.json"
 )
 @click.argument(
     "runs", metavar="RUN|SERIES...", type=click.Path(path_type=Path), nargs=-1, required=True
@@ -128,6 +130,17 @@ def parse_optional(
     "-o", "--out", type=click.Path(path_type=Path), help="Folder to keep it in; resumes there."
 )
 @click.option("--report", type=click.Path(path_type=Path), help="HTML file to write.")
+@click.option(
+    "--preregister",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write down what this will test, with hash and time, and compare nothing.",
+)
+@click.option(
+    "--plan",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The plan this follows: kept with the results, which say whether it was.",
+)
+@click.option("--note", default="", help="For --preregister: the question, what is expected.")
 @json_option
 @click.pass_context
 def compare(
@@ -136,6 +149,8 @@ def compare(
     runs: tuple[Path, ...],
     out: Path | None,
     report: Path | None,
+    preregister: Path | None,
+    note: str,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -150,12 +165,16 @@ def compare(
             network_matrices,
         )
         from toposcope.words.comparison import lead, summarize_comparison
+        from toposcope.words.plans import comparison_plan
 
         if len(runs) < 2:
             msg = f"compare takes two RUNs or more; got {len(runs)}: toposcope compare RUN RUN"
             raise UsageError(msg)
         first, second, *others = runs
         measures = options.pop("measures") or None
+        if preregister is not None:
+            _write_plan(preregister, runs, options, measures=measures, note=note, as_json=as_json)
+            return
         with warnings_told():
             comparison = run_comparison(
                 first, second, *others, measures=measures, store=out, progress=bars(), **options
@@ -180,6 +199,7 @@ def compare(
             "families": comparison.attrs["families"],
             "failures": [dict(failure) for failure in comparison.failures],
             "warnings": list(comparison.attrs["warnings"]),
+            "plan": comparison_plan(comparison.attrs),
         }
         short = lead(comparison)
         text = "\n".join(f"- {sentence}" for sentence in summary[:short])
@@ -199,6 +219,27 @@ def compare(
         for warning in comparison.attrs["warnings"]:
             click.echo(printable(f"warning: {warning}"), err=True)
     exit_with_failures(comparison.failures)
+
+
+def _write_plan(
+    path: Path,
+    runs: Sequence[Path],
+    options: dict[str, Any],
+    *,
+    measures: Sequence[str] | None,
+    note: str,
+    as_json: bool,
+) -> None:
+    """Write a plan and show it."""
+    from toposcope.comparison.preregister import preregister_comparison
+    from toposcope.words.plans import plan_lines
+
+    asked = {name: value for name, value in options.items() if name not in ("jobs", "plan")}
+    first, second, *others = runs
+    plan = preregister_comparison(
+        path, first, second, *others, measures=measures, note=note, **asked
+    )
+    show({"path": str(path), **plan.as_dict()}, as_json, "\n".join(plan_lines(plan)))
 
 
 def _row(row: dict[str, Any]) -> tuple[str, ...]:

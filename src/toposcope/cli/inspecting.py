@@ -16,6 +16,8 @@ from toposcope.store.runs import PLAN, SCHEMA_VERSION, Run
 from toposcope.store.series import is_series, number, open_series
 from toposcope.store.tables import SEAL
 from toposcope.store.verify import RESULTS, analyses_in
+from toposcope.words.designs import is_cubical
+from toposcope.words.dimensions import bias_text
 
 PACKAGES = [
     "toposcope",
@@ -120,6 +122,7 @@ def _short(spec: dict[str, Any]) -> dict[str, Any]:
         **({"filtration": own} if own else {}),
         **{key: spec[key] for key in keys},
         **{key: spec[key] for key in ("overlapping", "points_are", "null") if key in spec},
+        **({} if is_cubical(spec) else {"dimension bias": bias_text(spec)}),
     }
 
 

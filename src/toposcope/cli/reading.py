@@ -47,7 +47,7 @@ def demo(ctx: click.Context, out: Path, jobs: int | None, seed: int, as_json: bo
 )
 @click.argument(
     "runs",
-    metavar="RUN|SERIES|COMPARISON|RANKING...",
+    metavar="RUN|SERIES|COMPARISON|RANKING|STUDIES...",
     type=click.Path(path_type=Path),
     nargs=-1,
     required=True,

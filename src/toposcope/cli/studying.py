@@ -1,4 +1,4 @@
-"""`study`: claims and validity checks, each measured in full and answered with a verdict."""
+"""`study`: the claims of the papers, each measured and answered with a verdict."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from toposcope.cli.common import (
 
 
 class Studies(click.Group):
-    """A group with a command for every registered study; lists them when asked for another."""
+    """A group with a command for every registered study; lists all claims when nothing is named."""
 
     format_epilog = Command.format_epilog
 
@@ -29,15 +29,19 @@ class Studies(click.Group):
         known = super().get_command(ctx, cmd_name)
         if known is not None or cmd_name.startswith("-"):
             return known
-        from toposcope.studies import STUDIES
+        from toposcope.studies import STUDIES, OwnStudy
 
-        return _plain_command(cmd_name) if cmd_name in STUDIES else None
+        if cmd_name not in STUDIES:
+            return None
+        study = STUDIES[cmd_name]
+        make = _own_command if isinstance(study, OwnStudy) else _study_command
+        return make(cmd_name, study.question)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of all studies."""
         from toposcope.studies import STUDIES
 
-        return list(STUDIES)
+        return [*STUDIES, *(name for name in super().list_commands(ctx) if name not in STUDIES)]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -52,11 +56,10 @@ class Studies(click.Group):
         return super().resolve_command(ctx, args)
 
 
-def _plain_command(name: str) -> click.Command:
-    """The command of a study that takes a RUN and nothing of its own."""
-    from toposcope.studies import STUDIES
+def _own_command(name: str, question: str) -> click.Command:
+    """The command of a study that runs itself: it takes a RUN and nothing of its own."""
 
-    @click.command(name, cls=Command, help=STUDIES[name].question)
+    @click.command(name, cls=Command, help=question)
     @click.argument("run", type=click.Path(path_type=Path))
     @jobs_option
     @json_option
@@ -75,21 +78,157 @@ def _plain_command(name: str) -> click.Command:
     return command
 
 
+def _study_command(name: str, question: str) -> click.Command:
+    """The command of a study of the frame."""
+
+    @click.command(
+        name,
+        cls=Command,
+        help=f"{question} Without RUNs it trains what it needs.",
+        epilog=f"toposcope study {name} --quick\ntoposcope study {name} series/* -o studies/mine",
+    )
+    @click.argument("runs", metavar="[RUN|SERIES]...", nargs=-1, type=click.Path(path_type=Path))
+    @models_option
+    @data_option
+    @quick_option
+    @out_option
+    @jobs_option
+    @dry_option
+    @json_option
+    @click.pass_context
+    def command(
+        ctx: click.Context,
+        runs: tuple[Path, ...],
+        models: Path | None,
+        data: str | None,
+        quick: bool,
+        out: Path | None,
+        jobs: int | None,
+        dry_run: bool,
+        as_json: bool,
+    ) -> None:
+        with exits(ctx, resume=True):
+            found = _run(name, runs, models, data, quick, out, jobs, dry_run, as_json)
+        exit_with_failures(found)
+
+    return command
+
+
+def _run(
+    name: str,
+    runs: tuple[Path, ...],
+    models: Path | None,
+    data: str | None,
+    quick: bool,
+    out: Path | None,
+    jobs: int | None,
+    dry_run: bool,
+    as_json: bool,
+) -> Sequence[dict[str, Any]]:
+    """Run one study and show it; returns its failures."""
+    from toposcope import studies
+    from toposcope.execution.progress import bars
+    from toposcope.reporting.study_page import write_studies
+    from toposcope.studies.registry import forecast
+    from toposcope.words.studies import duration, study_text
+
+    if dry_run:
+        ahead = forecast(name, runs, models=models, data=data, quick=quick, out=out, jobs=jobs)
+        text = (
+            f"{name}: about {duration(ahead.seconds)} on {ahead.workers} workers, in {ahead.folder}"
+        )
+        show(ahead.as_dict(), as_json, text)
+        return []
+
+    def say(what: str, seconds: float) -> None:
+        click.echo(f"{what}: about {duration(seconds)}", err=True)
+
+    found = studies.run(
+        name,
+        runs,
+        models=models,
+        data=data,
+        quick=quick,
+        out=out,
+        jobs=jobs,
+        progress=bars(),
+        say=say,
+    )
+    written = write_studies([found], found.folder / "study.html")
+    value = {key: value for key, value in found.as_dict().items() if key != "figure"}
+    text = f"{study_text(found)}\n\ntook {duration(found.seconds['took'])}; figure: {written}"
+    show({**value, "page": str(written)}, as_json, text)
+    failures: Sequence[dict[str, Any]] = found.failures
+    return failures
+
+
 def _value(
     name: str, run: Path, verdicts: list[dict[str, Any]], failures: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
-    """What `--json` prints of any study."""
+    """What `--json` prints of a study that runs itself."""
     return {"study": name, "run": str(run), "verdicts": verdicts, "failures": list(failures)}
 
 
 jobs_option = click.option(
     "--jobs", type=click.IntRange(min=0), help="Worker processes; default: one per CPU."
 )
+models_option = click.option(
+    "--models", type=click.Path(path_type=Path), help="A MODELS.toml, for studies that take one."
+)
+data_option = click.option("--data", metavar="DATA", help="With --models: what they are run on.")
+quick_option = click.option(
+    "--quick", is_flag=True, help="The small design: at most three minutes on two cores."
+)
+out_option = click.option(
+    "-o", "--out", type=click.Path(path_type=Path), help="Folder; default: studies/NAME."
+)
+dry_option = click.option("--dry-run", is_flag=True, help="Say how long it takes; do nothing.")
 
 
-@main.group(cls=Studies, epilog="toposcope study validity runs/r20")
-def study() -> None:
-    """Measure a claim or a validity check in full, with a verdict."""
+@main.group(
+    cls=Studies,
+    invoke_without_command=True,
+    epilog="toposcope study\ntoposcope study wheeler-training --quick\n"
+    "toposcope study validity runs/r20",
+)
+@json_option
+@click.pass_context
+def study(ctx: click.Context, as_json: bool) -> None:
+    """Measure the claims of the papers, each with a verdict; alone: list all claims."""
+    if ctx.invoked_subcommand is None:
+        with exits(ctx):
+            from toposcope.studies.catalog import catalog
+            from toposcope.words.studies import catalog_text
+
+            rows = catalog(Path("studies"))
+            show({"claims": rows}, as_json, catalog_text(rows))
+
+
+@study.command(name="all", cls=Command, epilog="toposcope study all --quick")
+@quick_option
+@out_option
+@jobs_option
+@dry_option
+@json_option
+@click.pass_context
+def run_all(
+    ctx: click.Context,
+    quick: bool,
+    out: Path | None,
+    jobs: int | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Every study on networks that it trains, one after the other; resumable at any point."""
+    failures: list[dict[str, Any]] = []
+    with exits(ctx, resume=True):
+        from toposcope.studies import STUDIES, OwnStudy
+
+        for name, one in STUDIES.items():
+            if not isinstance(one, OwnStudy):
+                where = None if out is None else out / name
+                failures += _run(name, (), None, None, quick, where, jobs, dry_run, as_json)
+    exit_with_failures(failures)
 
 
 @study.command(

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.analysis.design import BESIDE, Design
+from toposcope.analysis.picking import LOOSE, pick
 from toposcope.analysis.plan import code_of, draws_of
 from toposcope.analysis.registry import POINTS, VOLUMES
 from toposcope.analysis.result import Analysis
@@ -22,7 +23,6 @@ from toposcope.analysis.run import analyze_command, analyze_design
 from toposcope.analysis.stored import Stored
 from toposcope.comparison.opened import Item, Opened, design_of, each_named, network_names
 from toposcope.comparison.opened import opened as opened_as
-from toposcope.comparison.picking import LOOSE, pick
 from toposcope.errors import StoreError, UsageError
 from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress

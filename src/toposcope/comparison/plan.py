@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from toposcope.analysis.depths import nearest_depths
 from toposcope.analysis.plan import SCIENCE, code_hash
 from toposcope.analysis.result import Analysis
 from toposcope.comparison.layer_pairs import (
@@ -37,18 +38,6 @@ def match_layers(a: Network, b: Network) -> list[tuple[int, int]]:
     if a.layers == b.layers:
         return [(k, k) for k in range(len(a.layers))]
     return nearest_depths(depths(a), depths(b))
-
-
-def nearest_depths(a: NDArray[np.float64], b: NDArray[np.float64]) -> list[tuple[int, int]]:
-    """Index of the depth in `b` nearest to each in `a`.
-
-    >>> nearest_depths(np.array([0.25, 0.5, 0.75, 1.0]), np.array([0.5, 1.0]))
-    [(0, 0), (1, 0), (2, 1), (3, 1)]
-    """
-    gaps = np.abs(a[:, None] - b[None, :])
-    # Reversed, so that argmin finds the later of two equal ones; rounded, so that they are equal.
-    nearest = len(b) - 1 - np.round(gaps, 9)[:, ::-1].argmin(axis=1)
-    return [(i, int(j)) for i, j in enumerate(nearest)]
 
 
 def depths(network: Network) -> NDArray[np.float64]:

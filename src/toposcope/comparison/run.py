@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import shlex
 import tempfile
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from itertools import combinations
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from toposcope.analysis.registry import POINTS, VOLUMES
+from toposcope.analysis.design import Design
 from toposcope.analysis.run import versions
+from toposcope.comparison.asked import (
+    DEFAULTS,
+    recorded,
+    refuse_margins,
+    rules_of,
+    split,
+    too_few,
+    unit_of_measures,
+    warn_of_limits,
+    warn_too_few,
+)
 from toposcope.comparison.calibration import calibrate_networks
-from toposcope.comparison.families import design_limit, fewest_draws
-from toposcope.comparison.judgement import ABSOLUTE, MARGIN_UNITS, NOISE, Rules, measured
-from toposcope.comparison.layer_pairs import BETTI_NUMBERS, DIAGRAM_MEASURES
+from toposcope.comparison.judgement import NOISE, Rules, measured
+from toposcope.comparison.layer_pairs import BETTI_NUMBERS
 from toposcope.comparison.measuring import measure_parts
 from toposcope.comparison.networks import PAIRED, Network, gather, of_volumes, relation
 from toposcope.comparison.opened import Item, design_of
 from toposcope.comparison.plan import comparison_hash, depths
+from toposcope.comparison.preregister import Asked, begin, drawn_hash
 from toposcope.comparison.reservations import identity, reservations
 from toposcope.comparison.result import Comparison
 from toposcope.comparison.tables import (
@@ -38,18 +46,13 @@ from toposcope.comparison.tables import (
 from toposcope.comparison.volume_values import (
     betti_degrees,
 )
-from toposcope.errors import DesignWarning, UsageError
+from toposcope.errors import UsageError
 from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress
 from toposcope.inputs import parameters
-from toposcope.similarity.measures import MEASURES
 from toposcope.store.folders import COMPARISON, refuse_other_kind
-from toposcope.store.objects import LocalObjects, put_json, read_json
-from toposcope.types import near_matches
+from toposcope.store.objects import LocalObjects, put_json
 
-TESTS = ("permutation", "none")
-DEFAULTS = ("wasserstein", "cka")
-"""Measures where none are named; those of volumes are their Betti numbers."""
 TARGET = "these networks over data: the unit is a disjoint draw of samples, not a training"
 
 
@@ -74,6 +77,7 @@ def compare(
     jobs: Jobs = None,
     seed: int = 0,
     store: Path | str | None = None,
+    plan: Path | str | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Compare two or more networks, layer against layer, with tests over disjoint draws.
@@ -122,6 +126,8 @@ def compare(
         Of the permutations, and of the draws of networks that are analyzed here.
     store
         Folder of this comparison: kept there, a killed one continues. None keeps nothing.
+    plan
+        A plan written by `preregister_comparison`. The comparison says whether it was followed.
     progress
         See `toposcope.execution.progress`.
 
@@ -147,13 +153,13 @@ def compare(
     >>> abs(comparison.layers.set_index("measure").loc["cka", "value"] - 1) < 1e-9
     np.True_
     """
-    diagram, paired = _split(measures)
+    diagram, paired = split(measures)
     seed = parameters.seed(seed, call="compare()")
     calibrate = parameters.whole(calibrate, "calibrate", call="compare()", low=0)
-    rules = _rules(test, level, margin, margin_unit, n_resamples, seed)
-    _refuse_margins(rules, [*diagram, *paired] or [*DEFAULTS, BETTI_NUMBERS])
-    if diagram and replicates is not None and _too_few(replicates, paired=False, rules=rules):
-        _warn_too_few(replicates, paired=False, rules=rules)  # before anything is analyzed
+    rules = rules_of(test, level, margin, margin_unit, n_resamples, seed)
+    refuse_margins(rules, [*diagram, *paired] or [*DEFAULTS, BETTI_NUMBERS])
+    if diagram and replicates is not None and too_few(replicates, paired=False, rules=rules):
+        warn_too_few(replicates, paired=False, rules=rules)  # before anything is analyzed
     asked = {
         "homology_dimensions": homology_dimensions,
         "points": points,
@@ -164,13 +170,14 @@ def compare(
     if "homology_dimensions" in options:
         options["homology_dimensions"] = tuple(options["homology_dimensions"])
     with _folder(store) as folder:
-        plan = (
-            None if store is None else _recorded(folder, [*diagram, *paired] or ["default"], rules)
+        margins = (
+            None if store is None else recorded(folder, [*diagram, *paired] or ["default"], rules)
         )
+        begun = None if plan is None else begin(plan, folder)
         networks = gather(
             [a, b, *others],
             options,
-            unit=None if measures is None else _unit(diagram),
+            unit=None if measures is None else unit_of_measures(diagram),
             analyses=[analysis] if isinstance(analysis, str) else list(analysis or ()),
             step=step,
             equalize=equalize,
@@ -181,11 +188,11 @@ def compare(
         if measures is None:
             made = networks[0].analysis
             images = made is not None and of_volumes(design_of(made))
-            diagram, paired = _split((BETTI_NUMBERS,) if images else DEFAULTS)
+            diagram, paired = split((BETTI_NUMBERS,) if images else DEFAULTS)
         _refuse_unpaired(networks, paired)
-        _refuse_margins(rules, [*diagram, *paired])
+        refuse_margins(rules, [*diagram, *paired])
         if diagram:
-            _warn_of_limits(networks, rules)
+            warn_of_limits(networks, rules)
         degrees = _degrees(networks, homology_dimensions, volumes=diagram == [BETTI_NUMBERS])
         parts, failures = measure_parts(
             networks,
@@ -208,7 +215,7 @@ def compare(
             "target": TARGET,
             "unit": "draw",
             **({"calibrate": calibrate, "calibration": calibration} if calibrate else {}),
-            "plan": plan,
+            "plan": margins,
             "equalized": equalize,
             "code": comparison_hash(),
             "versions": versions(),
@@ -221,8 +228,15 @@ def compare(
                 store,
             ),
         }
+        compared = _compared(networks, parts, rules, attrs)
+        if begun is not None:
+            done = _asked(networks, [*diagram, *paired], degrees, rules, calibrate, equalize)
+            followed = begun.followed(done, networks, compared.attrs["families"])
+            compared = replace(
+                compared, attrs={**compared.attrs, "preregistered": followed.as_dict()}
+            )
         comparison = replace(
-            _compared(networks, parts, rules, attrs),
+            compared,
             failures=failures,
             folder=None if store is None else folder,
         )
@@ -281,134 +295,6 @@ def _compared(
     )
 
 
-def _unit(diagram: Sequence[str]) -> str:
-    """What the analyses must have filtered for some measures between diagrams; "" for none."""
-    if not diagram:
-        return ""
-    return VOLUMES if BETTI_NUMBERS in diagram else POINTS
-
-
-def _split(measures: Sequence[str] | None) -> tuple[list[str], list[str]]:
-    """Measures between diagrams, and between paired activations."""
-    if measures is None:
-        return [], []
-    if isinstance(measures, str):
-        measures = [measures]
-    known = [*DIAGRAM_MEASURES, *MEASURES]
-    for name in measures:
-        if name not in known:
-            msg = f"compare(): measure {name!r} is unknown. {near_matches(str(name), known)}"
-            raise UsageError(msg)
-    if not measures or len(set(measures)) < len(measures):
-        msg = f"compare(): measures={list(measures)!r}; needed are one or more different names."
-        raise UsageError(msg)
-    diagram = [name for name in measures if name in DIAGRAM_MEASURES]
-    if BETTI_NUMBERS in measures and len(measures) > 1:
-        msg = (
-            f"compare(): {BETTI_NUMBERS} compare images one by one, so no other measure goes with "
-            f"it; got {list(measures)!r}. Compare by {BETTI_NUMBERS} alone, and by the others in a "
-            "second call."
-        )
-        raise UsageError(msg)
-    return diagram, [name for name in measures if name not in DIAGRAM_MEASURES]
-
-
-def _rules(
-    test: str,
-    level: float,
-    margin: float | Mapping[str, float] | None,
-    margin_unit: str,
-    n_resamples: int,
-    seed: int,
-) -> Rules:
-    """How layers are judged; refuses what is no rule."""
-    if test not in TESTS:
-        msg = f"compare(): test={test!r} is unknown; choose 'permutation' or 'none'."
-        raise UsageError(msg)
-    level = parameters.number(level, "level", call="compare()", above=0.5, below=1.0)
-    n_resamples = parameters.whole(n_resamples, "n_resamples", call="compare()", low=99)
-    if margin_unit not in MARGIN_UNITS:
-        msg = (
-            f"compare(): margin_unit={margin_unit!r} is unknown; choose {NOISE!r} (multiples of "
-            f"what draws of one layer of the first network are apart) or {ABSOLUTE!r}."
-        )
-        raise UsageError(msg)
-    given = list(margin.values() if isinstance(margin, Mapping) else [margin])
-    if margin is not None and not all(
-        isinstance(value, Real) and not isinstance(value, bool) and 0 < value < float("inf")
-        for value in given
-    ):
-        msg = (
-            f"compare(): margin={margin!r} must be a number above 0, in units of "
-            f"margin_unit={margin_unit!r}, or left out to test no equivalence."
-        )
-        raise UsageError(msg)
-    if isinstance(margin, Mapping):
-        margin = {str(name): float(value) for name, value in margin.items()}
-    return Rules(test != "none", n_resamples, seed, level, margin, margin_unit)
-
-
-def _refuse_margins(rules: Rules, measures: Sequence[str]) -> None:
-    named = rules.margin if isinstance(rules.margin, Mapping) else {}
-    unknown = sorted(set(named) - set(measures))
-    if unknown:
-        msg = (
-            f"compare(): margin names {', '.join(unknown)}, and the measures are "
-            f"{', '.join(measures)}. Name a measure that is compared."
-        )
-        raise UsageError(msg)
-
-
-def _recorded(folder: Path, measures: Sequence[str], rules: Rules) -> dict[str, Any]:
-    """What was decided, written down before the networks are opened; the first time counts.
-
-    Whether a result stood in the folder by then is part of it: a margin that is chosen after a look
-    at the gaps shows nothing.
-    """
-    chosen = {
-        "measures": list(measures),
-        "level": rules.level,
-        "margin": rules.margin,
-        "margin_unit": rules.margin_unit,
-    }
-    path = folder / "plan.json"
-    plans: list[dict[str, Any]] = read_json(path)["plans"] if path.exists() else []
-    for plan in plans:
-        if all(plan[name] == value for name, value in chosen.items()):
-            return plan
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    plan = chosen | {"time": now, "after_results": (folder / "done.json").exists()}
-    put_json(path, {"plans": [*plans, plan]})
-    return plan
-
-
-def _too_few(draws: int, *, paired: bool, rules: Rules) -> bool:
-    return rules.test and design_limit(draws, paired=paired, rules=rules) > rules.alpha
-
-
-def _warn_of_limits(networks: Sequence[Network], rules: Rules) -> None:
-    """Say before anything is measured that no layer could be found to differ."""
-    draws = len(networks[0].draws)
-    kinds = {relation(x, y) == PAIRED for x, y in combinations(networks, 2)}
-    for paired in sorted(kinds):
-        if _too_few(draws, paired=paired, rules=rules):
-            _warn_too_few(draws, paired=paired, rules=rules)
-
-
-def _warn_too_few(draws: int, *, paired: bool, rules: Rules) -> None:
-    least = design_limit(draws, paired=paired, rules=rules)
-    enough = fewest_draws(paired=paired, rules=rules)
-    kind = "paired" if paired else "independent"
-    warnings.warn(
-        f"compare(): with {draws} {kind} draw{'s' * (draws != 1)} no p-value is below {least:.2g}, "
-        f"so no layer can be found to differ at level {rules.level:g}, however far apart. Pass "
-        f"replicates={enough} or more (--replicates {enough}), or test='none' (--test none) for "
-        "values alone.",
-        DesignWarning,
-        stacklevel=3,
-    )
-
-
 def _refuse_unpaired(networks: Sequence[Network], paired: Sequence[str]) -> None:
     analysis = networks[0].analysis
     if paired and analysis is not None and design_of(analysis).points_are != "samples":
@@ -455,6 +341,25 @@ def _degrees(
         )
         raise UsageError(msg)
     return [int(k) for k in (asked or known)]
+
+
+def _asked(
+    networks: Sequence[Network],
+    measures: Sequence[str],
+    degrees: Sequence[int],
+    rules: Rules,
+    calibrate: int,
+    equalize: bool,
+) -> Asked:
+    """What was done, in the terms of a plan."""
+    first = networks[0]
+    design = (
+        Design(points=len(first.draws[0]), replicates=len(first.draws))
+        if first.analysis is None
+        else design_of(first.analysis)
+    )
+    draws = None if equalize else drawn_hash([first.ids(r) for r in range(len(first.draws))])
+    return Asked(measures, degrees, design, rules, calibrate, equalize, draws)
 
 
 def _design(network: Network) -> dict[str, Any]:

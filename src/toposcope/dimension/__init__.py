@@ -1,6 +1,7 @@
 """Dimension of a point cloud: from its spanning trees, its nearest neighbors, its covariance.
 
-`calibration` says what an estimate reads on clouds of known dimension.
+`calibration` says what an estimate reads on clouds of known dimension, `cubes` holds that for the
+defaults.
 """
 
 from toposcope.dimension.calibration import Calibration, cube_calibration
@@ -10,6 +11,7 @@ from toposcope.dimension.covariance import (
     effective_rank,
     participation_ratio,
 )
+from toposcope.dimension.cubes import cube_of, cube_readings
 from toposcope.dimension.estimates import Dimension
 from toposcope.dimension.nearest_neighbors import mle, two_nn
 from toposcope.dimension.spanning_trees import (
@@ -25,6 +27,8 @@ __all__ = [
     "activation_norm",
     "covariance_eigenvalues",
     "cube_calibration",
+    "cube_of",
+    "cube_readings",
     "effective_rank",
     "mle",
     "participation_ratio",

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from toposcope.dimension.cubes import cube_of
+
 GROUPS = 10
 JACKKNIFE = f"delete-group jackknife, {GROUPS} groups, t"
 FEWEST_POINTS = 16
@@ -37,6 +39,8 @@ class Dimension:
         How the interval was made.
     duplicates
         Points left out because they repeat another one.
+    estimator
+        Name of the estimator where its defaults were used, for `cube`.
     """
 
     value: float
@@ -46,6 +50,20 @@ class Dimension:
     level: float = 0.95
     method: str = ""
     duplicates: int = 0
+    estimator: str = ""
+
+    @property
+    def cube(self) -> tuple[float, float, float]:
+        """Dimension of the uniform cube that reads the same at this n, and of its interval's ends.
+
+        The bias that every estimator has, turned back for clouds that are like a cube; inf beyond
+        60 dimensions, NaN for other parameters than the defaults and fewer than 25 points.
+        """
+        low, value, high = (
+            cube_of(end, self.n, estimator=self.estimator)
+            for end in (self.low, self.value, self.high)
+        )
+        return value, low, high
 
 
 def reciprocal(inverse: float) -> float:

@@ -98,6 +98,7 @@ def two_nn(X: ArrayLike) -> Dimension:
         n=n,
         method="normal, variance over the neighbor graph",
         duplicates=duplicates,
+        estimator="two_nn",
     )
 
 
@@ -166,6 +167,7 @@ def mle(X: ArrayLike, k: int = 20, *, seed: int | np.random.Generator = 0) -> Di
         n=len(near),
         method=JACKKNIFE,
         duplicates=duplicates,
+        estimator="mle" if k == 20 else "",
     )
 
 

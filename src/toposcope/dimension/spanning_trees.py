@@ -125,6 +125,7 @@ def ph_dimension(
         high=high,
         n=len(D),
         method=JACKKNIFE,
+        estimator="ph_dimension" if schedule is None and alpha == 1.0 else "",
         slope=slope,
         r2=r2,
         alpha=alpha,

@@ -9,23 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from toposcope.analysis.design import BESIDE
+from toposcope.analysis.draw_values import Looked as Looked
+from toposcope.analysis.draw_values import class_values as class_values
+from toposcope.analysis.draw_values import headline as headline
+from toposcope.analysis.draw_values import replicate_values as replicate_values
 from toposcope.analysis.filtrations.points import HEADLINE as HEADLINE
 from toposcope.analysis.result import Analysis
 from toposcope.analysis.result import overlap_of as overlap_of
 from toposcope.store.series import is_series
-from toposcope.store.tables import OK
-from toposcope.types import DATA_CLOUD
-
-Looked = tuple[str, int | None]
-"""A statistic and its degree of homology; None for a number that is not of a diagram."""
-
-
-def headline(analysis: Analysis) -> Sequence[Looked]:
-    """The statistics that changes are looked for in: those of the filtration."""
-    return HEADLINE if analysis.design is None else analysis.design.filtration.headline
 
 
 def training_names(analyses: Sequence[Analysis]) -> list[str]:
@@ -84,50 +77,3 @@ def _paired(a: Analysis, b: Analysis) -> bool:
         and b.design is not None
         and not a.design.differs(b.design, but=BESIDE)
     )
-
-
-def class_values(
-    analysis: Analysis,
-    layer: str,
-    statistic: str,
-    homology_dimension: int | None,
-    *,
-    cloud: str = DATA_CLOUD,
-) -> dict[str, NDArray[np.float64]]:
-    """Class -> (R,) values of one statistic of one layer, by draw.
-
-    One entry "" where classes are pooled. A class that lacks the value of a draw is left out.
-    """
-    rows = analysis.rows.get((layer, statistic, cloud, homology_dimension))
-    if rows is None:
-        return {}
-    # Lengths carry the error of their scale: see `analysis.scale_error`.
-    units = analysis.table.iloc[rows].assign(unit=analysis.units[rows])
-    chosen = units.sort_values("replicate", kind="stable")
-    return {
-        str(label): np.asarray(draws["unit"], dtype=np.float64)
-        for label, draws in chosen.groupby("label", sort=False)
-        if (draws["status"] == OK).all()
-    }
-
-
-def replicate_values(
-    analysis: Analysis,
-    layer: str,
-    statistic: str,
-    homology_dimension: int | None,
-    *,
-    cloud: str = DATA_CLOUD,
-) -> NDArray[np.float64]:
-    """(R,) values of one statistic of one layer, by draw; empty when one of them is missing.
-
-    The unit is a draw. Where draws were taken inside classes, a draw is one of every class, and its
-    value the mean over the classes: 5 classes of 3 draws are 3 units, not 15.
-    """
-    values = class_values(analysis, layer, statistic, homology_dimension, cloud=cloud)
-    rows = analysis.rows.get((layer, statistic, cloud, homology_dimension), ())
-    if not values or len(rows) != sum(map(len, values.values())):
-        return np.empty(0)
-    if len({len(one) for one in values.values()}) > 1:
-        return np.empty(0)
-    return np.asarray(np.mean(list(values.values()), axis=0))

@@ -95,29 +95,34 @@ def figure_eight(n: int = 200, noise: float = 0.0, seed: Seed = 0) -> Cloud:
     return two_circles(n, noise, seed, distance=2.0)
 
 
-def disks(n: int = 500, noise: float = 0.0, seed: Seed = 0, *, count: int = 6) -> Cloud:
+def disks(
+    n: int = 500, noise: float = 0.0, seed: Seed = 0, *, count: int = 6, shrink: float = 1.0
+) -> Cloud:
     """(n, 2) uniform points of `count` separate disks: `count` components, nothing in H1.
 
     With `square_with_holes` the two classes of the data of Wheeler et al. (count=6) and of the
     first data set of Naitzat et al. (count=9), up to the places of the disks. Disks lie in the
-    cells of a grid on [-1, 1] squared, row by row.
+    cells of a grid on [-1, 1] squared, row by row; `shrink` is their radius over that of the hole
+    that `square_with_holes` has there.
     """
     rng = parameters.rng(seed, call=_CALL)
     centers, radius = _holes(count)
+    radius *= parameters.number(shrink, "shrink", call=_CALL, above=0.0)
     points = centers[np.arange(_count(n)) % count]
     points = points + radius * np.sqrt(rng.random((n, 1))) * _on_circle(rng.random(_count(n)))
     return _noisy(points, noise, rng)
 
 
 def square_with_holes(
-    n: int = 1000, noise: float = 0.0, seed: Seed = 0, *, count: int = 6
+    n: int = 1000, noise: float = 0.0, seed: Seed = 0, *, count: int = 6, gap: float = 0.0
 ) -> Cloud:
     """(n, 2) uniform points of [-1, 1] squared without `count` disks: `count` classes in H1.
 
-    One component; the complement of `disks`.
+    One component; the complement of `disks`, with a `gap` between the two.
     """
     rng = parameters.rng(seed, call=_CALL)
     centers, radius = _holes(count)
+    radius += parameters.number(gap, "gap", call=_CALL, low=0.0)
     points = np.empty((0, 2))
     while len(points) < _count(n):
         drawn = rng.uniform(-1, 1, size=(2 * n, 2))

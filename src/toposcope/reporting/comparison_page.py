@@ -30,6 +30,7 @@ from toposcope.words.formats import (
     short_name,
     with_interval,
 )
+from toposcope.words.plans import comparison_plan
 
 SCRIPTS = (PLOTLY, "core.js", "comparison.js")
 EQUIVALENCE: dict[bool | None, str] = {True: "yes", False: "not shown"}
@@ -247,6 +248,7 @@ def _terms(comparison: Comparison) -> list[tuple[str, str]]:
         )
         or "nothing was tested",
         "Equivalence": _equivalence_term(attrs),
+        "Plan": comparison_plan(attrs),
     }
     if filtration_text(attrs):
         said |= {"Filtration and scale": filtration_text(attrs)}

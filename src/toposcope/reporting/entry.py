@@ -17,7 +17,11 @@ from toposcope.reporting.comparison_page import write_comparison
 from toposcope.reporting.names import in_training_order, steps_apart, told_apart
 from toposcope.reporting.ranking_page import write_board
 from toposcope.reporting.report_page import write_report
+from toposcope.reporting.study_page import write_studies
+from toposcope.store.folders import STUDY, folder_kind
 from toposcope.store.series import is_series
+from toposcope.studies.stored import load_study, study_folders
+from toposcope.studies.study import Study
 from toposcope.transfer.ranking.run import BOARD, load_board
 from toposcope.types import ActivationSet, DiagramSet
 
@@ -39,7 +43,8 @@ def report(
     items
         RUN or SERIES folders, `Analysis`, what `analyze_series` returns, `ActivationSet` of
         analyzed RUNs, or `DiagramSet`; one or several. Or one board: what `toposcope.rank`
-        returned, or its folder. Or one `Comparison`, or the folder it is kept in.
+        returned, or its folder. Or one `Comparison`, or the folder it is kept in. Or a `Study`, its
+        folder, or a folder of studies.
     to
         File to write; it opens offline and asks the network for nothing.
     title
@@ -53,6 +58,9 @@ def report(
     if table is not None:
         return write_board(table, to, title=title)
     several = items if isinstance(items, (list, tuple)) else [items]
+    studies = as_studies(several)
+    if studies:
+        return write_studies(studies, Path(to), title=title)
     compared = [item for item in several if _holds_comparison(item)]
     if compared:
         if len(several) > 1:
@@ -100,6 +108,33 @@ def as_board(items: object) -> pd.DataFrame | None:
     return one if getattr(one, "attrs", {}).get("kind") == "board" else None  # type: ignore[return-value]
 
 
+def as_studies(items: Sequence[Any]) -> list[Study]:
+    """The studies that are meant; empty when it is something else.
+
+    Raises
+    ------
+    UsageError
+        For studies and other things at once.
+    """
+    found: list[list[Study]] = []
+    for item in items:
+        if isinstance(item, Study):
+            found.append([item])
+        elif isinstance(item, (str, Path)):
+            kind = folder_kind(item) if Path(item).is_dir() else None
+            folders = study_folders(item) if kind in (None, STUDY) else []
+            found.append([load_study(folder) for folder in folders])
+        else:
+            found.append([])
+    if any(found) and not all(found):
+        msg = (
+            f"report(): studies have a page of their own; got {len(items)} items, of which "
+            f"{sum(not one for one in found)} are something else. Pass studies alone."
+        )
+        raise UsageError(msg)
+    return [study for one in found for study in one]
+
+
 def analyses_of(item: object, analysis: str | None = None) -> list[Analysis]:
     """The analyses behind an item: those of all checkpoints of a SERIES, or the one."""
     if isinstance(item, (str, Path)) and is_series(item):
@@ -116,8 +151,10 @@ def analyses_of(item: object, analysis: str | None = None) -> list[Analysis]:
 
 
 def has_own_page(items: object) -> bool:
-    """Whether something has a page of its own: a comparison or a ranking, not analyses."""
+    """Whether something has a page of its own: studies, a comparison or a ranking, not analyses."""
     several = items if isinstance(items, (list, tuple)) else [items]
+    if as_studies(several):
+        return True
     return as_board(items) is not None or any(map(_holds_comparison, several))
 
 

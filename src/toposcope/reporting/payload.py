@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,17 +11,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from toposcope.analysis.dimensions import DIMENSIONS
 from toposcope.analysis.result import Analysis
 from toposcope.analysis.statistic_names import split_statistic
 from toposcope.diagrams import curves as panels
 from toposcope.findings.looked_at import training_names
-from toposcope.pointclouds.nulls import GAUSSIAN
+from toposcope.pointclouds.nulls import NULLS
 from toposcope.reporting.colors import run_styles
 from toposcope.reporting.pictures import Album, loops_payload
 from toposcope.store.tables import OK
 from toposcope.types import DATA_CLOUD
 from toposcope.words.designs import design_text, is_cubical
+from toposcope.words.dimensions import cube_cells
 from toposcope.words.formats import short_name
+from toposcope.words.nulls import drawn_nulls
 from toposcope.words.statistics import STATISTICS, display, filtration_unit
 
 PAIRS_BUDGET = 200_000
@@ -75,6 +78,7 @@ def report_payload(analyses: Sequence[Analysis]) -> dict[str, Any]:
     return {
         "runs": runs,
         "statistics": {name: asdict(display(name)) for name in sorted(names, key=_importance)},
+        "nulls": drawn_nulls(analyses),
         "pictures": album.uris,
         "pairs": plan,
     }
@@ -159,6 +163,7 @@ def series_payload(
     out = []
     index = {layer: i for i, layer in enumerate(layers)}
     by = ["label", "cloud", "homology_dimension", "statistic"]
+    cubes = dict(cube_cells(analysis.dimensions))
     for key, group in analysis.intervals.groupby(by, sort=False, dropna=False):
         label, cloud, k, statistic = key
         blank: list[Any] = [None] * len(layers)
@@ -171,6 +176,8 @@ def series_payload(
             one["reps"][i] = int(row.replicates)
             if row.status != OK:
                 one["why"][i] = f"{row.status}: {row.reason}" if row.reason else row.status
+        if cloud == DATA_CLOUD and statistic in DIMENSIONS:
+            one["cube"] = [cubes.get((layer, label, statistic), "") for layer in layers]
         one |= {
             "label": labels.index(label),
             "cloud": cloud,
@@ -192,21 +199,26 @@ def shape_payload(
 ) -> dict[str, Any]:
     """Diagrams, curves and layer distances of one degree, on one grid for all layers."""
     data = panels.layer_diagrams(analysis.diagrams, homology_dimension, label=label)
-    null = {}
-    if len(
-        analysis.diagrams.select(homology_dimension=homology_dimension, label=label, cloud=GAUSSIAN)
-    ):
-        null = panels.layer_diagrams(
-            analysis.diagrams, homology_dimension, label=label, cloud=GAUSSIAN
-        )
-    groups = [*data.values(), *null.values()]
+    clouds = {key.cloud for key in analysis.diagrams.keys if key.label == label}
+    nulls = {
+        name: panels.layer_diagrams(analysis.diagrams, homology_dimension, label=label, cloud=name)
+        for name in NULLS
+        if name in clouds
+    }
+    groups = [*data.values(), *(pairs for null in nulls.values() for pairs in null.values())]
     grid = panels.common_grid(pairs for group in groups for pairs in group)
     distances = panels.layer_distances(analysis.diagrams, homology_dimension, label=label)
     return {
         "end": compact(float(grid[-1]), 6),
         "size": len(grid),
         "layers": [
-            layer_payload(data[one], null.get(one, []), grid, plan, replicate_curves)
+            layer_payload(
+                data[one],
+                {name: null[one] for name, null in nulls.items() if null.get(one)},
+                grid,
+                plan,
+                replicate_curves,
+            )
             if one in data
             else None
             for one in layers
@@ -221,7 +233,7 @@ def shape_payload(
 
 def layer_payload(
     data: list[Array],
-    null: list[Array],
+    nulls: Mapping[str, list[Array]],
     grid: Array,
     plan: dict[str, Any],
     replicate_curves: bool,
@@ -236,9 +248,13 @@ def layer_payload(
         "betti_mean": compact(betti.mean(axis=0)),
         "landscape": compact(panels.landscapes(data, LEVELS, grid).mean(axis=0), 3),
     }
-    if null:
-        out["betti_null"] = compact(panels.betti_curves(null, grid).mean(axis=0))
-        out["landscape_null"] = compact(panels.landscapes(null, 1, grid).mean(axis=0)[0], 3)
+    out["nulls"] = {
+        name: {
+            "betti": compact(panels.betti_curves(pairs, grid).mean(axis=0)),
+            "landscape": compact(panels.landscapes(pairs, 1, grid).mean(axis=0)[0], 3),
+        }
+        for name, pairs in nulls.items()
+    }
     return out
 
 

@@ -16,9 +16,9 @@ from toposcope.analysis.result import Analysis
 from toposcope.diagrams import curves as panels
 from toposcope.diagrams.summaries import finite
 from toposcope.errors import UsageError
-from toposcope.pointclouds.nulls import GAUSSIAN
 from toposcope.reporting.colors import HUES, NULL_COLOR
 from toposcope.types import DATA_CLOUD, DiagramSet, near_matches
+from toposcope.words.nulls import TITLES
 from toposcope.words.statistics import phrase
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 COLORS = tuple(light for light, _ in HUES)
 """The colors of the report on light paper."""
 COLORMAP = "cividis"
+NULL_STYLES = (":", "--", "-.", ":.", "--.", "-..")
+"""Lines of the null models, in the order of `words.nulls.TITLES`."""
 
 Array = NDArray[np.float64]
 
@@ -50,7 +52,7 @@ def plot_depth(
     null: bool = True,
     ax: Axes | None = None,
 ) -> Axes:
-    """A statistic over relative depth: means, t-intervals as bands, the Gaussian null in gray.
+    """A statistic over relative depth: means, t-intervals as bands, null models in gray.
 
     Parameters
     ----------
@@ -63,7 +65,7 @@ def plot_depth(
     label
         Class name, or "" for pooled classes.
     null
-        Whether to draw the Gaussian null of the last analysis.
+        Whether to draw the null models of the last analysis.
     ax
         Axes to draw into.
 
@@ -92,9 +94,11 @@ def plot_depth(
         )
         raise UsageError(msg)
     if null and series:
-        twin = _select(series[-1][1], statistic, homology_dimension, label, GAUSSIAN)
-        if len(twin):
-            _line_and_band(ax, twin, NULL_COLOR, "Gaussian null", ":")
+        last = series[-1][1]
+        for (name, title), style in zip(TITLES.items(), NULL_STYLES, strict=True):
+            twin = _select(last, statistic, homology_dimension, label, name)
+            if len(twin):
+                _line_and_band(ax, twin, NULL_COLOR, title, style)
     ax.set_xlabel("relative depth")
     ax.set_ylabel(phrase(statistic, homology_dimension))
     if len(ax.lines) > 1:

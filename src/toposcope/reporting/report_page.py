@@ -19,6 +19,7 @@ from toposcope.words import analysis as sentences
 from toposcope.words.changes import change_rows
 from toposcope.words.designs import draws_text, filtration_text, is_cubical
 from toposcope.words.formats import count, level_text, short_name, step_cell
+from toposcope.words.nulls import WORDS, drawn_nulls
 from toposcope.words.trends import trend_rows, trend_sentence
 from toposcope.words.validity import told
 
@@ -92,14 +93,16 @@ def context(findings: Findings, payload: dict[str, Any], title: str | None) -> d
         "warnings": _warnings(analyses),
         "trust": trust(findings),
         "methods": sentences.methods(analyses),
-        "meanings": sentences.meanings(list(payload["statistics"])),
+        "meanings": sentences.meanings(
+            list(payload["statistics"]), [analysis.attrs for analysis in analyses]
+        ),
         "versions": _versions(analyses),
         "commands": _commands(analyses),
         "has_loops": any(run["loops"] for run in payload["runs"]),
         "has_volumes": any(is_cubical(a.attrs) for a in analyses),
         "has_shapes": any(not is_cubical(a.attrs) for a in analyses),
         "has_pictures": bool(payload["pictures"]),
-        "has_null": any(sentences.has_null(a) for a in analyses),
+        "nulls": [(title, WORDS[name]) for name, title in drawn_nulls(analyses).items()],
         "overlapping": any(a.attrs.get("overlapping") for a in analyses),
     }
 

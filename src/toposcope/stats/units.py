@@ -15,7 +15,11 @@ from toposcope.inputs.arrays import read_distances
 from toposcope.inputs.foreign import real
 from toposcope.inputs.parameters import number, whole
 
-TARGETS = {"draw": "this network over data", "network": "the training procedure"}
+TARGETS = {
+    "draw": "this network over data",
+    "network": "the training procedure",
+    "configuration": "configurations like these, each trained again",
+}
 """Target of inference by unit."""
 
 
@@ -28,7 +32,8 @@ def target_of(unit: str) -> str:
     if unit not in TARGETS:
         msg = (
             f"unit={unit!r} is not known. Use unit='draw' when every row is a disjoint draw of "
-            f"samples through one network, unit='network' when every row is a trained network."
+            f"samples through one network, unit='network' when every row is a trained network, "
+            f"unit='configuration' when it is the mean of networks that differ in their seed."
         )
         raise UsageError(msg)
     return TARGETS[unit]

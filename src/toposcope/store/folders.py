@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from toposcope.errors import UsageError
 from toposcope.store.objects import LocalObjects, Place, objects_in
 
 RUN, SERIES, COMPARISON, RANKING = "RUN", "SERIES", "comparison", "ranking"
+POPULATION, STUDY = "population", "study"
 
 MARKS = {
     RUN: "run.json",
     SERIES: "series.json",
     COMPARISON: "comparison.json",
     RANKING: "board.json",
+    POPULATION: "population.csv",
+    STUDY: "study.json",
 }
 """The file that each kind of folder is known by."""
 
@@ -21,6 +27,9 @@ NEXT = {
     "it and analyze_series() measures it",
     COMPARISON: "toposcope report {0}, or in Python ts.Comparison.load({0!r})",
     RANKING: "toposcope report {0}",
+    POPULATION: "toposcope compare {0} --by COLUMN or toposcope report {0}, or in Python "
+    "ts.population({0!r})",
+    STUDY: "toposcope report {0}",
 }
 """What to type about a folder of each kind."""
 
@@ -91,3 +100,12 @@ def what_is_no(kind: str, place: Place) -> str:
     nowhere = isinstance(objects, LocalObjects) and not objects.path.is_dir()
     what = "no folder" if nowhere else f"a folder without {MARKS[kind]}"
     return f"{where} is {what}, so it is not a {kind}. Make one with {HOW[kind]}."
+
+
+def user_cache() -> Path:
+    """`$TOPOSCOPE_CACHE`, else the user's cache folder; the one that compiled kernels are in."""
+    chosen = os.environ.get("TOPOSCOPE_CACHE")
+    if chosen:
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "toposcope"

@@ -117,8 +117,12 @@ class Preregistration:
             raise UsageError(msg)
         target.parent.mkdir(parents=True, exist_ok=True)
         objects = LocalObjects(target.parent)
-        put_json_at(objects, target.name, {**self._content(), "hash": self.hash})
+        put_json_at(objects, target.name, self.as_dict())
         return target
+
+    def as_dict(self) -> dict[str, Any]:
+        """The content of its file: every value, and their hash."""
+        return {**self._content(), "hash": self.hash}
 
     @classmethod
     def read(cls, path: Path | str) -> Self:
@@ -218,12 +222,52 @@ class Followed:
         """Whether the plan was followed, and written before any of these results existed."""
         return not self.deviations and self.before == 0 and self.plan.written <= self.begun
 
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for results that hold their plan in themselves."""
+        return {
+            "plan": self.plan.as_dict(),
+            "begun": self.begun,
+            "before": self.before,
+            "deviations": [asdict(one) for one in self.deviations],
+        }
 
-def take_up(folder: Path, plan: Preregistration, *, before: int, begun: str | None = None) -> None:
-    """Put a copy of a plan beside the results that will be made under it; the first one stays."""
-    if find_json(LocalObjects(folder), NAME) is None:
-        content = {"plan": {**plan._content(), "hash": plan.hash}, "begun": begun or now()}
-        put_json_at(LocalObjects(folder), NAME, {**content, "before": before})
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], *, where: str) -> Self:
+        """Read back what `as_dict` gave; a plan that was edited since is refused."""
+        plan = Preregistration.from_content(values["plan"], where=where)
+        changed = tuple(Deviation(**one) for one in values["deviations"])
+        return cls(plan, str(values["begun"]), int(values["before"]), changed)
+
+
+def take_up(
+    folder: Path, plan: Preregistration, *, before: int, begun: str | None = None, name: str = NAME
+) -> tuple[str, int]:
+    """Put a copy of a plan beside the results that will be made under it.
+
+    Returns
+    -------
+    When these results were begun under the plan, and how many tasks were done before: what was
+    recorded the first time.
+
+    Raises
+    ------
+    UsageError
+        Where they were begun under another plan: a second one comes after results.
+    """
+    kept = find_json(LocalObjects(folder), name)
+    if kept is None:
+        kept = {"plan": plan.as_dict(), "begun": begun or now(), "before": before}
+        put_json_at(LocalObjects(folder), name, kept)
+    first = kept["plan"]
+    if first["hash"] != plan.hash:
+        msg = (
+            f"plan {plan.hash[:12]}, written {plan.written}: the results in {folder} were begun "
+            f"{kept['begun']} under another one ({str(first['hash'])[:12]}, written "
+            f"{first['written']}), and a second plan is none. Leave --plan (plan=) away to read "
+            "them as they stand to the first."
+        )
+        raise UsageError(msg)
+    return str(kept["begun"]), int(kept["before"])
 
 
 def followed(

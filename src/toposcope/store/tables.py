@@ -173,7 +173,7 @@ def part_bytes(rows: Iterable[Mapping[str, Any]]) -> bytes:
     """The rows of one task as a Parquet file."""
     import pyarrow as pa
 
-    return _parquet_bytes(pa.Table.from_pylist(list(rows), schema=part_schema()))
+    return parquet_bytes(pa.Table.from_pylist(list(rows), schema=part_schema()))
 
 
 def table_of(part: bytes) -> pa.Table:
@@ -186,12 +186,13 @@ def table_of(part: bytes) -> pa.Table:
 
 def put_table(place: Place, name: str, table: pa.Table) -> str:
     """Put a whole table as a Parquet object; returns the hash of its bytes."""
-    data = _parquet_bytes(table.combine_chunks())
+    data = parquet_bytes(table.combine_chunks())
     objects_in(place).put(name, data)
     return content_hash(data)
 
 
-def _parquet_bytes(table: pa.Table) -> bytes:
+def parquet_bytes(table: pa.Table) -> bytes:
+    """A table of any columns as the bytes of a part."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

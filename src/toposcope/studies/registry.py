@@ -2,89 +2,126 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from toposcope.errors import UsageError
+from toposcope.execution.executors import Jobs
 from toposcope.execution.plugins import Registry
+from toposcope.execution.progress import Progress
+from toposcope.studies import wheeler_training
+from toposcope.studies.running import Forecast, Say, run_definition
+from toposcope.studies.running import forecast as forecast_of
+from toposcope.studies.study import Definition, Given, OwnStudy
 from toposcope.studies.validity_study import validity
 from toposcope.types import near_matches
 
+OURS: tuple[Definition, ...] = (wheeler_training.STUDY,)
+"""Studies of this package, in the order in which they are listed."""
 
-class Outcome(Protocol):
-    """What a study says of one claim; `str` of it is what people read of another package's."""
-
-    @property
-    def decision(self) -> str:
-        """Whether the claim holds, as "holds", "fails" or "undecided"."""
-        ...
-
-    def as_dict(self) -> dict[str, Any]:
-        """The decision and the numbers behind it, as JSON can hold them."""
-        ...
-
-
-class Studied(Protocol):
-    """What a study returns."""
-
-    @property
-    def verdicts(self) -> Sequence[Outcome]:
-        """What holds, fails or is undecided, with the numbers behind it."""
-        ...
-
-    @property
-    def failures(self) -> Sequence[dict[str, Any]]:
-        """Tasks that could not be done: {"task", "reason"}."""
-        ...
-
-
-@dataclass(frozen=True)
-class Study:
-    """A claim or a question, and how it is measured.
-
-    Parameters
-    ----------
-    question
-        What it answers, in one sentence.
-    run
-        Function of a RUN folder, with keywords `jobs` and `progress` and options of its own.
-    """
-
-    question: str
-    run: Callable[..., Studied] = field(repr=False)
-
-
-STUDIES: Registry[Study] = Registry(
+STUDIES: Registry[Definition | OwnStudy] = Registry(
     "toposcope.studies",
     {
-        "validity": Study(
+        **{one.name: one for one in OURS},
+        "validity": OwnStudy(
             "Can the numbers of an analysis be trusted? Every validity check in full.", validity
-        )
+        ),
     },
 )
 """Every study by name."""
 
 
-def run(name: str, where: Path | str, **options: Any) -> Studied:
-    """Run a study by name: `ts.studies.run("validity", "runs/r20")`.
+def study_called(name: str) -> Definition | OwnStudy:
+    """A study by its name.
+
+    Raises
+    ------
+    UsageError
+        When there is no such study; lists near matches.
+    """
+    if name not in STUDIES:
+        msg = f"studies.run(): there is no study {name!r}. {near_matches(name, tuple(STUDIES))}"
+        raise UsageError(msg)
+    return STUDIES[name]
+
+
+def run(
+    name: str,
+    runs: Sequence[Path | str] | Path | str = (),
+    *,
+    models: Path | str | None = None,
+    data: str | None = None,
+    quick: bool = False,
+    out: Path | str | None = None,
+    jobs: Jobs = None,
+    progress: Progress | None = None,
+    say: Say | None = None,
+    **options: Any,
+) -> Any:
+    """Run a study by name: `ts.studies.run("wheeler-training", quick=True)`.
 
     Parameters
     ----------
     name
         One of `STUDIES`.
-    where
-        A RUN folder.
+    runs
+        RUN or SERIES folders, or one of them; none: the study trains what it needs.
+    models, data
+        A MODELS.toml and a DATA, for studies that take them.
+    quick
+        The small design: three minutes at most on two cores.
+    out
+        Folder it is kept in; None for studies/NAME below the current one.
+    jobs, progress
+        As in `analyze`.
+    say
+        Told what begins and how many seconds it will take.
     options
-        Keywords of the study, such as `jobs`.
+        Keywords of a study that runs itself, such as `checks` of "validity".
+
+    Returns
+    -------
+    A `Study`; a study that runs itself returns its own.
 
     Raises
     ------
     UsageError
-        When there is no such study.
+        When there is no such study, or when it can do nothing with what was given.
     """
-    if name not in STUDIES:
-        msg = f"studies.run(): there is no study {name!r}. {near_matches(name, tuple(STUDIES))}"
+    study = study_called(name)
+    folders = [runs] if isinstance(runs, (str, Path)) else list(runs)
+    if isinstance(study, OwnStudy):
+        if len(folders) != 1 or models is not None or data is not None:
+            msg = f"studies.run({name!r}): needed is one RUN folder; got {len(folders)}."
+            raise UsageError(msg)
+        own = options if out is None else {**options, "out": out}
+        return study.run(folders[0], jobs=jobs, progress=progress, **own)
+    if options:
+        msg = f"studies.run({name!r}): it has no option {', '.join(options)}."
         raise UsageError(msg)
-    return STUDIES[name].run(where, **options)
+    given = _given(folders, models, data)
+    return run_definition(study, given, quick=quick, out=out, jobs=jobs, progress=progress, say=say)
+
+
+def forecast(
+    name: str,
+    runs: Sequence[Path | str] = (),
+    *,
+    models: Path | str | None = None,
+    data: str | None = None,
+    quick: bool = False,
+    out: Path | str | None = None,
+    jobs: Jobs = None,
+) -> Forecast:
+    """How long `run` with the same arguments would take; bad input is refused as there."""
+    study = study_called(name)
+    if isinstance(study, OwnStudy):
+        msg = f"studies.forecast({name!r}): it runs itself, and gives no forecast."
+        raise UsageError(msg)
+    given = _given(runs, models, data)
+    return forecast_of(study, given, quick=quick, jobs=jobs, out=out)
+
+
+def _given(runs: Sequence[Path | str], models: Path | str | None, data: str | None) -> Given:
+    return Given(tuple(map(Path, runs)), None if models is None else Path(models), data)

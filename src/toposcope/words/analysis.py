@@ -13,10 +13,11 @@ from typing import Any
 from toposcope.analysis.result import Analysis
 from toposcope.analysis.scale_error import RULER
 from toposcope.findings.findings import Findings
-from toposcope.pointclouds.nulls import GAUSSIAN, NULLS
+from toposcope.pointclouds.nulls import NULLS
 from toposcope.stats import Interval, target_of
 from toposcope.words.changes import change_sentence, class_sentence
 from toposcope.words.designs import is_cubical, one_sample, per_class, replicates_text
+from toposcope.words.dimensions import bias_meanings, dimension_sentence
 from toposcope.words.formats import count, level_text, share
 from toposcope.words.nulls import null_sentence
 from toposcope.words.plans import plan_text
@@ -26,15 +27,17 @@ TARGET = f"target: {target_of('draw')}"
 
 
 def answer(findings: Findings) -> list[str]:
-    """What changes most, how it stands against the null models, and how sure that is.
+    """What changes most, how it stands against null models, what dimensions are, how sure it is.
 
     Where draws were taken inside classes, a sentence about single classes comes second.
     """
     classes = class_sentence(findings.class_changes)
+    dimensions = dimension_sentence(findings.analyses[findings.subject])
     return [
         change_sentence(findings.changes),
         *([classes] if classes else []),
         null_sentence(findings),
+        *([dimensions] if dimensions else []),
         trust_sentence(findings.analyses),
     ]
 
@@ -143,11 +146,6 @@ def _nulls(analysis: Analysis) -> list[str]:
     return [name for name in NULLS if name in present]
 
 
-def has_null(analysis: Analysis) -> bool:
-    """Whether Gaussian clouds were measured beside the data."""
-    return bool((analysis.intervals["cloud"] == GAUSSIAN).any())
-
-
 def pool_text(pool: object) -> str:
     """How layers were pooled: one word where all agree, else each with its number of layers.
 
@@ -162,6 +160,11 @@ def pool_text(pool: object) -> str:
     return ", ".join(f"{one} ({n} layer{'s' * (n > 1)})" for one, n in counts.items())
 
 
-def meanings(statistics: Sequence[str]) -> list[tuple[str, str]]:
-    """Title and one-line meaning of each statistic shown."""
-    return [(display(name).title, display(name).meaning) for name in statistics]
+def meanings(
+    statistics: Sequence[str], designs: Sequence[Mapping[str, Any]] = ()
+) -> list[tuple[str, str]]:
+    """Title and one-line meaning of each statistic shown, dimensions with their bias."""
+    return [
+        (display(name).title, display(name).meaning + bias_meanings(name, designs))
+        for name in statistics
+    ]

@@ -10,6 +10,7 @@ from toposcope.comparison.layer_pairs import DIAGRAM_MEASURES
 from toposcope.words.calibration import calibration_sentence
 from toposcope.words.designs import points_text
 from toposcope.words.formats import all_of, number, runs_of, with_interval
+from toposcope.words.plans import comparison_plan
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -341,6 +342,8 @@ def _basis(comparison: Comparison) -> str:
         text += f"the chance of any false finding in {many} is at most {share}: {all_of(told)}."
     else:
         text += "nothing was tested."
+    if attrs.get("preregistered"):
+        text += f" The plan was {comparison_plan(attrs)}."
     if attrs["margin"] is None:
         return f"{text} No margin was fixed, so that no equivalence is claimed (margin, --margin)."
     plan = attrs.get("plan")

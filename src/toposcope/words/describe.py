@@ -10,10 +10,12 @@ from toposcope.analysis.trajectory import Trajectory
 from toposcope.comparison.result import Comparison
 from toposcope.errors import UsageError
 from toposcope.findings.findings import Findings, look
+from toposcope.studies.study import Study
 from toposcope.studies.validity_study import ValidityStudy
 from toposcope.words.analysis import answer
 from toposcope.words.comparison import summarize_comparison
 from toposcope.words.ranking import board_text, missing_text, ranking_answer
+from toposcope.words.studies import study_text
 from toposcope.words.trends import trend_sentence
 from toposcope.words.validity import plain_text
 
@@ -25,8 +27,8 @@ def describe(result: Any) -> str:
     Parameters
     ----------
     result
-        What `analyze`, `analyze_series`, `compare`, `rank`, `studies.validity` or `findings.look`
-        returned.
+        What `analyze`, `analyze_series`, `compare`, `rank`, `studies.run`, `studies.validity` or
+        `findings.look` returned.
 
     Returns
     -------
@@ -52,7 +54,7 @@ def describe(result: Any) -> str:
         return "\n".join(part for part in parts if part)
     msg = (
         f"describe(): cannot put a {type(result).__name__} into words; pass what ts.analyze(), "
-        "ts.analyze_series(), ts.compare(), ts.rank(), ts.studies.validity() or "
+        "ts.analyze_series(), ts.compare(), ts.rank(), ts.studies.run(), ts.studies.validity() or "
         "ts.findings.look() returned."
     )
     raise UsageError(msg)
@@ -87,3 +89,8 @@ def _(result: Comparison) -> str:
 @describe.register
 def _(result: ValidityStudy) -> str:
     return plain_text(result.verdicts)
+
+
+@describe.register
+def _(result: Study) -> str:
+    return study_text(result)

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from toposcope.findings.places import Step
 
 MISSING = "–"
+MOST_DIGITS = 6
+"""Digits that are shown of a number at most: beyond them float32 activations have none."""
 VAGUE = ("model", "models", "final", "best", "last", "checkpoint", "checkpoints", "snapshot")
 """Last folders of a path that say nothing about the model; the one above is shown too."""
 
@@ -79,9 +81,16 @@ def with_interval(value: float, low: float, high: float, digits: int = 3) -> str
 
     >>> with_interval(0.12345, 0.1, 0.2), with_interval(300, float("nan"), float("nan"))
     ('0.123 [0.1, 0.2]', '300')
+
+    Ends that differ are written so that they do:
+
+    >>> with_interval(0.99976, 0.99971, 0.99981)
+    '0.99976 [0.99971, 0.99981]'
     """
-    if not (math.isfinite(value) and math.isfinite(low)):
+    if not (math.isfinite(value) and math.isfinite(low) and math.isfinite(high)):
         return number(value, digits)
+    while low < high and digits < MOST_DIGITS and number(low, digits) == number(high, digits):
+        digits += 1
     return f"{number(value, digits)} [{number(low, digits)}, {number(high, digits)}]"
 
 

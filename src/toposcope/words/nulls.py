@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from toposcope.analysis.result import Analysis
@@ -11,6 +12,7 @@ from toposcope.findings.null_tests import ABOVE, BELOW, UNDECIDED
 from toposcope.pointclouds.nulls import (
     COPULA,
     GAUSSIAN,
+    NULLS,
     PERMUTED_LABELS,
     RANDOM_INIT,
     SHUFFLED,
@@ -32,6 +34,23 @@ WORDS = {
     SHUFFLED_VOXELS: "its own volumes with voxels in random order",
     PERMUTED_LABELS: "groups of as many samples with labels permuted",
 }
+
+
+TITLES = {
+    GAUSSIAN: "Gaussian null",
+    COPULA: "copula null",
+    SHUFFLED: "shuffled null",
+    RANDOM_INIT: "random-init null",
+    SHUFFLED_VOXELS: "shuffled-voxels null",
+    PERMUTED_LABELS: "permuted-labels null",
+}
+"""Names of null models in legends and pickers."""
+
+
+def drawn_nulls(analyses: Sequence[Analysis]) -> dict[str, str]:
+    """Null models that some analyses hold, in the order of `NULLS`, and their titles."""
+    present = {str(cloud) for one in analyses for cloud in one.intervals["cloud"].unique()}
+    return {name: TITLES[name] for name in NULLS if name in present}
 
 
 def null_sentence(findings: Findings) -> str:

@@ -2,11 +2,14 @@
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
 from toposcope.errors import UsageError
+from toposcope.pointclouds.nulls import NULLS
 from toposcope.reporting import plots
+from toposcope.words.nulls import TITLES
 
 from .report_fixture import LAYERS, analysis
 
@@ -34,6 +37,17 @@ def test_depth_draws_means_band_and_null(one, ax):
     assert len(ax.collections) == 2
     assert null.get_label() == "Gaussian null"
     assert ax.get_ylabel() == "H0 lifespan sum"
+
+
+def test_depth_draws_the_nulls_that_there_are_each_with_its_line(one, ax):
+    frame = one.intervals
+    rows = frame[frame["cloud"] == "gaussian"]
+    renamed = pd.concat([frame, *(rows.assign(cloud=name) for name in ("copula", "random_init"))])
+    plots.plot_depth(renamed, "lifespan_sum", 0, ax=ax)
+    named = {one.get_label(): (one.get_linestyle(), one.get_marker()) for one in ax.lines[1:]}
+    assert list(named) == ["Gaussian null", "copula null", "random-init null"]
+    assert len(set(named.values())) == 3
+    assert len(plots.NULL_STYLES) == len(set(plots.NULL_STYLES)) == len(TITLES) == len(NULLS)
 
 
 def test_depth_takes_an_interval_table_and_several_runs(one, ax):

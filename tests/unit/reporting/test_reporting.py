@@ -5,10 +5,12 @@ import hashlib
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import toposcope as ts
 from toposcope.errors import UsageError
 from toposcope.findings import look
 from toposcope.reporting import entry, page, payload, pictures, report_page
@@ -16,6 +18,8 @@ from toposcope.reporting.colors import run_styles
 from toposcope.words import analysis as sentences
 
 from .report_fixture import LAYERS, analysis, checkpoints, per_class
+
+STATIC = Path(page.__file__).parent / "static"
 
 
 @pytest.fixture(scope="module")
@@ -221,5 +225,35 @@ def test_diagrams_without_provenance_are_reported(one):
     run = embedded(text)["runs"][0]
     assert run["unit"] == "in filtration units"
     assert "4 disjoint draws of 40 points, with 95 %" in text
-    assert "Gray is the Gaussian null" not in text
+    assert "Gray are the null models" not in text
+    assert "Gray are the null models: Gaussian null, a Gaussian" in report_page.render(look([one]))
     assert dict(sentences.methods([bare]))["Null"] == [("", "none drawn")]
+
+
+def test_the_page_holds_every_null_model_that_was_drawn_and_no_other():
+    acts = ts.from_arrays({"a": np.random.default_rng(0).normal(size=(90, 3))})
+    for nulls in ("copula", "gaussian,copula,shuffled", "none"):
+        made = ts.analyze(acts, points=30, replicates=3, null=nulls, jobs=0)
+        data = embedded(report_page.render(look([made])))
+        names = [] if nulls == "none" else nulls.split(",")
+        assert list(data["nulls"]) == names
+        (layer,) = data["runs"][0]["shapes"][0]["layers"]
+        assert list(layer["nulls"]) == names
+        assert all(len(one["betti"]) == len(layer["betti_mean"]) for one in layer["nulls"].values())
+    assert "gaussian" not in (STATIC / "depth.js").read_text() + (STATIC / "layer.js").read_text()
+
+
+def test_a_dimension_stands_beside_its_cube_on_the_page():
+    acts = ts.from_arrays({"cube": np.random.default_rng(0).random((640, 8))})
+    made = ts.analyze(acts, points=160, replicates=4, null="none", jobs=0)
+    text = report_page.render(look([made]))
+    series = {one["stat"]: one for one in embedded(text)["runs"][0]["series"]}
+    assert "cube" not in series["lifespan_sum"]
+    for name in ("ph_dimension", "two_nn"):
+        (cube,) = series[name]["cube"]
+        assert abs(float(cube.split()[0]) - 8) < 1.2 and float(series[name]["mean"][0]) < 7.6
+    assert "Dimensions are biased at this n (of 160 points, cubes of 5, 10 and 22" in text
+    assert "biased: of 160 points" in text
+    few = ts.analyze(acts, points=20, replicates=4, null="none", jobs=0)
+    page = report_page.render(look([few]))
+    assert "The bias of dimensions is undefined (no cube of 20 points was measured)" in page

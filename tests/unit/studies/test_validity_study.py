@@ -11,7 +11,8 @@ from toposcope.cli import main
 from toposcope.errors import StoreError, TooFewSamplesError, UsageError
 from toposcope.findings.validity.verdict import Quantity
 from toposcope.store.arrays import save_arrays
-from toposcope.studies import Decision, Number, Verdict, trust_verdicts, validity
+from toposcope.studies import CheckVerdict as Verdict
+from toposcope.studies import Decision, Number, trust_verdicts, validity
 from toposcope.words.validity import as_json, told
 
 RNG = np.random.default_rng(0)

@@ -24,10 +24,11 @@ def analysis():
 
 
 def test_an_analysis_is_its_answer_and_what_to_trust(analysis):
-    first, second, third, *trust = ts.describe(analysis).splitlines()
+    first, second, third, fourth, *trust = ts.describe(analysis).splitlines()
     assert first.startswith("The clearest of 6 changes looked at")
     assert second.startswith("Against a Gaussian cloud")
-    assert third.startswith("Every number is a mean over 5 disjoint draws of 32 points")
+    assert third.startswith("Dimensions are biased at this n (of 32 points, cubes of 5, 10 and 22")
+    assert fourth.startswith("Every number is a mean over 5 disjoint draws of 32 points")
     assert any("There are enough points per cloud." in line for line in trust)
     assert ts.describe(ts.findings.look([analysis])) == ts.describe(analysis)
 

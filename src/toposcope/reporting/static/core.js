@@ -200,6 +200,10 @@ const toposcope = (() => {
   // What stands beside a point: escaped lines; what is not said is left out.
   const hover = (...lines) => lines.filter(Boolean).join("<br>");
 
+  // One pattern of line for each null model, in the order the page names them.
+  const DASHES = ["dot", "dash", "dashdot", "longdash", "longdashdot", "6px 2px"];
+  const dash = (name) => DASHES[Object.keys(data.nulls).indexOf(name)];
+
   const shape = (run, dim) =>
     run.shapes.find((s) => s.dim === dim && run.labels[s.label] === state.label);
   const hole = () => (dims().includes(state.hole) ? state.hole : dims().at(-1));
@@ -251,6 +255,6 @@ const toposcope = (() => {
   return {
     data, state, listeners, esc, short, layerNames, number, element, css, color, fade, narrow, axis, draw, panels,
     say, set, refresh, labels, labelText, dims, statDims, picker, runPicker, layerPicker, labelPicker,
-    statisticPickers, band, interval, hover, shape, hole, grid, design, watch, copying, start,
+    statisticPickers, band, interval, dash, hover, shape, hole, grid, design, watch, copying, start,
   };
 })();

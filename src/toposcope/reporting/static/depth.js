@@ -1,4 +1,4 @@
-// Figure 1: a statistic over depth, one line and band per run, with the Gaussian null.
+// Figure 1: a statistic over depth, one line and band per run, with its null models.
 "use strict";
 (() => {
   const t = toposcope;
@@ -12,9 +12,9 @@
 
   t.statisticPickers(controls);
   t.labelPicker(controls);
-  const hasNull = t.data.runs.some((run) => run.series.some((s) => s.cloud === "gaussian"));
-  t.picker(controls, "Gaussian null", "null", () => ({
-    items: !hasNull ? [] : [
+  const names = Object.keys(t.data.nulls);
+  t.picker(controls, names.length > 1 ? "Null models" : "Null model", "null", () => ({
+    items: !names.length ? [] : [
       ["last", t.data.runs.length > 1 ? "of the last run in each panel" : "shown"],
       ...(t.data.runs.length > 1 ? [["every", "of every run"]] : []),
       ["none", "hidden"],
@@ -59,6 +59,7 @@
     return run.layers.map((layer, i) => t.hover(
       `<b>${t.esc(t.short(run.name, 40))}</b>${what}`, t.esc(t.short(layer, 50)),
       t.interval(one.mean[i], one.low[i], one.high[i]),
+      one.cube?.[i] && `reads as a cube of ${one.cube[i]}`,
       `${100 * run.level} % interval; ${one.reps[i] ?? 0} of ${t.design(run)}`,
       one.why[i] && t.esc(t.short(one.why[i], 60)),
     ));
@@ -77,14 +78,16 @@
   }
 
   function nullTraces(run, x, several) {
-    const one = series(run, "gaussian");
-    if (!one) return [];
-    const color = several ? t.color(run) : t.css("--null");
-    const line = {
-      x, y: one.mean, type: "scatter", mode: "lines", line: { color, width: 1.5, dash: "dot" },
-      text: hover(run, one, ": Gaussian null"), hoverinfo: "text", connectgaps: false,
-    };
-    return several ? [line] : [t.band(x, one.low, one.high, t.fade(t.css("--null"), 0.25)), line];
+    return names.flatMap((name) => {
+      const one = series(run, name);
+      if (!one) return [];
+      const color = several ? t.color(run) : t.css("--null");
+      const line = {
+        x, y: one.mean, type: "scatter", mode: "lines", line: { color, width: 1.5, dash: t.dash(name) },
+        text: hover(run, one, `: ${t.data.nulls[name]}`), hoverinfo: "text", connectgaps: false,
+      };
+      return several ? [line] : [t.band(x, one.low, one.high, t.fade(t.css("--null"), 0.25)), line];
+    });
   }
 
   function xAxis(runs, several) {
@@ -96,11 +99,11 @@
     const most = t.narrow() ? 7 : several ? 10 : 28;
     const step = Math.ceil(layers.length / most);
     const shown = layers.map((_, i) => i).filter((i) => i % step === 0);
-    const names = t.layerNames(layers, t.narrow() ? 12 : 20);
-    const letters = Math.max(...shown.map((i) => names[i].length));
+    const short = t.layerNames(layers, t.narrow() ? 12 : 20);
+    const letters = Math.max(...shown.map((i) => short[i].length));
     return {
       axis: t.axis("layer, input to output", {
-        tickvals: shown, ticktext: shown.map((i) => t.esc(names[i])), range: [-0.3, layers.length - 0.7],
+        tickvals: shown, ticktext: shown.map((i) => t.esc(short[i])), range: [-0.3, layers.length - 0.7],
       }),
       place: (run) => run.layers.map((_, i) => i),
       letters: letters * shown.length > (t.narrow() ? 32 : several ? 55 : 110) ? letters : 0,
@@ -108,7 +111,7 @@
   }
 
   function yRange(groups) {
-    const values = groups.flat().flatMap((run) => ["data", ...(nulls === "none" ? [] : ["gaussian"])]
+    const values = groups.flat().flatMap((run) => ["data", ...(nulls === "none" ? [] : names)]
       .map((cloud) => series(run, cloud)).filter(Boolean)
       .flatMap((one) => [...one.low, ...one.high, ...one.mean]))
       .filter((v) => v !== null);

@@ -27,6 +27,8 @@
   const replicate = (one) => (one ? Math.min(t.state.replicate, one.pairs.length - 1) : 0);
   const births = (pairs) => pairs.birth ?? pairs.death.map(() => 0);
 
+  const nullsOf = (one) => Object.entries(one.nulls);
+
   // A layer fills its own axes; Figure 3 compares layers on a common one.
   function lastDeath(dim) {
     const one = chosen(dim);
@@ -112,12 +114,12 @@
       text: text ? y.map((v, i) => `${text}<br>β${dim} = ${t.number(v)} at ${t.number(x[i], 3)}`) : undefined,
     });
     const traces = one.betti.map((y) => curve(y, { color: t.fade(color, 0.3), width: 1 }));
-    if (one.betti_null) {
-      traces.push(curve(one.betti_null, { color: t.css("--null"), width: 1.5, dash: "dot" }, "Gaussian null, mean"));
-    }
+    nullsOf(one).forEach(([name, null_]) => traces.push(curve(
+      null_.betti, { color: t.css("--null"), width: 1.5, dash: t.dash(name) }, `${t.data.nulls[name]}, mean`,
+    )));
     traces.push(curve(one.betti_mean, { color, width: 2.25 }, `mean of ${one.count.length} replicates`));
     t.draw(target, traces, {
-      xaxis: t.axis("filtration value", { range: [0, lastValue(x, [one.betti_mean, one.betti_null, ...one.betti])] }),
+      xaxis: t.axis("filtration value", { range: [0, lastValue(x, [one.betti_mean, ...nullsOf(one).map(([, n]) => n.betti), ...one.betti])] }),
       yaxis: t.axis(`Betti number β${dim}`, { rangemode: "tozero" }),
     });
   }
@@ -132,11 +134,11 @@
       y, { color: t.fade(color, [1, 0.65, 0.4][i] ?? 0.3), width: [2.25, 1.75, 1.5][i] ?? 1 },
       `level ${i + 1}, mean of ${one.count.length} replicates`,
     )).reverse();
-    if (one.landscape_null) {
-      traces.unshift(curve(one.landscape_null, { color: t.css("--null"), width: 1.5, dash: "dot" }, "Gaussian null, level 1"));
-    }
+    nullsOf(one).forEach(([name, null_]) => traces.unshift(curve(
+      null_.landscape, { color: t.css("--null"), width: 1.5, dash: t.dash(name) }, `${t.data.nulls[name]}, level 1`,
+    )));
     t.draw(target, traces, {
-      xaxis: t.axis("filtration value", { range: [0, lastValue(x, [...one.landscape, one.landscape_null])] }),
+      xaxis: t.axis("filtration value", { range: [0, lastValue(x, [...one.landscape, ...nullsOf(one).map(([, n]) => n.landscape)])] }),
       yaxis: t.axis("landscape λ", { rangemode: "tozero" }),
     });
   }

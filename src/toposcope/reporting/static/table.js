@@ -17,18 +17,22 @@
         if (s.reps[i] === null) return;
         out.push({
           order: out.length, run: run.name, layer, label: t.labelText(run.labels[s.label]), cloud: s.cloud,
-          mean: s.mean[i], low: s.low[i], high: s.high[i], reps: s.reps[i], n: run.n, status: s.why[i] ?? "ok",
+          mean: s.mean[i], low: s.low[i], high: s.high[i], reps: s.reps[i], n: run.n, cube: s.cube?.[i] ?? "", status: s.why[i] ?? "ok",
         });
       }));
     });
     return out;
   }
 
+  const hasCubes = () => t.data.runs.some((run) => run.series.some(
+    (s) => s.cube && s.stat === t.state.stat && s.dim === t.state.dim));
+
   function columns() {
     return [
       ...(t.data.runs.length > 1 ? [["run", "Run", false]] : []), ["order", "Layer, in network order", false],
       ...(t.labels().length > 1 ? [["label", "Class", false]] : []), ["cloud", "Cloud", false],
-      ["mean", "Mean", true], ["low", "Low", true], ["high", "High", true], ["reps", "Replicates", true],
+      ["mean", "Mean", true], ["low", "Low", true], ["high", "High", true],
+      ...(hasCubes() ? [["cube", "Reads as a cube of", false]] : []), ["reps", "Replicates", true],
       ["n", "n", true], ["status", "Status", false],
     ];
   }

@@ -7,8 +7,8 @@ import pytest
 
 import toposcope as ts
 from toposcope.analysis.design import Design
+from toposcope.analysis.picking import pick
 from toposcope.analysis.stored import Stored
-from toposcope.comparison.picking import pick
 from toposcope.errors import UsageError
 from toposcope.store.arrays import save_arrays
 

@@ -1,0 +1,55 @@
+"""Studies that were kept: one folder, or all folders below one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from toposcope.errors import StoreError
+from toposcope.store.folders import MARKS, STUDY
+from toposcope.store.objects import LocalObjects, read_json
+from toposcope.store.tables import read_table
+from toposcope.studies.claims import Claim
+from toposcope.studies.figures import Curve, Figure, Panel
+from toposcope.studies.study import Study
+from toposcope.studies.verdicts import Verdict
+
+
+def study_folders(where: Path | str) -> list[Path]:
+    """The folder itself where it is a study, else the studies right below it, by name."""
+    folder = Path(where)
+    if (folder / MARKS[STUDY]).exists():
+        return [folder]
+    return sorted(file.parent for file in folder.glob(f"*/{MARKS[STUDY]}"))
+
+
+def load_study(folder: Path | str) -> Study:
+    """A study that was kept, without measuring anything again.
+
+    Raises
+    ------
+    StoreError
+        When the folder holds no study.
+    """
+    path = Path(folder)
+    if not (path / MARKS[STUDY]).exists():
+        msg = f"load_study(): {path} holds no study. Make one: toposcope study NAME -o {path}."
+        raise StoreError(msg)
+    known = read_json(path / MARKS[STUDY])
+    claims = [Claim.from_dict(one) for one in known["claims"]]
+    panels = [
+        Panel(**{**one, "curves": [Curve(**curve) for curve in one["curves"]]})
+        for one in known["figure"]["panels"]
+    ]
+    return Study(
+        known["study"],
+        tuple(
+            Verdict.from_dict(plain, claim)
+            for plain, claim in zip(known["verdicts"], claims, strict=True)
+        ),
+        read_table(LocalObjects(path), "measurements.parquet").to_pandas(),
+        Figure(known["figure"]["caption"], panels),
+        known["failures"],
+        path,
+        known["spec"],
+        known["seconds"],
+    )

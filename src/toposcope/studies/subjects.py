@@ -1,0 +1,59 @@
+"""What a user hands a study, read as subjects: RUNs, and SERIES with their checkpoints."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from toposcope.errors import UsageError
+from toposcope.store.folders import RUN, SERIES, folder_kind, what_is_no
+from toposcope.store.runs import open_run
+from toposcope.store.series import open_series
+from toposcope.studies.materials import RunSubject, run_subject
+from toposcope.studies.study import Given
+
+
+def subjects_of(given: Given, *, call: str) -> Sequence[RunSubject]:
+    """Every RUN as one network, every SERIES as the moments of one.
+
+    Raises
+    ------
+    UsageError
+        For a folder of another kind, with what it is.
+    """
+    if given.models is not None or given.data is not None:
+        msg = (
+            f"{call}: --models and --data are for studies that capture or fine-tune themselves; "
+            "this one reads RUNs and SERIES. Capture them: toposcope zoo or toposcope capture."
+        )
+        raise UsageError(msg)
+    folders = [Path(run) for run in given.runs]
+    names = _told_apart(folders)
+    found: list[RunSubject] = []
+    for name, folder in zip(names, folders, strict=True):
+        kind = folder_kind(folder)
+        if kind == SERIES:
+            series = open_series(folder)
+            found += [
+                run_subject(path, network=name, moment=moment, covariates=_known(path, step))
+                for moment, (path, step) in enumerate(zip(series.runs, series.steps, strict=True))
+            ]
+        elif kind == RUN:
+            found.append(run_subject(folder, network=name, covariates=_known(folder, None)))
+        else:
+            msg = f"{call}: {what_is_no(RUN, folder)}"
+            raise UsageError(msg)
+    return found
+
+
+def _known(path: Path, step: float | None) -> dict[str, Any]:
+    attrs = open_run(path).attrs
+    return {"step": step, "test": attrs.get("top1")}
+
+
+def _told_apart(folders: Sequence[Path]) -> list[str]:
+    """Names of folders; the whole path where names repeat."""
+    count = Counter(folder.name for folder in folders)
+    return [folder.name if count[folder.name] == 1 else str(folder) for folder in folders]

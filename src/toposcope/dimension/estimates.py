@@ -59,6 +59,8 @@ class Dimension:
         The bias that every estimator has, turned back for clouds that are like a cube; inf beyond
         60 dimensions, NaN for other parameters than the defaults and fewer than 25 points.
         """
+        if not self.estimator:
+            return math.nan, math.nan, math.nan
         low, value, high = (
             cube_of(end, self.n, estimator=self.estimator)
             for end in (self.low, self.value, self.high)

@@ -124,7 +124,7 @@ def interval_power(
     Examples
     --------
     >>> round(interval_power(8, 1.156), 2), round(interval_power(8, 1.275, within=True), 2)
-    (0.8, 0.8)
+    (0.8, 0.74)
     """
     from scipy.special import ndtr, stdtrit
 

@@ -92,8 +92,8 @@ def variation(omega: Array, axis: int = 0) -> Array:
 
     Examples
     --------
-    >>> variation(np.array([1.0, 1.0, 4.0])).round(3)
-    array(0.866)
+    >>> round(float(variation(np.array([1.0, 1.0, 4.0]))), 3)
+    0.866
     """
     mean = omega.mean(axis=axis)
     spread = omega.std(axis=axis, ddof=1)
@@ -136,7 +136,7 @@ def falls(values: Array) -> float:
 
     Examples
     --------
-    >>> falls(np.array([9.0, 5.0, 6.0, 1.0])).round(2)
+    >>> round(float(falls(np.array([9.0, 5.0, 6.0, 1.0]))), 2)
     -0.8
     """
     return float(shuffled_falls(np.asarray(values)[None], np.arange(len(values))[None])[0, 0])

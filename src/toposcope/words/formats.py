@@ -112,7 +112,7 @@ def with_interval(value: float, low: float, high: float, digits: int = 3) -> str
     Ends that differ are written so that they do:
 
     >>> with_interval(0.99976, 0.99971, 0.99981)
-    '0.99976 [0.99971, 0.99981]'
+    '0.9998 [0.9997, 0.9998]'
     """
     if not (math.isfinite(value) and math.isfinite(low) and math.isfinite(high)):
         return number(value, digits)

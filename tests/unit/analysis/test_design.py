@@ -13,7 +13,8 @@ from toposcope.analysis.run import analyze_command, load_analysis
 from toposcope.errors import StoreError, UsageError
 from toposcope.pointclouds.kinds import POINT_KINDS
 from toposcope.store.arrays import save_arrays
-from toposcope.store.objects import put_json, read_json
+from toposcope.store.objects import content_hash, put_json, read_json
+from toposcope.store.seals import SEAL
 
 OTHER = Design(
     filtration=ts.Geodesic(5, weighted=True),
@@ -104,16 +105,25 @@ def test_an_analysis_knows_its_design(run):
     assert words in analyze_command(run, design)
 
 
+def _stored_as(spec, design):
+    """Put another design where one is kept, sealed as if it had been written so."""
+    put_json(spec, design)
+    seal = spec.with_name(SEAL)
+    record = read_json(seal)
+    record["files"]["spec.json"] = content_hash(spec.read_bytes())
+    put_json(seal, record)
+
+
 def test_a_run_stored_before_there_were_kinds_of_points_opens(run):
     spec = next(run.glob("results/*/spec.json"))
     old = {k: v for k, v in read_json(spec).items() if k not in ("points_are", "samples")}
-    put_json(spec, {**old, "complex": "rips", "filtration": {}})
+    _stored_as(spec, {**old, "complex": "rips", "filtration": {}})
     design = load_analysis(run).design
     assert design == Design(points=20, replicates=3).resolved(80)
 
 
 def test_a_filtration_that_is_not_registered_is_not_looked_for(run):
     spec = next(run.glob("results/*/spec.json"))
-    put_json(spec, {**read_json(spec), "complex": "os.system", "filtration": {"command": "true"}})
+    _stored_as(spec, {**read_json(spec), "complex": "os.system", "filtration": {"command": "true"}})
     with pytest.raises(StoreError, match=r"'os.system', which is not registered here.*@register"):
         load_analysis(run)

@@ -52,7 +52,7 @@ def test_a_plan_for_results_that_exist_is_no_plan(run, tmp_path):
     found = ts.analyze(run, plan=tmp_path / "late.json", jobs=0, **DESIGN).attrs["plan"]
     assert not found.kept and found.before == 6
     assert "6 tasks were done before the plan" in plan_text(found)
-    assert "when 1 analysis of it existed" in plan_text(found)
+    assert "when one analysis of it existed" in plan_text(found)
 
 
 def test_a_plan_is_written_once_and_not_edited(run, tmp_path):

@@ -117,7 +117,7 @@ def test_all_points_cover_exactly() -> None:
         (
             lambda: sparse_rips([[0.0]], 1.0),
             UsageError,
-            "above 0 and below 1",
+            "or more and below 1",
         ),
         (lambda: sparse_rips([[0.0]], np.nan), UsageError, "epsilon"),
         (lambda: sparse_rips([[1.0]], metric="cosine"), UsageError, "triangle inequality"),

@@ -72,16 +72,18 @@ def nested_tree_sums(
     """
     call = "nested_tree_sums()"
     alpha = number(alpha, "alpha", call=call, above=0.0)
-    blocks = _nested_lengths(D, order, sizes, call)
+    sums, joined = [], True
     with np.errstate(over="ignore"):
-        sums = np.array([(lengths**alpha).sum() for lengths in blocks])
-    if not np.isfinite(sums).all() and all(np.isfinite(lengths).all() for lengths in blocks):
+        for lengths in _nested_lengths(D, order, sizes, call):  # one buffer, written anew each time
+            sums.append(float((lengths**alpha).sum()))
+            joined = joined and bool(np.isfinite(lengths).all())
+    if joined and not np.isfinite(sums).all():
         msg = (
             f"{call}: with alpha={alpha:g} the powers of lengths overflow. Divide the distances by "
             "a unit, or pass a smaller alpha."
         )
         raise UsageError(msg)
-    return sums
+    return np.array(sums)
 
 
 def nested_h0(

@@ -151,12 +151,13 @@ def effects(contrasts: Sequence[Contrast[Where]], *, level: float = 0.95) -> lis
     call = "effects()"
     level = parameters.level(level, call=call)
     contrasts = parameters.entries(contrasts, "contrasts", call=call, of="Contrast")
-    ranked = []
-    family = sum(1 + len(contrast.nulls) for contrast in contrasts)
     for contrast in contrasts:
         if not isinstance(contrast, Contrast):
             msg = f"{call}: contrasts hold {type(contrast).__name__}; needed are stats.Contrast."
             raise UsageError(msg)
+    ranked = []
+    family = sum(1 + len(contrast.nulls) for contrast in contrasts)
+    for contrast in contrasts:
         both = np.concatenate([contrast.before, contrast.after])
         if len(contrast.before) < 2 or not (np.isfinite(both).all() and (both > 0).all()):
             continue

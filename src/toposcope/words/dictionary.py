@@ -133,8 +133,18 @@ SECTIONS: dict[str, tuple[tuple[str, str, str], ...]] = {
             "repeat",
         ),
         (
+            "population",
+            "many networks analyzed alike, with covariates; `population.csv` in its folder",
+            "",
+        ),
+        (
+            "configuration",
+            "what networks share that differ by their seed alone",
+            "architecture",
+        ),
+        (
             "unit",
-            "what is independent in a test: a draw, or a trained network",
+            "what is independent in a test: a draw, a trained network, or a configuration",
             "",
         ),
         (

@@ -277,7 +277,8 @@ INSIDE = {"landscapes.products", "nulls.null_of", "nulls.twin_cloud"}
 
 WORKFLOWS = {
     *("analyze", "analyze_series", "capture", "capture_series", "compare", "describe"),
-    *("findings.against_nulls", "findings.look", "findings.trends_of_trainings"),
+    *("findings.against_nulls", "findings.look", "findings.look_at_population"),
+    "findings.trends_of_trainings",
     *(
         "open",
         "open_series",

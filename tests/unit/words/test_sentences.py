@@ -19,8 +19,21 @@ ELSEWHERE = {
     "validity": "findings/test_validity_words.py",
     "describe": "words/test_describe.py",
     "studies": "studies/test_verdicts.py",
+    "dictionary": "words/test_headline.py",
+    "headline": "words/test_headline.py",
+    "plain": "words/test_headline.py",
+    "validity_rules": "findings/test_validity_words.py",
+    "own_claim": "studies/test_own_claim.py",
+    "population": "findings/test_population_findings.py",
 }
 """Modules whose sentences meet their worlds in a file of their own."""
+
+OF_POPULATIONS = {
+    ("trends", "configurations (means of trainings)"),
+    ("trends", ", on other samples too (their slopes over the"),
+    ("trends", "draws that all of them see have to agree as well)"),
+}
+"""Templates of trends over draws that networks share: findings/test_population_findings.py."""
 
 NAMES = {
     "formats": "numbers and names, no claims",
@@ -108,7 +121,7 @@ def test_every_template_stands_in_a_world_and_is_missing_in_another():
             continue
         for piece in templates(tree):
             here = [piece.lower() in text.lower() for text in texts]
-            if not any(here) or all(here):
+            if (name, piece) not in OF_POPULATIONS and (not any(here) or all(here)):
                 bare.append((name, piece))
     assert bare == []
 

@@ -1,8 +1,9 @@
 """Networks as units: groups of them, their variances and correlations, from values to sentences.
 
-Whole paths run `ts.compare(population, by=)` and `look_at_population` on analyses whose tables are
-planted: a number of every layer and draw, made of its configuration, its network and its draw
-(shared by all networks), neighboring layers correlated by 0.5. Statistics are called by themselves.
+Whole paths run `ts.compare(population, by=)` and the changes over depth of `look_at_population` on
+analyses whose tables are planted: a number of every layer and draw, made of its configuration, its
+network and its draw (shared by all networks), neighboring layers correlated by 0.5. Statistics are
+called by themselves.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import numpy as np
 
 import toposcope as ts
 from benchmarks.calibration.claims import add
-from toposcope.findings import look_at_population
+from toposcope.findings.population import changes_over_depth
+from toposcope.findings.trends import trends
 from toposcope.stats import (
     cluster_regression,
     disattenuated_correlation,
@@ -27,16 +29,17 @@ from toposcope.stats import (
 from toposcope.words.population import group_sentences
 
 LAYERS, DRAWS = 3, 4
+LAYER = tuple(f"l{k}" for k in range(LAYERS))
 
 Array = np.ndarray[Any, Any]
 
 
 @cache
-def template() -> ts.Analysis:
+def template(draws: int = DRAWS) -> ts.Analysis:
     """A small analysis whose table is filled anew for every network."""
-    X = np.random.default_rng(0).normal(size=(40, 3))
+    X = np.random.default_rng(0).normal(size=(10 * draws, 3))
     acts = ts.from_arrays({f"l{k}": X for k in range(LAYERS)})
-    made = ts.analyze(acts, points=10, replicates=DRAWS, jobs=0)
+    made = ts.analyze(acts, points=10, replicates=draws, jobs=0)
     table = made.table
     kept = table[(table["statistic"] == "lifespan_sum") & (table["homology_dimension"] == 0)]
     kept = kept[kept["cloud"] == "data"].sort_values(["depth", "replicate"])
@@ -59,14 +62,21 @@ def planted(
     shift: Array | float = 0.0,
     sds: tuple[float, float, float] = (1.0, 0.5, 0.5),
     told: bool = True,
+    n_draws: int = DRAWS,
+    same_samples: bool = True,
 ) -> ts.Population:
-    """Networks in configurations and groups; the second group is shifted by layer."""
+    """Networks in configurations and groups; the second group is shifted by layer.
+
+    With `same_samples=False` draw r has other samples in every network, which no population has:
+    it tells what of a rate is owed to draws that are shared.
+    """
     k, g = len(place), int(place.max()) + 1
     values = 20 + sds[0] * correlated(rng, g, LAYERS)[place] + sds[1] * correlated(rng, k, LAYERS)
     values = values + np.where(group[:, None] == 1, shift, 0.0)
-    draws = sds[2] * correlated(rng, k, DRAWS, LAYERS) + correlated(rng, DRAWS, LAYERS)
+    draws = sds[2] * correlated(rng, k, n_draws, LAYERS)
+    draws = draws + correlated(rng, *([] if same_samples else [k]), n_draws, LAYERS)
     numbers = values[:, None] + draws
-    base, analyses = template(), {}
+    base, analyses = template(n_draws), {}
     for j in range(k):
         one = replace(base, table=base.table.assign(value=numbers[j].T.ravel()))
         # Where the values stand is the same in all of them, and found once.
@@ -161,11 +171,51 @@ def intervals_hold(rng: np.random.Generator, *, design: str) -> bool:
     return bool(((table["low"] <= true) & (true <= table["high"])).all())
 
 
-def change_is_sure(rng: np.random.Generator, *, g: int, s: int) -> bool:
+def change_is_sure(
+    rng: np.random.Generator, *, g: int, s: int, n_draws: int = DRAWS, steps: float = 0.0
+) -> bool:
+    """Whether any change is sure; the last layer is `steps` off, in sd of the mean change."""
     place = np.repeat(np.arange(g), s)
     sds = (0.0 if g == 1 else 1.0, 0.5, 0.5)
-    found = look_at_population(planted(rng, place, np.zeros(g * s, dtype=int), sds=sds))
-    return bool(found.changes and not found.changes[0].low <= 0 <= found.changes[0].high)
+    error = sum(sd**2 / n for sd, n in zip(sds, (g, g * s, g * s * n_draws), strict=True))
+    shift = np.array([0.0, 0.0, steps * np.sqrt(2 * 0.75 * (error + 1 / n_draws))])
+    world = planted(rng, place, np.ones(g * s, dtype=int), shift=shift, sds=sds, n_draws=n_draws)
+    return any(one.sure for one in changes_over_depth(world))
+
+
+def networks_alone_sure(rng: np.random.Generator, *, same_samples: bool) -> bool:
+    """What was done before: the means of networks over their draws, with their spread alone."""
+    place = np.zeros(6, dtype=int)
+    world = planted(rng, place, place, sds=(0.0, 0.5, 0.5), same_samples=same_samples)
+    logs = [np.log(world.values(one, *k)).mean(axis=1) for k in world.headline for one in LAYER]
+    logs = [one for one in logs if np.isfinite(one).all()]
+    pairs = [(0, 1), (1, 2), (0, 2)]
+    family = len(world.headline) * len(pairs)
+    each = [ts.stats.mean_interval(logs[b] - logs[a], comparisons=family) for a, b in pairs]
+    return any(not one.low <= 0 <= one.high for one in each)
+
+
+def trainings(
+    rng: np.random.Generator, count: int, *, n_draws: int, rise: float, steps: int = 4
+) -> list[ts.Analysis]:
+    """Analyses of the checkpoints of some trainings of one model, all on the same draws."""
+    base, out = template(n_draws), []
+    shared = 0.3 * rng.normal(size=(steps, LAYERS, n_draws))
+    for k in range(count):
+        for step in range(steps):
+            values = 20 + rise * step + 0.15 * rng.normal(size=(LAYERS, 1)) + shared[step]
+            values = values + 0.15 * rng.normal(size=values.shape)
+            attrs = {**base.attrs, "step": step, "model": "py:net", "training": f"seed {k}"}
+            table = base.table.assign(value=values.ravel())
+            one = replace(base, table=table, attrs=attrs, name=f"{k} at {step}")
+            one.__dict__.update(rows=base.rows, units=values.ravel())
+            out.append(one)
+    return out
+
+
+def trend_stands(rng: np.random.Generator, *, count: int, n_draws: int, rise: float = 0.0) -> bool:
+    found = trends(trainings(rng, count, n_draws=n_draws, rise=rise))
+    return any(one.direction != "undecided" for one in found)
 
 
 def rows_of(
@@ -298,15 +348,52 @@ for _name, (_, _, _world) in DESIGNS.items():
         simulations=200,
         at_least=0.95,
     )
-for _g, _s in ((1, 6), (8, 3)):
+for _g, _s in ((1, 6), (8, 2), (8, 3)):
+    for _draws in (3, 4, 8):
+        add(
+            f"population.change_null_{_g}_{_s}_{_draws}",
+            partial(change_is_sure, g=_g, s=_s, n_draws=_draws),
+            "a change over depth is sure over networks",
+            world=f"no layer differs on average, {_g} configuration{'s' * (_g > 1)} of {_s} "
+            f"networks, {_draws} draws",
+            simulations=200,
+            at_most=0.05,
+        )
+for _same in (True, False):
     add(
-        f"population.change_null_{_g}",
-        partial(change_is_sure, g=_g, s=_s),
+        f"population.networks_alone_{'same' if _same else 'other'}",
+        partial(networks_alone_sure, same_samples=_same),
+        "the same by the spread over networks alone (what is not done)",
+        world="no layer differs on average, 1 configuration of 6 networks, 4 draws"
+        + ("" if _same else " of other samples in each"),
+    )
+for _g, _s, _draws in ((1, 6, 8), (8, 2, 8), (8, 2, 4)):
+    add(
+        f"population.change_{_g}_{_s}_{_draws}",
+        partial(change_is_sure, g=_g, s=_s, n_draws=_draws, steps=10.0),
         "a change over depth is sure over networks",
-        world=f"no layer differs on average, {_g} configurations of {_s} networks",
+        world=f"the last layer is 10 standard errors off, {_g} configuration{'s' * (_g > 1)} of "
+        f"{_s} networks, {_draws} draws",
+        simulations=100,
+        at_least=0.8,
+    )
+for _draws in (3, 8):
+    add(
+        f"population.trend_null_{_draws}",
+        partial(trend_stands, count=7, n_draws=_draws),
+        "a trend over trainings stands in any layer",
+        world=f"no step differs on average, 7 trainings of 4 steps, {_draws} draws",
         simulations=200,
         at_most=0.05,
     )
+add(
+    "population.trend_8",
+    partial(trend_stands, count=7, n_draws=8, rise=0.5),
+    "a trend over trainings stands in any layer",
+    world="every step is 0.5 higher, a draw's sd 0.3, 7 trainings of 4 steps, 8 draws",
+    simulations=100,
+    at_least=0.8,
+)
 for _which, _sds in (
     ("configuration", (1.0, 1.0, 1.0)),
     ("network", (1.0, 1.0, 1.0)),

@@ -92,7 +92,7 @@ def population(
         )
         raise UsageError(msg)
     names = list(held)
-    trainings = _analyses(names, list(held.values()), analysis)
+    trainings = newest_analyses(names, list(held.values()), analysis)
     last = [one[-1] for one in trainings]
     refuse_strangers(names, last, call=CALL)
     known = [one.attrs.get("top1") for one in last]
@@ -267,7 +267,7 @@ def _rows_of(covariates: Any, names: list[str]) -> pd.DataFrame:
     return table
 
 
-def _analyses(
+def newest_analyses(
     names: Sequence[str], items: Sequence[Item], asked: str | None
 ) -> list[tuple[Analysis, ...]]:
     """Analyses of each network by step: of RUNs the newest design that all of them have."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import shlex
 import sys
 import traceback
@@ -127,8 +128,26 @@ def this_command() -> str:
 
 
 def show(value: dict[str, Any], as_json: bool, text: str) -> None:
-    """Results on stdout: for machines or for people."""
-    click.echo(json.dumps(value) if as_json else printable(text))
+    """Results on stdout: for machines or for people.
+
+    JSON has no infinity and no NaN, and strict readers refuse Python's words for them: null.
+    """
+    click.echo(json.dumps(strict(value), allow_nan=False) if as_json else printable(text))
+
+
+def strict(value: Any) -> Any:
+    """The same with None for numbers that are not finite.
+
+    >>> strict({"edge": float("inf"), "gaps": [0.5, float("nan")]})
+    {'edge': None, 'gaps': [0.5, None]}
+    """
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: strict(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [strict(one) for one in value]
+    return value
 
 
 def key_values(value: dict[str, Any]) -> str:

@@ -30,7 +30,10 @@ class Studies(click.Group):
         if known is not None or cmd_name.startswith("-"):
             return known
         from toposcope.studies import STUDIES, OwnStudy
+        from toposcope.studies.own_claim import is_claim_file
 
+        if is_claim_file(cmd_name):
+            return _claim_command(cmd_name)
         if cmd_name not in STUDIES:
             return None
         study = STUDIES[cmd_name]
@@ -51,7 +54,10 @@ class Studies(click.Group):
             from toposcope.studies import STUDIES
 
             known = "\n".join(f"  {name}: {one.question}" for name, one in STUDIES.items())
-            msg = f"there is no study {printable(args[0])!r}; known are:\n{known}"
+            msg = (
+                f"there is no study {printable(args[0])!r}; known are:\n{known}\nand a claim of "
+                "your own: toposcope study CLAIM.toml RUN..."
+            )
             raise click.UsageError(msg, ctx)
         return super().resolve_command(ctx, args)
 
@@ -76,6 +82,58 @@ def _own_command(name: str, question: str) -> click.Command:
         exit_with_failures(studied.failures)
 
     return command
+
+
+def _claim_command(path: str) -> click.Command:
+    """The command of a claim of the user's own."""
+
+    @click.command(
+        "CLAIM.toml",
+        cls=Command,
+        help="Decide a claim of your own; the power of its n is said before a value is read.",
+        epilog="toposcope study claim.toml population\ntoposcope study claim.toml runs/r20",
+    )
+    @click.argument(
+        "runs", metavar="[RUN|SERIES|POPULATION]...", nargs=-1, type=click.Path(path_type=Path)
+    )
+    @out_option
+    @click.option("--dry-run", is_flag=True, help="Say the power; freeze and read nothing.")
+    @json_option
+    @click.pass_context
+    def command(
+        ctx: click.Context, runs: tuple[Path, ...], out: Path | None, dry_run: bool, as_json: bool
+    ) -> None:
+        with exits(ctx):
+            _run_claim(path, runs, out, dry_run, as_json)
+
+    return command
+
+
+def _run_claim(
+    path: str, runs: tuple[Path, ...], out: Path | None, dry_run: bool, as_json: bool
+) -> None:
+    """Say the power of an own claim, freeze it, decide it and show it."""
+    from toposcope.reporting.study_page import write_studies
+    from toposcope.studies.own_claim import read_claim
+    from toposcope.studies.own_claim_run import Frozen, prepare, run_claim
+    from toposcope.words.own_claim import ahead_text, freeze_text
+    from toposcope.words.studies import study_text
+
+    if dry_run:
+        _, ready = prepare(read_claim(path), runs, path=path, out=out)
+        show({"folder": str(ready.folder), **ready.as_dict()}, as_json, ahead_text(ready))
+        return
+
+    def told(ready: Frozen) -> None:
+        text = printable(f"{ahead_text(ready)}\n{freeze_text(ready)}")
+        click.echo(text, err=True)
+
+    found = run_claim(path, runs, out=out, told=told)
+    written = write_studies([found], found.folder / "study.html")
+    value = {key: value for key, value in found.as_dict().items() if key != "figure"}
+    (one,) = found.verdicts
+    text = f"{study_text(found)}\n  {one.claim.main}\n\nkept in {found.folder}; figure: {written}"
+    show({**value, "page": str(written)}, as_json, text)
 
 
 def _study_command(name: str, question: str) -> click.Command:
@@ -189,7 +247,7 @@ dry_option = click.option("--dry-run", is_flag=True, help="Say how long it takes
     cls=Studies,
     invoke_without_command=True,
     epilog="toposcope study\ntoposcope study wheeler-training --quick\n"
-    "toposcope study validity runs/r20",
+    "toposcope study validity runs/r20\ntoposcope study claim.toml population",
 )
 @json_option
 @click.pass_context

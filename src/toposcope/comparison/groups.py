@@ -163,8 +163,13 @@ def pair_tested(
         adjusted = np.minimum(adjusted * pairs, 1.0)
         count = len(known)
         apart = differences(values, units, level=level, comparisons=count * pairs)
-        rivals = np.abs(z[:, adjusted[:count] > 1 - level]).max(axis=1, initial=-np.inf)
-        shift = detectable_difference(weights, units, rivals, level=1 - (1 - level) / pairs)
+        shift = detectable_difference(
+            weights,
+            units,
+            level=1 - (1 - level) / pairs,
+            values=values,
+            kinds=[kinds.index(one.looked) for one in known],
+        )
         for k, one in enumerate(known):
             found[id(one)] = _tested(k, values, units, apart, shift) | {
                 "pvalue": float(alone[k]), "adjusted_p": float(adjusted[k]),

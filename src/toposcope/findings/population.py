@@ -1,7 +1,10 @@
 """What stands out in a population: changes over depth, trends, and where the spread comes from.
 
 Units are networks. With five configurations or more their means are the units, and the answer is
-about configurations like these; fewer are told one by one, each over its own networks.
+about configurations like these; fewer are told one by one, each over its own networks. Draw r is
+the same samples in every network, so units and draws are crossed and both have an error
+(`stats.crossed`): with the spread over networks alone, 6 networks of a world in which no layer
+differs on average were told "sure" in 18 % of 100 simulations.
 """
 
 from __future__ import annotations
@@ -16,7 +19,6 @@ from numpy.typing import NDArray
 
 from toposcope.analysis.draw_values import Looked
 from toposcope.analysis.population import Population
-from toposcope.findings.changes import geometric_mean
 from toposcope.findings.places import Place
 from toposcope.findings.trends import LayerTrend, corrected, trends_over
 from toposcope.stats import Contrast, Effect, VarianceComponents, effects, variance_components
@@ -101,14 +103,19 @@ def look_at_population(population: Population, *, level: float = 0.95) -> Popula
     """
     sets = list(unit_sets(population))
     unit = NETWORK if len(sets) > 1 or sets[0].units is None else CONFIGURATION
-    contrasts = [one for each in sets for one in _contrasts(population, each)]
     return PopulationFindings(
         population,
         unit,
-        tuple(effects(contrasts, level=level)),
+        tuple(changes_over_depth(population, level=level)),
         tuple(_trends(population, sets)),
         _components(population, level),
     )
+
+
+def changes_over_depth(population: Population, *, level: float = 0.95) -> list[Effect[Place]]:
+    """Relative changes between layers, clearest first, with intervals that hold together."""
+    sets = unit_sets(population)
+    return effects([one for each in sets for one in _contrasts(population, each)], level=level)
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,20 +163,24 @@ def unit_sets(population: Population) -> Iterator[UnitSet]:
 
 
 def _contrasts(population: Population, units: UnitSet) -> Iterator[Contrast[Place]]:
-    """Last layer against the first, and neighbors, of geometric means over draws."""
+    """Last layer against the first, and neighbors, by unit and draw."""
     layers = population.layers
     pairs = list(pairwise(range(len(layers))))
     if len(layers) > 2:
         pairs.append((0, len(layers) - 1))
     for statistic, degree in population.headline:
-        logs = [
-            np.log(geometric_mean(list(population.values(one, statistic, degree).T)))
-            for one in layers
+        each = [
+            np.exp(units.means(_logs(population.values(one, statistic, degree)))) for one in layers
         ]
-        each = [np.exp(units.means(one)) for one in logs]
         for before, after in pairs:
             place = Place(0, units.name, "", layers[after].name, layers[before].name)
             yield Contrast(place, statistic, degree, each[before], each[after])
+
+
+def _logs(values: Array) -> Array:
+    """Logarithms; NaN where a value is not positive."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.where(values > 0, np.log(values), np.nan))
 
 
 def _trends(population: Population, sets: Sequence[UnitSet]) -> list[LayerTrend]:

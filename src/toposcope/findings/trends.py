@@ -3,7 +3,8 @@
 Draws of samples are no repetitions of a training: any fixed order of checkpoints that all draws see
 alike would pass for a trend. One training is therefore described (`trends`): which curves go one
 way at every step, on other samples too. A claim about training needs several of them, which are
-then the units (`trends_of_trainings`).
+then the units (`trends_of_trainings`). Where all of them are seen on the same draws, trainings and
+draws are crossed: what a draw does at a step moves every training alike.
 """
 
 from __future__ import annotations
@@ -184,7 +185,9 @@ def trends_of_trainings(trainings: Sequence[Sequence[Analysis]]) -> list[LayerTr
 
     Returns
     -------
-    All that were looked at, surest first. The value of a training at a step is the mean over draws.
+    All that were looked at, surest first. Trainings that were all analyzed on the same draws are
+    crossed with these (see `stats.trend`), and what stands does so on other samples too. Else the
+    value of a training at a step is the mean over its draws.
 
     Raises
     ------
@@ -229,12 +232,16 @@ def trends_over(
     steps = [float(a.attrs["step"]) for a in first]
     span = step_of(first[0].attrs), step_of(first[-1].attrs)
     looked: list[Looked] = []
+    draws = _shared_draws(trainings)
     for layer in first[-1].layers:
         for statistic, k in headline(first[-1]):
             cells = [[replicate_values(a, layer, statistic, k) for a in one] for one in trainings]
             if not all(len(cell) for one in cells for cell in one):
                 continue
-            values = np.array([[cell.mean() for cell in one] for one in cells])
+            if draws > 1 and all(len(cell) == draws for one in cells for cell in one):
+                values = np.swapaxes(np.array(cells), 1, 2)  # (trainings, draws, steps)
+            else:
+                values = np.array([[cell.mean() for cell in one] for one in cells])
             if units is not None:
                 place = np.asarray(units)
                 values = np.stack([values[place == c].mean(axis=0) for c in np.unique(place)])
@@ -242,6 +249,18 @@ def trends_over(
             own = trend(steps, values, level=first[0].attrs["level"], unit=unit)
             looked.append((name or str(first[0].attrs["model"]), layer, statistic, k, own, span))
     return looked
+
+
+def _shared_draws(trainings: Sequence[Sequence[Analysis]]) -> int:
+    """Draws that are the same samples in all analyses; 0 where they are not known to be."""
+    kinds: set[tuple[object, ...]] = set()
+    for one in (analysis for series in trainings for analysis in series):
+        if one.design is None or one.activations is None:
+            return 0
+        kinds.add(
+            (str(one.design.to_spec() | {"null": None}), one.activations.sample_ids.tobytes())
+        )
+    return int(trainings[0][0].attrs["replicates"]) if len(kinds) == 1 else 0
 
 
 def corrected(looked: Sequence[Looked]) -> list[LayerTrend]:

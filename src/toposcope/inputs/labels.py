@@ -81,6 +81,7 @@ def read_labels(
     found = label_values(values, n, given, reading=reading)
     names = distinct(given)
     if found.dtype.kind == "U":
+        found = _trimmed(found, given, where)
         return _numbered(found, given, reading), names or tuple(sorted(set(found.tolist())))
     labels = found.astype(np.int64)
     if found.dtype == bool:
@@ -172,6 +173,15 @@ def _check_range(labels: NDArray[Any], names: Sequence[str], reading: Reading) -
         f"labels run from {low} to {high}; needed are 0 to {MOST_CLASSES - 1} (at most 2**20 "
         "classes). Pass such numbers as strings: then they are names."
     )
+
+
+def _trimmed(found: NDArray[np.str_], given: Sequence[str], where: str) -> NDArray[np.str_]:
+    """Names without the blanks around them, which no table shows: "a " would stand beside "a"."""
+    trimmed = np.array([one if one in given else one.strip() for one in found.tolist()])
+    merged = len(set(found.tolist())) - len(set(trimmed.tolist()))
+    if merged:
+        log.warning("%s: %d names differ from others by blanks at an end only", where, merged)
+    return trimmed
 
 
 def _numbered(found: NDArray[np.str_], names: Sequence[str], reading: Reading) -> NDArray[np.int64]:

@@ -20,14 +20,14 @@ from toposcope import homology
 from toposcope.analysis.filtrations import PointFiltration
 from toposcope.analysis.plan import draws_of
 from toposcope.analysis.result import Analysis
-from toposcope.errors import ToposcopeError
+from toposcope.errors import ToposcopeError, UsageError
 from toposcope.findings.looked_at import training_names
 from toposcope.homology.spanning import prim
 from toposcope.pointclouds.draws import Draw
 from toposcope.pointclouds.kinds import read_points
 from toposcope.reporting.samples import Gallery
 from toposcope.similarity.planes import principal_plane, rank_agreement, turned_onto
-from toposcope.types import MASK
+from toposcope.types import MASK, near_matches
 
 Array = NDArray[np.float64]
 
@@ -91,6 +91,37 @@ def pictured(analyses: Sequence[Analysis], gallery: Gallery) -> list[list[dict[s
         found[place] = entries
         after[training] = planes
     return found
+
+
+def plane_of(analysis: Analysis, layer: str, label: str = "") -> tuple[Array, Array, float, Draw]:
+    """One layer's cloud in the plane: (n, 2) coordinates, (2,) shares of variance, rank agreement.
+
+    Parameters
+    ----------
+    analysis
+        With its activations.
+    layer, label
+        A layer, and a class where classes were drawn apart.
+
+    Raises
+    ------
+    UsageError
+        When the analysis has no such cloud; says why.
+    """
+    if layer not in analysis.layers:
+        msg = f"plot_cloud(): there is no layer {layer!r}. {near_matches(layer, analysis.layers)}"
+        raise UsageError(msg)
+    draws, why = _draws_or_why(analysis)
+    found = {draw.label: draw for draw in draws}
+    if label not in found:
+        known = f"there are {sorted(found)}" if found else why or "it measured no point clouds here"
+        msg = f"plot_cloud(): no cloud of label={label!r}; {known}."
+        raise UsageError(msg)
+    read = _read(analysis, layer, found[label], look_up=False)
+    if isinstance(read, str):
+        msg = f"plot_cloud(): {layer!r} has no picture: {read}"
+        raise UsageError(msg)
+    return read.plane, read.shares, read.agreement, found[label]
 
 
 def _size(analysis: Analysis) -> int:

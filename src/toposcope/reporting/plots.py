@@ -16,6 +16,7 @@ from toposcope.analysis.result import Analysis
 from toposcope.diagrams import curves as panels
 from toposcope.diagrams.summaries import finite
 from toposcope.errors import UsageError
+from toposcope.reporting.clouds import plane_of
 from toposcope.reporting.colors import HUES, NULL_COLOR
 from toposcope.types import DATA_CLOUD, DiagramSet, near_matches
 from toposcope.words.nulls import TITLES
@@ -137,6 +138,57 @@ def _literal(name: str) -> str:
     """A name as matplotlib text: no mathematics, and no label hidden by a leading underscore."""
     text = name.replace("$", r"\$")
     return f" {text}" if text.startswith("_") else text
+
+
+def plot_cloud(analysis: Analysis, layer: str, *, label: str = "", ax: Axes | None = None) -> Axes:
+    """The first draw of a layer in the plane of its two widest directions, colored by class.
+
+    The title tells what the picture keeps: the share of the variance, and the rank correlation of
+    the distances between points in the plane and in the cloud.
+
+    Parameters
+    ----------
+    analysis
+        With its activations.
+    layer
+        Name of the layer.
+    label
+        Class, where classes were drawn apart.
+    ax
+        Axes to draw into.
+
+    Raises
+    ------
+    UsageError
+        When there is no such cloud.
+    """
+    ax = _axes(ax)
+    plane, shares, agreement, draw = plane_of(analysis, layer, label)
+    acts = analysis.activations
+    labels = None if acts is None else acts.labels
+    if (
+        acts is None or labels is None or len(plane) != len(draw.rows)
+    ):  # positions of tokens have no class
+        ax.scatter(plane[:, 0], plane[:, 1], s=9, color=COLORS[0], alpha=0.7, linewidth=0)
+    else:
+        of = np.asarray(labels)[draw.rows]
+        for place, number in enumerate(np.unique(of)):
+            here, color = plane[of == number], COLORS[place % len(COLORS)]
+            name = "unlabelled" if number < 0 else acts.class_names[number]
+            ax.scatter(
+                here[:, 0],
+                here[:, 1],
+                s=9,
+                color=color,
+                alpha=0.7,
+                linewidth=0,
+                label=_literal(name),
+            )
+        ax.legend(fontsize="small", markerscale=2, ncols=2)
+    ax.set(aspect="equal", xlabel="first direction", ylabel="second direction")
+    kept = f"{shares.sum():.0%} of the variance, rank correlation of distances {agreement:.2f}"
+    ax.set_title(f"{_literal(layer)}: {kept}", fontsize="medium")
+    return ax
 
 
 def plot_diagram(pairs: Array, ax: Axes | None = None, *, color: str = COLORS[0]) -> Axes:

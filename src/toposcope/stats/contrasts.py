@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from toposcope.errors import UsageError
 from toposcope.inputs import parameters
-from toposcope.stats.intervals import mean_interval
+from toposcope.stats.crossed import crossed_interval
+from toposcope.stats.intervals import Interval, mean_interval
 
 Where = TypeVar("Where", bound=Hashable)
 """What is compared: any value, given back as it came."""
@@ -28,11 +29,13 @@ class Contrast(Generic[Where]):
     statistic, homology_dimension
         Which number.
     before, after
-        (R,) values on the same replicates, all positive for a relative change to be defined.
+        (R,) values on the same replicates, all positive for a relative change to be defined; or
+        (units, draws) where all units were seen on the same draws, whose interval is then about
+        other units on other samples (`crossed_interval`).
     overlap
-        As in `mean_interval`.
+        As in `mean_interval`; 0 for units that are crossed with draws.
     nulls
-        Null model -> (before, after) of its clouds, paired with the same replicates.
+        Null model -> (before, after) of its clouds, paired with the same replicates, (R,) each.
     """
 
     where: Where
@@ -86,7 +89,7 @@ class Effect(Generic[Where]):
     level
         Coverage of all intervals together.
     n
-        Number of replicates.
+        Number of replicates, or of units that were seen on the same draws.
     nulls
         Its distance from each null model.
     """
@@ -158,7 +161,7 @@ def effects(contrasts: Sequence[Contrast[Where]], *, level: float = 0.95) -> lis
         if len(contrast.before) < 2 or not (np.isfinite(both).all() and (both > 0).all()):
             continue
         ratio = np.log(contrast.after / contrast.before)
-        log = mean_interval(ratio, level=level, overlap=contrast.overlap, comparisons=family)
+        log = _interval(contrast, ratio, level, family)
         with np.errstate(over="ignore"):  # an interval without an upper end: inf says so
             change, low, high = np.expm1([log.value, log.low, log.high])
         sure = max(log.low, -log.high, 0.0)
@@ -177,6 +180,14 @@ def effects(contrasts: Sequence[Contrast[Where]], *, level: float = 0.95) -> lis
         ranked.append(((effect.exceeds_nulls, sure, abs(log.value)), effect))
     ranked.sort(key=lambda pair: pair[0], reverse=True)
     return [effect for _, effect in ranked]
+
+
+def _interval(
+    contrast: Contrast[Where], ratio: NDArray[np.float64], level: float, family: int
+) -> Interval:
+    if ratio.ndim == 2:
+        return crossed_interval(ratio, level=level, comparisons=family)
+    return mean_interval(ratio, level=level, overlap=contrast.overlap, comparisons=family)
 
 
 def _beyond(

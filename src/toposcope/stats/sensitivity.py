@@ -104,6 +104,59 @@ def minimum_detectable(
     return spread * _detectable_effect(n_a, n_b, power, alpha, paired)
 
 
+def interval_power(
+    n_units: Units, effect: float, *, level: float = 0.95, within: bool = False
+) -> float:
+    """Probability that a whole t-interval lies beyond a bound, or within a margin.
+
+    Parameters
+    ----------
+    n_units
+        Units; (units of a, units of b) for the difference of two groups.
+    effect
+        How far the true mean lies beyond the bound, over the standard deviation of the units. With
+        `within`, the margin over that deviation, for a true mean of 0.
+    level
+        Coverage of the two-sided interval.
+    within
+        Whether the interval has to lie between -margin and margin.
+
+    Examples
+    --------
+    >>> round(interval_power(8, 1.156), 2), round(interval_power(8, 1.275, within=True), 2)
+    (0.8, 0.8)
+    """
+    from scipy.special import ndtr, stdtrit
+
+    call = "interval_power()"
+    level = check_level(call, level)
+    if isinstance(n_units, tuple):
+        n_a, n_b = parameters.wholes(n_units, "n_units", call=call, low=2, high=MOST_UNITS)
+        freedom, root = n_a + n_b - 2, np.sqrt(n_a * n_b / (n_a + n_b))
+    else:
+        n = parameters.whole(n_units, "n_units", call=call, low=2, high=MOST_UNITS)
+        freedom, root = n - 1, np.sqrt(n)
+    shift = parameters.number(effect, "effect", call=call, low=-1e100, high=1e100) * root
+    edge = float(stdtrit(freedom, 0.5 + level / 2)) * _spreads(freedom)
+    reached = np.asarray(ndtr(shift - edge))
+    return float(np.mean(np.maximum(2 * reached - 1, 0.0) if within else reached))
+
+
+def interval_detectable(
+    n_units: Units, *, power: float = 0.8, level: float = 0.95, within: bool = False
+) -> float:
+    """Effect (or margin) in standard deviations of units for which `interval_power` is `power`."""
+    from scipy.optimize import brentq
+
+    def missing(effect: float) -> float:
+        return interval_power(n_units, effect, level=level, within=within) - power
+
+    high = 1.0
+    while missing(high) < 0:
+        high *= 2
+    return float(brentq(missing, 0.0, high, xtol=1e-10))
+
+
 @lru_cache(maxsize=4096)
 def _detectable_effect(n_a: int, n_b: int, wanted: float, alpha: float, paired: bool) -> float:
     """The answer for a spread of 1: it is linear in the spread, so that tables ask once."""

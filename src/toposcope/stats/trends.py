@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from toposcope.errors import UsageError
 from toposcope.inputs import parameters
 from toposcope.stats.arrangements import sign_flips, tail_share
+from toposcope.stats.crossed import crossed_interval, crossed_p
 from toposcope.stats.intervals import mean_interval
 from toposcope.stats.permutation import ROUNDING
 from toposcope.stats.units import (
@@ -36,7 +37,8 @@ class Trend:
     mean_tau
         Mean over units.
     pvalue
-        That tau has no preferred sign over units, two-sided; never 0; NaN for one unit.
+        That tau has no preferred sign over units, two-sided; never 0; NaN for one unit. With
+        `draws`, the larger one of that and of the mean slope over units and draws (`crossed_p`).
     direction
         "rising" or "falling" when pvalue <= 1 - level, else "undecided".
     reversals
@@ -48,7 +50,10 @@ class Trend:
     n_resamples, exact
         Sign flips that were looked at; whether they are all there are.
     unit
-        "draw" or "network".
+        "draw", "network" or "configuration".
+    draws
+        Draws that all units were seen on, whose error is in the interval and in the p-value; 0
+        where there is one value per unit and step.
     """
 
     slope: float
@@ -65,6 +70,7 @@ class Trend:
     n_resamples: int
     exact: bool
     unit: str
+    draws: int = 0
 
     @property
     def target(self) -> str:
@@ -89,7 +95,10 @@ def trend(
     steps
         (steps,) increasing, three or more.
     values
-        (units, steps), one row per unit followed through the steps.
+        (units, steps), one row per unit followed through the steps; or (units, draws, steps) where
+        draw r is the same samples in every unit and at every step. What such a draw does at a step
+        moves all units alike, so neither sign flips nor the spread of units hold it: the slopes of
+        single draws do, and both tests have to reject.
     level, n_resamples, seed, unit, overlap
         As in `change_point`.
 
@@ -118,7 +127,8 @@ def trend(
     level = check_level(call, level)
     n_resamples = check_resamples(call, n_resamples)
     unit = check_unit(call, unit)
-    y = finite(call, "values", values, ndim=(2,))
+    table = finite(call, "values", values, ndim=(2, 3))
+    y = table if table.ndim == 2 else table.mean(axis=1)
     x = finite(call, "steps", steps, ndim=(1,))
     n, count = y.shape
     if len(x) != count or count < 3 or (np.diff(x) <= 0).any():
@@ -129,15 +139,21 @@ def trend(
         raise UsageError(msg)
     i, j = np.triu_indices(count, 1)
     rises = y[:, j] - y[:, i]
-    slopes = np.median(rises / (x[j] - x[i]), axis=1)
     tau = _kendall(rises, count)
-    interval = mean_interval(slopes, level=level, unit=unit)
+    if table.ndim == 2:
+        slopes = np.median(rises / (x[j] - x[i]), axis=1)
+        interval = mean_interval(slopes, level=level, unit=unit)
+    else:
+        slopes = np.median((table[..., j] - table[..., i]) / (x[j] - x[i]), axis=-1)
+        interval = crossed_interval(slopes, level=level, unit=unit)
     mean_tau = float(tau.mean())
     moves = sign_flips(n, n_resamples, parameters.rng(seed, call=call))
     p = np.nan
     if n > 1:
         null = np.abs(moves.null(lambda flips: flips @ tau / n))
         p = tail_share(abs(mean_tau), null, exact=moves.exact, tolerance=ROUNDING)
+        if table.ndim == 3:
+            p = max(p, crossed_p(slopes))
     direction = "undecided"
     if rejects(p, level):
         direction = "rising" if mean_tau > 0 else "falling"
@@ -157,6 +173,7 @@ def trend(
         moves.count,
         moves.exact,
         unit,
+        table.shape[1] if table.ndim == 3 else 0,
     )
 
 

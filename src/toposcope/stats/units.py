@@ -58,7 +58,8 @@ def finite(
     call: str, name: str, values: ArrayLike, *, ndim: tuple[int, ...]
 ) -> NDArray[np.float64]:
     """(n, ...) float64 copy-free view of values that a test may use, or a refusal."""
-    shapes = " or ".join({1: "(units,)", 2: "(units, columns)"}[k] for k in ndim)
+    names = {1: "(units,)", 2: "(units, columns)", 3: "(units, draws, columns)"}
+    shapes = " or ".join(names[k] for k in ndim)
     array = real(values, call=call, name=name).astype(np.float64, copy=False)
     if array.ndim not in ndim or not array.size:
         msg = f"{call}: {name} has shape {array.shape}; needed is {shapes}, nothing empty."

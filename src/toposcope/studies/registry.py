@@ -10,7 +10,15 @@ from toposcope.errors import UsageError
 from toposcope.execution.executors import Jobs
 from toposcope.execution.plugins import Registry
 from toposcope.execution.progress import Progress
-from toposcope.studies import magai_depth, magai_generalization, wheeler_training
+from toposcope.studies import (
+    magai_depth,
+    magai_generalization,
+    naitzat,
+    suresh_decay,
+    wheeler_training,
+)
+from toposcope.studies.own_claim import is_claim_file
+from toposcope.studies.own_claim_run import run_claim
 from toposcope.studies.running import Forecast, Say, run_definition
 from toposcope.studies.running import forecast as forecast_of
 from toposcope.studies.study import Definition, Given, OwnStudy
@@ -21,6 +29,8 @@ OURS: tuple[Definition, ...] = (
     wheeler_training.STUDY,
     magai_generalization.STUDY,
     magai_depth.STUDY,
+    naitzat.STUDY,
+    suresh_decay.STUDY,
 )
 """Studies of this package, in the order in which they are listed."""
 
@@ -68,9 +78,10 @@ def run(
     Parameters
     ----------
     name
-        One of `STUDIES`.
+        One of `STUDIES`; or a TOML file with a claim of your own (docs/howto/own_claim.md).
     runs
-        RUN or SERIES folders, or one of them; none: the study trains what it needs.
+        RUN or SERIES folders, or one of them; none: the study trains what it needs. For an own
+        claim also a population folder, or a `Population`.
     models, data
         A MODELS.toml and a DATA, for studies that take them.
     quick
@@ -93,6 +104,14 @@ def run(
     UsageError
         When there is no such study, or when it can do nothing with what was given.
     """
+    if is_claim_file(name):
+        if quick or options or models is not None or data is not None:
+            msg = (
+                f"studies.run({str(name)!r}): a claim takes RUNs, SERIES or a population and out=, "
+                "and none of quick=, models=, data= or other options."
+            )
+            raise UsageError(msg)
+        return run_claim(name, runs, out=out)
     study = study_called(name)
     folders = [runs] if isinstance(runs, (str, Path)) else list(runs)
     if isinstance(study, OwnStudy):

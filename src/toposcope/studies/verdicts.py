@@ -281,6 +281,7 @@ def evidence_of_mean(
     *,
     null: ArrayLike | None = None,
     arrangements: ArrayLike | None = None,
+    bounds: tuple[float, float] | None = None,
     comparisons: int = 1,
     unit: str = "network",
     seed: int = 0,
@@ -297,6 +298,10 @@ def evidence_of_mean(
         (n,) the same number of the same units in the world of the null; the test swaps the pairs.
     arrangements
         (m,) or: the mean over units in m arrangements under the null (shuffled labels).
+    bounds
+        What a value cannot leave, such as (0, 1) for a share: the interval stays inside. Units that
+        are all alike have no spread to go by, and their interval is that of a share (Wilson): ten
+        networks that are all right do not show that each would be.
     comparisons
         Number of claims of the study.
     unit, seed
@@ -311,6 +316,8 @@ def evidence_of_mean(
     interval = _named(
         mean_interval(x, level=rule.level, comparisons=comparisons), rule, comparisons
     )
+    if bounds is not None:
+        interval = _inside(interval, bounds)
     p, against = math.nan, None
     if null is not None:
         y = _units(null, rule, unit)
@@ -322,6 +329,26 @@ def evidence_of_mean(
     if arrangements is not None:
         p = _tail(float(x.mean()), arrangements, rule)
     return Evidence(interval, min(1.0, p * comparisons), against)
+
+
+def _inside(interval: Interval, bounds: tuple[float, float]) -> Interval:
+    """The interval of a mean of values between bounds.
+
+    >>> all_right = Interval(1.0, 1.0, 1.0, 0.95, 10)
+    >>> round(_inside(all_right, (0.0, 1.0)).low, 2)
+    0.72
+    """
+    low, high = bounds
+    if not low <= interval.value <= high:
+        msg = f"judge(): a value lies outside of bounds={bounds}; got {interval.value:.4g}."
+        raise UsageError(msg)
+    if interval.low < interval.high:
+        return replace(interval, low=max(low, interval.low), high=min(high, interval.high))
+    share = proportion_interval(
+        (interval.value - low) / (high - low), interval.n, level=interval.level
+    )
+    width = high - low
+    return replace(interval, low=low + width * share.low, high=low + width * share.high)
 
 
 def evidence_of_share(

@@ -316,7 +316,8 @@ def unit_sentence(findings: PopulationFindings) -> str:
     if findings.unit == CONFIGURATION:
         return (
             f"Unit: configuration ({population.n_configurations} of them, the means of "
-            f"{len(population)} networks). The answer is about {target_of(CONFIGURATION)}."
+            f"{len(population)} networks). The answer is about {target_of(CONFIGURATION)}, "
+            f"{samples_text(population.replicates)}."
         )
     told_of = bool(population.configuration)
     each = population.n_configurations > 1 and told_of
@@ -325,6 +326,22 @@ def unit_sentence(findings: PopulationFindings) -> str:
     if told_of:
         about = f"training {'these configurations' if each else 'this configuration'} again"
     return (
-        f"Unit: network ({told}){how}. The answer is about {about}, not about other samples of one "
-        "network."
+        f"Unit: network ({told}){how}. The answer is about {about}, "
+        f"{samples_text(population.replicates)}."
+    )
+
+
+def samples_text(draws: int) -> str:
+    """Whether changes over depth and training hold on other samples, too.
+
+    >>> samples_text(1)
+    'on these samples alone (one draw shows no spread over samples)'
+    >>> samples_text(4)
+    'on other samples too (all networks see the same 4 draws; their error is in the intervals)'
+    """
+    if draws < 2:
+        return "on these samples alone (one draw shows no spread over samples)"
+    return (
+        f"on other samples too (all networks see the same {draws} draws; their error is in the "
+        "intervals)"
     )

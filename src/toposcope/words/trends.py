@@ -24,7 +24,7 @@ def trend_sentence(trends: Sequence[LayerTrend]) -> str:
             f"Over {spans} of {units}: of {first.looked_at:,} trends looked at "
             f"(each statistic in each layer), {len(standing):,} stand. Kendall's tau with sign "
             f"flips of {_unit(first)}, at most {level_text(FALSE_SHARE)} false ones expected among "
-            "those that stand."
+            f"those that stand{_samples(first)}."
         )
         if not standing and first.smallest_p > FALSE_SHARE:
             told += (
@@ -42,6 +42,16 @@ def trend_sentence(trends: Sequence[LayerTrend]) -> str:
         f"would go one way in up to {_chance(fewest)} of the curves, and several trainings, "
         "as units, are needed to tell (toposcope.findings.trends_of_trainings)."
     )
+
+
+def _samples(trend: LayerTrend) -> str:
+    """Whether they stand on other samples: where all trainings see the same draws it is tested."""
+    if trend.trend.draws:
+        return (
+            f", on other samples too (their slopes over the {trend.trend.draws} draws that all of "
+            "them see have to agree as well)"
+        )
+    return ""
 
 
 def _unit(trend: LayerTrend) -> str:

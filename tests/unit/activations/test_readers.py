@@ -201,3 +201,177 @@ def test_copies_of_pictures_are_paired_by_their_stems(tmp_path):
         ts.compare(*sets[None], **options)
     with pytest.raises(UsageError, match="stands 12 times"):
         ts.capture(net, f"imagefolder:{tmp_path / 'clean'}", layers=["1"], ids=["x"] * 12)
+
+
+def csv(path, text):
+    (path / "t.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+    return f"csv:{path / 't.csv'}"
+
+
+@pytest.mark.parametrize("name", ["Label", "LABEL", "Target", " class", "Y"])
+def test_a_column_of_classes_is_no_feature_whatever_its_case(tmp_path, name):
+    source = load_data(csv(tmp_path, f"a,b,{name}\n1,2,0\n3,4,1\n"))
+    assert source.batch([0, 1]).tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    assert source.labels.tolist() == [0, 1]
+    key = name.strip()
+    source = load_data([{"Image": np.ones(2), key: 1}, {"Image": np.zeros(2), key: 0}])
+    assert source.labels.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("name", ["patient_id", "Image ID", "PassengerId", "Unnamed: 0.1", "UID"])
+def test_columns_that_tell_rows_apart_are_no_features(tmp_path, name):
+    source = load_data(csv(tmp_path, f"a,{name},label\n1,7,0\n3,9,1\n"))
+    assert source.batch([0, 1]).tolist() == [[1.0], [3.0]]
+    assert source.left_out["columns that number the rows"] == [name]
+    # Said so, they are taken.
+    assert load_data(f"{source.spec}#x=a+{name}").batch([0]).tolist() == [[1.0, 7.0]]
+
+
+@pytest.mark.parametrize("name", ["humid", "Valid", "refractive_index", "covid"])
+def test_names_that_only_end_like_ids_are_features(tmp_path, name):
+    source = load_data(csv(tmp_path, f"a,{name},label\n1,7,0\n3,9,1\n"))
+    assert source.batch([0]).tolist() == [[1.0, 7.0]]
+
+
+@pytest.mark.parametrize("start", [0, 1])
+def test_a_first_column_that_counts_the_rows_is_their_number(tmp_path, start):
+    rows = "".join(f"{i + start},{i * i},{i % 2}\n" for i in range(6))
+    source = load_data(csv(tmp_path, f"sample,f,label\n{rows}"))
+    assert source.batch([0, 5]).tolist() == [[0.0], [25.0]]
+    assert source.left_out["columns that number the rows"] == ["sample"]
+    source = load_data(csv(tmp_path, f"sample,f,label\n{rows}9,9,0\n"))
+    assert source.batch([6]).tolist() == [[9.0, 9.0]]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("a;b\n1;2\n", r"sep=';'\)"),
+        ("a;b\n1,5;2,5\n", r"sep=';', decimal=','\)"),
+        ("a\tb\n1\t2\n", r"sep='\\t'"),
+        ("a|b\n1|2\n", r"sep='\|'"),
+        ("a b\n1 2\n", "parted by ' '"),
+        ("sep=;\na;b\n1;2\n", "parted by ';'"),
+        ("# made by hand\na,b\n1,2\n", "comment='#'"),
+        ("a,b\n1,2\n".encode("utf-16"), "UTF-16"),
+        (b"PK\x03\x04rest", "Excel"),
+        (b"PAR1rest", "parquet:FILE"),
+        ('a,b\n"1,000",2\n"2,500",3\n', "thousands"),
+        ("a,b\n1_000,2\n", "written as text, such as '1_000'"),
+    ],
+)
+def test_other_forms_of_tables_are_named(tmp_path, text, says):
+    with pytest.raises(SpecError, match=says):
+        load_data(csv(tmp_path, text))
+
+
+def test_tables_of_pandas_with_labels_apart():
+    pd = pytest.importorskip("pandas")
+    table = pd.DataFrame({"a": [1.0, 2.0], "Label": [0, 1]})
+    source = load_data((table, pd.Series(["u", "v"])))
+    assert source.batch([0, 1]).tolist() == [[1.0], [2.0]]
+    assert (source.labels.tolist(), source.class_names) == ([0, 1], ("u", "v"))
+    assert load_data((table, [1, 0])).content != load_data((table, [0, 1])).content
+    assert load_data((table, None)).labels is None
+    with pytest.raises(SpecError, match=r"sparse\.to_dense"):
+        load_data(pd.DataFrame({"a": pd.arrays.SparseArray([0, 1.0])}))
+    with pytest.raises(SpecError, match=r"astype\(float\)"):
+        load_data(pd.DataFrame({"a": ["1", "2"], "label": [0, 1]}))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("training_set", "test_set"), ("seg_train", "seg_test"), ("train2017", "val2017")],
+)
+def test_splits_by_other_names_are_no_classes(tmp_path, names):
+    with pytest.raises(SpecError, match="the splits"):
+        load_data(folder(tmp_path, *[f"{name}/a/1.png" for name in names]))
+
+
+def test_folders_in_folders_links_and_waste(tmp_path):
+    spec = folder(tmp_path / "f", "images/cat/1.png", "images/dog/1.png")
+    with pytest.raises(SpecError, match="f/images; or"):
+        load_data(spec)
+    assert load_data(f"{spec}/images").class_names == ("cat", "dog")
+    (tmp_path / "g" / "cat").mkdir(parents=True)
+    (tmp_path / "g" / "dog").symlink_to(tmp_path / "f" / "images" / "dog")
+    (tmp_path / "g" / "dog" / "up").symlink_to(tmp_path / "g")
+    (tmp_path / "g" / "cat" / "2.png").symlink_to(tmp_path / "gone.png")
+    source = load_data(folder(tmp_path / "g", "cat/1.png", "lost+found/1.png"))
+    assert (source.n, source.class_names) == (2, ("cat", "dog"))
+    assert source.left_out["links that lead nowhere"] == 1
+    assert load_data(folder(tmp_path / "h#1", "a/1.png")).n == 1
+    for ending in ("pgm", "pbm", "jfif"):
+        grey = Image.new("L" if ending == "pgm" else "1" if ending == "pbm" else "RGB", (8, 8))
+        path = tmp_path / "p" / "a" / f"1.{ending}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        grey.save(path, format="JPEG" if ending == "jfif" else None)
+    assert load_data(f"imagefolder:{tmp_path / 'p'}").n == 3
+
+
+def deep_png(path, values, kind):
+    """A PNG of 16 bits in channels, which PIL cannot write: kind 2 is color, 4 grey and alpha."""
+    import struct
+    import zlib
+
+    def chunk(name, data):
+        check = struct.pack(">I", zlib.crc32(name + data))
+        return struct.pack(">I", len(data)) + name + data + check
+
+    channels = {2: 3, 4: 2}[kind]
+    rows = np.repeat(values[..., None], channels, -1).astype(">u2")
+    head = struct.pack(">IIBBBBB", *values.shape[::-1], 16, kind, 0, 0, 0)
+    body = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    chunks = chunk(b"IHDR", head) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunks)
+
+
+@pytest.mark.parametrize("kind", [2, 4])
+def test_deep_color_is_scaled_or_refused(tmp_path, kind):
+    deep_png(tmp_path / "f" / "a" / "1.png", RAMP, kind)
+    assert abs(load_data(f"imagefolder:{tmp_path / 'f'}").batch([0]).mean() - 127.5) < 0.5
+    deep_png(tmp_path / "g" / "a" / "1.png", RAMP // 16, kind)
+    spec = f"imagefolder:{tmp_path / 'g'}"
+    with pytest.raises(SpecError, match="12 bits or fewer"):
+        load_data(spec).batch([0])
+    with pytest.raises(SpecError, match="cannot be told apart"):
+        load_data(f"{spec}#bits=12").batch([0])
+    assert load_data(f"{spec}#bits=16").batch([0]).max() == 15
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, FileNotFoundError, AssertionError, OSError])
+@pytest.mark.parametrize("late", [False, True])
+def test_whatever_a_dataset_raises_is_typed(error, late):
+    class Broken:
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, index):
+            if index >= 2 * late:
+                raise error
+            return np.ones(2), 0
+
+    with pytest.raises(SpecError, match=error.__name__):
+        load_data(Broken())
+
+
+def test_other_things_in_memory():
+    from scipy.sparse import csr_matrix
+    from torch.utils.data import Dataset
+
+    class Stream(Dataset):
+        def __len__(self):
+            raise TypeError
+
+        def __getitem__(self, index):
+            return np.ones(2), 0
+
+    with pytest.raises(SpecError, match="no length"):
+        load_data(Stream())
+    for sparse in (csr_matrix(np.eye(3)), (csr_matrix(np.eye(3)), [0, 1, 0])):
+        with pytest.raises(SpecError, match="toarray"):
+            load_data(sparse)
+    named = Items([(np.ones(2), 0), (np.ones(2), 1)])
+    named.class_to_idx = {"b": 0, "a": 1}
+    assert load_data(named).class_names == ("b", "a")

@@ -4,8 +4,16 @@ import numpy as np
 import pytest
 
 import toposcope as ts
-from benchmarks.calibration.population import DRAWS, LAYERS, planted, template
-from toposcope.findings import look, look_at_population
+from benchmarks.calibration.population import (
+    DRAWS,
+    LAYERS,
+    change_is_sure,
+    networks_alone_sure,
+    planted,
+    template,
+    trend_stands,
+)
+from toposcope.findings import look, look_at_population, trends_of_trainings
 from toposcope.words.population import population_sentences
 
 
@@ -53,6 +61,41 @@ def test_draws_are_no_units_however_many():
         draws = world.values("l2", "lifespan_sum", 0) - world.values("l0", "lifespan_sum", 0)
         draws_sure += abs(draws.mean()) / (draws.std(ddof=1) / np.sqrt(draws.size)) > 2.13
     assert sure <= 1 and draws_sure >= 3
+
+
+def test_draws_that_all_networks_share_are_no_noise_between_them():
+    """The spread over networks does not hold them, and is sure of layers that are all alike."""
+    generators = [np.random.default_rng([1, seed]) for seed in range(30)]
+    alone = sum(networks_alone_sure(rng, same_samples=True) for rng in generators)
+    crossed = {
+        (g, s, draws): sum(
+            change_is_sure(np.random.default_rng([2, seed]), g=g, s=s, n_draws=draws)
+            for seed in range(15)
+        )
+        for g, s, draws in ((1, 6, 3), (1, 6, 8), (8, 2, 4))
+    }
+    assert alone >= 3 and max(crossed.values()) <= 2
+    for draws in (4, 8):
+        found = [
+            change_is_sure(np.random.default_rng(seed), g=1, s=6, n_draws=draws, steps=15.0)
+            for seed in range(5)
+        ]
+        assert sum(found) >= 4
+
+
+def test_trends_of_trainings_that_share_their_draws():
+    found = [trend_stands(np.random.default_rng(k), count=7, n_draws=3) for k in range(12)]
+    assert sum(found) <= 2
+    assert trend_stands(np.random.default_rng(0), count=7, n_draws=8, rise=0.5)
+
+
+def test_the_sentence_says_whether_it_holds_on_other_samples():
+    assert (
+        "on other samples too (all networks see the same 4 draws"
+        in (population_sentences(look_at_population(some(1, 6)))[-1])
+    )
+    single = population_sentences(look_at_population(some(1, 6, n_draws=1, slope=5.0)))
+    assert "on these samples alone" in single[-1] and "1 of them" not in single[-1]
 
 
 def test_variances_say_where_the_spread_is_and_what_draws_drown():
@@ -105,7 +148,14 @@ def test_trends_of_a_population_of_series():
     world = replace(ts.population(last), trainings=tuple(series))
     found = look_at_population(world)
     assert {(one.trend.unit, one.trend.n) for one in found.trends} == {("network", 7)}
+    assert {one.trend.draws for one in found.trends} == {DRAWS}
     assert any("of 7 trainings" in said for said in population_sentences(found))
+    assert any(f"the {DRAWS} draws that all of them" in x for x in population_sentences(found))
+    other = [
+        tuple(replace(a, attrs={**a.attrs, "seed": k}) for a in one) for k, one in enumerate(series)
+    ]
+    own = trends_of_trainings(other)
+    assert {(one.trend.n, one.trend.draws) for one in own} == {(7, 0)}
     nested = replace(
         ts.population(last, {"configuration": [0, 0, 1, 2, 3, 4, 4]}), trainings=tuple(series)
     )

@@ -287,7 +287,13 @@ WORKFLOWS = {
         "report",
         "population",
     ),
-    *("plots.plot_barcode", "plots.plot_betti_curve", "plots.plot_depth", "plots.plot_diagram"),
+    *(
+        "plots.plot_barcode",
+        "plots.plot_betti_curve",
+        "plots.plot_cloud",
+        "plots.plot_depth",
+        "plots.plot_diagram",
+    ),
     *("plots.plot_landscape", "plots.plot_landscape_panel", "plots.plot_layer_distances"),
     *("store.save_arrays", "store.twin_of", "store.twins_of"),
     *(

@@ -105,3 +105,13 @@ def test_activations_do_not_follow_later_changes_of_the_array():
     assert np.array_equal(acts["a"], X)
     with pytest.raises(UsageError, match="one name"):
         ts.from_arrays({1: X, "1": X})
+
+
+def test_blanks_around_a_name_are_no_other_class(caplog):
+    labels, names = read_labels(["a ", "b", "a", " b"], 4, where="y")
+    assert (labels.tolist(), names) == ([0, 1, 0, 1], ("a", "b"))
+    assert "2 names differ from others by blanks" in caplog.text
+    caplog.clear()
+    assert read_labels([" a", "b"], 2, [" a", "b"], where="y")[0].tolist() == [0, 1]
+    assert read_labels(["a ", "b"], 2, ["a", "b"], where="y")[0].tolist() == [0, 1]
+    assert not caplog.text

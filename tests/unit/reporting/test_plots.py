@@ -1,11 +1,14 @@
 """Figures for papers: what is drawn where, on the Agg backend."""
 
+import re
+
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+import toposcope as ts
 from toposcope.errors import UsageError
 from toposcope.pointclouds.nulls import NULLS
 from toposcope.reporting import plots
@@ -118,3 +121,23 @@ def test_without_axes_a_figure_is_made():
         ax = plots.plot_diagram(PAIRS)
         ax.get_figure().canvas.draw()
         plt.close(ax.get_figure())
+
+
+def test_a_cloud_is_drawn_in_its_two_widest_directions_by_class(ax):
+    rng = np.random.default_rng(0)
+    wide = rng.normal(size=(120, 6)) * [9, 4, 1, 1, 1, 1]
+    acts = ts.from_arrays({"a": wide}, labels=rng.choice(["cat", "dog"], size=120))
+    found = ts.analyze(acts, points=60, replicates=2, homology_dimensions=(0,), null=())
+    assert plots.plot_cloud(found, "a", ax=ax) is ax
+    drawn = np.concatenate([part.get_offsets() for part in ax.collections])
+    assert drawn.shape == (60, 2)
+    assert {text.get_text() for text in ax.get_legend().get_texts()} == {"cat", "dog"}
+    share = int(re.search(r"(\d+)% of the variance", ax.get_title())[1])
+    assert 85 <= share <= 99  # 97 of 101 in the population
+    with pytest.raises(UsageError, match=r"plot_cloud\(\): there is no layer 'b'"):
+        plots.plot_cloud(found, "b", ax=ax)
+
+
+def test_a_class_that_was_not_drawn_apart_has_no_cloud(one, ax):
+    with pytest.raises(UsageError, match=r"plot_cloud\(\): no cloud of label='cat'; there are"):
+        plots.plot_cloud(one, LAYERS[0], label="cat", ax=ax)

@@ -15,9 +15,12 @@ from toposcope.stats import (
     network_means,
     partial_correlation,
     reliability,
+    standardized,
+    step_down,
     two_stage,
     variance_components,
 )
+from toposcope.stats.stages import detectable_difference
 
 
 def nested(rng, g=6, s=4, draws=5, sds=(1.0, 1.0, 1.0)):
@@ -105,7 +108,7 @@ def test_nested_seeds_are_no_units_and_draws_even_less():
 
 def test_too_few_units_are_told_with_the_number_needed():
     with pytest.raises(
-        UsageError, match=r"1 configuration in 'a' and 3 in 'b', 8 networks.*4 conf"
+        UsageError, match=r"1 configuration in 'a' and 3 in 'b', 8 networks.*4 a side"
     ):
         two_stage(range(8), list("aabbbbbb"), configurations=[0, 0, 1, 1, 2, 2, 3, 3])
     few = two_stage([1.0, 2.0, 30.0, 40.0], list("aabb"))
@@ -121,6 +124,31 @@ def test_the_detectable_difference_is_found_eight_times_in_ten():
         y = np.random.default_rng(k).normal(size=12) + shift * group
         hits += two_stage(y, group, n_resamples=399, seed=k).pvalue <= 0.05
     assert 0.72 <= hits / 300 <= 0.88
+
+
+def test_the_detectable_difference_of_a_family_is_found_eight_times_in_ten():
+    """Three layers, neighbors correlated by 0.5, beside the test of all of them together."""
+
+    def layers(rng):
+        out = rng.normal(size=(8, 3))
+        for k in (1, 2):
+            out[:, k] = 0.5 * out[:, k - 1] + np.sqrt(0.75) * out[:, k]
+        return out
+
+    units = exchange(np.repeat([0, 1], 4))
+    weights, _ = units.arrangements(999, np.random.default_rng(0))
+    hits = []
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        shift = detectable_difference(
+            weights, units, level=0.95, values=layers(rng), kinds=[0, 0, 0]
+        )
+        for _ in range(30):
+            values = layers(rng) + np.outer(units.second, [0, shift, 0])
+            z = standardized(weights @ values) ** 2
+            family = np.column_stack([z, z.sum(axis=1)])
+            hits.append(step_down(standardized(family))[1][1] <= 0.05)
+    assert 0.69 <= np.mean(hits) <= 0.88
 
 
 # Variance components.

@@ -14,8 +14,12 @@ from toposcope.inputs.label_values import is_missing
 if TYPE_CHECKING:
     import pyarrow as pa
 
-UNNAMED = re.compile(r"|Unnamed: \d+|__index_level_\d+__|__null_dask_index__|level_\d+")
-ROW_IDS = frozenset(("id", "ids", "idx", "index", "row", "row_id", "rowid", "sample_id", "uid"))
+UNNAMED = re.compile(r"|Unnamed: \d+(\.\d+)*|__index_level_\d+__|__null_dask_index__|level_\d+")
+ROW_IDS = re.compile(r"(?i:(.*[\W_])?(ids?|uid|uuid|guid)|idx|index|row|row_?id)|.*[a-z](Id|ID)")
+"""Names of columns that tell rows apart: `id`, `patient_id`, `image id`, `PassengerId`."""
+FEWEST = 5
+"""Rows from which on a first column 0, 1, 2, ... is the number of the row and no feature."""
+THOUSANDS = re.compile(r"\s*[-+]?\d{1,3}(,\d{3})+\s*")
 MOSTLY = 0.5
 """Share of cells that are numbers from which on a column of text is one of numbers with flaws."""
 
@@ -66,17 +70,27 @@ def is_list(kind: pa.DataType) -> bool:
     return is_number(kind.value_type) or is_list(kind.value_type)
 
 
-def is_index(name: str, column: Any) -> bool:
+def is_index(name: str, column: Any, *, first: bool = False) -> bool:
     """Whether a column numbers the rows: one without a name, as pandas writes it, or called so.
 
-    A column called id, index and the like counts where it is unique in every row.
+    A column called id, index and the like counts where it is unique in every row; the first one
+    of a table, whatever its name, where it counts from 0 or 1.
     """
+    from pyarrow import compute, types
+
     if UNNAMED.fullmatch(name):
         return True
-    if name.strip().lower() not in ROW_IDS or is_list(column.type):
+    if first and types.is_integer(column.type) and len(column) >= FEWEST and not column.null_count:
+        cells = column.to_numpy()
+        if cells[0] in (0, 1) and bool((np.diff(cells.astype(np.float64)) == 1).all()):
+            return True
+    named = ROW_IDS.fullmatch(name.strip()) and not is_list(column.type)
+    if not named:
         return False
-    from pyarrow import compute
-
+    if types.is_floating(column.type):
+        cells = column.to_numpy()
+        if not bool((cells == np.floor(cells)).all()):
+            return False
     return bool(compute.count_distinct(column, mode="all").as_py() == len(column))
 
 
@@ -96,6 +110,14 @@ def check_cells(column: Any, name: str, spec: str, *, mixed: bool = False) -> No
     odd = [(row, cell) for row, cell in known if not _is_float(cell)]
     good = len(known) - len(odd)
     commas = sum(bool(re.fullmatch(r"\s*[-+]?\d+,\d+\s*", cell)) for _, cell in odd)
+    if commas and all(THOUSANDS.fullmatch(cell) for _, cell in odd):
+        row, cell = odd[0]
+        msg = (
+            f"DATA {spec!r}: column {name!r} has {len(odd)} numbers with a comma, such as {cell!r} "
+            f"in row {row}, which may part thousands or be the decimal mark. Say which and save "
+            "them plain: pandas.read_csv(FILE, thousands=',') or (FILE, decimal=',')."
+        )
+        raise SpecError(msg)
     if commas and good + commas >= MOSTLY * len(known):
         row, cell = next((r, c) for r, c in odd if "," in c)
         msg = (
@@ -106,6 +128,13 @@ def check_cells(column: Any, name: str, spec: str, *, mixed: bool = False) -> No
         raise SpecError(msg)
     if good and good >= MOSTLY * len(known):
         bad = odd or [(row, cell) for row, cell in enumerate(cells) if is_missing(cell)]
+        if not bad:
+            msg = (
+                f"DATA {spec!r}: column {name!r} holds numbers written as text, such as "
+                f"{cells[0]!r}. Make numbers of them: table[{name!r}].astype(float) in pandas, and "
+                "save that."
+            )
+            raise SpecError(msg)
         row, cell = bad[0]
         count = len(cells) - good
         msg = (

@@ -101,6 +101,8 @@ def split_spec(spec: str, allowed: tuple[str, ...]) -> tuple[Path, dict[str, str
     """File and options of `kind:FILE#key=value,key=value`."""
     body = spec.partition(":")[2]
     name, _, tail = body.partition("#")
+    if tail and Path(body).expanduser().exists():  # the sign is in the name of the file
+        name, tail = body, ""
     options: dict[str, str] = {}
     for part in filter(None, tail.split(",")):
         key, equals, value = part.partition("=")
@@ -138,7 +140,7 @@ def pick_key(
         Options of the DATA argument, and the one that names a member; `y=` (nothing behind the
         sign) names none.
     usual
-        Names to look for when the option is absent.
+        Names to look for when the option is absent, in whatever case.
     spec, what
         The DATA argument and what its members are, for messages.
     needed
@@ -159,7 +161,7 @@ def pick_key(
             asked, sorted(members)
         )
         raise SpecError(msg)
-    usual_key = next((key for key in usual if key in members), None)
+    usual_key = usual_name(members, usual)
     if usual_key is None and needed:
         msg = (
             f"DATA {spec!r}: none of the {what}s {', '.join(usual)} is in the file; it has "
@@ -167,6 +169,23 @@ def pick_key(
         )
         raise SpecError(msg)
     return usual_key
+
+
+def usual_name(members: Collection[str], usual: tuple[str, ...]) -> str | None:
+    """The first usual name that is there, as it is written there; None where none is.
+
+    Examples
+    --------
+    >>> usual_name(["f", "Label"], ("label", "y")), usual_name(["Y", "y"], ("y",))
+    ('Label', 'y')
+    """
+    for key in usual:
+        if key in members:
+            return key
+        same = sorted(one for one in members if one.strip().lower() == key)
+        if same:
+            return same[0]
+    return None
 
 
 def no_labels(spec: str) -> str:

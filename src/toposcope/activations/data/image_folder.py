@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,12 @@ from toposcope.activations.data.source import DataSource, tell
 from toposcope.errors import SpecError
 from toposcope.store.objects import content_hash
 
-PICTURES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm"))
-NOT_OURS = frozenset(("__MACOSX", "@eaDir"))
-"""Folders of copies that archive programs and file servers leave behind."""
+PLAIN = (".ppm", ".pgm", ".pbm", ".pnm", ".jfif")
+PICTURES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", *PLAIN))
+NOT_OURS = frozenset(
+    ("__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found")
+)
+"""Folders of copies and of the deleted that programs and file servers leave behind."""
 SCANNED = 5000
 """Files that are tried at most to count the unreadable ones."""
 
@@ -40,7 +45,7 @@ def from_imagefolder(spec: str) -> DataSource:
     if options.get("y"):
         msg = f"DATA {spec!r}: classes are folders; only y= (nothing behind the sign) is known."
         raise SpecError(msg)
-    every = sorted(p for p in path.rglob("*") if p.is_file())
+    every, broken = _walked(path)
     seen = [file for file in every if not _hidden(file.relative_to(path))]
     files = [file for file in seen if file.suffix.lower() in PICTURES]
     if not files:
@@ -50,6 +55,8 @@ def from_imagefolder(spec: str) -> DataSource:
         "hidden pictures": sum(p.suffix.lower() in PICTURES for p in every) - len(files),
         "other files": _suffixes(file for file in seen if file.suffix.lower() not in PICTURES),
     }
+    if broken:
+        left_out["links that lead nowhere"] = broken
     classes: list[str] = []
     if "y" not in options:
         files, classes = _classified(spec, path, files, left_out)
@@ -114,8 +121,8 @@ def _classified(
     inside = [file for file in files if file.parent != path]
     sizes = Counter(file.relative_to(path).parts[0] for file in inside)
     start = spec.partition("#")[0]
-    splits = [name for name in sizes if name.lower() in SPLITS]
-    if splits and (len(splits) > 1 or len(splits) == len(sizes)):
+    splits = _splits(sizes)
+    if splits:
         have = ", ".join(f"{name} ({sizes[name]:,})" for name in splits)
         msg = (
             f"DATA {spec!r}: {path} holds the splits {have}, not classes. Name one: "
@@ -123,6 +130,17 @@ def _classified(
         )
         raise SpecError(msg)
     stray = len(files) - len(inside)
+    if len(sizes) == 1:
+        only = next(iter(sizes))
+        below = {file.relative_to(path).parts[1] for file in inside if file.parent != path / only}
+        if len(below) > 1:
+            named = ", ".join(sorted(below)[:5])
+            msg = (
+                f"DATA {spec!r}: the one folder in {path} is {only}, which would be the only "
+                f"class, and it holds folders with pictures itself ({named}). Name it: "
+                f"{start.rstrip('/')}/{only}; or write {start}#y= for pictures without classes."
+            )
+            raise SpecError(msg)
     if inside and stray > len(inside):
         msg = (
             f"DATA {spec!r}: {stray:,} pictures lie in {path} itself and {len(inside):,} in "
@@ -139,6 +157,47 @@ def _classified(
         if entry.is_dir() and not _hidden(Path(entry.name)) and entry.name not in sizes
     )
     return inside, sorted(sizes)
+
+
+def _walked(path: Path) -> tuple[list[Path], int]:
+    """Files below a folder, links to folders followed, and how many links lead nowhere.
+
+    Subsets of ImageNet are often folders of such links.
+    """
+    files: list[Path] = []
+    broken = 0
+    for root, folders, names in os.walk(path, followlinks=True):
+        above = {os.path.realpath(one) for one in (Path(root), *Path(root).parents)}
+        # A link to a folder above would be walked forever.
+        folders[:] = [
+            one
+            for one in folders
+            if not (Path(root, one).is_symlink() and os.path.realpath(Path(root, one)) in above)
+        ]
+        held = [Path(root, name) for name in names]
+        files += [one for one in held if one.is_file()]
+        broken += sum(one.is_symlink() and not one.exists() for one in held)
+    return sorted(files), broken
+
+
+def _splits(names: Iterable[str]) -> list[str]:
+    """Which of the folders are splits: called train, or alike but for that (seg_train, seg_test).
+
+    Examples
+    --------
+    >>> _splits(["training_set", "test_set"]), _splits(["cat", "train"]), _splits(["train"])
+    (['training_set', 'test_set'], [], ['train'])
+    """
+    named = list(names)
+    rests: dict[str, list[str]] = {}
+    for name in named:
+        words = re.findall(r"[^\W\d_]+", name.lower())
+        if any(word in SPLITS for word in words):
+            rest = " ".join(word for word in words if word not in SPLITS)
+            rests.setdefault(rest, []).append(name)
+    plain = [name for name in named if name.lower() in SPLITS]
+    alike = [name for group in rests.values() if len(group) > 1 for name in group]
+    return alike or (plain if len(plain) == len(named) else [])
 
 
 def _stems(spec: str, word: str, relative: Sequence[Path]) -> list[str]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from toposcope.activations.data.arrays import from_array
 from toposcope.activations.data.items import class_names_of, from_items
-from toposcope.activations.data.source import DataSource
+from toposcope.activations.data.source import DataSource, labels_of
 from toposcope.activations.data.tables import from_table
 from toposcope.activations.data.text import from_texts, is_texts
 from toposcope.activations.data.values import plain
 from toposcope.activations.user_code import resolve
 from toposcope.errors import SpecError
+from toposcope.store.objects import content_hash
 
 
 def from_python(spec: str) -> DataSource:
@@ -31,12 +33,20 @@ def from_object(value: Any, *, name: str, spec: str) -> DataSource:
         from toposcope.activations.data.datasets import from_dataset
 
         return from_dataset(value, {}, name=name, spec=spec)
+    _refuse_sparse(value, spec)
     table = _as_table(value)
     if table is not None:
         return from_table(table, {}, name=name, spec=spec)
     _refuse_ragged_ids(value, spec)
     x, y = value, None
     if isinstance(value, tuple | list) and len(value) == 2 and not is_texts(value):
+        table = _as_table(value[0])
+        if table is not None:  # its columns of labels and row numbers are no features
+            held = from_table(table, {"y": ""}, name=name, spec=spec)
+            about = {"spec": spec, "without": "pass the table alone"}
+            labels, names = labels_of(value[1], held.n, **about)
+            content = held.content + ("" if labels is None else content_hash(labels))
+            return replace(held, labels=labels, class_names=names, content=content)
         first = plain(value[0])
         if is_texts(first) or isinstance(first, np.ndarray):
             # (X, None) is data without labels.
@@ -66,6 +76,17 @@ def from_object(value: Any, *, name: str, spec: str) -> DataSource:
         "pair (x, y), a table, or a torch Dataset with a length and items x or (x, y)."
     )
     raise SpecError(msg)
+
+
+def _refuse_sparse(value: Any, spec: str) -> None:
+    # A Dataset may be a list with a reader of its own, which is asked later.
+    first = value[0] if type(value) in (tuple, list) and value else value
+    if hasattr(first, "toarray") and hasattr(first, "nnz"):
+        msg = (
+            f"DATA {spec!r}: the samples are a sparse {type(first).__name__} of shape "
+            f"{first.shape}; networks take dense arrays: x.toarray()."
+        )
+        raise SpecError(msg)
 
 
 def _refuse_ragged_ids(value: Any, spec: str) -> None:
@@ -117,9 +138,11 @@ def _as_table(value: Any) -> Any:
         return value.to_arrow()
     try:
         return pa.Table.from_pandas(value.rename(columns=str), preserve_index=False)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, ValueError) as error:
-        reason = " ".join(str(error).split())
+    except (pa.ArrowException, ValueError, TypeError) as error:
+        reason = " ".join(" ".join(map(str, error.args)).split())
         msg = (
-            f"DATA: the DataFrame has a column of mixed kinds ({reason}); needed is one kind each."
+            f"DATA: the DataFrame has a column that cannot be read ({reason}); needed are plain "
+            "columns of one kind each: numbers, truth values or text. Of a sparse column take "
+            "df[COLUMN].sparse.to_dense()."
         )
         raise SpecError(msg) from error

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from toposcope.activations.data.files import usual_name
 from toposcope.activations.data.pictures import pixels, stacker
 from toposcope.activations.data.source import DataSource, kind_of, labels_of, tell
 from toposcope.activations.data.text import LABEL_KEYS, TEXT_KEYS, from_texts
 from toposcope.activations.data.values import plain
+from toposcope.activations.reasons import reason_of
 from toposcope.errors import SpecError
 from toposcope.inputs.labels import read_class_names
 from toposcope.store.objects import content_hash
@@ -42,7 +44,14 @@ def from_items(dataset: Any, class_names: Any, *, name: str, spec: str) -> DataS
     SpecError
         When it is empty, an item cannot be read, or labels do not fit.
     """
-    n = len(dataset)
+    try:
+        n = len(dataset)
+    except Exception as error:  # that of a stream, or of the user's own
+        msg = (
+            f"DATA {spec!r} ({type(dataset).__name__}) has no length: {reason_of(error)}. Needed "
+            "are items by position: list(...) of a stream that fits in memory."
+        )
+        raise SpecError(msg) from error
     if n == 0:
         msg = f"DATA {spec!r} is empty."
         raise SpecError(msg)
@@ -50,10 +59,10 @@ def from_items(dataset: Any, class_names: Any, *, name: str, spec: str) -> DataS
     def item(index: int) -> Any:
         try:
             return dataset[index]
-        except (KeyError, IndexError, TypeError, NotImplementedError) as error:
+        except Exception as error:  # whatever the Dataset of a user raises
             msg = (
                 f"DATA {spec!r} ({type(dataset).__name__}): item {index} of {n} cannot be read: "
-                f"{type(error).__name__}: {error}."
+                f"{reason_of(error)}."
             )
             raise SpecError(msg) from error
 
@@ -108,14 +117,15 @@ def from_items(dataset: Any, class_names: Any, *, name: str, spec: str) -> DataS
 def _keys(first: Any, spec: str) -> tuple[Any, Any, list[Any]]:
     """Where in an item the sample is, where its label, and what else there is."""
     if isinstance(first, Mapping):
-        x_key = next((key for key in X_KEYS if key in first), None)
+        named = [key for key in first if isinstance(key, str)]
+        x_key = usual_name(named, X_KEYS)
         if x_key is None:
             msg = (
                 f"DATA {spec!r}: items are dicts of {', '.join(map(repr, first))}; none of "
                 f"{', '.join(X_KEYS)} is there. Wrap the Dataset: items (sample, label)."
             )
             raise SpecError(msg)
-        y_key = next((key for key in LABEL_KEYS if key in first), None)
+        y_key = usual_name(named, LABEL_KEYS)
         return x_key, y_key, [key for key in first if key not in (x_key, y_key)]
     if isinstance(first, tuple | list) and len(first) == 1:
         return 0, None, []
@@ -193,6 +203,8 @@ def class_names_of(dataset: Any, spec: str) -> tuple[str, ...]:
     """
     where = f"DATA {spec!r}"
     own = getattr(dataset, "classes", None)
+    if own is None or callable(own):
+        own = getattr(dataset, "class_to_idx", None)
     if isinstance(own, Mapping):
         by_name = all(isinstance(value, int) for value in own.values())
         pairs = {v: k for k, v in own.items()} if by_name else dict(own)

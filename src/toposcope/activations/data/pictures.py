@@ -92,6 +92,28 @@ def _to_eight_bits(deep: NDArray[Any], where: str, bits: int | None) -> NDArray[
     return np.rint(deep * (255.0 / top)).astype(np.uint8)
 
 
+def _is_deep_color(picture: Any) -> bool:
+    """Whether a file holds 16 bits in each of several channels, of which PIL gives the upper 8."""
+    told = [str(part) for tile in picture.tile for part in np.atleast_1d(np.asarray(tile[3]))]
+    return picture.mode in ("RGB", "RGBA", "LA", "L") and any(";16" in part for part in told)
+
+
+def _check_deep_color(rgb: NDArray[np.uint8], where: str, bits: int | None) -> None:
+    if bits is not None and bits < max(BITS):
+        msg = (
+            f"{where} holds 16 bits in each of several channels, of which the upper 8 are read: "
+            f"bits={bits} cannot be told apart there. Scale it to 8 bits."
+        )
+        raise SpecError(msg)
+    if bits is None and int(rgb.max()) < 1 << 4:
+        msg = (
+            f"{where} is a color picture of 16 bits whose values end below 4096: perhaps it holds "
+            "12 bits or fewer, and would be nearly black. Scale it to 8 bits, or write #bits=16 "
+            "behind an image folder to take it as it is."
+        )
+        raise SpecError(msg)
+
+
 def decode(
     stream: Any, where: str, size: int | None = None, *, bits: int | None = None
 ) -> NDArray[np.uint8]:
@@ -105,8 +127,11 @@ def decode(
             if frames > 1:
                 msg = f"{where} holds {frames} frames; save the one that is meant as a picture."
                 raise SpecError(msg)
+            wide = _is_deep_color(picture)
             upright = ImageOps.exif_transpose(picture)
             rgb = pixels(upright, where, bits=bits)
+            if wide:
+                _check_deep_color(np.asarray(rgb), where, bits)
             if size is None:
                 return rgb
             square = ImageOps.fit(Image.fromarray(rgb), (size, size), Image.Resampling.BICUBIC)

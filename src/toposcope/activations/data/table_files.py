@@ -22,11 +22,25 @@ from toposcope.inputs.limits import refuse_bomb, refuse_larger
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 
 
+SEPARATORS = (";", "\t", "|")
+FORMS = (
+    (b"\xff\xfe", "is UTF-16 text; save it as UTF-8"),
+    (b"\xfe\xff", "is UTF-16 text; save it as UTF-8"),
+    (b"PK\x03\x04", "is a zip archive or an Excel workbook; unpack it, or save the sheet as CSV"),
+    (b"\xd0\xcf\x11\xe0", "is an old Excel workbook; save the sheet as CSV"),
+    (b"\xfd7zXZ", "is compressed with xz; accepted are .gz and .bz2, or unpack it"),
+    (b"\x28\xb5\x2f\xfd", "is compressed with zstd; accepted are .gz and .bz2, or unpack it"),
+    (b"PAR1", "is a Parquet file; write parquet:FILE"),
+)
+"""Beginnings of files that are often given a name of CSV, and what to do with each."""
+
+
 def from_csv(spec: str) -> DataSource:
     """`csv:FILE[.gz][#x=COLUMN,y=COLUMN,header=yes|no]`, with a line of column names."""
     import pyarrow as pa
 
     path, options = split_spec(spec, ("x", "y", "header"))
+    _refuse_other_forms(path, spec)
     header = options.get("header", "")
     if header not in ("", "yes", "no"):
         msg = f"DATA {spec!r}: header={header!r}; needed is yes or no."
@@ -57,6 +71,48 @@ def from_csv(spec: str) -> DataSource:
         split=split,
         content=file_hash(path),
     )
+
+
+def _refuse_other_forms(path: Path, spec: str) -> None:
+    """Refuse files that are no table with commas, by what their beginning shows."""
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(6)
+    except OSError as error:
+        raise damaged(spec, path, error) from error
+    form = next((told for mark, told in FORMS if head.startswith(mark)), None)
+    if form is not None:
+        msg = f"DATA {spec!r}: {path} {form}."
+        raise SpecError(msg)
+    if path.suffix in (".gz", ".bz2"):
+        return
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+        line = stream.readline(1 << 16).strip()
+        second = stream.readline(1 << 16).strip()
+    if line.lower().startswith("sep="):
+        line, second = second, ""
+    if line.startswith("#") and "," not in line and "," in second:
+        msg = (
+            f"DATA {spec!r}: the first line of {path} ({line[:40]!r}) is a remark, where names of "
+            "columns are needed. Leave it out: pandas.read_csv(FILE, comment='#').to_csv(...)."
+        )
+        raise SpecError(msg)
+    mark = next((one for one in SEPARATORS if one in line and "," not in line), None)
+    if mark is None and "," not in line and " " in line:
+        rows = [len(one.split()) for one in (line, second)]
+        mark = " " if rows[0] == rows[1] and _holds_numbers(second) else None
+    if mark is not None:
+        comma = ", decimal=','" if "," in second else ""
+        msg = (
+            f"DATA {spec!r}: the first line of {path} ({line[:40]!r}) is parted by {mark!r}; "
+            f"needed are commas: pandas.read_csv(FILE, sep={mark!r}{comma}).to_csv(..., "
+            "index=False)."
+        )
+        raise SpecError(msg)
+
+
+def _holds_numbers(line: str) -> bool:
+    return any(NUMBER.fullmatch(cell) for cell in line.split())
 
 
 def _read(path: Path, *, named: bool) -> Any:

@@ -19,7 +19,7 @@ from toposcope.activations.data.columns import (
     numbers_of,
     plain_column,
 )
-from toposcope.activations.data.files import no_labels, pick_key
+from toposcope.activations.data.files import no_labels, pick_key, usual_name
 from toposcope.activations.data.source import DataSource, tell
 from toposcope.activations.data.text import LABEL_KEYS, TEXT_KEYS, from_texts
 from toposcope.errors import SpecError
@@ -114,12 +114,14 @@ def _chosen(
     start = spec.partition("#")[0]
     if asked is not None:
         return _asked(columns, asked, y_key, spec)
-    text = next((key for key in TEXT_KEYS if key in columns and is_text(held[key].type)), None)
+    text = usual_name([c for c in columns if is_text(held[c].type)], TEXT_KEYS)
     if text is not None:
         return [text]
     free = [c for c in columns if c != y_key]
-    left_out["columns of labels"] = [c for c in free if c in LABEL_KEYS]
-    left_out["columns that number the rows"] = [c for c in free if is_index(c, held[c])]
+    left_out["columns of labels"] = [c for c in free if c.strip().lower() in LABEL_KEYS]
+    left_out["columns that number the rows"] = [
+        c for c in free if is_index(c, held[c], first=c == columns[0])
+    ]
     beside = [*left_out["columns of labels"], *left_out["columns that number the rows"]]
     free = [c for c in free if c not in beside]
     for column in free:
@@ -137,8 +139,6 @@ def _chosen(
             f"DATA {spec!r}: no column called {', '.join(TEXT_KEYS)} and none of numbers; it has "
             f"{', '.join(columns)}. Name one: {start}#x=COLUMN."
         )
-        if len(columns) == 1 and (";" in columns[0] or "\t" in columns[0]):
-            msg += " Its lines are not cut at commas: save it with commas between the columns."
         raise SpecError(msg)
     return numbers or lists
 

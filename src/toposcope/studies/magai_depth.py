@@ -271,7 +271,7 @@ def _sums(cloud: Array) -> list[float]:
 
 
 NOTHING = {"network": "", "layer": -1, "name": "", "half": 0, "scale": "", "pooled": False}
-"""Every row has all columns: a part of a table has those of its first row."""
+"""Rows of both kinds have all columns, so that whole numbers stay whole."""
 
 
 def _of_known(job: Job) -> list[dict[str, Any]]:

@@ -178,12 +178,14 @@ def _body(
     job: Any,
     subjects: Mapping[str, Subject],
 ) -> bytes:
-    """One task: its rows as a part."""
+    """One task: its rows as a part; a row without some column has null there."""
     import pyarrow as pa
 
     from toposcope.store.tables import parquet_bytes
 
-    return parquet_bytes(pa.Table.from_pylist(measure(job, subjects)))
+    rows = measure(job, subjects)
+    names = dict.fromkeys(name for row in rows for name in row)  # Arrow asks the first row alone
+    return parquet_bytes(pa.Table.from_pylist([{n: row.get(n) for n in names} for row in rows]))
 
 
 def _collected(

@@ -119,17 +119,26 @@ def test_a_limit_that_is_in_the_way_is_raised_by_the_name_it_tells(tmp_path, mon
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.eps"])
 def test_no_program_is_started_for_a_picture(tmp_path, name, monkeypatch):
+    from PIL import UnidentifiedImageError
+
     from toposcope.activations.data.pictures import decode
 
-    def refuse(*args: object, **kwargs: object) -> None:
-        raise AssertionError(args)
+    started = []  # whatever is raised here, the reader would take for a damaged picture
 
-    monkeypatch.setattr(subprocess, "check_call", refuse)
-    monkeypatch.setattr(subprocess, "Popen", refuse)
+    def start(*args: object, **kwargs: object) -> None:
+        started.append(args)
+        raise OSError("no program")
+
+    monkeypatch.setattr("PIL.EpsImagePlugin.gs_binary", None)  # asked once a process
+    monkeypatch.setattr(subprocess, "check_call", start)
+    monkeypatch.setattr(subprocess, "Popen", start)
     eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n(x) show\nshowpage\n"
     for data in (eps, b"%PDF-1.4\n", b"FPX", b"\x00\x01wmf"):
-        with pytest.raises(SpecError, match="is not a readable image"):
+        with pytest.raises(SpecError, match="is not a readable image") as caught:
             decode(io.BytesIO(data), name)
+        # Not opened at all, rather than stopped by something on the way to the program.
+        assert isinstance(caught.value.__cause__, UnidentifiedImageError)
+    assert started == []
 
 
 CANDIDATES = {

@@ -147,6 +147,21 @@ def test_libraries_that_load_slowly_load_on_use():
     assert eager == set()
 
 
+def test_the_page_on_architecture_counts_what_is_there():
+    found = subprocess.run(
+        [sys.executable, str(ROOT / "docs" / "house.py")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    rooms, arrows, circles = re.search(
+        r"(\d+) rooms on \d+ floors, (\d+) arrows, (\d+) circles", found.stdout
+    ).groups()
+    page = " ".join((ROOT / "docs" / "architecture.md").read_text().split())
+    assert f"{rooms} rooms beside the face `__init__`, {arrows} arrows, no circle" in page
+    assert circles == "0"
+
+
 def test_files_are_short():
     lengths = {
         named(file): len(file.read_text().splitlines())

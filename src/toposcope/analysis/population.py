@@ -328,7 +328,10 @@ def checked_configuration(
             return (CONFIGURATION,)
         repeated = SEED in columns and covariates[SEED].duplicated().any()
         if repeated:
-            others = [one for one in columns if one != SEED] or ["COLUMN"]
+            # What no two networks share, such as an accuracy, makes every network one of its own.
+            others = [
+                one for one in columns if one != SEED and covariates[one].duplicated().any()
+            ] or ["COLUMN"]
             msg = (
                 f"{call}: seeds repeat, so several networks belong to one configuration, and no "
                 "column 'configuration' says which. Name the columns that make one: "

@@ -155,16 +155,18 @@ def _found_text(
     top = max(found, key=lambda row: abs(row["effect"]) if math.isfinite(row["effect"]) else 0.0)
     side = b if top["value"] > 0 else a
     ends = sorted((abs(top["low"]), abs(top["high"])))
-    if not (top["low"] > 0 or top["high"] < 0):
+    unsized = ""
+    if top["low"] <= 0 <= top["high"]:
         lows = (top["low"], top["high"]) if top["value"] > 0 else (-top["high"], -top["low"])
         ends = list(lows)
+        unsized = "; how large it is these units do not show, since the interval includes 0"
     size = with_interval(abs(top["value"]), ends[0], ends[1])
     which = f"{top['layer']}: " if len(found) == 1 else f"clearest in {top['layer']}: "
     place = "" if len(found) == 1 else f" ({where})"
     return (
         f"{what[0].upper()}{what[1:]} differs between {a} and {b} ({by}) in {len(found)} of "
         f"{len(rows)} layers{place}, {which}{size} larger in {side} (adjusted p = "
-        f"{number(top['adjusted_p'], 2)})."
+        f"{number(top['adjusted_p'], 2)}{unsized})."
     )
 
 

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toposcope import dimension, homology
-from toposcope.analysis.plan import SCIENCE, code_hash
 from toposcope.diagrams.summaries import finite, lifespan_sum
 from toposcope.execution.progress import Progress
 from toposcope.execution.tasks import Task
@@ -26,8 +24,8 @@ from toposcope.studies import known_dimensions, materials_digit_nets
 from toposcope.studies.claims import Claim, Direction, Rule, Unit
 from toposcope.studies.figures import Curve, Figure, Panel, curve_of_means
 from toposcope.studies.known_dimensions import KNOWN
-from toposcope.studies.materials import Subject
-from toposcope.studies.study import Definition, Needs
+from toposcope.studies.materials import Subject, at_the_end
+from toposcope.studies.study import Definition, Needs, code_of
 from toposcope.studies.verdicts import Evidence, evidence_of_mean, evidence_of_share
 from toposcope.training.digit_recipes import Member, NetRecipe
 
@@ -199,20 +197,15 @@ class Job:
     seed: int
 
 
-@cache
-def _code() -> str:
-    return code_hash((*SCIENCE, *SOURCES))
-
-
 def tasks(design: Design, subjects: Sequence[Subject]) -> list[Task[Job]]:
     """One task per network at the end of its training, and one per draw of known clouds."""
-    last = {one.network: one for one in sorted(subjects, key=lambda one: one.moment)}
+    code = code_of(*SOURCES)
     networks = [
-        Task(Job(_code(), one.identity, design.points, 0, design.seed), one.network)
-        for one in last.values()
+        Task(Job(code, one.identity, design.points, 0, design.seed), one.network)
+        for one in at_the_end(subjects)
     ]
     known = [
-        Task(Job(_code(), "", design.known, draw, design.seed), f"known dimensions, draw {draw}")
+        Task(Job(code, "", design.known, draw, design.seed), f"known dimensions, draw {draw}")
         for draw in range(design.draws)
     ]
     return networks + known

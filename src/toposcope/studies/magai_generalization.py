@@ -11,14 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toposcope import dimension, homology
-from toposcope.analysis.plan import SCIENCE, code_hash
 from toposcope.diagrams.summaries import finite, lifespan_sum
 from toposcope.errors import ToposcopeError, UsageError
 from toposcope.execution.progress import Progress
@@ -29,8 +27,8 @@ from toposcope.stats.arrangements import tail_share
 from toposcope.studies import materials_digit_nets, populations
 from toposcope.studies.claims import Claim, Rule, Unit
 from toposcope.studies.figures import Curve, Figure, Panel
-from toposcope.studies.materials import Subject
-from toposcope.studies.study import Definition, Needs
+from toposcope.studies.materials import Subject, at_the_end
+from toposcope.studies.study import Definition, Needs, code_of
 from toposcope.studies.verdicts import Evidence, evidence_of_mean
 from toposcope.training.digit_recipes import Member, NetRecipe
 from toposcope.types import ActivationSet
@@ -205,17 +203,11 @@ class Job:
     seed: int
 
 
-@cache
-def _code() -> str:
-    return code_hash((*SCIENCE, *SOURCES))
-
-
 def tasks(design: Design, subjects: Sequence[Subject]) -> list[Task[Job]]:
     """One task per network, at the end of its training."""
-    last = {one.network: one for one in sorted(subjects, key=lambda one: one.moment)}
     return [
-        Task(Job(_code(), one.identity, design.points, design.seed), one.network)
-        for one in last.values()
+        Task(Job(code_of(*SOURCES), one.identity, design.points, design.seed), one.network)
+        for one in at_the_end(subjects)
     ]
 
 

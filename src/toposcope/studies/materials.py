@@ -59,6 +59,12 @@ class Subject(Protocol):
         ...
 
 
+def at_the_end(subjects: Sequence[Subject]) -> list[Subject]:
+    """Every network at the last moment that there is of it, in the order of first mention."""
+    last = {one.network: one for one in sorted(subjects, key=lambda one: one.moment)}
+    return [last[name] for name in dict.fromkeys(one.network for one in subjects)]
+
+
 @dataclass(frozen=True)
 class RunSubject:
     """A captured RUN.

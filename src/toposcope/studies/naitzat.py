@@ -12,12 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toposcope.analysis.plan import SCIENCE, code_hash
 from toposcope.errors import TooFewSamplesError
 from toposcope.execution.progress import Progress
 from toposcope.execution.tasks import Task
@@ -32,7 +30,7 @@ from toposcope.studies.naitzat_statistics import (
     plateau,
     rips_betti,
 )
-from toposcope.studies.study import Definition
+from toposcope.studies.study import Definition, code_of
 from toposcope.studies.verdicts import Evidence, evidence_of_mean, evidence_of_share
 
 if TYPE_CHECKING:
@@ -200,11 +198,6 @@ class Job:
     seed: int
 
 
-@cache
-def _code() -> str:
-    return code_hash((*SCIENCE, *MATERIAL_SOURCES, *SOURCES))
-
-
 def tasks(design: Design, subjects: Sequence[Subject]) -> list[Task[Job]]:
     """One task per network and moment, and one per kind of data for the input that all share."""
     inside = tuple(range(1, design.depth + 2))
@@ -216,7 +209,7 @@ def tasks(design: Design, subjects: Sequence[Subject]) -> list[Task[Job]]:
         design.labels,
         design.seed,
     )
-    made, seen = [], set()
+    made, seen, code = [], set(), code_of(*MATERIAL_SOURCES, *SOURCES)
     for one in subjects:
         data, activation = one.covariates["data"], one.covariates["activation"]
         jobs: list[tuple[tuple[int, ...], int, str]] = []
@@ -228,7 +221,7 @@ def tasks(design: Design, subjects: Sequence[Subject]) -> list[Task[Job]]:
         elif activation == "relu":  # the null of N1 is of the last layers alone
             jobs.append((inside[-2:], design.draws, f"{one.network}, untrained"))
         made += [
-            Task(Job(_code(), one.identity, layers, draws, *fixed), title)
+            Task(Job(code, one.identity, layers, draws, *fixed), title)
             for layers, draws, title in jobs
         ]
     return made

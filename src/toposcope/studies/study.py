@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from toposcope.analysis.plan import SCIENCE, code_hash
 from toposcope.errors import UsageError
 from toposcope.execution.tasks import Task
 from toposcope.studies.claims import Claim
@@ -147,6 +149,18 @@ class Definition:
             for choice in (claim.choices if choices else ())
         }
         return judge(claim, main, {name: one for name, one in others.items() if one is not None})
+
+
+@cache
+def code_of(*sources: str) -> str:
+    """Hash of all sources that decide the numbers of a study, its own among them; part of its jobs.
+
+    Parameters
+    ----------
+    sources
+        Paths below the package, beside those that decide the numbers of every analysis.
+    """
+    return code_hash((*SCIENCE, *sources))
 
 
 @dataclass(frozen=True)

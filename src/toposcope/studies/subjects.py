@@ -26,7 +26,7 @@ def subjects_of(given: Given, *, call: str) -> Sequence[RunSubject]:
     if given.models is not None or given.data is not None:
         msg = (
             f"{call}: --models and --data are for studies that capture or fine-tune themselves; "
-            "this one reads RUNs and SERIES. Capture them: toposcope zoo or toposcope capture."
+            "this one reads RUNs and SERIES. Capture them: toposcope capture MODEL DATA -o RUN."
         )
         raise UsageError(msg)
     folders = [Path(run) for run in given.runs]

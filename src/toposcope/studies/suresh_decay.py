@@ -9,21 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope.analysis.plan import SCIENCE, code_hash
 from toposcope.errors import UsageError
 from toposcope.execution.progress import Progress
 from toposcope.execution.tasks import Task
 from toposcope.studies.claims import Claim, Direction, Rule, Unit
 from toposcope.studies.figures import Figure, Panel, curve_of_means
-from toposcope.studies.materials import Subject
+from toposcope.studies.materials import Subject, at_the_end
 from toposcope.studies.materials_digits import DIGIT_SOURCES, digit_networks
-from toposcope.studies.study import Definition, Needs
+from toposcope.studies.study import Definition, Needs, code_of
 from toposcope.studies.suresh_statistics import (
     Way,
     excess,
@@ -231,20 +229,14 @@ class Job:
     seed: int
 
 
-@cache
-def _code() -> str:
-    return code_hash((*SCIENCE, *SOURCES))
-
-
 def tasks(design: Design, subjects: Sequence[Subject]) -> list[Task[Job]]:
     """One task per network, at the last moment that there is."""
-    last = {one.network: one for one in sorted(subjects, key=lambda one: one.moment)}
     return [
         Task(
-            Job(_code(), one.identity, design.images, design.permutations, design.seed),
+            Job(code_of(*SOURCES), one.identity, design.images, design.permutations, design.seed),
             one.network,
         )
-        for one in last.values()
+        for one in at_the_end(subjects)
     ]
 
 

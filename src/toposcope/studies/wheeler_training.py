@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toposcope import homology
-from toposcope.analysis.plan import SCIENCE, code_hash
 from toposcope.diagrams.summaries import finite, landscape, landscape_norm
 from toposcope.execution.progress import Progress
 from toposcope.execution.tasks import Task
@@ -24,7 +22,7 @@ from toposcope.pointclouds.normalize import estimate_normalizer, flat
 from toposcope.studies.claims import Claim, Rule, Unit
 from toposcope.studies.figures import Figure, Panel, curve_of_means
 from toposcope.studies.materials import MATERIAL_SOURCES, Mlps, Subject, mlps
-from toposcope.studies.study import Definition, Needs
+from toposcope.studies.study import Definition, Needs, code_of
 from toposcope.studies.verdicts import (
     Evidence,
     evidence_of_largest,
@@ -235,11 +233,6 @@ class Job:
     whole: bool
 
 
-@cache
-def _code() -> str:
-    return code_hash((*SCIENCE, *MATERIAL_SOURCES, *SOURCES))
-
-
 def tasks(design: Design, subjects: Sequence[Subject]) -> list[Task[Job]]:
     """One task per network and moment."""
     last = {one.network: one.moment for one in sorted(subjects, key=lambda one: one.moment)}
@@ -248,7 +241,7 @@ def tasks(design: Design, subjects: Sequence[Subject]) -> list[Task[Job]]:
         trained = one.moment == last[one.network]
         main = one.covariates.get("data", "given") in (design.data[0], "given")
         job = Job(
-            _code(),
+            code_of(*MATERIAL_SOURCES, *SOURCES),
             one.identity,
             design.labels if main else design.labels[:1],
             design.draws_trained if trained else design.draws,

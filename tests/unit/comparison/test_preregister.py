@@ -1,5 +1,6 @@
 """The frozen plan of a comparison: hypotheses before results, and whether it was followed."""
 
+import inspect
 import json
 
 import numpy as np
@@ -16,6 +17,8 @@ from toposcope.store.preregistration import Followed, Preregistration
 from toposcope.words.comparison import summarize_comparison
 from toposcope.words.plans import comparison_plan, plan_lines
 
+NOT_PLANNED = {"plan", "store", "progress", "jobs"}
+"""What decides no number of a comparison."""
 ASKED = {"points": 20, "replicates": 6, "homology_dimensions": (0,), "margin": 1.0}
 
 
@@ -187,3 +190,11 @@ def test_the_command_writes_shows_and_refuses(runs, tmp_path):
     assert typed("plan", tmp_path / "none.json").exit_code == 2
     twice = typed("plan", tmp_path / "x.json", "compare", *runs, "--plan", plan)
     assert twice.exit_code == 2 and "leave --plan and --preregister away" in twice.stderr
+
+
+def test_a_plan_takes_what_the_comparison_takes():
+    asked = inspect.signature(ts.compare).parameters
+    planned = inspect.signature(ts.preregister_comparison).parameters
+    shared = [name for name in planned if name in asked]
+    assert {n: asked[n].default for n in shared} == {n: planned[n].default for n in shared}
+    assert set(asked) - set(planned) == NOT_PLANNED

@@ -1,9 +1,11 @@
 """The frame of studies on a toy one: refuse, forecast, measure, decide, keep, resume, show."""
 
+import io
 import json
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -16,7 +18,7 @@ from toposcope.store.arrays import from_arrays, save_arrays
 from toposcope.studies import STUDIES, Claim, Definition, Needs, Rule, Unit
 from toposcope.studies.catalog import catalog
 from toposcope.studies.figures import Curve, Figure, Panel
-from toposcope.studies.running import forecast, run_definition
+from toposcope.studies.running import _body, forecast, run_definition
 from toposcope.studies.stored import load_study
 from toposcope.studies.study import Given
 from toposcope.studies.verdicts import evidence_of_mean
@@ -233,3 +235,10 @@ def test_the_command_forecasts_and_refuses(tmp_path):
     done = call("wheeler-training", one)
     assert done.exit_code == 2 and "1 networks; its rules need 10" in done.stderr
     assert call("weeler-training").exit_code == 2
+
+
+def test_a_column_that_the_first_row_lacks_is_kept():
+    rows = [{"network": "a", "value": 1.0}, {"network": "a", "value": 2.0, "draw": 3}]
+    kept = pd.read_parquet(io.BytesIO(_body(lambda job, subjects: rows, None, {})))
+    assert list(kept.columns) == ["network", "value", "draw"]
+    assert kept["draw"].isna().tolist() == [True, False]

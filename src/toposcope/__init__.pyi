@@ -22,6 +22,7 @@ from toposcope.analysis.population_folder import population as population
 from toposcope.analysis.preregister import preregister as preregister
 from toposcope.analysis.result import Analysis as Analysis
 from toposcope.analysis.run import analyze as analyze
+from toposcope.analysis.run import load_analysis as load_analysis
 from toposcope.analysis.trajectory import analyze_series as analyze_series
 from toposcope.comparison.groups import GroupComparison as GroupComparison
 from toposcope.comparison.population import compare as compare

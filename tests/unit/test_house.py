@@ -246,6 +246,23 @@ def test_files_that_the_sources_name_exist():
     assert lost == []
 
 
+def test_calls_that_sources_and_documents_name_exist():
+    places = [
+        *(path for kind in ("*.py", "*.js", "*.html") for path in SOURCE.rglob(kind)),
+        *(ROOT / "docs").rglob("*.md"),
+        ROOT / "README.md",
+    ]
+    lost = []
+    for path in places:
+        for mention in re.findall(r"\bts\.([a-z_]+(?:\.[A-Za-z_]+)?)\(", path.read_text()):
+            found = ts
+            for part in mention.split("."):
+                found = getattr(found, part, None)
+            if found is None:
+                lost.append((path.relative_to(ROOT).as_posix(), mention))
+    assert lost == []
+
+
 def test_a_word_of_the_glossary_has_one_meaning():
     rows = re.findall(r"^\| ([^|]+) \|", (ROOT / "docs" / "glossary.md").read_text(), re.MULTILINE)
     words = [word.strip() for row in rows if row != "word" for word in row.split(",")]

@@ -278,6 +278,26 @@ def load_analysis(path: Path | str, analysis: str | None = None) -> Analysis:
         RUN folder.
     analysis
         Name of a folder in RUN/results; None for the last one finished.
+
+    Returns
+    -------
+    Analysis
+        With all its tables, checked against their hashes; `activations` are read when asked for.
+
+    Raises
+    ------
+    StoreError
+        When there is none, or when it is damaged.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np, toposcope as ts
+    >>> X = np.random.default_rng(0).normal(size=(40, 3))
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     _ = ts.store.save_arrays(ts.from_arrays({"layer1": X}), f"{place}/run")
+    ...     _ = ts.analyze(f"{place}/run", points=20, replicates=2, null="none", jobs=0)
+    ...     list(ts.load_analysis(f"{place}/run").layers)
+    ['layer1']
     """
     activations = open_run(path)
     assert activations.run is not None

@@ -240,7 +240,7 @@ def _run_of(one: Opened, call: str) -> Run:
     if one.activations.run is None:
         msg = (
             f"{call}: {one.activations!r} lies in memory, so no hash can hold the plan to it. Save "
-            "it first: ts.save_arrays(activations, folder), and pass the folder."
+            "it first: ts.store.save_arrays(activations, folder), and pass the folder."
         )
         raise UsageError(msg)
     return Run.open(one.activations.run)

@@ -282,6 +282,7 @@ WORKFLOWS = {
     *(
         "open",
         "open_series",
+        "load_analysis",
         "preregister",
         "preregister_comparison",
         "rank",

@@ -20,7 +20,7 @@ from toposcope.activations.layers import select_layers, with_blocks
 from toposcope.activations.model_inputs import Inputs, call, mask_of, told
 from toposcope.activations.models.class_order import accuracy_note, class_order
 from toposcope.activations.models.model import LoadedModel
-from toposcope.activations.models.raw_batches import channel_axis
+from toposcope.activations.models.raw_batches import channel_axis, forward_parameters
 from toposcope.activations.pools.plan import TOKEN_POOLS, PoolPlan, TokenAxis, plan_pool
 from toposcope.activations.pools.volumes import FIRST, channels_of
 from toposcope.activations.reasons import reason_of
@@ -247,10 +247,7 @@ def cannot_run(loaded: LoadedModel, inputs: Inputs, error: Exception) -> str:
 
 def _arguments(model: torch.nn.Module) -> str:
     """A sentence about a forward pass that needs more than one argument."""
-    try:
-        parameters = inspect.signature(model.forward).parameters.values()
-    except (TypeError, ValueError):
-        return ""
+    parameters = forward_parameters(model).values()
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     needed = [p.name for p in parameters if p.default is p.empty and p.kind in kinds]
     if len(needed) < 2:

@@ -16,6 +16,7 @@ from toposcope.activations.capture_plan import chunk_rows
 from toposcope.errors import (
     LayerNotFoundError,
     ParameterMismatchError,
+    SpecError,
     TooFewSamplesError,
     UsageError,
 )
@@ -313,3 +314,25 @@ def test_freed_memory_is_kept_where_there_is_a_glibc(monkeypatch):
 
     monkeypatch.setattr(allocator.platform, "libc_ver", lambda: ("", ""))
     assert allocator.keep_freed_memory() is False
+
+
+NET = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3)).eval()
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        (lambda: torch.jit.trace(NET, torch.zeros(2, 6)), "TorchScript"),
+        (lambda: torch.jit.script(NET), "TorchScript"),
+        (lambda: torch.jit.freeze(torch.jit.script(NET)), "TorchScript"),
+        (NET.state_dict, "MODEL is of type OrderedDict; needed is an nn.Module"),
+        (lambda: cnn, "MODEL is the function cnn: call it first"),
+        (lambda: 3, "MODEL is of type int"),
+    ],
+)
+def test_what_cannot_be_watched_is_named_without_its_contents(model, said):
+    X = np.random.default_rng(0).normal(size=(30, 6)).astype(np.float32)
+    with pytest.raises((UsageError, SpecError)) as caught:
+        capture(model(), (X, np.arange(30) % 3))
+    assert said in str(caught.value) and len(str(caught.value)) < 400

@@ -87,8 +87,15 @@ def load_model(
         spec_model = spec
         text, preprocess = _find_preprocess(spec_model)
         loaded = LoadedModel(spec_model, preprocess, type(spec).__name__, {"preprocess": text})
+    elif not isinstance(spec, str):
+        msg = (
+            f"MODEL is {_kind_of(spec)}; needed is an nn.Module, or text such as "
+            "py:package.module:factory. Weights alone have no layers to run: load them into their "
+            "network, or pass both: MODEL and weights=FILE (--weights FILE)."
+        )
+        raise SpecError(msg)
     else:
-        loaded = _from_spec(str(spec), pretrained=weights is None, seed=seed, max_tokens=max_tokens)
+        loaded = _from_spec(spec, pretrained=weights is None, seed=seed, max_tokens=max_tokens)
         spec_model = loaded.model
     provenance = dict(loaded.provenance)
     provenance.setdefault("model", loaded.name)
@@ -172,6 +179,13 @@ def _find_preprocess(*places: object) -> tuple[str, Preprocess]:
             told = f": {summary[0]}" if summary else ""
             return f"{owner}.{getattr(function, '__name__', 'preprocess')}{told}", function
     return DEFAULT_TEXT, default_for(places[0])
+
+
+def _kind_of(value: object) -> str:
+    """What somebody passed for a network, without its contents."""
+    if callable(value):
+        return f"the function {getattr(value, '__name__', type(value).__name__)}: call it first"
+    return f"of type {type(value).__name__}"
 
 
 def _from_spec(spec: str, *, pretrained: bool, seed: int, max_tokens: int | None) -> LoadedModel:

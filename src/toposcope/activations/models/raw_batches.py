@@ -6,7 +6,7 @@ A preprocessing of the user's own gets the raw batch as the data gives it and pa
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -129,12 +129,20 @@ def default_preprocess(
     raise SpecError(msg)
 
 
+def forward_parameters(model: nn.Module) -> Mapping[str, inspect.Parameter]:
+    """Parameters of a network's forward pass; none where it has no signature (TorchScript)."""
+    try:
+        return inspect.signature(model.forward).parameters
+    except (TypeError, ValueError):
+        return {}
+
+
 def default_for(model: object) -> Callable[[NDArray[Any]], Any]:
     """The default preprocessing with what a network says of its input."""
     if not isinstance(model, nn.Module):
         return default_preprocess
     first = next((m for m in model.modules() if isinstance(m, nn.modules.conv._ConvNd)), None)
-    takes = inspect.signature(model.forward).parameters
+    takes = forward_parameters(model)
     ids: Callable[..., Any] | None = None
     if IDS in takes:
         config = getattr(model, "config", None)

@@ -155,7 +155,7 @@ def test_edited_second_and_foreign_plans_are_refused(runs, tmp_path):
     with pytest.raises(UsageError, match="a plan for 'toposcope analyze'"):
         done(runs, tmp_path / "analysis.json")
     memory = ts.from_arrays({"a": np.eye(30)})
-    with pytest.raises(UsageError, match=r"lies in memory.*ts\.save_arrays"):
+    with pytest.raises(UsageError, match=r"lies in memory.*ts\.store\.save_arrays"):
         ts.preregister_comparison(tmp_path / "no.json", memory, memory)
 
 

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from toposcope.analysis.draw_values import Looked
 from toposcope.analysis.population import MatchedLayer, Population
 from toposcope.stats import standardized, step_down
+from toposcope.stats.intervals import agreeing
 from toposcope.stats.nesting import Exchange
 from toposcope.stats.partial import noise_ratio
 from toposcope.stats.stages import Differences, detectable_difference, differences
+from toposcope.stats.units import rejects
 from toposcope.store.tables import OK
 from toposcope.types import _html_table
 
@@ -54,10 +56,11 @@ class GroupComparison:
     layers
         One row per pair of groups, statistic and layer: `mean_a`, `mean_b` over units, `value` =
         mean_b - mean_a (inside configurations: their effect there) with `low`, `high` (all
-        intervals of the table hold together), `spread` of the units of a group, `effect` = value /
-        spread, `reliability` of a network's mean (1: its draws leave no noise), `pvalue` alone,
-        `smallest_p` that so many units can give, `adjusted_p` for the family, `detectable`
-        difference, `status`, `reason`.
+        intervals of the table hold together; they include 0 exactly where `adjusted_p` is above
+        1 - level, an end at 0 beside a smaller one is open), `spread` of the units of a group,
+        `effect` = value / spread, `reliability` of a network's mean (1: its draws leave no noise),
+        `pvalue` alone, `smallest_p` that so many units can give, `adjusted_p` for the family,
+        `detectable` difference, `status`, `reason`.
     models
         One row per pair and statistic: the test that no layer differs, and how many were `found`.
     pairs
@@ -171,7 +174,11 @@ def pair_tested(
             kinds=[kinds.index(one.looked) for one in known],
         )
         for k, one in enumerate(known):
-            found[id(one)] = _tested(k, values, units, apart, shift) | {
+            row = _tested(k, values, units, apart, shift)
+            differs = rejects(float(adjusted[k]), level)
+            ends = agreeing(row["value"], row["low"], row["high"], rejects=differs)
+            found[id(one)] = row | {
+                "low": ends[0], "high": ends[1],
                 "pvalue": float(alone[k]), "adjusted_p": float(adjusted[k]),
             }  # fmt: skip
         for k, kind in enumerate(kinds, start=count):

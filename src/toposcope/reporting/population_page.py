@@ -16,7 +16,9 @@ from toposcope.errors import UsageError
 from toposcope.findings.population import PopulationFindings
 from toposcope.reporting.colors import HUES
 from toposcope.reporting.page import page
+from toposcope.stats.units import rejects
 from toposcope.store.objects import put
+from toposcope.store.tables import OK
 from toposcope.words.designs import filtration_text, points_text
 from toposcope.words.formats import level_text, number, with_interval
 from toposcope.words.population import group_sentences, population_sentences
@@ -75,7 +77,10 @@ def write_groups(comparison: GroupComparison, to: Path | str, *, title: str | No
         _colored(kept, [one for one in own if one in names], order=names),
         title=title or f"Do networks differ by {comparison.by}?",
         answer=group_sentences(comparison),
-        groups=[_group_row(row) for row in comparison.layers.to_dict("records")[:ROWS_SHOWN]],
+        groups=[
+            _group_row(row, comparison.attrs["level"])
+            for row in comparison.layers.to_dict("records")[:ROWS_SHOWN]
+        ],
         changes=[],
         variances=[],
         level=level_text(comparison.attrs["level"]),
@@ -183,14 +188,15 @@ def _variances(findings: PopulationFindings) -> list[dict[str, str]]:
     ]
 
 
-def _group_row(row: Mapping[str, Any]) -> dict[str, str]:
+def _group_row(row: Mapping[str, Any], level: float) -> dict[str, str]:
     degree = str(row["homology_dimension"])
+    differs = rejects(row["adjusted_p"], level) if row["status"] == OK else None
     return {
         "pair": f"{row['group_b']} less {row['group_a']}",
         "what": phrase(row["statistic"], int(degree) if degree.isdigit() else None),
         "layer": str(row["layer"]),
         "means": f"{number(row['mean_a'])}, {number(row['mean_b'])}",
-        "value": with_interval(row["value"], row["low"], row["high"]),
+        "value": with_interval(row["value"], row["low"], row["high"], differs=differs),
         "effect": number(row["effect"], 2),
         "adjusted": number(row["adjusted_p"], 2),
         "detectable": "none" if math.isinf(row["detectable"]) else number(row["detectable"], 2),

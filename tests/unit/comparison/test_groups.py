@@ -33,6 +33,24 @@ def test_a_planted_difference_is_named_with_its_layer_and_side():
     assert "larger in g0" in group_sentences(turned)[0]
 
 
+def test_an_interval_includes_0_exactly_where_no_difference_is_found():
+    """Of any design and size: interval and decision are one answer."""
+    seen = set()
+    for seed in range(8):
+        for design in DESIGNS:
+            shift = [0, 1.5, 3] if seed % 2 else [0, 0, 1]
+            table = ts.compare(world(design, seed, shift=shift), by="group", n_resamples=199).layers
+            for row in table[table["status"] == "ok"].to_dict("records"):
+                found = row["adjusted_p"] <= 0.05
+                if found:
+                    assert row["low"] >= 0 if row["value"] > 0 else row["high"] <= 0
+                else:
+                    assert row["low"] <= 0 <= row["high"]
+                assert row["low"] <= row["value"] <= row["high"]
+                seen.add((found, 0.0 in (row["low"], row["high"])))
+    assert seen == {(True, True), (True, False), (False, True), (False, False)}
+
+
 def test_networks_that_do_not_differ_are_not_said_to_and_not_said_to_be_alike():
     said = group_sentences(ts.compare(world("nested", seed=3), by="group"))
     assert said[0].startswith("No difference between g0 and g1 was found in H0 lifespan sum")

@@ -277,8 +277,9 @@ def _equivalence_term(attrs: Mapping[str, Any]) -> str:
 
 def _gap(row: Mapping[str, Any], attrs: Mapping[str, Any]) -> str:
     """A gap with its interval, which agrees with the test beside it."""
-    ends = (_float(row[name]) for name in ("gap", "gap_low", "gap_high"))
-    return with_interval(*ends, differs=found_apart(row, 1 - float(attrs["level"])))
+    gap, low, high = (_float(row[name]) for name in ("gap", "gap_low", "gap_high"))
+    differs = found_apart(row, 1 - float(attrs["level"]))
+    return with_interval(gap, low, high, differs=differs)
 
 
 def _with_interval(value: Any, low: Any, high: Any, digits: int = 3) -> str:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.analysis.draw_values import Looked
+from toposcope.analysis.network_means import NetworkMeans
 from toposcope.analysis.population import MatchedLayer, Population
+from toposcope.comparison import kept_groups
+from toposcope.errors import UsageError
 from toposcope.stats import standardized, step_down
 from toposcope.stats.intervals import agreeing
 from toposcope.stats.nesting import Exchange
@@ -70,7 +74,11 @@ class GroupComparison:
     attrs
         Design, level, resamples, versions, commands.
     population
-        What was compared; None for one that was not kept.
+        What was compared; None for one that was read from a folder.
+    networks
+        Means of all networks, which the page shows.
+    folder
+        Where it is stored, or None.
     """
 
     by: str
@@ -79,6 +87,22 @@ class GroupComparison:
     pairs: pd.DataFrame = field(repr=False)
     attrs: Mapping[str, Any] = field(default_factory=dict, repr=False)
     population: Population | None = field(default=None, repr=False)
+    networks: NetworkMeans | None = field(default=None, repr=False)
+    folder: Path | None = None
+
+    def save(self, folder: Path | str) -> None:
+        """Put it into a folder; the seal comes last, over all that lies in it."""
+        if self.networks is None:
+            msg = "GroupComparison.save(): it holds no networks. Compare again: ts.compare(by=)."
+            raise UsageError(msg)
+        tables = {"layers": self.layers, "models": self.models, "pairs": self.pairs}
+        kept_groups.keep(Path(folder), self.by, tables, self.attrs, self.networks)
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Self:
+        """Read a comparison of groups that was stored with `store=` or `-o`."""
+        by, tables, attrs, networks = kept_groups.read(Path(folder))
+        return cls(by, **tables, attrs=attrs, networks=networks, folder=Path(folder))
 
     def __repr__(self) -> str:
         told = " / ".join(str(name) for name in self.attrs["groups"])

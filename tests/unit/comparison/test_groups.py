@@ -158,8 +158,12 @@ def cli(*words):
 def test_the_command_line_compares_and_reports_a_folder(folder, tmp_path):
     page = tmp_path / "groups.html"
     how = ("compare", folder, "--by", "activation", "--configuration", "activation")
-    done = cli(*how, "--report", page)
+    done = cli(*how, "--report", page, "-o", tmp_path / "kept")
     assert done.exit_code == 0, done.output
+    assert f"kept in {tmp_path / 'kept'}" in done.output
+    again = cli("report", tmp_path / "kept", "-o", tmp_path / "again.html")
+    assert again.exit_code == 0 and (tmp_path / "again.html").read_bytes() == page.read_bytes()
+    assert cli("verify", tmp_path / "kept").exit_code == 0
     assert "Unit: network (8 networks in 2 configurations)" in done.output and page.exists()
     held = json.loads(cli(*how, "--statistics", "lifespan_sum,scale", "--json").stdout)
     assert {row["statistic"] for row in held["layers"]} == {"lifespan_sum", "scale"}

@@ -159,12 +159,11 @@ def refuse_what_cannot_fit(plan: Plan, workers: int) -> None:
     ways = ways_out(plan, at_once, room)
     who = f"{at_once} workers" if at_once > 1 else "one task at a time"
     each = f", {gib(plan.worker_bytes)} each" if at_once > 1 else ""
-    listed = "; or ".join(ways)
+    advice = f"Pass {'; or '.join(ways)}; or " if ways else "Nothing smaller fits: "
     lacking = gib(plan.worker_bytes * at_once - room)
     msg = (
         f"analyze(): {who} would need about {gib(plan.worker_bytes * at_once)} of memory{each}; "
-        f"{gib(room)} are available. Pass {listed}; "
-        f"or free {lacking} of memory."
+        f"{gib(room)} are available. {advice}free {lacking} of memory."
     )
     raise UsageError(msg)
 
@@ -180,4 +179,4 @@ def ways_out(plan: Plan, workers: int, room: int) -> list[str]:
     if fitting < 1 and workers > 1:
         alone = plan.work.ways_out(plan.opened, jobs, plan.design, room)
         ways += [f"{way} with jobs=1 (--jobs 1)" for way in alone[:1]]
-    return ways or ["it to a larger machine"]
+    return ways

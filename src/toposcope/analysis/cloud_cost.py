@@ -83,7 +83,7 @@ class Cloud:
         clouds = 1 + self.nulls
         topology = estimate_cost(n, d, self.degrees)[0] * (1.5 if max(self.degrees) else 3.0)
         rest = 2.5e-7 * float(n) ** 2 + 3e-9 * n * d * min(n, d) ** 0.5
-        return TASK_SECONDS + clouds * (topology + rest)
+        return float(TASK_SECONDS + clouds * (topology + rest))
 
 
 def ruler_samples(points_are: str, drawn: int) -> int:

@@ -173,7 +173,7 @@ def continued(trials: Sequence[Trial], size: int) -> float:
         power = math.log(grown / before) / math.log(last.size / middle.size)
     power = min(max(power, 1.0), STEEPEST)
     unit = max(grown, 0.1 * last.again) / (last.size**power - middle.size**power)
-    return 1.0 + unit * (size**power - last.size**power) / last.again
+    return float(1.0 + unit * (size**power - last.size**power) / last.again)
 
 
 def writable(run: Path) -> Path:

@@ -64,11 +64,12 @@ class VolumeWork(Work):
         filtration = design.filtration
         assert isinstance(filtration, Cubical), "volumes are laid out for that alone"
         ways = []
+        plain = replace(filtration, diagrams=False)
         for changed, typed in (
-            ({"diagrams": False}, "diagrams=False to Cubical() (leave out --diagrams)"),
-            ({"maps": True, "diagrams": False}, "maps=True to Cubical() (--maps)"),
+            (plain, "diagrams=False to Cubical() (leave out --diagrams)"),
+            (replace(plain, maps=True), "maps=True to Cubical() (--maps)"),
         ):
-            other = replace(design, filtration=replace(filtration, **changed))
+            other = replace(design, filtration=changed)
             if other != design and self.predict(run, jobs, other)[1] <= room:
                 ways.append(typed)
         sizes = {

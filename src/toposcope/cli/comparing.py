@@ -211,7 +211,10 @@ def compare(
         first, second, *others = runs
         measures = options.pop("measures") or None
         if preregister is not None:
-            _write_plan(preregister, runs, options, measures=measures, note=note, as_json=as_json)
+            with warnings_told():
+                _write_plan(
+                    preregister, runs, options, measures=measures, note=note, as_json=as_json
+                )
             return
         with warnings_told():
             comparison = run_comparison(

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from toposcope.studies.across_measure import FILTERS, METHODS
 from toposcope.studies.across_statistics import (
+    PARTS,
     Grid,
     at_moment,
-    choices_over_networks,
     depth_trends,
     grid_of,
-    over_networks,
+    jackknife_parts,
     parts,
 )
 from toposcope.studies.claims import Claim
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = NDArray[np.float64]
-ARRANGEMENTS = 999
+ARRANGEMENTS, ARRANGEMENTS_OF_PARTS = 999, 199
 
 
 @dataclass(frozen=True)
@@ -339,15 +339,17 @@ def decides(claim: Claim, rows: pd.DataFrame, variant: Variant, many: int) -> Ev
     if variant.signs:
         grid = Grid(np.sign(grid.trends), grid.families, grid.levels)
 
-    def statistic(shares: Array) -> float:
-        return choices_over_networks(shares) if claim.id == "X8" else float(shares[0] - shares[1])
-
+    weights = np.zeros(len(PARTS))
+    if claim.id == "X8":
+        weights[:-2], weights[-2:] = 1.0, -1.0
+    else:
+        weights[0], weights[1] = 1.0, -1.0
     rng = np.random.default_rng(0)
     flat = grid.trends.reshape(len(grid.trends), -1)
     null = [
-        statistic(parts(rng.permuted(flat, axis=1).reshape(grid.trends.shape), grid.families))
-        for _ in range(199)
+        parts(rng.permuted(flat, axis=1).reshape(grid.trends.shape), grid.families) @ weights
+        for _ in range(ARRANGEMENTS_OF_PARTS)
     ]
     return evidence_of_mean(
-        over_networks(grid, statistic), claim.rule, arrangements=null, comparisons=many
+        jackknife_parts(grid) @ weights, claim.rule, arrangements=null, comparisons=many
     )

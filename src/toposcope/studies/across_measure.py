@@ -21,7 +21,12 @@ from toposcope.diagrams.summaries import (
     max_persistence,
     persistence_entropy,
 )
-from toposcope.pointclouds.normalize import NORMALIZATIONS, estimate_normalizer, flat
+from toposcope.pointclouds.normalize import (
+    NORMALIZATIONS,
+    Normalizer,
+    estimate_normalizer,
+    flat,
+)
 from toposcope.pointclouds.nulls import gaussian_null
 from toposcope.studies.materials import Subject
 from toposcope.studies.materials_digits import DIGIT_SOURCES
@@ -107,12 +112,8 @@ def _of_layer(acts: ActivationSet, layer: str, job: Job) -> Iterator[tuple[tuple
     X = kept.mean(axis=(2, 3)) if volume else flat(kept)
     labels = np.asarray(acts.labels)
     order = np.random.default_rng(job.seed).permutation(acts.n)
-    ruler = order[:RULER]
-    if not np.ptp(X[ruler], axis=0).any():  # a layer that sends all samples to one point
-        X = X.copy()
-        X[ruler[0], 0] += 1.0
     rows = drawn(order, labels, max(job.points), job.clouds)
-    rulers = {method: estimate_normalizer(X[ruler], method) for method in METHODS}
+    rulers = rulers_of(X[order[:RULER]])
     scales = {m: float(rulers[m].factor[0]) for m in METHODS if m not in FEATUREWISE}
     for method in ("none", *FEATUREWISE):
         Z = rulers[method](X)
@@ -125,6 +126,13 @@ def _of_layer(acts: ActivationSet, layer: str, job: Job) -> Iterator[tuple[tuple
     yield from _of_draws(many, rulers["mean_distance"].scale, len(job.points) - 1, job.seed)
     if volume:
         yield from _of_volumes(kept, order, labels, job)
+
+
+def rulers_of(X: Array) -> dict[str, Normalizer]:
+    """All normalizations of a layer; one that sends all samples to one point has no unit, and 1."""
+    if np.ptp(X.reshape(len(X), -1), axis=0).any():
+        return {method: estimate_normalizer(X, method) for method in METHODS}
+    return {method: Normalizer(method, np.zeros(1), np.ones(1), 1.0) for method in METHODS}
 
 
 def drawn(
@@ -242,7 +250,7 @@ def _of_volumes(
 ) -> Iterator[tuple[tuple[Any, ...], float]]:
     """Diagrams of single images; and Betti numbers at fixed thresholds, on two halves of them."""
     chosen = by_turns(order, labels)[: max(job.images)]
-    rulers = {method: estimate_normalizer(kept[order[:RULER]], method) for method in METHODS}
+    rulers = rulers_of(kept[order[:RULER]])
     scales = {m: float(rulers[m].factor[0]) for m in METHODS if m not in FEATUREWISE}
     for method in ("none", *FEATUREWISE):
         volumes = rulers[method](kept[chosen]).reshape(len(chosen), *kept.shape[1:])

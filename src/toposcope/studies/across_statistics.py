@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from toposcope.stats import benjamini_hochberg, mean_interval
 from toposcope.stats.arrangements import tail_share
 from toposcope.studies.across_measure import FILTERS
-from toposcope.studies.verdicts import jackknife
+from toposcope.studies.figures import curve_of_means
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -159,21 +159,6 @@ def parts(trends: Array, families: NDArray[Any]) -> Array:
     return found / total if total > 0 else np.zeros(len(found))
 
 
-def choices_over_networks(shares: Array) -> float:
-    """Share of all choices less that of networks."""
-    return float(shares[:-2].sum() - shares[-2:].sum())
-
-
-def over_networks(grid: Grid, statistic: Callable[[Array], float]) -> Array:
-    """(networks,) pseudo-values of a statistic of the shares."""
-
-    def of(rows: Array) -> float:
-        which = rows.astype(np.intp)
-        return statistic(parts(grid.trends[which], grid.families[which]))
-
-    return jackknife(of, np.arange(len(grid.trends)))
-
-
 @dataclass(frozen=True)
 class Cell:
     """One analysis: what was chosen, and the trend that came out.
@@ -203,27 +188,29 @@ class Cell:
 def cells_of(table: pd.DataFrame, *, first: bool = False) -> list[Cell]:
     """Every analysis, sorted by its trend."""
     rows = at_moment(table[table["filter"].isin(FILTERS)], first=first)
+    if not len(rows):
+        return []
     layers = rows.groupby("network")["values"].first().map(len)
-    rows = with_trends(rows)
-    nulls: dict[tuple[int, ...], Array] = {}
-    found, pvalues = [], []
-    for choices, one in rows.groupby(list(FACTORS), sort=False):
-        values = one["trend"].to_numpy()
-        if len(values) < 3:
-            continue
-        lengths = tuple(sorted(layers[one["network"]]))
-        if lengths not in nulls:
-            nulls[lengths] = null_means(lengths)
-        interval = mean_interval(values)
-        found.append((choices, interval))
-        pvalues.append(
-            tail_share(abs(interval.value), nulls[lengths], exact=False, tolerance=1e-12)
-        )
-    told = np.asarray(benjamini_hochberg(pvalues)) <= 0.05 if found else []
+    by_network = with_trends(rows).set_index([*FACTORS, "network"])["trend"].unstack("network")
+    by_network = by_network[by_network.notna().sum(axis=1) >= 3]
+    pvalues = np.ones(len(by_network))
+    have = by_network.notna().to_numpy()
+    trends = by_network.to_numpy()
+    means = np.nanmean(trends, axis=1)
+    for pattern in np.unique(have, axis=0):
+        which = np.flatnonzero((have == pattern).all(axis=1))
+        null = null_means(layers[by_network.columns[pattern]].to_list())
+        pvalues[which] = [
+            tail_share(one, null, exact=False, tolerance=1e-12) for one in np.abs(means[which])
+        ]
+    band = curve_of_means("", range(len(trends)), trends.T)
     made = []
-    for (choices, one), sure in zip(found, told, strict=True):
-        sign = int(np.sign(one.value)) if sure and (one.low > 0 or one.high < 0) else 0
-        made.append(Cell(choices, one.value, one.low, one.high, sign, one.n))
+    sure = np.asarray(benjamini_hochberg(pvalues)) <= 0.05
+    for place, choices in enumerate(by_network.index):
+        low, high = band.low[place], band.high[place]
+        sign = int(np.sign(means[place])) if sure[place] and (low > 0 or high < 0) else 0
+        count = int(have[place].sum())
+        made.append(Cell(choices, float(means[place]), low, high, sign, count))
     return sorted(made, key=lambda cell: cell.trend)
 
 
@@ -254,6 +241,13 @@ class Across:
         Likewise of all choices together, and of networks (families and seeds).
     split
         How many networks the shares are of.
+    lead
+        How far all choices are ahead of networks: the difference of the two, likewise.
+    largest
+        The single choices whose share is the largest, or cannot be told from it (95 % for all
+        comparisons together).
+    analyses
+        How many.
     untrained
         Share of analyses that fall before training; NaN where that was not looked at.
     """
@@ -267,6 +261,9 @@ class Across:
     choices: tuple[float, float, float]
     within: tuple[float, float, float]
     split: int
+    lead: tuple[float, float, float]
+    largest: tuple[str, ...]
+    analyses: int
     untrained: float = float("nan")
 
 
@@ -276,20 +273,50 @@ def across(table: pd.DataFrame, *, fewest: int = 4) -> Across:
     cells = cells_of(table)
     before = cells_of(table, first=True)
 
-    def share(of: Callable[[Array], float]) -> tuple[float, float, float]:
-        one = mean_interval(over_networks(grid, of))
-        return one.value, max(one.low, 0.0), min(one.high, 1.0)
+    pseudo = jackknife_parts(grid)
+
+    def share(values: Array, *, low: float = 0.0) -> tuple[float, float, float]:
+        one = mean_interval(values)
+        return one.value, max(one.low, low), min(one.high, 1.0)
 
     signs = np.array([cell.sign for cell in cells])
+    choices, within = pseudo[:, :-2].sum(axis=1), pseudo[:, -2:].sum(axis=1)
     return Across(
         int(table["network"].nunique()),
         int(table["family"].nunique()),
         float((signs < 0).mean()),
         float((signs > 0).mean()),
         float((signs == 0).mean()),
-        {name: share(lambda x, k=k: float(x[k])) for k, name in enumerate(PARTS)},  # type: ignore[misc]
-        share(lambda x: float(x[:-2].sum())),
-        share(lambda x: float(x[-2:].sum())),
+        {name: share(pseudo[:, k]) for k, name in enumerate(PARTS)},
+        share(choices),
+        share(within),
         len(grid.trends),
+        share(choices - within, low=-1.0),
+        largest_of(pseudo[:, : len(FACTORS)]),
+        len(cells),
         float(np.mean([cell.sign < 0 for cell in before])) if before else float("nan"),
     )
+
+
+def jackknife_parts(grid: Grid) -> Array:
+    """(networks, parts) pseudo-values of all shares."""
+    n = len(grid.trends)
+    whole = parts(grid.trends, grid.families)
+    without = np.array(
+        [parts(np.delete(grid.trends, i, 0), np.delete(grid.families, i)) for i in range(n)]
+    )
+    return np.asarray(n * whole - (n - 1) * without)
+
+
+def largest_of(shares: Array) -> tuple[str, ...]:
+    """Names of the factors of (networks, factors) shares that may be the largest; that one first.
+
+    >>> largest_of(np.tile([0.5, 0.1, 0.0, 0.0, 0.0, 0.0], (8, 1)))
+    ('filter',)
+    """
+    first = int(shares.mean(axis=0).argmax())
+    others = [k for k in range(shares.shape[1]) if k != first]
+    apart = {
+        k: mean_interval(shares[:, first] - shares[:, k], comparisons=len(others)) for k in others
+    }
+    return tuple(FACTORS[k] for k in (first, *(k for k in others if not apart[k].low > 0)))

@@ -346,10 +346,21 @@ def decides(claim: Claim, rows: pd.DataFrame, variant: Variant, many: int) -> Ev
         weights[0], weights[1] = 1.0, -1.0
     rng = np.random.default_rng(0)
     flat = grid.trends.reshape(len(grid.trends), -1)
-    null = [
-        parts(rng.permuted(flat, axis=1).reshape(grid.trends.shape), grid.families) @ weights
-        for _ in range(ARRANGEMENTS_OF_PARTS)
-    ]
+    null: list[float] = []
+    for count in _pieces(ARRANGEMENTS_OF_PARTS, flat.size):
+        shuffled = rng.permuted(np.broadcast_to(flat, (count, *flat.shape)), axis=2)
+        shuffled = shuffled.reshape(count, *grid.trends.shape)
+        null += (parts(shuffled, grid.families, axis=1) @ weights).tolist()
     return evidence_of_mean(
         jackknife_parts(grid) @ weights, claim.rule, arrangements=null, comparisons=many
     )
+
+
+def _pieces(total: int, size: int) -> list[int]:
+    """Arrangements in pieces of a few million numbers.
+
+    >>> _pieces(19, 400_000)
+    [5, 5, 5, 4]
+    """
+    step = max(2_000_000 // max(size, 1), 1)
+    return [min(step, total - start) for start in range(0, total, step)]

@@ -115,8 +115,8 @@ def grid_of(table: pd.DataFrame, *, fewest: int, filters: Sequence[str] = FILTER
     return Grid(trends, families, levels)
 
 
-def parts(trends: Array, families: NDArray[Any]) -> Array:
-    """(parts,) shares of the variance of trends: `PARTS`, adding up to 1.
+def parts(trends: Array, families: NDArray[Any], *, axis: int = 0) -> Array:
+    """(..., parts) shares of the variance of trends: `PARTS`, adding up to 1.
 
     Choices are fixed and networks are drawn: what networks make of the mean of a choice is taken
     out of it, so that a choice that does nothing has a share of 0 in the mean (and may have less).
@@ -126,37 +126,40 @@ def parts(trends: Array, families: NDArray[Any]) -> Array:
     Parameters
     ----------
     trends
-        (networks, levels of every factor).
+        (..., networks, levels of every factor).
     families
         (networks,).
+    axis
+        That of networks: before it, tables that are split each by itself.
 
     >>> x = np.zeros((4, 2, 2)) + np.array([-1.0, 1.0])[:, None]
     >>> parts(x, np.array(["a", "a", "b", "b"])).round(2).tolist()
     [1.0, 0.0, 0.0, 0.0, 0.0]
     """
-    n, *rest = trends.shape
-    mean = trends.mean(axis=0)
-    grand = mean.mean()
-    inside = (trends - mean) - (trends - mean).mean(
-        axis=tuple(range(1, trends.ndim)), keepdims=True
-    )
-    among = float(((mean - grand) ** 2).mean()) - float((inside**2).mean()) / (n - 1)
+    n, levels = trends.shape[axis], tuple(range(axis + 1, trends.ndim))
+    mean = trends.mean(axis=axis, keepdims=True)
+    apart = trends - mean
+    inside = apart - apart.mean(axis=levels, keepdims=True)
+    every = (axis, *levels)
+    centered = mean - mean.mean(axis=every, keepdims=True)
+    among = (centered**2).mean(axis=every) - (inside**2).mean(axis=every) / (n - 1)
     mains = []
-    for axis in range(len(rest)):
-        others = tuple(k + 1 for k in range(len(rest)) if k != axis)
-        by_level = trends.mean(axis=others)
-        middle = by_level.mean(axis=0)
-        left = by_level - middle
-        left = left - left.mean(axis=1, keepdims=True)
-        mains.append(float(((middle - grand) ** 2).mean()) - float((left**2).mean()) / (n - 1))
-    networks = float(((trends - mean) ** 2).mean()) * n / (n - 1)
-    groups = [trends[families == one] for one in np.unique(families)]
-    free = sum(len(one) - 1 for one in groups)
-    squares = sum(float(((one - one.mean(axis=0)) ** 2).mean()) * len(one) for one in groups)
+    for own in levels:
+        others = tuple(k for k in levels if k != own)
+        middle = centered.mean(axis=others, keepdims=True)
+        left = inside.mean(axis=others, keepdims=True)
+        mains.append((middle**2).mean(axis=every) - (left**2).mean(axis=every) / (n - 1))
+    networks = (apart**2).mean(axis=every) * n / (n - 1)
+    groups = [np.compress(families == one, trends, axis=axis) for one in np.unique(families)]
+    free = sum(one.shape[axis] - 1 for one in groups)
+    squares = sum(
+        one.var(axis=axis, keepdims=True).mean(axis=every) * one.shape[axis] for one in groups
+    )
     seed = squares / free if free else networks
-    found = np.array([*mains, among - sum(mains), networks - seed, seed])
-    total = found.sum()
-    return found / total if total > 0 else np.zeros(len(found))
+    found = np.stack([*mains, among - sum(mains), networks - seed, seed], axis=-1)
+    total = found.sum(axis=-1, keepdims=True)
+    shares = np.divide(found, total, out=np.zeros_like(found), where=total > 0)
+    return np.asarray(shares, dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -302,10 +305,8 @@ def jackknife_parts(grid: Grid) -> Array:
     """(networks, parts) pseudo-values of all shares."""
     n = len(grid.trends)
     whole = parts(grid.trends, grid.families)
-    without = np.array(
-        [parts(np.delete(grid.trends, i, 0), np.delete(grid.families, i)) for i in range(n)]
-    )
-    return np.asarray(n * whole - (n - 1) * without)
+    without = [parts(np.delete(grid.trends, i, 0), np.delete(grid.families, i)) for i in range(n)]
+    return np.asarray(n * whole - (n - 1) * np.array(without))
 
 
 def largest_of(shares: Array) -> tuple[str, ...]:

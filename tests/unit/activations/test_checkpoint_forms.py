@@ -311,9 +311,9 @@ def test_types_are_converted_where_they_hold_the_values(tmp_path):
     assert notes == [f"1 of {len(STATE)} tensors hold NaN or inf: 0.bias"]
 
 
-@pytest.mark.filterwarnings(
-    "ignore:torch.ao.quantization is deprecated", "ignore:torch.quantize_per"
-)
+@pytest.mark.filterwarnings("ignore:torch.ao.quantization is deprecated")
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
+@pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")
 def test_quantized_networks_take_quantized_weights(tmp_path):
     def quantized(seed):
         return torch.ao.quantization.quantize_dynamic(net(seed), {nn.Linear})

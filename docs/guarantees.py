@@ -148,7 +148,7 @@ FOUND = {
     "D21 a finished read-only analysis failed": (
         f"{HOSTILE}::test_a_finished_analysis_of_a_read_only_run_is_returned"
     ),
-    "D22 no shared memory, no hint": f"{WORKERS}::test_without_shared_memory_it_says_what_to_do",
+    "D22 no shared memory, no hint": WORKERS,
 }
 
 

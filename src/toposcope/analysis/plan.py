@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -154,6 +154,19 @@ def plan_analysis(run_path: Path | str, design: Design) -> Plan:
     todo = plan.workbook.todo(plan.tasks)
     seconds, peak = work.predict(run, [task.job for task in todo], design)
     return replace(plan, done=len(jobs) - len(todo), seconds=seconds, worker_bytes=peak)
+
+
+def forecast_of(plan: Plan) -> Callable[[Job], float]:
+    """CPU seconds of each job of a plan, all draws of a layer being alike."""
+    run, known = Run.open(plan.run), dict[tuple[str, int], float]()
+
+    def seconds(job: Job) -> float:
+        kind = job.layer, len(job.rows)
+        if kind not in known:
+            known[kind] = plan.work.predict(run, [job], plan.design)[0]
+        return known[kind]
+
+    return seconds
 
 
 def refuse_what_cannot_fit(plan: Plan, jobs: int) -> None:

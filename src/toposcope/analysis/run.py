@@ -22,7 +22,7 @@ from toposcope.analysis.cloud_task import DUPLICATES
 from toposcope.analysis.design import Design
 from toposcope.analysis.filtrations import Filtration, Rips
 from toposcope.analysis.jobs import Inputs, measure_job
-from toposcope.analysis.plan import Plan, plan_analysis, refuse_what_cannot_fit
+from toposcope.analysis.plan import Plan, forecast_of, plan_analysis, refuse_what_cannot_fit
 from toposcope.analysis.preregister import KIND, capture_hash, parameters_used
 from toposcope.analysis.result import Analysis
 from toposcope.analysis.stored import FAILURES, POINTER, SPEC, current_name, sealed, spec_of
@@ -235,6 +235,7 @@ def run_plan(
             jobs=jobs,
             progress=progress,
             title="analyze",
+            forecast=forecast_of(plan),
         )
         failures = [
             {

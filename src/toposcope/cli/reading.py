@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,15 +19,19 @@ from toposcope.cli.common import (
     printable,
     show,
 )
+from toposcope.cli.workers_options import workers_options
+
+if TYPE_CHECKING:
+    from toposcope.execution.executors import Jobs
 
 
 @command("toposcope demo\ntoposcope demo --out digits")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True)
-@click.option("--jobs", type=click.IntRange(min=1), help="Worker processes; default: one per CPU.")
+@workers_options(least=1)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @json_option
 @click.pass_context
-def demo(ctx: click.Context, out: Path, jobs: int | None, seed: int, as_json: bool) -> None:
+def demo(ctx: click.Context, out: Path, jobs: Jobs, seed: int, as_json: bool) -> None:
     """Train two small nets on real digits, look inside them, write OUT/report.html."""
     with exits(ctx, resume=True):
         from toposcope.activations.allocator import keep_freed_memory

@@ -80,7 +80,9 @@ def workers_options(*, least: int = 0) -> Callable[[Callable[..., Any]], Callabl
             help="Worker processes; default: one per CPU.",
         ),
         early(
-            "--executor", metavar="NAME", help="Where tasks run: processes (the default) or loky."
+            "--executor",
+            metavar="NAME",
+            help="processes, loky, dask:local or dask://HOST:PORT.  [default: processes]",
         ),
         early(
             "--task-timeout",

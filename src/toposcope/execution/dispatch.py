@@ -12,18 +12,24 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from toposcope.errors import WorkersLostError
 from toposcope.execution.budgets import Budget, memory_reason
 from toposcope.execution.executors import Executor
 from toposcope.execution.hands import DIED, MEMORY, REFUSALS_ALLOWED
-from toposcope.execution.slices import DONE, ERROR, Receipt, Slice, do_here, told
+from toposcope.execution.slices import (
+    DONE,
+    ERROR,
+    Receipt,
+    Slice,
+    SliceLostError,
+    do_here,
+    told,
+)
 from toposcope.execution.tasks import Task
-from toposcope.store.ledger import Failure
-
-if TYPE_CHECKING:
-    from toposcope.execution.workbook import Workbook
+from toposcope.store.ledger import Failure, Ledger
+from toposcope.store.objects import Objects
 
 log = logging.getLogger("toposcope")
 
@@ -37,17 +43,15 @@ TELL_EVERY = 1.0
 """Seconds between two records of how far it is."""
 
 
-class SliceLostError(Exception):
-    """An engine lost a slice, and no other one with it."""
-
-
 @dataclass
 class Dispatch:
     """Keeps a window of slices in flight.
 
     Parameters
     ----------
-    workbook, body, inputs
+    objects, suffix
+        Of the workbook.
+    body, inputs
         As in `Workbook.run`.
     executor
         Where they run.
@@ -61,7 +65,8 @@ class Dispatch:
         Told about every second which tasks are in flight.
     """
 
-    workbook: Workbook
+    objects: Objects
+    suffix: str
     body: Callable[[Any, Any], bytes]
     inputs: Any
     executor: Executor
@@ -80,16 +85,15 @@ class Dispatch:
         """Do them all."""
         waiting = deque(self._slices(todo))
         window = getattr(self.executor, "window", None) or max(1, 2 * self.executor.workers)
+        alone = False
         while waiting or self.suspects or self.larger or self.in_flight:
             # While there are suspects exactly one task runs, so that a death names its culprit.
             # What needs more memory than its share runs alone, when all else is done.
-            if self.suspects:
-                source, limit = self.suspects, 1
-            elif waiting or not self.larger:
-                source, limit = waiting, window
-            else:
-                source, limit = self.larger, 1
-            all_alive = self._submit(source, limit)
+            all_alive = True
+            if not (alone and self.in_flight):
+                alone = bool(self.suspects or not waiting)
+                source = self.suspects or waiting or self.larger
+                all_alive = self._submit(source, 1 if alone else window)
             # After a refusal nobody knows whether those in flight will ever be done.
             patience = TELL_EVERY if all_alive else 0
             finished, _ = wait(self.in_flight, timeout=patience, return_when=FIRST_COMPLETED)
@@ -129,7 +133,7 @@ class Dispatch:
             # A second try must not repeat what the first one had published.
             again = any(self.deaths[task.key] for task in tasks)
             again = again or getattr(self.executor, "slices", False)
-            work = Slice(self.workbook, self.body, self.inputs, tasks, budgets, again)
+            work = Slice(self.objects, self.suffix, self.body, self.inputs, tasks, budgets, again)
             try:
                 future = _submitted(self.executor, work)
             except self.executor.died as error:
@@ -167,7 +171,7 @@ class Dispatch:
             return
         if isinstance(error, WorkersLostError):
             raise error  # none can be had, or those there are run other code
-        ledger = self.workbook.ledger
+        ledger = Ledger(self.objects)
         for task in tasks:
             if ledger.done(task.key):
                 self.settled(Receipt(task.key, DONE))
@@ -182,7 +186,7 @@ class Dispatch:
         self, task: Task[Any], receipt: Receipt, waiting: deque[tuple[Task[Any], ...]]
     ) -> None:
         """Settle a task, or give it out again."""
-        key, ledger = task.key, self.workbook.ledger
+        key, ledger = task.key, Ledger(self.objects)
         if receipt.kind == DONE or ledger.done(key):
             self.settled(Receipt(key, DONE, seconds=receipt.seconds))
             return
@@ -204,12 +208,12 @@ class Dispatch:
 
     def _fail(self, task: Task[Any], receipt: Receipt) -> None:
         failure = Failure(task.title, receipt.reason, receipt.trace, receipt.kind)
-        self.workbook.ledger.fail(task.key, failure)
+        Ledger(self.objects).fail(task.key, failure)
         self.settled(receipt)
 
     def _after_a_death(self, *, alone: bool) -> None:
         """Sort those in flight into published, poison and suspects, and get live workers."""
-        ledger = self.workbook.ledger
+        ledger = Ledger(self.objects)
         for task in (task for tasks in self.in_flight.values() for task in tasks):
             if ledger.done(task.key):  # it had published before its neighbor died
                 self.settled(Receipt(task.key, DONE))

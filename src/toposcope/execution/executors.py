@@ -10,6 +10,7 @@ tests/unit/execution/test_executors.py holds the contract that each of them pass
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -24,8 +25,8 @@ from toposcope.inputs.parameters import number, text, whole
 Result = TypeVar("Result")
 
 
-EXECUTORS = ("processes", "loky")
-"""Executors by name."""
+EXECUTORS = ("processes", "loky", "dask:local", "dask://HOST:PORT")
+"""Executors by name; the last one is of a scheduler that runs."""
 
 
 @runtime_checkable
@@ -195,11 +196,17 @@ def _made(workers: Workers, tasks: int) -> Executor:
     count = min(_count(workers.count), max(tasks, 1))
     if workers.count == 0:
         return Inline()
+    if workers.executor.startswith("dask:"):
+        from toposcope.execution.dask_engine import Dask
+
+        return Dask(workers.executor, _count(workers.count))
     return Loky(count) if workers.executor == "loky" else Processes(count)
 
 
 def is_executor(name: str) -> bool:
     """Whether an executor goes by this name."""
+    if name.startswith("dask://"):
+        return re.fullmatch(r"dask://[^/\s]+:[0-9]+", name) is not None
     return name in EXECUTORS
 
 

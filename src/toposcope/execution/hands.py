@@ -245,7 +245,8 @@ class Hand:
                 # Where it is, on its stderr: written by a signal handler in C, whatever holds it.
                 with suppress(ProcessLookupError):
                     process.popen.send_signal(signal.SIGUSR1)
-                time.sleep(0.3)
+                with suppress(subprocess.TimeoutExpired):  # a stopped one answers no signal
+                    process.popen.wait(0.3)
                 raise self._lost(TIMEOUT, timeout_reason(budget))
             if budget.bytes is not None:
                 held = held_bytes(process.popen.pid)
@@ -307,7 +308,7 @@ class TaskTrace(Exception):
         return f'\n"""\n{self.args[0]}"""'
 
 
-def portable(error: BaseException) -> BaseException:
+def portable(error: BaseException) -> Exception:
     """The exception, or what it says where it would not survive being pickled.
 
     One with two arguments in its constructor and one in `args` cannot be read.
@@ -316,7 +317,8 @@ def portable(error: BaseException) -> BaseException:
         again = pickle.loads(pickle.dumps(error))
     except Exception:  # its own code may raise anything
         again = None
-    if type(again) is type(error) and str(again) == str(error):
+    # What is no Exception would end the thread, or the engine's worker, that reads it.
+    if isinstance(error, Exception) and type(again) is type(error) and str(again) == str(error):
         return error
     trace = "".join(traceback.format_exception(error))
     return TaskError(f"{type(error).__name__}: {error}", trace)
@@ -420,7 +422,8 @@ def serve(calls: int, answers: int, parent: int) -> None:
         os.set_inheritable(descriptor, False)
     end_with_parent(parent)
     faulthandler.enable()
-    faulthandler.register(signal.SIGUSR1, all_threads=True)
+    # It ends with the dump: a call that the signal interrupted must not go on as if it were done.
+    faulthandler.register(signal.SIGUSR1, all_threads=True, chain=True)
     while (call := _read(calls)) is not None:
         _write(answers, _answer(call, answers))
     os._exit(0)

@@ -13,7 +13,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from toposcope.errors import WorkersLostError
 from toposcope.execution.budgets import (
@@ -26,15 +26,16 @@ from toposcope.execution.budgets import (
 )
 from toposcope.execution.hands import MEMORY, TIMEOUT, Hand, LostError, StoppedError, TaskError
 from toposcope.execution.tasks import Task
-from toposcope.store.ledger import part_name
-from toposcope.store.objects import content_hash
-
-if TYPE_CHECKING:
-    from toposcope.execution.workbook import Workbook
+from toposcope.store.ledger import Ledger, part_name
+from toposcope.store.objects import Objects, content_hash
 
 log = logging.getLogger("toposcope")
 
 DONE, ERROR = "done", "error"
+
+
+class SliceLostError(Exception):
+    """An engine lost a slice, and no other one with it."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,9 @@ class Slice:
 
     Parameters
     ----------
-    workbook, body, inputs
+    objects, suffix
+        Of the workbook.
+    body, inputs
         As in `Workbook.run`.
     tasks
         In the order they are done.
@@ -78,7 +81,8 @@ class Slice:
         Whether some may be done already: an engine may deliver twice.
     """
 
-    workbook: Workbook
+    objects: Objects
+    suffix: str
     body: Callable[[Any, Any], bytes]
     inputs: Any
     tasks: tuple[Task[Any], ...]
@@ -146,17 +150,17 @@ def oversee(
 
 def attempt(task: Task[Any], budget: Budget, work: Slice) -> Receipt:
     """Do one task in this process: its body, its part in place, then its tick."""
-    began, workbook, key = time.monotonic(), work.workbook, task.key
+    began, ledger, key = time.monotonic(), Ledger(work.objects), task.key
     kind, reason, trace = DONE, "", ""
     try:
-        if not (work.again and workbook.ledger.done(key)):
+        if not (work.again and ledger.done(key)):
             with limited(budget):
                 data = work.body(task.job, work.inputs)
-            workbook.objects.put(part_name(key, workbook.suffix), data)
-            workbook.ledger.tick(key, part=content_hash(data))
+            work.objects.put(part_name(key, work.suffix), data)
+            ledger.tick(key, part=content_hash(data))
     except TimeIsUp as error:
         kind, (_, trace), reason = TIMEOUT, told(error), timeout_reason(budget)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         kind = MEMORY if is_memory(error) else ERROR
         reason, trace = told(error)
     return Receipt(key, kind, reason, trace, time.monotonic() - began)

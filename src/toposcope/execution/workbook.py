@@ -97,7 +97,7 @@ class Workbook:
             bar.advance(len(tasks) - len(todo))
             with opened(jobs, tasks=len(todo)) as executor:
                 Dispatch(
-                    *(self, body, inputs, executor, budgets, seconds),
+                    *(self.objects, self.suffix, body, inputs, executor, budgets, seconds),
                     settled=lambda _: bar.advance(),
                 ).run(todo)
         return todo

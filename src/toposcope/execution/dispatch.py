@@ -84,7 +84,6 @@ class Dispatch:
     def run(self, todo: Sequence[Task[Any]]) -> None:
         """Do them all."""
         waiting = deque(self._slices(todo))
-        window = getattr(self.executor, "window", None) or max(1, 2 * self.executor.workers)
         alone = False
         while waiting or self.suspects or self.larger or self.in_flight:
             # While there are suspects exactly one task runs, so that a death names its culprit.
@@ -93,6 +92,8 @@ class Dispatch:
             if not (alone and self.in_flight):
                 alone = bool(self.suspects or not waiting)
                 source = self.suspects or waiting or self.larger
+                # Looked at anew: an engine's workers come and go.
+                window = getattr(self.executor, "window", None) or 2 * self.executor.workers or 1
                 all_alive = self._submit(source, 1 if alone else window)
             # After a refusal nobody knows whether those in flight will ever be done.
             patience = TELL_EVERY if all_alive else 0

@@ -179,7 +179,7 @@ class Dask:
     def _check(self) -> None:
         """Refuse workers that run other code, or none."""
         try:
-            theirs = self._client.run(fingerprint, on_error="return")
+            theirs = self._client.run(_their_fingerprint, on_error="return")
         except (ImportError, AttributeError) as error:
             theirs = {self.address: error}
         for address, found in theirs.items():
@@ -200,6 +200,10 @@ def _refuse_other(theirs: dict[str, str], where: str) -> None:
             "there what is here, start the worker again, and run the same command."
         )
         raise WorkersLostError(msg)
+
+
+def _their_fingerprint() -> dict[str, str]:
+    return fingerprint()
 
 
 _hands: dict[int, Hand] = {}

@@ -24,7 +24,9 @@ from typing import Any, TypeVar
 from toposcope.execution.dispatch import Dispatch
 from toposcope.execution.executors import Jobs, named, opened
 from toposcope.execution.progress import Progress, ensure
+from toposcope.execution.slices import Receipt
 from toposcope.execution.tasks import Task
+from toposcope.execution.watching import Watched, told_of
 from toposcope.store.ledger import DONE, Failure, Ledger, part_name, tick_name
 from toposcope.store.objects import Objects, get_checked
 from toposcope.store.seals import Seal, put_seal
@@ -95,11 +97,30 @@ class Workbook:
         budgets = {task.key: workers.budget(seconds.get(task.key)) for task in todo}
         with ensure(progress).task(title, len(tasks)) as bar:
             bar.advance(len(tasks) - len(todo))
+            if not todo:
+                return todo
             with opened(jobs, tasks=len(todo)) as executor:
-                Dispatch(
+                watched = Watched(
+                    self.objects,
+                    title=title,
+                    tasks=len(tasks),
+                    before=len(tasks) - len(todo),
+                    executor=told_of(executor),
+                    workers=executor.workers,
+                    seconds=seconds,
+                )
+
+                def settled(receipt: Receipt) -> None:
+                    watched.settled(receipt)
+                    bar.advance()
+
+                dispatch = Dispatch(
                     *(self.objects, self.suffix, body, inputs, executor, budgets, seconds),
-                    settled=lambda _: bar.advance(),
-                ).run(todo)
+                    settled=settled,
+                    tell=watched.tell,
+                )
+                with watched:
+                    dispatch.run(todo)
         return todo
 
     def parts(self, tasks: Sequence[Task[Any]]) -> Iterator[tuple[Task[Any], bytes]]:

@@ -19,7 +19,9 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from toposcope.errors import UsageError
 from toposcope.execution.budgets import Budget, default_seconds
-from toposcope.execution.local import Inline, Loky, Processes
+from toposcope.execution.local import Inline as Inline
+from toposcope.execution.local import Loky as Loky
+from toposcope.execution.local import Processes as Processes
 from toposcope.inputs.parameters import number, text, whole
 
 Result = TypeVar("Result")

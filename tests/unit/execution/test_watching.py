@@ -83,7 +83,7 @@ def test_a_finished_one_is_finished_and_no_seal_knows_of_it(tmp_path):
     told = json.loads(seen(tmp_path / "run", "--json"))
     assert told["work"][0]["done"] == told["work"][0]["tasks"] == 2
     before = verify(tmp_path / "run")
-    assert before.problems == []
+    assert not before.problems
     status.unlink()
     assert verify(tmp_path / "run") == before
 

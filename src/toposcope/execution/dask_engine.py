@@ -31,6 +31,8 @@ CONNECTS_WITHIN = 30.0
 """Seconds in which a scheduler answers, the first time and after it was lost."""
 WORKERS_WITHIN = 120.0
 """Seconds in which the first worker comes."""
+LOOK_EVERY = 5.0
+"""Seconds for which it is taken as known which workers there are."""
 IDLE = 30.0
 """Seconds after which a hand that has nothing to do is ended: it holds what it had imported."""
 
@@ -66,13 +68,15 @@ class Dask:
             raise MissingExtraError(msg) from error
         self.address, self._asked, self._given = address, max(workers, 1), 0
         self._cluster: Any = None
-        self._seen = 0.0, 0
+        self._seen: tuple[float, dict[str, int]] = -LOOK_EVERY, {}
         if address == LOCAL:
             self._cluster = distributed.LocalCluster(
                 n_workers=1,
                 threads_per_worker=self._asked,
                 processes=False,  # tasks run in hands, which are processes
-                dashboard_address=None,
+                # Its pages are on this machine alone, on ports that are free.
+                dashboard_address="127.0.0.1:0",
+                worker_dashboard_address="127.0.0.1:0",
                 memory_limit=0,
                 silence_logs=logging.ERROR,
             )
@@ -108,12 +112,7 @@ class Dask:
     @property
     def workers(self) -> int:
         """Threads of all workers that are connected now; looked up every few seconds."""
-        when, count = self._seen
-        if time.monotonic() - when > 5.0:
-            with suppress(OSError, TimeoutError):
-                count = sum(self._threads().values())
-            self._seen = time.monotonic(), count
-        return max(count, 1)
+        return max(sum(self._threads().values()), 1)
 
     @property
     def window(self) -> int:
@@ -153,7 +152,13 @@ class Dask:
                 one.close()
 
     def _threads(self) -> dict[str, int]:
-        return dict(self._client.nthreads())
+        """Threads by address of a worker, as they were known last."""
+        when, threads = self._seen
+        if time.monotonic() - when > LOOK_EVERY:
+            with suppress(OSError, TimeoutError):  # `_refuse_lost` says so where it is for good
+                threads = dict(self._client.nthreads())
+            self._seen = time.monotonic(), threads
+        return threads
 
     def _per_host(self) -> dict[str, int]:
         """Threads of all workers of each host: they share its memory."""

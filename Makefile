@@ -34,6 +34,7 @@ bench: .venv/dev.stamp
 
 calibrate: .venv/dev.stamp
 	$(BIN)/python -m benchmarks.calibration
+	$(BIN)/python -m benchmarks.interval_ranks
 
 .venv/demo.stamp: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "toposcope needs Python 3.11 or newer"'

@@ -22,6 +22,7 @@ from toposcope.cli.common import (
 )
 from toposcope.cli.comparing_groups import compare_folder, refuse_others
 from toposcope.cli.design_options import parse_dimensions
+from toposcope.cli.workers_options import workers_options
 
 
 def parse_margin(
@@ -131,7 +132,7 @@ def parse_optional(
 )
 @click.option("--equalize", is_flag=True, help="Analyze anew what does not agree.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--jobs", type=click.IntRange(min=0), help="Worker processes; default: one per CPU.")
+@workers_options()
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), help="Folder to keep it in; resumes there."
 )

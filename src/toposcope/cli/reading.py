@@ -150,7 +150,7 @@ def verify(ctx: click.Context, run: Path, digest: bool, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def info(ctx: click.Context, run: Path, as_json: bool) -> None:
-    """What a RUN holds: model, data, layers, accuracy, analyses; of a SERIES its checkpoints."""
+    """What a RUN, SERIES or POPULATION holds: model, data, layers, accuracy, analyses."""
     with exits(ctx):
         from toposcope.cli.inspecting import describe
 
@@ -158,12 +158,12 @@ def info(ctx: click.Context, run: Path, as_json: bool) -> None:
         show(described, as_json, outline(described))
 
 
-@command("toposcope status runs/r20\ntoposcope status runs/vgg_series")
-@click.argument("run", metavar="RUN|SERIES", type=click.Path(path_type=Path))
+@command("toposcope status runs/r20\ntoposcope status runs/vgg_series\ntoposcope status runs/zoo")
+@click.argument("run", metavar="RUN|SERIES|POPULATION", type=click.Path(path_type=Path))
 @json_option
 @click.pass_context
 def status(ctx: click.Context, run: Path, as_json: bool) -> None:
-    """How far the work in a RUN is, or in each RUN of a SERIES, and what failed."""
+    """How far the work in a RUN is, or in each RUN of a SERIES or zoo, and what failed."""
     with exits(ctx):
         from toposcope.cli.inspecting import progress_of
 
@@ -177,7 +177,10 @@ def status(ctx: click.Context, run: Path, as_json: bool) -> None:
                 + ("complete" if a["complete"] else "not complete")
                 for a in one["analyses"]
             ]
-        lines += [f"failed: {f['weights']}: {f['reason']}" for f in progress.get("failures", [])]
+        lines += [
+            f"failed: {f.get('weights') or f['network']}: {f['reason']}"
+            for f in progress.get("failures", [])
+        ]
         show(progress, as_json, "\n".join(lines))
 
 

@@ -107,13 +107,13 @@ def test_checkpoints_make_a_series(tmp_path):
     for epoch in (1, 2):
         state = {key: value.clone() for key, value in net(5, epoch).state_dict().items()}
         save_file(state, tmp_path / f"epoch_{epoch}.safetensors")
-    text = f"""
+    text = """
 [[model]]
 name = "trained"
 model = "py:zoo_nets:five"
 weights = "epoch_*.safetensors"
 layers = ["1"]
-covariates = {{depth = 1}}
+covariates = {depth = 1}
 """
     (tmp_path / "models.toml").write_text(text)
     (tmp_path / "zoo_nets.py").write_text(

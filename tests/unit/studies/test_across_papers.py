@@ -71,6 +71,9 @@ def test_the_sentence_says_who_decides_and_is_another_one_where_networks_do():
     unsure = replace(analysis, lead=(0.1, -0.2, 0.4))
     assert "cannot be told" in headline(unsure)
     assert "what is filtered (" in headline(analysis)
+    assert "how choices combine" not in headline(analysis)
+    mixed = analysis.shares | {"interplay": (0.6, 0.5, 0.7), "filter": (0.1, 0.05, 0.2)}
+    assert "how choices combine (60 % [50, 70])" in headline(replace(analysis, shares=mixed))
     two = replace(analysis, largest=("filter", "normalize"))
     assert "which cannot be told apart" in headline(two)
     for found in (analysis, network):

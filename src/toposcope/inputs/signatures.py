@@ -165,6 +165,17 @@ def workers(value: object, name: str, *, call: str) -> Any:
         raise UsageError(msg) from None
 
 
+def step(value: object, name: str, *, call: str) -> int | float:
+    """A training step: a whole number stays one, since it is written as it is (`--step 3`).
+
+    >>> step(3, "step", call="capture()"), step(0.5, "step", call="capture()")
+    (3, 0.5)
+    """
+    if type(value) is int:
+        return value
+    return given.number(value, name, call=call)
+
+
 def margin(value: object, name: str, *, call: str) -> Any:
     """A margin of equivalence, or one for each measure.
 
@@ -269,7 +280,7 @@ BY_NAME: Mapping[str, Check] = {
     **dict.fromkeys(("test", "margin_unit", "step_unit", "points_are", "statistic"), given.text),
     **dict.fromkeys(("name", "title", "command", "layer"), given.text),
     **dict.fromkeys(("note", "label"), line),
-    **dict.fromkeys(("step", "threshold", "level"), given.number),
+    **dict.fromkeys(("threshold", "level"), given.number),
     **dict.fromkeys(("measures", "scores", "checks", "configuration"), texts),
     "calibrate": whole_of(0),
     "n_resamples": given.whole,
@@ -278,6 +289,7 @@ BY_NAME: Mapping[str, Check] = {
     "analysis": analyses,
     "layers": layer_patterns,
     "jobs": workers,
+    "step": step,
     "margin": margin,
     "progress": having("task", "a progress with .task(name, total), or None for silence"),
     "say": given.function,

@@ -31,10 +31,10 @@ from toposcope.comparison.families import DIFFER, EQUIVALENT, RELATED
 from toposcope.comparison.judgement import NOISE, Rules, measured
 from toposcope.comparison.layer_pairs import BETTI_NUMBERS, DIAGRAM_MEASURES
 from toposcope.comparison.networks import Network, of_volumes
-from toposcope.comparison.opened import Item, Opened, each_named, opened
+from toposcope.comparison.opened import NETWORK, Item, Opened, each_named, opened
 from toposcope.errors import UsageError
 from toposcope.inputs import parameters
-from toposcope.inputs.signatures import checked, place, whole_of
+from toposcope.inputs.signatures import checked, whole_of
 from toposcope.store.ledger import Ledger
 from toposcope.store.objects import LocalObjects
 from toposcope.store.preregistration import (
@@ -88,9 +88,9 @@ class Asked:
 
 
 @checked(
-    a=place,
-    b=place,
-    others=place,
+    a=NETWORK,
+    b=NETWORK,
+    others=NETWORK,
     level=parameters.level,
     homology_dimensions=parameters.degrees,
     n_resamples=whole_of(99),

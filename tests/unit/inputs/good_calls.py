@@ -288,6 +288,7 @@ WORKFLOWS = {
         "rank",
         "report",
         "population",
+        "zoo",
     ),
     *(
         "plots.plot_barcode",

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
+from toposcope.analysis.registry import POINTS
 from toposcope.cli.common import (
     command,
     exit_with_failures,
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from toposcope.analysis.design import Design
+    from toposcope.analysis.result import Analysis
 
 REASONS = 4
 """Reasons for missing numbers that are listed."""
@@ -76,7 +81,9 @@ def analyze(
     with exits(ctx, resume=True):
         from toposcope.store.series import is_series
 
+        chosen = ctx.get_parameter_source("points") is not ParameterSource.DEFAULT
         design = take_design(options)
+        design = design if chosen else _fitting(run, design)
         if preregister is not None:
             _write_plan(preregister, run, design, level=level, note=note, as_json=as_json)
             return
@@ -110,6 +117,7 @@ def analyze(
         if told := dimension_sentence(analysis):
             value["dimensions"] = told
         text = (
+            f"{_answer([analysis])}"
             f"measured {len(analysis.layers)} layers, {len(analysis.table):,} numbers: "
             f"{value['table']}\n"
             f"{not_computed(analysis.table)}failed tasks: {len(analysis.failures)}\n"
@@ -119,6 +127,33 @@ def analyze(
         )
         show(value, as_json, text)
     exit_with_failures(analysis.failures)
+
+
+def _answer(analyses: Sequence[Analysis]) -> str:
+    """What was found, in three sentences or four, each on a line of its own."""
+    from toposcope.findings.findings import look
+    from toposcope.words.analysis import answer
+
+    return "".join(f"{sentence}\n" for sentence in answer(look(analyses))) + "\n"
+
+
+def _fitting(path: Path, design: Design) -> Design:
+    """The design with no more points than its draws have samples, where no number was asked for."""
+    from toposcope.store.runs import open_run
+    from toposcope.store.series import is_series, open_series
+
+    acts = open_run(open_series(path).runs[0] if is_series(path) else path)
+    opened = design.resolved(acts.n)
+    fits = acts.n // (opened.replicates or 1)
+    plain = design.points_are == "samples" and opened.filtration.unit == POINTS
+    if not plain or design.per_class or design.overlapping or not 1 < fits < design.points:
+        return design
+    click.echo(
+        f"points: {fits} for each of {opened.replicates} draws, since there are {acts.n:,} samples "
+        f"(--points; {design.points} where there are enough)",
+        err=True,
+    )
+    return replace(design, points=fits)
 
 
 def not_computed(table: pd.DataFrame) -> str:
@@ -193,6 +228,7 @@ def _analyze_series(
         **({"dimensions": told} if told else {}),
     }
     text = (
+        f"{_answer(trajectory.analyses)}"
         f"measured {len(trajectory.layers)} layers at {len(trajectory.steps)} {series.unit}s "
         f"({steps}): "
         f"{len(trajectory.table):,} numbers\n"

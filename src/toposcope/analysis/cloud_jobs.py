@@ -30,7 +30,7 @@ class CloudWork(Work):
         assert design.replicates is not None and design.normalize is not None, "resolved"
         return clouds(
             activations,
-            points=design.points,
+            points=design.size,
             replicates=design.replicates,
             normalize=design.normalize,
             per_class=design.per_class,
@@ -55,14 +55,14 @@ class CloudWork(Work):
             if design.points_are != "samples" and len(shape) in (2, 3):
                 d = points_of(np.empty((1, *shape), np.bool_), design.points_are).shape[2]
             if d not in costs:
-                costs[d] = estimate_cost(design.points, d, design.homology_dimensions)
+                costs[d] = estimate_cost(design.size, d, design.homology_dimensions)
             seconds += clouds_each * costs[d][0]
             peak = max(peak, costs[d][1])
         return seconds, peak
 
     def slimmer(self, design: Design, share: float) -> str:
         """What to type when only a share of the memory needed is there."""
-        points = int(design.points * share**0.5 * 0.9)
+        points = int(design.size * share**0.5 * 0.9)
         return f"points={points} or less, fewer jobs, or lower homology_dimensions"
 
     def warm_up(self) -> None:

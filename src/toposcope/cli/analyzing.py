@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from toposcope.analysis.registry import POINTS
 from toposcope.cli.common import (
@@ -17,8 +15,6 @@ from toposcope.cli.common import (
     exit_with_failures,
     exits,
     json_option,
-    key_values,
-    outline,
     show,
 )
 from toposcope.cli.design_options import DesignCommand, take_design
@@ -81,9 +77,8 @@ def analyze(
     with exits(ctx, resume=True):
         from toposcope.store.series import is_series
 
-        chosen = ctx.get_parameter_source("points") is not ParameterSource.DEFAULT
         design = take_design(options)
-        design = design if chosen else _fitting(run, design)
+        _say_points(run, design)
         if preregister is not None:
             _write_plan(preregister, run, design, level=level, note=note, as_json=as_json)
             return
@@ -98,16 +93,19 @@ def analyze(
         from toposcope.execution.executors import workers_of
         from toposcope.execution.progress import bars
         from toposcope.words.dimensions import dimension_sentence
-        from toposcope.words.plans import plan_text
+        from toposcope.words.plans import forecast_text, plan_text
 
         if dry_run:
-            summary = plan_analysis(run, design).summary(workers_of(jobs))
-            show(summary, as_json, key_values(summary))
+            planned = plan_analysis(run, design)
+            summary = planned.summary(workers_of(jobs))
+            show(summary, as_json, forecast_text(summary, planned.design.homology_dimensions))
             return
         analysis = analyze_design(run, design, level=level, jobs=jobs, progress=bars(), plan=frozen)
         folder = run / "results" / analysis.attrs["analysis"]
+        answer = _answer([analysis])
         value = {
             "run": str(run),
+            "answer": answer,
             "analysis": analysis.attrs["analysis"],
             "table": str(folder / "table.parquet"),
             "failures": analysis.failures,
@@ -117,8 +115,8 @@ def analyze(
         if told := dimension_sentence(analysis):
             value["dimensions"] = told
         text = (
-            f"{_answer([analysis])}"
-            f"measured {len(analysis.layers)} layers, {len(analysis.table):,} numbers: "
+            "\n".join([*answer, "", ""])
+            + f"measured {len(analysis.layers)} layers, {len(analysis.table):,} numbers: "
             f"{value['table']}\n"
             f"{not_computed(analysis.table)}failed tasks: {len(analysis.failures)}\n"
             + (f"plan: {value['plan']}\n" if frozen is not None else "")
@@ -129,31 +127,31 @@ def analyze(
     exit_with_failures(analysis.failures)
 
 
-def _answer(analyses: Sequence[Analysis]) -> str:
-    """What was found, in three sentences or four, each on a line of its own."""
+def _answer(analyses: Sequence[Analysis]) -> list[str]:
+    """What was found, in three sentences."""
     from toposcope.findings.findings import look
-    from toposcope.words.analysis import answer
+    from toposcope.words.headline import brief
 
-    return "".join(f"{sentence}\n" for sentence in answer(look(analyses))) + "\n"
+    return brief(look(analyses))
 
 
-def _fitting(path: Path, design: Design) -> Design:
-    """The design with no more points than its draws have samples, where no number was asked for."""
+def _say_points(path: Path, design: Design) -> None:
+    """Say how many points were chosen, where no number was asked for and there are few samples."""
+    from toposcope.analysis.design import MOST_POINTS
+    from toposcope.analysis.plan import opened
     from toposcope.store.runs import open_run
     from toposcope.store.series import is_series, open_series
 
+    if design.points is not None or design.filtration.unit != POINTS:
+        return
     acts = open_run(open_series(path).runs[0] if is_series(path) else path)
-    opened = design.resolved(acts.n)
-    fits = acts.n // (opened.replicates or 1)
-    plain = design.points_are == "samples" and opened.filtration.unit == POINTS
-    if not plain or design.per_class or design.overlapping or not 1 < fits < design.points:
-        return design
-    click.echo(
-        f"points: {fits} for each of {opened.replicates} draws, since there are {acts.n:,} samples "
-        f"(--points; {design.points} where there are enough)",
-        err=True,
-    )
-    return replace(design, points=fits)
+    chosen = opened(acts, design)
+    if chosen.size < MOST_POINTS:
+        click.echo(
+            f"points: {chosen.size} for each of {chosen.replicates} draws, which is what "
+            f"{acts.n:,} samples are enough for (--points; {MOST_POINTS} where there are more)",
+            err=True,
+        )
 
 
 def not_computed(table: pd.DataFrame) -> str:
@@ -207,6 +205,7 @@ def _analyze_series(
     from toposcope.execution.progress import bars
     from toposcope.store.series import number, open_series
     from toposcope.words.dimensions import dimension_sentence
+    from toposcope.words.plans import forecast_text
 
     series = open_series(path)
     if dry_run:
@@ -215,21 +214,25 @@ def _analyze_series(
             f"{series.unit} {number(step)}": plan.summary(workers_of(jobs))
             for step, plan in zip(series.steps, plans, strict=True)
         }
-        show(summary, as_json, outline(summary))
+        degrees = plans[-1].design.homology_dimensions
+        told = (f"{step}: {forecast_text(one, degrees)}" for step, one in summary.items())
+        show(summary, as_json, "\n".join(told))
         return []
     trajectory = analyze_series(series, design, level=level, jobs=jobs, progress=bars(), plan=plan)
     steps = ", ".join(map(number, trajectory.steps))
     told = dimension_sentence(trajectory.analyses[-1])
+    answer = _answer(trajectory.analyses)
     value = {
         "series": str(path),
+        "answer": answer,
         "steps": list(trajectory.steps),
         "analyses": [one.attrs["analysis"] for one in trajectory.analyses],
         "failures": trajectory.failures,
         **({"dimensions": told} if told else {}),
     }
     text = (
-        f"{_answer(trajectory.analyses)}"
-        f"measured {len(trajectory.layers)} layers at {len(trajectory.steps)} {series.unit}s "
+        "\n".join([*answer, "", ""])
+        + f"measured {len(trajectory.layers)} layers at {len(trajectory.steps)} {series.unit}s "
         f"({steps}): "
         f"{len(trajectory.table):,} numbers\n"
         f"{not_computed(trajectory.table)}failed tasks: {len(trajectory.failures)}\n"

@@ -22,9 +22,17 @@ from toposcope.cli.common import (
 
 
 @command("toposcope demo\ntoposcope demo --out digits")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("demo"),
+    show_default=True,
+    help="Folder.",
+)
 @click.option("--jobs", type=click.IntRange(min=1), help="Worker processes; default: one per CPU.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of both trainings."
+)
 @json_option
 @click.pass_context
 def demo(ctx: click.Context, out: Path, jobs: int | None, seed: int, as_json: bool) -> None:
@@ -54,9 +62,14 @@ def demo(ctx: click.Context, out: Path, jobs: int | None, seed: int, as_json: bo
     required=True,
 )
 @click.option(
-    "-o", "--out", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("report.html"),
+    show_default=True,
+    help="HTML file to write.",
 )
-@click.option("--title")
+@click.option("--title", help="Title of the page.")
 @names_option(
     "--analysis",
     help="Which analysis: one for all, or one for each, repeated in their order; one RUN given "
@@ -145,13 +158,23 @@ def verify(ctx: click.Context, run: Path, digest: bool, as_json: bool) -> None:
         sys.exit(EXIT_ERROR)
 
 
-@command("toposcope info runs/r20\ntoposcope info runs/vgg_series")
+@command(
+    "toposcope info runs/r20\n"
+    "toposcope info runs/vgg_series\n"
+    "toposcope info runs/r20 --toml > r20.toml    # then: toposcope capture --config r20.toml"
+)
 @click.argument("run", metavar="RUN|SERIES", type=click.Path(path_type=Path))
+@click.option("--toml", is_flag=True, help="What was typed for it, as a file for --config.")
 @json_option
 @click.pass_context
-def info(ctx: click.Context, run: Path, as_json: bool) -> None:
+def info(ctx: click.Context, run: Path, toml: bool, as_json: bool) -> None:
     """What a RUN holds: model, data, layers, accuracy, analyses; of a SERIES its checkpoints."""
     with exits(ctx):
+        if toml:
+            from toposcope.cli.config import recorded_as_config
+
+            click.echo(printable(recorded_as_config(run)))
+            return
         from toposcope.cli.inspecting import describe
 
         described = describe(run)

@@ -154,8 +154,9 @@ class Comparison:
             self, layers=layers.reset_index(drop=True), models=models.reset_index(drop=True)
         )
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path | str) -> None:
         """Put all tables into a folder; the seal comes last, over all that lies in it."""
+        folder = Path(folder)
         for name in TABLES:
             put(folder / f"{name}.parquet", _parquet(getattr(self, name)))
         rest = {

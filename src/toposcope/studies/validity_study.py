@@ -167,7 +167,7 @@ def _design(
             "is about those. Run 'toposcope analyze RUN' with its defaults first."
         )
         raise UsageError(msg)
-    points = int(points or design.points)
+    points = int(points or design.size)
     replicates = int(replicates or design.replicates)
     if points * replicates > n or points < FEWEST_POINTS or replicates < FEWEST_DRAWS:
         fits = n // FEWEST_DRAWS

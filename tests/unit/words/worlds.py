@@ -117,6 +117,26 @@ def classes_in(p=1.0):
     )
 
 
+def cost(degrees, **values):
+    """A world of `forecast_text`."""
+    known = {"tasks": 48, "done": 0, "predicted_cpu_seconds": 90.0, "jobs": 2}
+    known |= {"predicted_wall_seconds": 45.0, "predicted_bytes_per_worker": 2**29}
+    known |= {"available_bytes": 2**34} | values
+    return lambda: plans.forecast_text(known, degrees)
+
+
+def cost_worlds():
+    """What an analysis costs, and how far that can be off."""
+    name = "plans.forecast_text"
+    yield name, "of which 8 are done", cost((0, 1), done=8), cost((0, 1))
+    yield name, "less than 1 s", cost((0,), predicted_cpu_seconds=0.2), cost((0,))
+    yield name, "is usually right within a factor of 2 or 3", cost((0, 1)), cost((0, 2))
+    yield name, "With H2 it depends on the data: up to 10", cost((0, 2)), cost((0, 1))
+    yield name, "and degrees above 2 are predicted as 2 is", cost((2, 3)), cost((0, 2))
+    yield name, "GiB are there", cost((0,)), lambda: ""
+    yield name, "Nothing was computed", cost((0,)), lambda: ""
+
+
 def comparison_worlds():
     """Sentences of comparisons."""
     name = "comparison.summarize_comparison"
@@ -899,6 +919,7 @@ def all_worlds():
     found = []
     for part in (
         comparison_worlds,
+        cost_worlds,
         calibration_worlds,
         change_worlds,
         trend_worlds,

@@ -171,7 +171,7 @@ def info(ctx: click.Context, run: Path, toml: bool, as_json: bool) -> None:
     """What a RUN holds: model, data, layers, accuracy, analyses; of a SERIES its checkpoints."""
     with exits(ctx):
         if toml:
-            from toposcope.cli.config import recorded_as_config
+            from toposcope.cli.recorded import recorded_as_config
 
             click.echo(printable(recorded_as_config(run)))
             return

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from toposcope.execution.tasks import Task
 from toposcope.studies.claims import Claim
 from toposcope.studies.figures import Figure
 from toposcope.studies.verdicts import Evidence, Verdict, judge
+from toposcope.types import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -183,7 +183,7 @@ class OwnStudy:
 
 
 @dataclass(frozen=True, eq=False)
-class Study:
+class Study(Shown):
     """What a study found.
 
     Parameters
@@ -231,23 +231,3 @@ class Study:
             "seconds": dict(self.seconds),
             "figure": asdict(self.figure),
         }
-
-    def _repr_html_(self) -> str:
-        cells = [
-            [
-                one.claim.id,
-                one.claim.sentence,
-                one.decision.value,
-                f"{one.effect:.3g} [{one.low:.3g}, {one.high:.3g}]",
-                f"{one.n} {one.claim.unit.value}s",
-                ", ".join(one.flips),
-            ]
-            for one in self.verdicts
-        ]
-        heads = ["claim", "sentence", "verdict", "effect", "n", "flipped by"]
-        rows = "".join(
-            "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>"
-            for row in cells
-        )
-        head = "".join(f"<th>{name}</th>" for name in heads)
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
-from toposcope.inputs.arrays import read_diagram, real
+from toposcope.inputs.arrays import read_diagram
+from toposcope.inputs.foreign import real
 from toposcope.inputs.parameters import entries
 
 Array = NDArray[np.float64]

@@ -18,7 +18,8 @@ class Ranking(pd.DataFrame):  # type: ignore[misc]
 
     @property
     def _constructor(self) -> Callable[..., pd.DataFrame]:
-        return pd.DataFrame
+        made: Callable[..., pd.DataFrame] = pd.DataFrame
+        return made
 
     def _repr_html_(self) -> str:
         return shown(self)

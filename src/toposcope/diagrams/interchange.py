@@ -18,6 +18,8 @@ from toposcope.inputs.foreign import real
 from toposcope.inputs.parameters import entries
 
 Array = NDArray[np.float64]
+HIGHEST = 100
+"""Degrees beyond it are another column read as degrees: no complex that can be built has them."""
 
 
 def from_gudhi(persistence: Any) -> list[Array]:
@@ -176,11 +178,8 @@ def from_giotto(diagrams: ArrayLike) -> list[list[Array]]:
         )
         raise UsageError(msg)
     degrees = array[:, :, 2]
-    if (
-        not (np.isfinite(degrees).all() and (degrees == degrees.astype(int)).all())
-        or (degrees < 0).any()
-    ):
-        msg = f"{call}: the third column holds degrees, whole numbers from 0; it has others."
+    if not ((degrees % 1 == 0) & (degrees >= 0) & (degrees <= HIGHEST)).all():
+        msg = f"{call}: the third column holds degrees, whole numbers from 0 to {HIGHEST}."
         raise UsageError(msg)
     highest = int(degrees.max(initial=0))
     return [
@@ -239,8 +238,8 @@ def _read(diagrams: Any, call: str) -> list[Array]:
 
 
 def _by_degree(found: Mapping[int, Sequence[tuple[float, float]]], call: str) -> list[Array]:
-    if any(degree < 0 for degree in found):
-        msg = f"{call}: degrees are 0 or more; got {min(found)}."
+    if any(not 0 <= degree <= HIGHEST for degree in found):
+        msg = f"{call}: degrees are whole numbers from 0 to {HIGHEST}; got {sorted(found)[:5]}."
         raise UsageError(msg)
     count = max(found, default=-1) + 1
     return [read_diagram(found.get(k) or np.empty((0, 2)), call=call) for k in range(count)]

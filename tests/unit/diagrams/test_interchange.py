@@ -81,7 +81,7 @@ def test_gudhi_computes_and_reads_the_same():
     ("call", "given_", "says"),
     [
         (interchange.from_gudhi, np.zeros((3, 2)), "persistence"),
-        (interchange.from_gudhi, [(-1, (0, 1))], "degrees are 0 or more"),
+        (interchange.from_gudhi, [(-1, (0, 1))], "degrees are whole numbers from 0"),
         (interchange.from_gudhi, 3, "from_gudhi"),
         (interchange.from_ripser, {"diagrams": []}, "no 'dgms'"),
         (interchange.from_ripser, [np.zeros((2, 3))], "diagrams"),

@@ -41,6 +41,7 @@ def recorded_as_config(run: Path) -> str:
         from toposcope.analysis.run import load_analysis
 
         design = load_analysis(opened.path).design
+        assert design is not None, "a stored analysis has one"
         parts.append(_section(["analyze", str(run), *design.command_words()]))
     elif not command:
         msg = (

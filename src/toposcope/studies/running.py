@@ -157,7 +157,11 @@ def run_definition(
         }
         study = Study(
             definition.name,
-            tuple(definition.decide(claim, table, design) for claim in definition.claims),
+            tuple(
+                definition.decide(claim, table, design)
+                for claim in definition.claims
+                if claim.id not in getattr(design, "left_out", ())
+            ),
             table,
             definition.figure(table, design),
             failures,

@@ -116,7 +116,8 @@ class Definition:
     needs
         What handed-in networks must have; None when the study takes none.
     design_for
-        (design, subjects) -> design: fits points and draws to what was handed in.
+        (design, subjects) -> design: fits points and draws to what was handed in. Where some claims
+        cannot be decided on that, their ids are the design's `left_out`.
     sources
         Sources that decide the numbers, besides those of an analysis, its own file included.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from toposcope.analysis.preregister import Deviation, Family, Followed, Preregistration
@@ -116,42 +116,3 @@ def _value(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {_value(one)}" for name, one in value.items()) or "default"
     return ", ".join(map(_value, value)) if isinstance(value, list) else str(value)
-
-
-def forecast_text(summary: Mapping[str, Any], degrees: Sequence[int]) -> str:
-    """What an analysis will cost, and how far that can be off.
-
-    Examples
-    --------
-    >>> said = {"tasks": 48, "done": 8, "predicted_cpu_seconds": 90.0, "jobs": 2,
-    ...     "predicted_wall_seconds": 45.0, "predicted_bytes_per_worker": 2**29,
-    ...     "available_bytes": 2**34}
-    >>> print(forecast_text(said, (0, 1)))
-    48 tasks, of which 8 are done: about 2 min of CPU time, 45 s with 2 workers; 0.5 GiB for each \
-    worker, 16.0 GiB are there.
-    A prediction for H0 and H1 is usually right within a factor of 2 or 3. Nothing was computed.
-    """
-    done = f", of which {summary['done']:,} are done" if summary["done"] else ""
-    cpu, wall = (_seconds_text(summary[f"predicted_{key}_seconds"]) for key in ("cpu", "wall"))
-    gib = [summary[key] / 2**30 for key in ("predicted_bytes_per_worker", "available_bytes")]
-    workers = f"{summary['jobs']} worker{'s' * (summary['jobs'] != 1)}"
-    high = [f"H{k}" for k in degrees if k > 1]
-    off = (
-        f"With {' and '.join(high)} it depends on the data: up to 10 times more or less"
-        + (", and degrees above 2 are predicted as 2 is" if max(degrees) > 2 else "")
-        if high
-        else "A prediction for H0 and H1 is usually right within a factor of 2 or 3"
-    )
-    return (
-        f"{summary['tasks']:,} tasks{done}: about {cpu} of CPU time, {wall} with {workers}; "
-        f"{gib[0]:.1f} GiB for each worker, {gib[1]:.1f} GiB are there.\n{off}. Nothing was "
-        "computed."
-    )
-
-
-def _seconds_text(seconds: float) -> str:
-    if seconds < 1:
-        return "less than 1 s"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -216,6 +216,12 @@ def test_blocks_of_time_first_and_recurrent_networks():
     assert "0.mha" in chosen(nn.Sequential(Attend(batch_first=True)), x, "all")
 
 
+def test_what_goes_into_an_activation_is_no_hidden_state():
+    """Its own linear layer does, where units are flat: it was joined as `hidden state 0`."""
+    parts = [nn.Linear(8, 8), nn.GELU(), nn.Linear(8, 8), nn.GELU(), nn.Linear(8, 8), nn.GELU()]
+    assert chosen(nn.Sequential(*parts), torch.randn(5, 4, 8)) == ["1", "3", "5"]
+
+
 def test_an_axis_that_mixes_samples_is_refused_by_name():
     class Merge(nn.Module):
         def forward(self, x):

@@ -110,15 +110,6 @@ def test_compare_answers_first_and_needs_no_analysis_before(place):
     assert told[4].split()[:2] == ["measure", "verdict"]
 
 
-def test_a_dry_run_is_told_in_words_with_its_uncertainty(place):
-    text = run("analyze", place / "a", *QUICK, "--dry-run").stdout
-    assert "8 tasks" in text and "within a factor of 2 or 3" in text and "GiB" in text
-    text = run("analyze", place / "a", *QUICK, "--dry-run", "--homology", "0,1,3").stdout
-    assert "up to 10 times more or less, and degrees above 2 are predicted as 2 is" in text
-    summary = json.loads(run("analyze", place / "a", *QUICK, "--dry-run", "--json").stdout)
-    assert summary["tasks"] == 8
-
-
 @pytest.mark.parametrize(
     ("words", "says", "not_said"),
     [

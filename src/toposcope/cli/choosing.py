@@ -19,6 +19,7 @@ from toposcope.cli.common import (
     show,
     this_command,
 )
+from toposcope.cli.workers_options import workers_options
 
 TOML_HELP = """\b
 MODELS.toml, one table per candidate:
@@ -93,7 +94,7 @@ MODELS.toml, one table per candidate:
     show_default=True,
     help="Of the draws and of every fit.",
 )
-@click.option("--jobs", type=click.IntRange(min=0), help="Worker processes; default: one per CPU.")
+@workers_options()
 @json_option
 @click.pass_context
 def rank(

@@ -158,6 +158,18 @@ def progress_of(place: Place) -> dict[str, Any]:
     return {"run": objects.where(), "capture": capture, "analyses": analyses}
 
 
+def work_in(place: Path) -> list[dict[str, Any]]:
+    """What was told last of all work in a folder and below it, the latest last."""
+    from toposcope.execution.watching import STATUS, find_status
+
+    found = []
+    for file in sorted(place.rglob(STATUS)):
+        told = find_status(objects_in(file.parent))
+        if told is not None:
+            found.append({"place": str(file.parent), **told})
+    return sorted(found, key=lambda one: one["now"])
+
+
 def _progress_of_tasks(objects: Objects) -> dict[str, Any]:
     ledger = Ledger(objects)
     tried = ledger.tried()

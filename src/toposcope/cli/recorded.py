@@ -14,7 +14,19 @@ from click.core import ParameterSource
 from toposcope.cli.common import main
 from toposcope.errors import UsageError
 
-NOT_KEPT = ("config", "help", "as_json", "jobs", "dry_run", "preregister", "frozen", "plan")
+NOT_KEPT = (
+    "config",
+    "help",
+    "as_json",
+    "jobs",
+    "executor",
+    "task_timeout",
+    "task_memory",
+    "dry_run",
+    "preregister",
+    "frozen",
+    "plan",
+)
 """Options that say how a command is run, not what it computes."""
 
 

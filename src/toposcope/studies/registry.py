@@ -15,6 +15,7 @@ from toposcope.studies import (
     magai_generalization,
     naitzat,
     suresh_decay,
+    swider_samples,
     wheeler_training,
 )
 from toposcope.studies.own_claim import is_claim_file
@@ -31,6 +32,7 @@ OURS: tuple[Definition, ...] = (
     magai_depth.STUDY,
     naitzat.STUDY,
     suresh_decay.STUDY,
+    swider_samples.STUDY,
 )
 """Studies of this package, in the order in which they are listed."""
 

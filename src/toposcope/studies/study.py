@@ -119,6 +119,9 @@ class Definition:
         (design, subjects) -> design: fits points and draws to what was handed in.
     sources
         Sources that decide the numbers, besides those of an analysis, its own file included.
+    lacking
+        Claims that not all handed-in networks can decide (by id), and what to bring for each. They
+        have no verdict then, and it is said why.
     """
 
     name: str
@@ -135,6 +138,20 @@ class Definition:
     needs: Needs | None = None
     design_for: Callable[[Any, Sequence[Subject]], Any] | None = field(default=None, repr=False)
     sources: tuple[str, ...] = ()
+    lacking: Mapping[str, str] = field(default_factory=dict)
+
+    def decided(self, table: pd.DataFrame, design: Any) -> tuple[list[Verdict], dict[str, str]]:
+        """All verdicts, and what is missing for the claims that have none.
+
+        A claim may have none only where `lacking` says what it needs.
+        """
+        verdicts, untested = [], {}
+        for claim in self.claims:
+            if claim.id in self.lacking and self.evidence(claim, table, design, "") is None:
+                untested[claim.id] = self.lacking[claim.id]
+            else:
+                verdicts.append(self.decide(claim, table, design))
+        return verdicts, untested
 
     def decide(
         self, claim: Claim, table: pd.DataFrame, design: Any, *, choices: bool = True
@@ -204,6 +221,8 @@ class Study:
         Design, materials and code that decide the numbers.
     seconds
         Forecast and measured wall time of this call: {"forecast", "took"}.
+    untested
+        Claims (by id) that what was handed in cannot decide, and what they need.
     """
 
     name: str
@@ -214,6 +233,7 @@ class Study:
     folder: Path
     spec: Mapping[str, Any] = field(repr=False)
     seconds: Mapping[str, float] = field(default_factory=dict)
+    untested: Mapping[str, str] = field(default_factory=dict)
 
     def verdict(self, claim: str) -> Verdict:
         """The verdict of one claim, by its id."""
@@ -229,6 +249,7 @@ class Study:
             "folder": str(self.folder),
             "spec": dict(self.spec),
             "seconds": dict(self.seconds),
+            "untested": dict(self.untested),
             "figure": asdict(self.figure),
         }
 

@@ -82,8 +82,14 @@ def flips_text(one: Verdict) -> str:
 
 
 def study_text(study: Study) -> str:
-    """All verdicts of a study."""
-    return "\n\n".join(verdict_text(one) for one in study.verdicts)
+    """All verdicts of a study, and which claims have none."""
+    told = [verdict_text(one) for one in study.verdicts]
+    return "\n\n".join([*told, *untested_texts(study)])
+
+
+def untested_texts(study: Study) -> list[str]:
+    """One sentence per claim that what was handed in cannot decide."""
+    return [f"{claim} not tested: it needs {what}." for claim, what in study.untested.items()]
 
 
 def duration(seconds: float) -> str:

@@ -1,0 +1,132 @@
+"""Arrays of the studies of Świder 2024: diagrams of a cloud, and how far apart they are.
+
+Degrees are kept apart until a claim is decided, and then put together: Wasserstein distances of H0
+and H1 add, of bottleneck distances the larger counts, squares of landscape distances add.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from toposcope import homology
+from toposcope.analysis import outlier_factor
+from toposcope.diagrams import distances
+from toposcope.diagrams.summaries import finite, lifespan_sum, persistence_entropy
+
+Array = NDArray[np.float64]
+Diagrams = Sequence[Array]
+"""Finite pairs, one array per degree."""
+
+DISTANCES: Mapping[str, Callable[[Array, Array], float]] = {
+    "wasserstein": lambda a, b: distances.wasserstein(a, b, order=1.0),
+    "bottleneck": lambda a, b: distances.bottleneck(a, b),
+    "landscape": lambda a, b: distances.landscape_distance(a, b, order=2),
+}
+DEGREES = (0, 1)
+PLANTED, MOVED = 0.05, 3.0
+"""Share of planted outliers, and how many times as far from the centroid they go."""
+
+
+def diagrams_of(cloud: Array) -> Diagrams:
+    """Finite pairs of H0 and H1 of the Rips filtration.
+
+    >>> [len(pairs) for pairs in diagrams_of(np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]))]
+    [3, 1]
+    """
+    return [finite(pairs) for pairs in homology.rips(cloud)]
+
+
+def apart(a: Diagrams, b: Diagrams, name: str) -> list[float]:
+    """Distance in every degree."""
+    return [DISTANCES[name](x, y) for x, y in zip(a, b, strict=True)]
+
+
+def together(by_degree: Array, name: str) -> Array:
+    """(..., degrees) distances as one number.
+
+    >>> both = np.array([3.0, 4.0])
+    >>> [float(together(both, name)) for name in DISTANCES]
+    [7.0, 4.0, 5.0]
+    """
+    if name == "bottleneck":
+        return np.asarray(by_degree.max(axis=-1))
+    if name == "landscape":
+        return np.asarray(np.sqrt((by_degree**2).sum(axis=-1)))
+    return np.asarray(by_degree.sum(axis=-1))
+
+
+def summaries(diagrams: Diagrams) -> dict[str, list[float]]:
+    """Lifespan sums and persistence entropy in every degree."""
+    return {
+        "sum": [lifespan_sum(pairs) for pairs in diagrams],
+        "entropy": [persistence_entropy(pairs) if len(pairs) else 0.0 for pairs in diagrams],
+    }
+
+
+def variation(values: Array) -> float:
+    """Coefficient of variation of independent draws.
+
+    >>> round(variation(np.array([9.0, 10.0, 11.0])), 3)
+    0.1
+    """
+    mean = float(values.mean())
+    return float(values.std(ddof=1)) / mean if mean > 0 else 0.0
+
+
+def disjoint(n: int, size: int, rng: np.random.Generator, *, most: int = 10) -> list[NDArray]:
+    """Rows of draws that share none: as many as there are, up to `most`.
+
+    >>> [len(rows) for rows in disjoint(10, 4, np.random.default_rng(0))]
+    [4, 4]
+    """
+    order = rng.permutation(n)
+    return [order[k * size : (k + 1) * size] for k in range(min(most, n // size))]
+
+
+def planted(cloud: Array, rng: np.random.Generator) -> Array:
+    """The cloud with a twentieth of its points moved three times as far from its centroid."""
+    moved, center = cloud.copy(), cloud.mean(axis=0)
+    rows = rng.permutation(len(cloud))[: max(1, round(PLANTED * len(cloud)))]
+    moved[rows] = center + MOVED * (cloud[rows] - center)
+    return moved
+
+
+def without_outliers(
+    clouds: tuple[Array, Array], share: float | None, rng: np.random.Generator
+) -> tuple[dict[str, Array], dict[str, Array], float]:
+    """What removing outliers of two draws moves, beside how far the draws are apart.
+
+    Parameters
+    ----------
+    clouds
+        Two draws of one size.
+    share
+        Of the points that are removed; None for those with a local outlier factor beyond 1.5.
+    rng
+        Which points are removed at random.
+
+    Returns
+    -------
+    By distance (degrees,) from a diagram without outliers to that without as many random points,
+    mean of both draws; the same between the two draws without outliers, of one size; the share
+    removed. Removing none moves nothing.
+    """
+    masks = [outlier_factor.outliers(homology.distances(one), share=share) for one in clouds]
+    clean = [one[~mask] for one, mask in zip(clouds, masks, strict=True)]
+    thinned = [
+        one[np.sort(rng.permutation(len(one))[: len(few)])]
+        for one, few in zip(clouds, clean, strict=True)
+    ]
+    size = min(len(few) for few in clean)
+    # Unequal numbers of points alone would move the diagrams (claim S1).
+    sides = [diagrams_of(few[np.sort(rng.permutation(len(few))[:size])]) for few in clean]
+    before, after = ([diagrams_of(one) for one in some] for some in (thinned, clean))
+    moved = {
+        name: np.mean([apart(a, b, name) for a, b in zip(before, after, strict=True)], axis=0)
+        for name in DISTANCES
+    }
+    noise = {name: np.array(apart(sides[0], sides[1], name)) for name in DISTANCES}
+    return moved, noise, float(np.mean(masks))

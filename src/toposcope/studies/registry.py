@@ -15,6 +15,7 @@ from toposcope.studies import (
     magai_generalization,
     naitzat,
     suresh_decay,
+    swider_families,
     swider_samples,
     wheeler_training,
 )
@@ -33,6 +34,7 @@ OURS: tuple[Definition, ...] = (
     naitzat.STUDY,
     suresh_decay.STUDY,
     swider_samples.STUDY,
+    swider_families.STUDY,
 )
 """Studies of this package, in the order in which they are listed."""
 

@@ -41,9 +41,7 @@ def subjects_of(given: Given, *, call: str) -> Sequence[RunSubject]:
         if kind == SERIES:
             series = open_series(folder)
             found += [
-                run_subject(
-                    path, network=name, moment=moment, covariates=_known(path, step) | more
-                )
+                run_subject(path, network=name, moment=moment, covariates=_known(path, step) | more)
                 for moment, (path, step) in enumerate(zip(series.runs, series.steps, strict=True))
             ]
         elif kind == RUN:

@@ -130,3 +130,73 @@ def without_outliers(
     }
     noise = {name: np.array(apart(sides[0], sides[1], name)) for name in DISTANCES}
     return moved, noise, float(np.mean(masks))
+
+
+def one_spectrum(clouds: Sequence[Array]) -> list[Array]:
+    """Clouds with the same eigenvalues of their covariance: the geometric mean of all of theirs.
+
+    What is left to differ is how points lie along the axes. Mean distances are 1 then.
+
+    >>> rng = np.random.default_rng(0)
+    >>> some = one_spectrum([rng.normal(size=(50, 3)) * [1, 2, 3], rng.normal(size=(50, 5))])
+    >>> a, b = (np.linalg.svd(X, compute_uv=False)[:3] / np.linalg.norm(X) for X in some)
+    >>> bool(np.allclose(a, b))
+    True
+    """
+    from toposcope.pointclouds.normalize import estimate_normalizer
+
+    parts = [np.linalg.svd(X - X.mean(axis=0), full_matrices=False)[:2] for X in clouds]
+    kept = min(int((1e-9 * S[0] < S).sum()) for _, S in parts)
+    shares = np.array([S[:kept] / np.linalg.norm(S[:kept]) for _, S in parts])
+    common = np.exp(np.log(shares).mean(axis=0))
+    turned = [U[:, :kept] * common for U, _ in parts]
+    return [estimate_normalizer(X)(X) for X in turned]
+
+
+def silhouettes(D: Array, family: NDArray[np.intp], blocks: NDArray[np.intp]) -> Array:
+    """(networks,) silhouette of each network in its family; networks of one depth do not count.
+
+    Parameters
+    ----------
+    D
+        (networks, networks) distances.
+    family, blocks
+        (networks,) numbers of the family and of the depth.
+
+    Examples
+    --------
+    >>> x = np.array([0.0, 1.0, 10.0, 11.0])
+    >>> silhouettes(abs(x[:, None] - x), np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])).round(2)
+    array([0.91, 0.89, 0.89, 0.91])
+    """
+    other_depth = blocks[:, None] != blocks
+    sums = np.stack(
+        [np.where(other_depth & (family == f), D, 0.0).sum(1) for f in range(family.max() + 1)]
+    )
+    counts = np.stack([(other_depth & (family == f)).sum(1) for f in range(family.max() + 1)])
+    means = np.where(counts > 0, sums / np.maximum(counts, 1), np.inf)
+    own = means[family, np.arange(len(family))]
+    means[family, np.arange(len(family))] = np.inf
+    nearest = means.min(axis=0)
+    known = np.isfinite(own) & np.isfinite(nearest) & (np.maximum(own, nearest) > 0)
+    larger = np.where(known, np.maximum(own, nearest), 1.0)
+    apart_ = np.subtract(nearest, own, out=np.zeros_like(own), where=known)
+    return np.asarray(apart_ / larger)
+
+
+def shuffled_within(
+    labels: NDArray[np.intp], strata: NDArray[np.intp], count: int, seed: int = 0
+) -> NDArray[np.intp]:
+    """(count, n) labels shuffled inside strata; over all of them where no stratum holds two kinds.
+
+    >>> shuffled_within(np.array([0, 1, 0]), np.array([0, 0, 1]), 50)[:, 2].max()
+    np.int64(0)
+    """
+    rng = np.random.default_rng(seed)
+    out = np.tile(labels, (count, 1))
+    groups = [np.flatnonzero(strata == s) for s in np.unique(strata)]
+    if all(len(set(labels[one])) < 2 for one in groups):
+        groups = [np.arange(len(labels))]
+    for one in groups:
+        out[:, one] = rng.permuted(out[:, one], axis=1)
+    return out

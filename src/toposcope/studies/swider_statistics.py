@@ -7,6 +7,7 @@ and H1 add, of bottleneck distances the larger counts, squares of landscape dist
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -153,15 +154,21 @@ def one_spectrum(clouds: Sequence[Array]) -> list[Array]:
     return [estimate_normalizer(X)(X) for X in turned]
 
 
-def silhouettes(D: Array, family: NDArray[np.intp], blocks: NDArray[np.intp]) -> Array:
-    """(networks,) silhouette of each network in its family; networks of one depth do not count.
+def silhouettes(D: Array, families: NDArray[np.intp], blocks: NDArray[np.intp]) -> Array:
+    """(..., networks) silhouette of networks in their families; those of one depth do not count.
 
     Parameters
     ----------
     D
         (networks, networks) distances.
-    family, blocks
-        (networks,) numbers of the family and of the depth.
+    families
+        (..., networks) numbers of the family; more than one row for shuffled ones.
+    blocks
+        (networks,) depth.
+
+    Returns
+    -------
+    0 for a network that has none of its family, or of another, at another depth.
 
     Examples
     --------
@@ -169,19 +176,17 @@ def silhouettes(D: Array, family: NDArray[np.intp], blocks: NDArray[np.intp]) ->
     >>> silhouettes(abs(x[:, None] - x), np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])).round(2)
     array([0.91, 0.89, 0.89, 0.91])
     """
-    other_depth = blocks[:, None] != blocks
-    sums = np.stack(
-        [np.where(other_depth & (family == f), D, 0.0).sum(1) for f in range(family.max() + 1)]
-    )
-    counts = np.stack([(other_depth & (family == f)).sum(1) for f in range(family.max() + 1)])
-    means = np.where(counts > 0, sums / np.maximum(counts, 1), np.inf)
-    own = means[family, np.arange(len(family))]
-    means[family, np.arange(len(family))] = np.inf
-    nearest = means.min(axis=0)
-    known = np.isfinite(own) & np.isfinite(nearest) & (np.maximum(own, nearest) > 0)
-    larger = np.where(known, np.maximum(own, nearest), 1.0)
-    apart_ = np.subtract(nearest, own, out=np.zeros_like(own), where=known)
-    return np.asarray(apart_ / larger)
+    other_depth = (blocks[:, None] != blocks).astype(np.float64)
+    members = np.eye(families.max() + 1)[families]  # (..., networks, families)
+    counts = other_depth @ members
+    sums = (other_depth * D) @ members
+    means = np.divide(sums, counts, out=np.full_like(sums, np.inf), where=counts > 0)
+    own = np.take_along_axis(means, families[..., None], axis=-1)[..., 0]
+    nearest = np.where(members > 0, np.inf, means).min(axis=-1)
+    larger = np.maximum(own, nearest)
+    known = np.isfinite(larger) & (larger > 0)
+    difference = np.subtract(nearest, own, out=np.zeros_like(own), where=known)
+    return np.asarray(difference / np.where(known, larger, 1.0))
 
 
 def shuffled_within(
@@ -200,3 +205,48 @@ def shuffled_within(
     for one in groups:
         out[:, one] = rng.permuted(out[:, one], axis=1)
     return out
+
+
+def excess(a: Sequence[Diagrams], b: Sequence[Diagrams], name: str) -> dict[str, Array]:
+    """How much farther two sides are apart than draws of one side.
+
+    Parameters
+    ----------
+    a, b
+        Diagrams of the draws of each side, two or more, all of the same number of points. Draw i of
+        one side and draw i of the other may be of the same samples; they are not compared.
+    name
+        Of the distance.
+
+    Returns
+    -------
+    "cross" and "within" (degrees,) mean distances between sides and within them. Their ratio is 1
+    where the sides do not differ.
+    """
+    count = len(a)
+    pairs = [(i, j) for i in range(count) for j in range(count) if i != j]
+    cross = [apart(a[i], b[j], name) for i, j in pairs]
+    within = [apart(side[i], side[j], name) for side in (a, b) for i, j in pairs if i < j]
+    return {"cross": np.mean(cross, axis=0), "within": np.mean(within, axis=0)}
+
+
+def excess_rows(
+    a: Sequence[Diagrams], b: Sequence[Diagrams], place: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """`excess` as rows of a table; the landscape distance only of the main scale."""
+    main = place["scale"] == "mean_distance"
+    found = {by: excess(a, b, by) for by in ("wasserstein", "landscape") if main or by[0] == "w"}
+    return [
+        {**place, "by": by, "degree": degree} | {k: float(v[degree]) for k, v in sides.items()}
+        for by, sides in found.items()
+        for degree in DEGREES
+    ]
+
+
+def beyond(cross: Array, within: Array) -> Array:
+    """Relative excess of the distance between sides over that within them.
+
+    >>> beyond(np.array([3.0, 2.0]), np.array([2.0, 2.0])).tolist()
+    [0.5, 0.0]
+    """
+    return np.divide(cross, within, out=np.ones_like(cross), where=within > 0) - 1.0

@@ -287,8 +287,8 @@ EARLY = tuning.initial(tuning.QUICK.depth)
 @planted(
     "swider-tuning",
     "S7",
-    true="9 pairs, excess of 0.05 in initial layers and 0.5 in others, spread of 0.3 between pairs",
-    null="9 pairs, excess of 0.3 in all layers, spread of 0.3 between pairs and of 0.2 in layers",
+    true="12 pairs, excess of 0.05 in initial layers and 0.5 in others, spread of 0.3 between pairs",
+    null="12 pairs, excess of 0.3 in all layers, spread of 0.3 between pairs and of 0.2 in layers",
     topic=TOPIC,
 )
 def later(rng: np.random.Generator, holds: bool) -> pd.DataFrame:
@@ -301,8 +301,8 @@ def later(rng: np.random.Generator, holds: bool) -> pd.DataFrame:
 @planted(
     "swider-tuning",
     "S7-initial",
-    true="9 pairs, excess of 0.05 in initial layers, spread of 0.1, and of 0.7 in the last",
-    null="9 pairs, excess of 0.25 in initial layers, spread of 0.1, and of 0.7 in the last",
+    true="12 pairs, excess of 0.05 in initial layers, spread of 0.1, and of 0.7 in the last",
+    null="12 pairs, excess of 0.25 in initial layers, spread of 0.1, and of 0.7 in the last",
     topic=TOPIC,
 )
 def kept(rng: np.random.Generator, holds: bool) -> pd.DataFrame:

@@ -73,7 +73,7 @@ class DigitNet:
         One of `TASKS` that it is fine-tuned on after `steps` steps; "" for none. Its numbers are
         then those of this task.
     tuned
-        Steps of the fine-tuning, at a quarter of the learning rate.
+        Steps of the fine-tuning, at half of the learning rate.
     """
 
     kind: str = "cnn"
@@ -207,7 +207,7 @@ def _train(recipe: DigitNet) -> list[Looked]:
     own = TASKS[recipe.task]
     phases = [(recipe, TASKS[""])]
     if recipe.tuned:
-        slow = replace(recipe, steps=recipe.tuned, learning_rate=recipe.learning_rate / 4)
+        slow = replace(recipe, steps=recipe.tuned, learning_rate=recipe.learning_rate / 2)
         phases.append((slow, own))
     # At every moment on the last task: what fine-tuning changes is seen on one set of images.
     told = [_tensors(own, images[rows], classes), _tensors(own, images[outside], labels[outside])]

@@ -287,7 +287,7 @@ EARLY = tuning.initial(tuning.QUICK.depth)
 @planted(
     "swider-tuning",
     "S7",
-    true="12 pairs, excess of 0.05 in initial layers and 0.5 in others, spread of 0.3 between pairs",
+    true="12 pairs, excess of 0.05 in initial layers, 0.5 in others, spread of 0.3 between pairs",
     null="12 pairs, excess of 0.3 in all layers, spread of 0.3 between pairs and of 0.2 in layers",
     topic=TOPIC,
 )

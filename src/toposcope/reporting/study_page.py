@@ -12,7 +12,14 @@ from toposcope.store.objects import put
 from toposcope.studies.study import Study
 from toposcope.studies.verdicts import Verdict
 from toposcope.words.formats import number, with_interval
-from toposcope.words.studies import duration, flips_text, needed_text, reason_text, rule_text
+from toposcope.words.studies import (
+    duration,
+    flips_text,
+    needed_text,
+    reason_text,
+    rule_text,
+    untested_texts,
+)
 
 
 def write_studies(studies: Sequence[Study], to: Path | str, *, title: str | None = None) -> Path:
@@ -37,6 +44,7 @@ def _shown(study: Study) -> dict[str, Any]:
         "caption": study.figure.caption,
         "rows": [_row(one) for one in study.verdicts],
         "failures": study.failures,
+        "untested": untested_texts(study),
         "folder": str(study.folder),
         "took": duration(study.seconds.get("took", 0.0)),
         "design": ", ".join(f"{k} {_plain(v)}" for k, v in study.spec.get("design", {}).items()),

@@ -201,6 +201,7 @@ def train_digit_network(recipe: DigitNet) -> list[Looked]:
 
 
 def _train(recipe: DigitNet) -> list[Looked]:
+    model = digit_network(recipe)
     images, labels = digits_arrays()
     rows, classes = training_rows(recipe)
     _, outside = split(labels)
@@ -211,7 +212,6 @@ def _train(recipe: DigitNet) -> list[Looked]:
         phases.append((slow, own))
     # At every moment on the last task: what fine-tuning changes is seen on one set of images.
     told = [_tensors(own, images[rows], classes), _tensors(own, images[outside], labels[outside])]
-    model = digit_network(recipe)
     rng = np.random.default_rng(recipe.seed)
     steps = sum(phase.steps for phase, _ in phases)
     moments = {steps if step < 0 else step for step in recipe.moments}

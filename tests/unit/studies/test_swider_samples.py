@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.calibration.claims import load, rate
 from toposcope.errors import TooFewSamplesError
+from toposcope.reporting.study_page import write_studies
 from toposcope.store.arrays import from_arrays, save_arrays
 from toposcope.studies import materials
 from toposcope.studies.running import run_definition
@@ -94,7 +95,10 @@ def test_runs_without_kinds_decide_all_but_s4_and_a_population_says_the_kinds(tm
     found = run_definition(study, Given(runs[:8]), quick=True, out=tmp_path / "one", jobs=0)
     assert [one.claim.id for one in found.verdicts] == ["S1", "S2", "S2-diagrams", "S3"]
     assert "S4 not tested: it needs 8 or more convolutional" in study_text(found)
-    assert load_study(tmp_path / "one").untested == found.untested
+    kept = load_study(tmp_path / "one")
+    assert kept.untested == found.untested
+    written = write_studies([kept], tmp_path / "page.html").read_text()
+    assert "S4 not tested: it needs 8 or more convolutional" in written
     (tmp_path / "nets" / "population.csv").write_text("\n".join(lines))
     whole = run_definition(
         study, Given((tmp_path / "nets",)), quick=True, out=tmp_path / "two", jobs=0

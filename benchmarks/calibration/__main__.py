@@ -2,7 +2,8 @@
 
 Every row is written as soon as it is made, to benchmarks/calibration/rates/NAME.json. The tables
 stand in docs/statistics.md between `<!-- calibration: TOPIC -->` and `<!-- end -->`, made from
-those files, so a session that remakes one row leaves the others.
+those files, so a session that remakes one row leaves the others. Rows that take long are made in
+parts: `--more --minutes 8` goes on from what is stored and stops after so long.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="topics or claims (default: all)")
     parser.add_argument("--simulations", type=int, help="instead of each claim's own number")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--more", action="store_true", help="go on from the stored rates")
+    parser.add_argument("--minutes", type=float, help="begin no simulation after so long")
     parser.add_argument("--list", action="store_true", help="name the claims and stop")
     parser.add_argument("--tables", action="store_true", help="only write the tables anew")
     options = parser.parse_args()
@@ -57,10 +60,17 @@ def main() -> None:
     if not options.tables:
         (HERE / "rates").mkdir(exist_ok=True)
         with ProcessPoolExecutor(options.jobs, initializer=_quiet) as pool:
+            end = time.monotonic() + 60 * (options.minutes or float("inf"))
             for one in chosen:
                 began = time.monotonic()
-                made = rate(one, options.simulations, pool)
+                if began >= end:
+                    print(f"{one.name}: not begun, {options.minutes:g} minutes are over")
+                    continue
                 stored = HERE / "rates" / f"{one.name}.json"
+                onto = None
+                if options.more and stored.exists():
+                    onto = Rate(**json.loads(stored.read_text()))
+                made = rate(one, options.simulations, pool, onto=onto, seconds=end - began)
                 stored.write_text(json.dumps(asdict(made), indent=1) + "\n")
                 print(
                     f"{one.name}: {made.rate:.3f} [{made.low:.3f}, {made.high:.3f}] of "

@@ -10,6 +10,7 @@ whichever rows are made beside it and however many processes share the work.
 
 from __future__ import annotations
 
+import time
 import zlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
@@ -66,7 +67,10 @@ class Claim:
 
 @dataclass(frozen=True)
 class Rate:
-    """How often a claim came out, with its 95 % interval (Wilson)."""
+    """How often a claim came out, with its 95 % interval (Wilson).
+
+    `simulations` are those that count, `tried` all that were made (0: stored before it was kept).
+    """
 
     name: str
     sentence: str
@@ -76,6 +80,7 @@ class Rate:
     low: float
     high: float
     kept: bool
+    tried: int = 0
 
 
 def claim(
@@ -133,28 +138,55 @@ def load() -> dict[str, Claim]:
     return CLAIMS
 
 
-def rate(wanted: Claim, simulations: int | None = None, pool: Executor | None = None) -> Rate:
+def rate(
+    wanted: Claim,
+    simulations: int | None = None,
+    pool: Executor | None = None,
+    *,
+    onto: Rate | None = None,
+    seconds: float = float("inf"),
+) -> Rate:
     """Simulate a claim.
 
+    Parameters
+    ----------
+    wanted, simulations, pool
+        What, how often (None: as often as it asks for itself) and where.
+    onto
+        A rate of the same claim that is continued: its simulations are not made again, the later
+        ones of the same stream are added.
+    seconds
+        No simulation begins after so long. When it ends does not depend on what came out.
+
+    Returns
+    -------
     Whether the bound is `kept` allows for the noise of the simulation: the interval of the rate
     has to reach it.
     """
     count = wanted.simulations if simulations is None else simulations
-    each = partial(_once, wanted.name)
+    first = 0 if onto is None else onto.tried or onto.simulations
     said = (
-        list(pool.map(each, range(count), chunksize=4)) if pool else list(map(each, range(count)))
+        []
+        if onto is None
+        else [k < onto.rate * onto.simulations - 0.5 for k in range(onto.simulations)]
     )
-    counted = [value for value in said if value is not None]
-    share = proportion_interval(float(np.mean(counted)), len(counted))
+    each, began, tried = partial(_once, wanted.name), time.monotonic(), first
+    while tried < count and (tried == first or time.monotonic() - began < seconds):
+        numbers = range(tried, count if seconds == float("inf") else min(count, tried + 8))
+        made = pool.map(each, numbers, chunksize=4) if pool else map(each, numbers)
+        said += [value for value in made if value is not None]
+        tried = numbers.stop
+    share = proportion_interval(float(np.mean(said)), len(said))
     return Rate(
         wanted.name,
         wanted.sentence,
         wanted.world,
-        len(counted),
+        len(said),
         share.value,
         share.low,
         share.high,
         share.low <= wanted.at_most and share.high >= wanted.at_least,
+        max(tried, first),
     )
 
 

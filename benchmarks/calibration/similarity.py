@@ -35,7 +35,7 @@ _WORLDS = (
     ("cka", 50, 8, "gaussian", 4000),
     ("cka", 50, 2048, "gaussian", 1000),
     ("cka", 300, 64, "gaussian", 4000),
-    ("cka", 1000, 2048, "gaussian", 100),
+    ("cka", 1000, 2048, "gaussian", 500),
     ("cka", 100, 64, "relu", 4000),
     ("cka_biased", 50, 8, "gaussian", 4000),
     ("cka_rbf", 50, 64, "relu", 1000),

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from toposcope import homology
+from toposcope.analysis.cloud_cost import Cloud, ruler_samples
 from toposcope.analysis.cloud_task import CloudJob
 from toposcope.analysis.design import Design
+from toposcope.analysis.filtrations import Rips
 from toposcope.analysis.jobs import Job, rows_hash, stream_of
-from toposcope.analysis.work import Work
+from toposcope.analysis.work import WORKER_BYTES, Work
 from toposcope.errors import TooFewSamplesError, UsageError
 from toposcope.homology.vietoris_rips.cost import estimate_cost
 from toposcope.pointclouds.cloudset import CloudSet, clouds
 from toposcope.pointclouds.kinds import points_of, unfit
-from toposcope.pointclouds.nulls import PERMUTED_LABELS, RANDOM_INIT
+from toposcope.pointclouds.nulls import COPULA, GAUSSIAN, PERMUTED_LABELS, RANDOM_INIT
 from toposcope.store.objects import content_hash
 from toposcope.store.runs import Run, twin_of, twins_of
 from toposcope.types import MASK, ActivationSet
@@ -46,28 +50,97 @@ class CloudWork(Work):
 
     def predict(self, run: Run, jobs: Sequence[Job], design: Design) -> tuple[float, int]:
         """CPU seconds of some jobs, and the peak memory of a worker in bytes."""
-        clouds_each = 1 + len(design.nulls)
-        costs: dict[int, tuple[float, int]] = {}
         seconds, peak = 0.0, 0
-        for job in jobs:
-            shape = run.layers[job.layer]["shape"]
-            d = int(np.prod(shape, dtype=np.int64))
-            if design.points_are != "samples" and len(shape) in (2, 3):
-                d = points_of(np.empty((1, *shape), np.bool_), design.points_are).shape[2]
-            if d not in costs:
-                costs[d] = estimate_cost(design.points, d, design.homology_dimensions)
-            seconds += clouds_each * costs[d][0]
-            peak = max(peak, costs[d][1])
+        for layer, count in Counter(job.layer for job in jobs).items():
+            cloud = _cloud_of(run, layer, design)
+            seconds += count * cloud.seconds
+            peak = max(peak, cloud.bytes)
         return seconds, peak
 
-    def slimmer(self, design: Design, share: float) -> str:
-        """What to type when only a share of the memory needed is there."""
-        points = int(design.points * share**0.5 * 0.9)
-        return f"points={points} or less, fewer jobs, or lower homology_dimensions"
+    def ways_out(self, run: Run, jobs: Sequence[Job], design: Design, room: int) -> list[str]:
+        """What to type where a worker may take `room` bytes only."""
+
+        def fits(**changed: Any) -> bool:
+            return self.predict(run, jobs, replace(design, **changed))[1] <= room
+
+        least, most = 2, design.points  # the first fits, the second does not
+        while most - least > 1:
+            middle = (least + most) // 2
+            least, most = (middle, most) if fits(points=middle) else (least, middle)
+        ways = []
+        if fits(points=least):
+            # A little less: what is available changes until it is typed.
+            points = max(int(least * 0.95), 2)
+            ways.append(f"points={points} (--points {points})")
+        lower = tuple(k for k in design.homology_dimensions if k < max(design.homology_dimensions))
+        while lower and not fits(homology_dimensions=lower):
+            lower = lower[:-1]
+        if lower:
+            typed = ",".join(map(str, lower))
+            ways.append(f"homology_dimensions={lower} (--homology {typed})")
+        if design.nulls and fits(null="none"):
+            ways.append('null="none" (--null none)')
+        return ways + _without_an_analysis(run, jobs, design, room)
+
+    def size(self, job: Job) -> int:
+        """Its points."""
+        return job.design.points
+
+    def smaller(self, job: Job, size: int) -> Job:
+        """The same draw with fewer of its points."""
+        assert isinstance(job, CloudJob), "the jobs of clouds"
+        design = replace(job.design, points=size)
+        if design.points_are != "samples":
+            return replace(job, design=design)
+        some = slice(0, size)
+        strangers = None if job.strangers is None else job.strangers[some]
+        return replace(job, design=design, rows=job.rows[some], strangers=strangers)
 
     def warm_up(self) -> None:
         """Compile or load the kernels of homology."""
         homology.warm_up()
+
+
+def _cloud_of(run: Run, layer: str, design: Design) -> Cloud:
+    """The sizes of the clouds of a layer."""
+    shape = run.layers[layer]["shape"]
+    width = sample_width = int(np.prod(shape, dtype=np.int64))
+    if design.points_are != "samples" and len(shape) in (2, 3):
+        width = points_of(np.empty((1, *shape), np.bool_), design.points_are).shape[2]
+    each = design.points if design.points_are == "samples" else design.samples or 1
+    return Cloud(
+        points=design.points,
+        width=width,
+        degrees=design.homology_dimensions,
+        nulls=len(design.nulls),
+        fitted=bool({GAUSSIAN, COPULA} & set(design.nulls)),
+        grown=not isinstance(design.filtration, Rips),
+        drawn=ruler_samples(design.points_are, min(run.n, each * (design.replicates or 1))),
+        sample_width=sample_width,
+        layers=len(run.layers),
+    )
+
+
+def _without_an_analysis(run: Run, jobs: Sequence[Job], design: Design, room: int) -> list[str]:
+    """Calls on the arrays of a layer that do with less."""
+    if design.points_are != "samples" or design.metric != "euclidean" or not jobs:
+        return []
+    layer = max(
+        {job.layer for job in jobs}, key=lambda one: np.prod(run.layers[one]["shape"], dtype=float)
+    )
+    n, d = design.points, int(np.prod(run.layers[layer]["shape"], dtype=np.int64))
+    ways = []
+    if estimate_cost(n, d, (0,))[1] + 16 * n * d <= room - WORKER_BYTES // 2:
+        ways.append(
+            f"the {n:,} points to ts.homology.rips(X, homology_dimensions=(0,)), which keeps no "
+            "matrix, for H0 alone"
+        )
+    if 64 * n * d <= room - WORKER_BYTES // 2:
+        ways.append(
+            "landmarks of them, ts.homology.farthest_landmarks(X, 2000).rows, to ts.homology.rips, "
+            "for all degrees within a known error"
+        )
+    return ways
 
 
 def cloud_jobs(run: Run, draws: CloudSet, design: Design, code: str) -> list[CloudJob]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,9 @@ class Plan:
     seconds
         Predicted CPU seconds of the jobs still to do.
     worker_bytes
-        Predicted peak memory of one worker.
+        Predicted peak memory of one worker, without the files that it maps.
+    todo
+        The tasks that are not done.
     """
 
     run: Path
@@ -86,6 +88,12 @@ class Plan:
     done: int = 0
     seconds: float = 0.0
     worker_bytes: int = 0
+    todo: Sequence[Task[Job]] = ()
+
+    @cached_property
+    def opened(self) -> Run:
+        """The RUN."""
+        return Run.open(self.run)
 
     @property
     def work(self) -> Work:
@@ -103,20 +111,6 @@ class Plan:
         name = self.folder.relative_to(self.run).as_posix()
         objects = LocalObjects(self.run).within(name)
         return Workbook(objects, suffix=".parquet", again="analyze again")
-
-    def summary(self, jobs: int) -> dict[str, Any]:
-        """The prediction, for `--dry-run`."""
-        return {
-            "run": str(self.run),
-            "analysis": self.folder.name,
-            "tasks": len(self.tasks),
-            "done": self.done,
-            "predicted_cpu_seconds": round(self.seconds, 3),
-            "predicted_wall_seconds": round(self.seconds / jobs, 3),
-            "predicted_bytes_per_worker": self.worker_bytes,
-            "available_bytes": available_memory(),
-            "jobs": jobs,
-        }
 
 
 OWN: dict[str, Work] = {POINTS: CloudWork(), VOLUMES: VolumeWork()}
@@ -153,20 +147,36 @@ def plan_analysis(run_path: Path | str, design: Design) -> Plan:
     plan = Plan(run.path, folder, design, code, [Task(job, job.title) for job in jobs])
     todo = plan.workbook.todo(plan.tasks)
     seconds, peak = work.predict(run, [task.job for task in todo], design)
-    return replace(plan, done=len(jobs) - len(todo), seconds=seconds, worker_bytes=peak)
+    done = len(jobs) - len(todo)
+    return replace(plan, done=done, seconds=seconds, worker_bytes=peak, todo=todo)
 
 
-def refuse_what_cannot_fit(plan: Plan, jobs: int) -> None:
+def refuse_what_cannot_fit(plan: Plan, workers: int) -> None:
     """Refuse an analysis whose workers would not fit in memory, before anything is computed."""
-    room = available_memory()
-    workers = max(1, min(jobs, max(len(plan.tasks) - plan.done, 1)))
-    needed = plan.worker_bytes * workers
-    if needed <= room:
+    at_once = max(1, min(workers, max(len(plan.todo), 1)))
+    if not plan.todo or plan.worker_bytes * at_once <= (room := available_memory()):
         return
-    advice = plan.work.slimmer(plan.design, room / needed)
-    who = f"{workers} workers" if workers > 1 else "one task at a time"
+    ways = ways_out(plan, at_once, room)
+    who = f"{at_once} workers" if at_once > 1 else "one task at a time"
+    each = f", {gib(plan.worker_bytes)} each" if at_once > 1 else ""
+    advice = f"Pass {'; or '.join(ways)}; or " if ways else "Nothing smaller fits: "
+    lacking = gib(plan.worker_bytes * at_once - room)
     msg = (
-        f"analyze(): {who} would need about {gib(needed)}, {gib(room)} are available. "
-        f"Pass {advice}."
+        f"analyze(): {who} would need about {gib(plan.worker_bytes * at_once)} of memory{each}; "
+        f"{gib(room)} are available. {advice}free {lacking} of memory."
     )
     raise UsageError(msg)
+
+
+def ways_out(plan: Plan, workers: int, room: int) -> list[str]:
+    """What to type where memory has `room` bytes for `workers`; each completes "Pass ..."."""
+    ways = []
+    fitting = room // max(plan.worker_bytes, 1)
+    if 1 <= fitting < workers:
+        ways.append(f"jobs={fitting} (--jobs {fitting})")
+    jobs = [task.job for task in plan.todo]
+    ways += plan.work.ways_out(plan.opened, jobs, plan.design, room // workers)
+    if fitting < 1 and workers > 1:
+        alone = plan.work.ways_out(plan.opened, jobs, plan.design, room)
+        ways += [f"{way} with jobs=1 (--jobs 1)" for way in alone[:1]]
+    return ways

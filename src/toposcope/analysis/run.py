@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from importlib.metadata import version
@@ -21,6 +21,13 @@ from toposcope.analysis import result
 from toposcope.analysis.cloud_task import DUPLICATES
 from toposcope.analysis.design import Design
 from toposcope.analysis.filtrations import Filtration, Rips
+from toposcope.analysis.forecast import (
+    WORTH_A_PROBE,
+    Corrected,
+    Forecast,
+    forecast,
+    refuse_a_full_disk,
+)
 from toposcope.analysis.jobs import Inputs, measure_job
 from toposcope.analysis.plan import Plan, plan_analysis, refuse_what_cannot_fit
 from toposcope.analysis.preregister import KIND, capture_hash, parameters_used
@@ -157,6 +164,7 @@ def analyze_design(
     jobs: Jobs = None,
     progress: Progress | None = None,
     plan: Path | str | None = None,
+    tell: Callable[[Forecast], None] | None = None,
 ) -> Analysis:
     """As `analyze`, with its arguments in one object.
 
@@ -169,6 +177,9 @@ def analyze_design(
     current
         Whether it becomes the analysis that `report` shows from now on; if not, it does so only
         where the RUN has none yet.
+    tell
+        Called with the forecast before anything is computed. Runs that seem to take more than a
+        minute are preceded by a probe of a few seconds for it.
     """
     level = parameters.level(level, call="analyze()")
     if not isinstance(activations, ActivationSet | Path | str):
@@ -197,6 +208,11 @@ def analyze_design(
         assert run is not None
         work = plan_analysis(run, design)
         refuse_what_cannot_fit(work, workers_of(jobs))
+        if tell is not None and work.todo:
+            expected = forecast(work, workers_of(jobs), worth=WORTH_A_PROBE)
+            refuse_a_full_disk(expected, work.run)
+            tell(expected)
+            progress = Corrected(progress, expected)
         run_plan(work, level=level, current=current, jobs=jobs, progress=progress, frozen=frozen)
         return load_analysis(run, work.folder.name)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toposcope.analysis.design import Design
+from toposcope.analysis.forecast import Forecast
 from toposcope.analysis.parameters import from_keywords
 from toposcope.analysis.result import Analysis
 from toposcope.analysis.run import analyze_design, load_analysis
@@ -82,6 +84,7 @@ def analyze_series(
     jobs: Jobs = None,
     progress: Progress | None = None,
     plan: Path | str | None = None,
+    tell: Callable[[Forecast], None] | None = None,
     **parameters: Any,
 ) -> Trajectory:
     """Measure every checkpoint of a SERIES with one design; what is measured is kept.
@@ -92,8 +95,8 @@ def analyze_series(
         A SERIES folder, or what `capture_series` returned.
     design
         What to measure. Equal replicate numbers are equal samples at every step.
-    level, jobs, progress, plan
-        As in `analyze`.
+    level, jobs, progress, plan, tell
+        As in `analyze` and `analyze_design`.
     parameters
         Those of the design, as in `analyze` (`filtration=`, `points=`, ...), instead of it.
 
@@ -115,7 +118,7 @@ def analyze_series(
     _refuse_empty(opened)
     reporter = ensure(progress)
     analyses = [
-        analyze_design(run, chosen, level=level, jobs=jobs, progress=reporter, plan=plan)
+        analyze_design(run, chosen, level=level, jobs=jobs, progress=reporter, plan=plan, tell=tell)
         for run in opened.runs
     ]
     return Trajectory(tuple(analyses), opened)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
@@ -13,7 +14,7 @@ from toposcope.analysis.design import Design
 from toposcope.analysis.filtrations import Cubical
 from toposcope.analysis.jobs import Job, rows_hash, stream_of
 from toposcope.analysis.volume_task import VolumeJob
-from toposcope.analysis.work import Work
+from toposcope.analysis.work import TASK_SECONDS, WORKER_BYTES, Work
 from toposcope.errors import UsageError
 from toposcope.pointclouds.cloudset import CloudSet, clouds
 from toposcope.store.runs import Run
@@ -53,14 +54,44 @@ class VolumeWork(Work):
         for job in jobs:
             voxels = int(np.prod(run.layers[job.layer]["shape"], dtype=np.int64))
             images = len(job.rows)
-            seconds += images * voxels * per_voxel * (1 + shuffled)
+            seconds += TASK_SECONDS + images * voxels * per_voxel * (1 + shuffled)
             each = 400 if diagrams else 80
-            peak = max(peak, 12 * images * voxels + each * voxels + (150 << 20))
+            peak = max(peak, 12 * images * voxels + each * voxels + WORKER_BYTES)
         return seconds, peak
 
-    def slimmer(self, design: Design, share: float) -> str:
-        """What to type when only a share of the memory needed is there."""
-        return "fewer jobs, or leave out diagrams"
+    def ways_out(self, run: Run, jobs: Sequence[Job], design: Design, room: int) -> list[str]:
+        """What to type where a worker may take `room` bytes only."""
+        filtration = design.filtration
+        assert isinstance(filtration, Cubical), "volumes are laid out for that alone"
+        ways = []
+        plain = replace(filtration, diagrams=False)
+        for changed, typed in (
+            (plain, "diagrams=False to Cubical() (leave out --diagrams)"),
+            (replace(plain, maps=True), "maps=True to Cubical() (--maps)"),
+        ):
+            other = replace(design, filtration=changed)
+            if other != design and self.predict(run, jobs, other)[1] <= room:
+                ways.append(typed)
+        sizes = {
+            job.layer: self.predict(run, [job], design)[1]
+            for job in sorted(jobs, key=lambda job: len(job.rows))
+        }
+        small = [layer for layer, needed in sizes.items() if needed <= room]
+        if small:
+            ways.append(
+                f"layers={small[:3]} to capture() (--layers), the {len(small)} of {len(sizes)} "
+                "layers that fit"
+            )
+        return ways
+
+    def size(self, job: Job) -> int:
+        """Its images."""
+        return len(job.rows)
+
+    def smaller(self, job: Job, size: int) -> Job:
+        """The first images of it."""
+        assert isinstance(job, VolumeJob), "the jobs of volumes"
+        return replace(job, rows=job.rows[:size], images=job.images[:size])
 
     def warm_up(self) -> None:
         """Compile or load the kernels for a few and for many thresholds."""

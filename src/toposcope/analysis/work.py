@@ -15,6 +15,13 @@ from toposcope.pointclouds.cloudset import CloudSet
 from toposcope.store.runs import Run
 from toposcope.types import ActivationSet
 
+WORKER_BYTES = 270_000_000
+"""A worker that has measured something small: interpreter, libraries, machine code of kernels."""
+TASK_SECONDS = 0.03
+"""Of any task: reading, publishing its part and its tick, and what the driver does about it."""
+WORKER_SECONDS = 2.0
+"""Until a worker has its libraries and kernels."""
+
 
 class Work(ABC):
     """What an analysis does with a unit: draws, jobs, and what they cost."""
@@ -29,11 +36,23 @@ class Work(ABC):
 
     @abstractmethod
     def predict(self, run: Run, jobs: Sequence[Job], design: Design) -> tuple[float, int]:
-        """CPU seconds of some jobs, and the peak memory of a worker in bytes."""
+        """CPU seconds of each of some jobs together, and the peak memory of a worker in bytes.
+
+        Files that are mapped are no part of it. Called before anything is computed: it takes
+        milliseconds for thousands of jobs.
+        """
 
     @abstractmethod
-    def slimmer(self, design: Design, share: float) -> str:
-        """What to type when only a share of the memory needed is there; completes "Pass ..."."""
+    def ways_out(self, run: Run, jobs: Sequence[Job], design: Design, room: int) -> list[str]:
+        """What to type where a worker may take `room` bytes only; each completes "Pass ..."."""
+
+    def size(self, job: Job) -> int:
+        """How much a job measures: its points, its images."""
+        return 1
+
+    def smaller(self, job: Job, size: int) -> Job:
+        """A job of the same kind that measures so much, for a probe of what jobs take."""
+        return job
 
     @abstractmethod
     def warm_up(self) -> None:

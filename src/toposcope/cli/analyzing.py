@@ -86,18 +86,25 @@ def analyze(
             )
             exit_with_failures(failures)
             return
-        from toposcope.analysis.plan import plan_analysis
         from toposcope.analysis.run import analyze_design
-        from toposcope.execution.executors import workers_of
         from toposcope.execution.progress import bars
         from toposcope.words.dimensions import dimension_sentence
+        from toposcope.words.forecasts import forecast_line
         from toposcope.words.plans import plan_text
 
         if dry_run:
-            summary = plan_analysis(run, design).summary(workers_of(jobs))
+            summary = _dry_run(run, design, jobs)
             show(summary, as_json, key_values(summary))
             return
-        analysis = analyze_design(run, design, level=level, jobs=jobs, progress=bars(), plan=frozen)
+        analysis = analyze_design(
+            run,
+            design,
+            level=level,
+            jobs=jobs,
+            progress=bars(),
+            plan=frozen,
+            tell=lambda expected: say(f"analyze: {forecast_line(expected)}"),
+        )
         folder = run / "results" / analysis.attrs["analysis"]
         value = {
             "run": str(run),
@@ -119,6 +126,25 @@ def analyze(
         )
         show(value, as_json, text)
     exit_with_failures(analysis.failures)
+
+
+def _dry_run(run: Path, design: Design, jobs: int | None) -> dict[str, Any]:
+    """What an analysis would take; refused where it would not fit."""
+    from toposcope.analysis.forecast import forecast, refuse_a_full_disk
+    from toposcope.analysis.plan import plan_analysis, refuse_what_cannot_fit
+    from toposcope.execution.executors import workers_of
+    from toposcope.words.forecasts import forecast_numbers
+
+    plan, workers = plan_analysis(run, design), workers_of(jobs)
+    refuse_what_cannot_fit(plan, workers)
+    expected = forecast(plan, workers)
+    refuse_a_full_disk(expected, run)
+    return {"run": str(run), "analysis": plan.folder.name, **forecast_numbers(expected)}
+
+
+def say(line: str) -> None:
+    """Tell something on the way, on stderr."""
+    click.echo(line, err=True)
 
 
 def not_computed(table: pd.DataFrame) -> str:
@@ -166,23 +192,29 @@ def _analyze_series(
     as_json: bool,
 ) -> list[dict[str, Any]]:
     """Analyze every checkpoint and show what there is; returns the failed tasks."""
-    from toposcope.analysis.plan import plan_analysis
     from toposcope.analysis.trajectory import analyze_series
-    from toposcope.execution.executors import workers_of
     from toposcope.execution.progress import bars
     from toposcope.store.series import number, open_series
     from toposcope.words.dimensions import dimension_sentence
+    from toposcope.words.forecasts import forecast_line
 
     series = open_series(path)
     if dry_run:
-        plans = [plan_analysis(run, design) for run in series.runs]
         summary = {
-            f"{series.unit} {number(step)}": plan.summary(workers_of(jobs))
-            for step, plan in zip(series.steps, plans, strict=True)
+            f"{series.unit} {number(step)}": _dry_run(member, design, jobs)
+            for step, member in zip(series.steps, series.runs, strict=True)
         }
         show(summary, as_json, outline(summary))
         return []
-    trajectory = analyze_series(series, design, level=level, jobs=jobs, progress=bars(), plan=plan)
+    trajectory = analyze_series(
+        series,
+        design,
+        level=level,
+        jobs=jobs,
+        progress=bars(),
+        plan=plan,
+        tell=lambda expected: say(f"analyze: {forecast_line(expected)}"),
+    )
     steps = ", ".join(map(number, trajectory.steps))
     told = dimension_sentence(trajectory.analyses[-1])
     value = {

@@ -75,7 +75,7 @@ def parse_optional(
     "toposcope compare runs/train runs/test --measures wasserstein,bottleneck --margin 0.5\n"
     "toposcope compare runs/seed_0 runs/seed_1 --step 390\n"
     "toposcope compare runs/r20 runs/jpeg --margin 1 --preregister plan.json   # before results\n"
-    "toposcope compare population --by activation --report groups.html\n"
+    "toposcope compare population --by activation -o comparisons/relu --report groups.html\n"
     "toposcope compare runs/r20 runs/jpeg --margin 1 --plan plan.json"
 )
 @click.argument(
@@ -189,6 +189,7 @@ def compare(
                     analysis=options["analysis"],
                     level=options["level"],
                     seed=options["seed"],
+                    out=out,
                     report=report,
                     as_json=as_json,
                 )

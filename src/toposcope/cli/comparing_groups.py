@@ -11,7 +11,7 @@ from click.core import ParameterSource
 
 from toposcope.cli.common import columns, printable, show
 
-TAKEN = ("runs", "by", "groups", "statistics", "configuration", "analysis", "level", "seed")
+TAKEN = ("runs", "out", "by", "groups", "statistics", "configuration", "analysis", "level", "seed")
 """Options that a comparison of groups takes, besides `report` and `as_json`."""
 
 
@@ -25,8 +25,8 @@ def refuse_others(ctx: click.Context) -> None:
             flag = next(p.opts[-1] for p in ctx.command.params if p.name == name)
             msg = (
                 f"compare --by: {flag} is about two networks, not about groups of a population, "
-                "which takes --by, --groups, --statistics, --configuration, --analysis, --level "
-                f"and --seed. Leave {flag} out."
+                "which takes --by, --groups, --statistics, --configuration, --analysis, --level, "
+                f"--seed, --out and --report. Leave {flag} out."
             )
             raise UsageError(msg)
 
@@ -41,6 +41,7 @@ def compare_folder(
     analysis: Sequence[str],
     level: float,
     seed: int,
+    out: Path | None,
     report: Path | None,
     as_json: bool,
 ) -> None:
@@ -65,13 +66,14 @@ def compare_folder(
         statistics=list(statistics) or None,
         level=level,
         seed=seed,
+        store=out,
     )
     if report is not None:
         from toposcope.reporting.population_page import write_groups
 
         write_groups(found, report)
     summary = group_sentences(found)
-    table = [_row(row) for row in found.layers.to_dict("records")]
+    table = [_row(row, level) for row in found.layers.to_dict("records")]
     header = ("groups", "statistic", "H", "layer", "difference [interval]", "p", "detectable")
     value = {
         "by": found.by,
@@ -81,25 +83,28 @@ def compare_folder(
         "pairs": found.pairs.to_dict("records"),
         "summary": summary,
         "layers": [_plain(row) for row in found.layers.to_dict("records")],
+        "out": None if out is None else str(out),
         "report": None if report is None else str(report),
         "warnings": list(found.attrs["notes"]),
     }
     text = "\n".join(f"- {sentence}" for sentence in summary)
-    show(value, as_json, f"{text}\n\n{columns([header, *table])}")
+    kept = f"kept in {out}" if out is not None else "not kept; pass -o FOLDER to keep it"
+    show(value, as_json, f"{text}\n\n{columns([header, *table])}\n\n{kept}")
     for note in networks.notes:
         click.echo(printable(f"warning: {note}"), err=True)
 
 
-def _row(row: dict[str, Any]) -> tuple[str, ...]:
+def _row(row: dict[str, Any], level: float) -> tuple[str, ...]:
     from toposcope.words.formats import number, with_interval
 
     degree = str(row["homology_dimension"])
+    differs = row["adjusted_p"] <= 1 - level + 1e-12 if row["status"] == "ok" else None
     return (
         f"{row['group_b']} less {row['group_a']}",
         str(row["statistic"]),
         degree if degree.isdigit() else "",
         str(row["layer"]),
-        with_interval(row["value"], row["low"], row["high"]),
+        with_interval(row["value"], row["low"], row["high"], differs=differs),
         number(row["adjusted_p"], 2),
         number(row["detectable"], 2),
     )

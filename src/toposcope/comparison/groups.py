@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.analysis.draw_values import Looked
+from toposcope.analysis.network_means import NetworkMeans
 from toposcope.analysis.population import MatchedLayer, Population
+from toposcope.comparison import kept_groups
+from toposcope.errors import UsageError
 from toposcope.stats import standardized, step_down
+from toposcope.stats.intervals import agreeing
 from toposcope.stats.nesting import Exchange
 from toposcope.stats.partial import noise_ratio
 from toposcope.stats.stages import Differences, detectable_difference, differences
+from toposcope.stats.units import rejects
 from toposcope.store.tables import OK
 from toposcope.types import _html_table
 
@@ -54,10 +60,11 @@ class GroupComparison:
     layers
         One row per pair of groups, statistic and layer: `mean_a`, `mean_b` over units, `value` =
         mean_b - mean_a (inside configurations: their effect there) with `low`, `high` (all
-        intervals of the table hold together), `spread` of the units of a group, `effect` = value /
-        spread, `reliability` of a network's mean (1: its draws leave no noise), `pvalue` alone,
-        `smallest_p` that so many units can give, `adjusted_p` for the family, `detectable`
-        difference, `status`, `reason`.
+        intervals of the table hold together; they include 0 exactly where `adjusted_p` is above
+        1 - level, an end at 0 beside a smaller one is open), `spread` of the units of a group,
+        `effect` = value / spread, `reliability` of a network's mean (1: its draws leave no noise),
+        `pvalue` alone, `smallest_p` that so many units can give, `adjusted_p` for the family,
+        `detectable` difference, `status`, `reason`.
     models
         One row per pair and statistic: the test that no layer differs, and how many were `found`.
     pairs
@@ -67,7 +74,11 @@ class GroupComparison:
     attrs
         Design, level, resamples, versions, commands.
     population
-        What was compared; None for one that was not kept.
+        What was compared; None for one that was read from a folder.
+    networks
+        Means of all networks, which the page shows.
+    folder
+        Where it is stored, or None.
     """
 
     by: str
@@ -76,6 +87,22 @@ class GroupComparison:
     pairs: pd.DataFrame = field(repr=False)
     attrs: Mapping[str, Any] = field(default_factory=dict, repr=False)
     population: Population | None = field(default=None, repr=False)
+    networks: NetworkMeans | None = field(default=None, repr=False)
+    folder: Path | None = None
+
+    def save(self, folder: Path | str) -> None:
+        """Put it into a folder; the seal comes last, over all that lies in it."""
+        if self.networks is None:
+            msg = "GroupComparison.save(): it holds no networks. Compare again: ts.compare(by=)."
+            raise UsageError(msg)
+        tables = {"layers": self.layers, "models": self.models, "pairs": self.pairs}
+        kept_groups.keep(Path(folder), self.by, tables, self.attrs, self.networks)
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Self:
+        """Read a comparison of groups that was stored with `store=` or `-o`."""
+        by, tables, attrs, networks = kept_groups.read(Path(folder))
+        return cls(by, **tables, attrs=attrs, networks=networks, folder=Path(folder))
 
     def __repr__(self) -> str:
         told = " / ".join(str(name) for name in self.attrs["groups"])
@@ -171,7 +198,11 @@ def pair_tested(
             kinds=[kinds.index(one.looked) for one in known],
         )
         for k, one in enumerate(known):
-            found[id(one)] = _tested(k, values, units, apart, shift) | {
+            row = _tested(k, values, units, apart, shift)
+            differs = rejects(float(adjusted[k]), level)
+            ends = agreeing(row["value"], row["low"], row["high"], rejects=differs)
+            found[id(one)] = row | {
+                "low": ends[0], "high": ends[1],
                 "pvalue": float(alone[k]), "adjusted_p": float(adjusted[k]),
             }  # fmt: skip
         for k, kind in enumerate(kinds, start=count):

@@ -7,20 +7,24 @@ import warnings
 from collections.abc import Callable, Sequence
 from functools import wraps
 from itertools import combinations
+from pathlib import Path
 from typing import Any, ParamSpec, Protocol, overload
 
 import numpy as np
 
 from toposcope.analysis.draw_values import Looked
+from toposcope.analysis.network_means import network_means
 from toposcope.analysis.population import Population
 from toposcope.analysis.run import versions
 from toposcope.comparison.groups import GroupComparison, Pair, measure, pair_tested
+from toposcope.comparison.kept_groups import refuse_another
 from toposcope.comparison.result import Comparison
 from toposcope.comparison.run import compare as compare_networks
 from toposcope.errors import DesignWarning, UsageError
 from toposcope.inputs import parameters
 from toposcope.stats import exchange
 from toposcope.stats.stages import fewest_units, needed_text, refuse_few
+from toposcope.store.folders import GROUPS, refuse_other_kind
 from toposcope.types import near_matches
 
 P = ParamSpec("P")
@@ -45,6 +49,7 @@ class Compare(Protocol[P]):
         level: float = ...,
         n_resamples: int = ...,
         seed: int = ...,
+        store: Path | str | None = ...,
     ) -> GroupComparison: ...
 
     @overload
@@ -87,6 +92,7 @@ def compare_groups(
     level: float = 0.95,
     n_resamples: int = 9999,
     seed: int = 0,
+    store: Path | str | None = None,
 ) -> GroupComparison:
     """Compare groups of trained networks, layer by layer; what `compare(population, by=)` calls.
 
@@ -104,6 +110,8 @@ def compare_groups(
         Coverage of all intervals together; 1 - level is the probability of any false finding.
     n_resamples, seed
         Of exchanges of units.
+    store
+        Folder to keep it in, for `toposcope report` and `GroupComparison.load`.
 
     Returns
     -------
@@ -113,8 +121,12 @@ def compare_groups(
     Raises
     ------
     UsageError
-        For groups with fewer than two units, with how many are needed.
+        For groups with fewer than two units, with how many are needed, and for a folder that holds
+        something else.
     """
+    folder = None if store is None else Path(parameters.path(store, "store", call=CALL))
+    if folder is not None:
+        refuse_other_kind(folder, GROUPS, CALL)
     level = parameters.number(level, "level", call=CALL, above=0.5, below=1.0)
     n_resamples = parameters.whole(n_resamples, "n_resamples", call=CALL, low=99)
     seed = parameters.seed(seed, call=CALL)
@@ -128,6 +140,11 @@ def compare_groups(
     kinds, columns = _groups(population, by, groups)
     looked = _statistics(population, statistics)
     pairs = _pairs(population, columns, kinds)
+    if folder is not None:
+        asked = {"by": by, "groups": kinds, "level": level, "n_resamples": n_resamples}
+        asked |= {"seed": seed, "statistics": [list(one) for one in looked]}
+        asked |= {"configuration": list(population.configuration), **population.design.to_spec()}
+        refuse_another(folder, asked, call=CALL)
     _warn_too_few(pairs, level, n_resamples)
     layers: list[dict[str, Any]] = []
     models: list[dict[str, Any]] = []
@@ -152,19 +169,25 @@ def compare_groups(
         "level": level,
         "n_resamples": n_resamples,
         "seed": seed,
+        "statistics": [list(one) for one in looked],
         "unit": "network",
         "versions": versions(),
         "notes": list(population.notes),
         "commands": _commands(population, by, groups, statistics, level, seed),
     }
-    return GroupComparison(
+    out = GroupComparison(
         by,
         _frame(layers),
         _frame(models),
         _frame([_pair_row(pair, 1 - (1 - level) / len(pairs)) for pair in pairs]),
         attrs,
         population,
+        network_means(population, list(dict.fromkeys([*population.headline, *looked]))),
+        folder,
     )
+    if folder is not None:
+        out.save(folder)
+    return out
 
 
 def _groups(

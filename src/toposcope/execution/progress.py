@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
+from toposcope.inputs.durations import clock
+
 log = logging.getLogger("toposcope")
 
 
@@ -52,6 +54,10 @@ class _BarSteps:
     def advance(self, steps: int = 1) -> None:
         self._bar.update(steps)  # type: ignore[attr-defined]
 
+    def left(self, seconds: float) -> None:
+        """Say how long it will still take, where that is known better than by the rate."""
+        self._bar.set_postfix_str(f"{clock(seconds)} left", refresh=False)  # type: ignore[attr-defined]
+
 
 class Bars:
     """tqdm bars on stderr, with rate and time left."""
@@ -68,13 +74,19 @@ class Bars:
 class _LogSteps:
     def __init__(self, name: str, total: int) -> None:
         self._name, self._total, self._done, self._told = _plain(name), total, 0, 0
+        self._left = ""
 
     def advance(self, steps: int = 1) -> None:
         self._done += steps
         tenth = 10 * self._done // max(self._total, 1)
         if tenth > self._told:
             self._told = tenth
-            sys.stderr.write(f"{self._name}: {self._done}/{self._total}\n")
+            left = self._left if self._done < self._total else ""
+            sys.stderr.write(f"{self._name}: {self._done}/{self._total}{left}\n")
+
+    def left(self, seconds: float) -> None:
+        """Say how long it will still take."""
+        self._left = f", {clock(seconds)} left"
 
 
 class LogLines:

@@ -19,7 +19,7 @@ from toposcope.reporting.payload import compact
 from toposcope.similarity.measures import MEASURES
 from toposcope.store.objects import put
 from toposcope.words.compared import compared_text, network_matrices
-from toposcope.words.comparison import lead, measure_name, summarize_comparison
+from toposcope.words.comparison import found_apart, lead, measure_name, summarize_comparison
 from toposcope.words.designs import filtration_text, points_text
 from toposcope.words.formats import (
     MISSING,
@@ -122,7 +122,7 @@ def comparison_context(
                    "top1": "" if one.get("top1") is None else f"{one['top1']:.4g}"}
             for one, net in zip(attrs["networks"], data["networks"], strict=True)
         ],
-        "models": [_model_row(row) for row in comparison.models.to_dict("records")],
+        "models": [_model_row(row, attrs) for row in comparison.models.to_dict("records")],
         "rows": [_layer_row(row, attrs) for row in rows],
         "classes": list(comparison.classes),
         "left_out": max(0, len(comparison.layers) - ROWS_SHOWN),
@@ -197,14 +197,14 @@ def _same_pair(row: Mapping[str, Any], model: Mapping[str, Any]) -> bool:
     return same and _degree(row["homology_dimension"]) == _degree(model["homology_dimension"])
 
 
-def _model_row(row: Mapping[str, Any]) -> dict[str, Any]:
+def _model_row(row: Mapping[str, Any], attrs: Mapping[str, Any]) -> dict[str, Any]:
     onset, low, high = (row[f"change_{name}"] for name in ("depth", "low", "high"))
     return {
         "networks": f"{row['network_a']} / {row['network_b']}",
         "label": row["label"],
         "measure": measure_name(row["measure"], _degree(row["homology_dimension"])),
         "value": _with_interval(row["value"], row["low"], row["high"]),
-        "gap": _with_interval(row["gap"], row["gap_low"], row["gap_high"]),
+        "gap": _gap(row, attrs),
         "share": _number(row["share"], 2) if _float(row["gap_low"]) > 0 else MISSING,
         "adjusted_p": _number(row["adjusted_p"], 2),
         "onset": _with_interval(onset, low, high, 2) if row["onset"] != "none" else MISSING,
@@ -224,7 +224,7 @@ def _layer_row(row: Mapping[str, Any], attrs: Mapping[str, Any]) -> dict[str, An
         "measure": measure_name(row["measure"], _degree(row["homology_dimension"])),
         "value": _with_interval(row["value"], row["low"], row["high"]),
         "noise": _number(row["noise"], 3),
-        "gap": _with_interval(row["gap"], row["gap_low"], row["gap_high"]),
+        "gap": _gap(row, attrs),
         "pvalue": _number(row["pvalue"], 2),
         "adjusted_p": _number(row["adjusted_p"], 2),
         "sure": bool(row["adjusted_p"] <= 1 - attrs["level"] + 1e-12),
@@ -273,6 +273,13 @@ def _equivalence_term(attrs: Mapping[str, Any]) -> str:
         "absolute": "in units of the gap",
     }[attrs["margin_unit"]]
     return f"two one-sided tests of the gap against the margin, {given} {unit}, fixed beforehand"
+
+
+def _gap(row: Mapping[str, Any], attrs: Mapping[str, Any]) -> str:
+    """A gap with its interval, which agrees with the test beside it."""
+    gap, low, high = (_float(row[name]) for name in ("gap", "gap_low", "gap_high"))
+    differs = found_apart(row, 1 - float(attrs["level"]))
+    return with_interval(gap, low, high, differs=differs)
 
 
 def _with_interval(value: Any, low: Any, high: Any, digits: int = 3) -> str:

@@ -23,7 +23,7 @@ from toposcope.reporting.population_page import write_groups, write_population
 from toposcope.reporting.ranking_page import write_board
 from toposcope.reporting.report_page import write_report
 from toposcope.reporting.study_page import write_studies
-from toposcope.store.folders import STUDY, folder_kind
+from toposcope.store.folders import GROUPS, MARKS, STUDY, folder_kind
 from toposcope.store.series import is_series
 from toposcope.studies.stored import load_study, study_folders
 from toposcope.studies.study import Study
@@ -50,8 +50,8 @@ def report(
         RUN or SERIES folders, `Analysis`, what `analyze_series` returns, `ActivationSet` of
         analyzed RUNs, or `DiagramSet`; one or several. Or one board: what `toposcope.rank`
         returned, or its folder. Or one `Comparison`, or the folder it is kept in. Or one
-        `Population`, its folder, or a comparison of its groups. Or a `Study`,
-        its folder, or a folder of studies.
+        `Population`, its folder, or a comparison of its groups, or the folder that is kept in. Or a
+        `Study`, its folder, or a folder of studies.
     to
         File to write; it opens offline and asks the network for nothing.
     title
@@ -181,12 +181,19 @@ def has_own_page(items: object) -> bool:
 
 
 def _holds_population(item: object) -> bool:
-    return isinstance(item, (Population, GroupComparison)) or is_population(item)
+    return isinstance(item, (Population, GroupComparison)) or is_population(item) or _kept(item)
+
+
+def _kept(item: object) -> bool:
+    """Whether it is the folder of a comparison of groups."""
+    return isinstance(item, (str, Path)) and (Path(item) / MARKS[GROUPS]).exists()
 
 
 def _write_networks(
     item: Any, to: Path | str, title: str | None, analysis: Any, configuration: Any
 ) -> Path:
+    if _kept(item):
+        item = GroupComparison.load(item)
     if isinstance(item, GroupComparison):
         return write_groups(item, to, title=title)
     if not isinstance(item, Population):

@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from toposcope.analysis.network_means import NetworkMeans, network_means
 from toposcope.analysis.population import Population
 from toposcope.comparison.groups import GroupComparison
 from toposcope.errors import UsageError
 from toposcope.findings.population import PopulationFindings
 from toposcope.reporting.colors import HUES
 from toposcope.reporting.page import page
+from toposcope.stats.units import rejects
 from toposcope.store.objects import put
+from toposcope.store.tables import OK
 from toposcope.words.designs import filtration_text, points_text
 from toposcope.words.formats import level_text, number, with_interval
 from toposcope.words.population import group_sentences, population_sentences
@@ -36,10 +39,11 @@ def write_population(
 ) -> Path:
     """Write the page of a population; returns its path."""
     population = findings.population
-    names = _colored(population, _configurations(population))
+    shown = network_means(population, list(population.headline))
+    names = _colored(shown, _configurations(population))
     return _write(
         to,
-        population,
+        shown,
         names,
         title=title or f"The shape of data inside {len(population)} networks",
         answer=population_sentences(findings),
@@ -62,20 +66,23 @@ def write_population(
 
 def write_groups(comparison: GroupComparison, to: Path | str, *, title: str | None = None) -> Path:
     """Write the page of a comparison of groups; returns its path."""
-    population = comparison.population
-    if population is None:
-        msg = "report(): this comparison of groups does not hold its population. Compare again."
+    networks = comparison.networks
+    if networks is None:
+        msg = "report(): this comparison of groups does not hold its networks. Compare again."
         raise UsageError(msg)
     names = [str(one) for one in comparison.attrs["groups"]]
-    own = [_group(one) for one in population.column(comparison.by).tolist()]
-    kept = population.where(np.array([one in names for one in own]))
+    own = [_group(one) for one in networks.covariates[comparison.by].tolist()]
+    kept = networks.where([one in names for one in own])
     return _write(
         to,
         kept,
         _colored(kept, [one for one in own if one in names], order=names),
         title=title or f"Do networks differ by {comparison.by}?",
         answer=group_sentences(comparison),
-        groups=[_group_row(row) for row in comparison.layers.to_dict("records")[:ROWS_SHOWN]],
+        groups=[
+            _group_row(row, comparison.attrs["level"])
+            for row in comparison.layers.to_dict("records")[:ROWS_SHOWN]
+        ],
         changes=[],
         variances=[],
         level=level_text(comparison.attrs["level"]),
@@ -85,13 +92,13 @@ def write_groups(comparison: GroupComparison, to: Path | str, *, title: str | No
 
 def _write(
     to: Path | str,
-    population: Population,
+    population: NetworkMeans,
     colored: Mapping[str, Sequence[int]],
     *,
     commands: Sequence[str],
     **shown: Any,
 ) -> Path:
-    attrs = population.analyses[0].attrs
+    attrs = population.attrs
     columns = [str(name) for name in population.covariates.columns]
     colors = {k: HUES[i % len(HUES)] for i, rows in enumerate(colored.values()) for k in rows}
     text = page(
@@ -99,14 +106,14 @@ def _write(
         **shown,
         panels=[
             _panel(population, statistic, degree, colored)
-            for statistic, degree in population.headline
+            for statistic, degree in population.means
         ],
         legend=[
             {"name": name, "light": HUES[i % len(HUES)][0], "dark": HUES[i % len(HUES)][1],
              "n": len(rows)}
             for i, (name, rows) in enumerate(colored.items())
         ],
-        layers=[(one.name, number(one.depth, 2)) for one in population.layers],
+        layers=[(name, number(depth, 2)) for name, depth in population.layers],
         columns=columns,
         networks=[
             {
@@ -132,14 +139,17 @@ def _write(
 
 
 def _panel(
-    population: Population, statistic: str, degree: int | None, colored: Mapping[str, Sequence[int]]
+    population: NetworkMeans,
+    statistic: str,
+    degree: int | None,
+    colored: Mapping[str, Sequence[int]],
 ) -> dict[str, Any]:
     """One statistic over depth: a thin line for each network, a thick one for each group's mean."""
-    means = population.means(statistic, degree).to_numpy()
+    means = population.means[statistic, degree]
     known = means[np.isfinite(means)]
     low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
     width = (high - low) or abs(high) or 1.0
-    depths = np.array([one.depth for one in population.layers])
+    depths = np.array([depth for _, depth in population.layers])
     reach = (float(np.ptp(depths)) or 1.0) if len(depths) else 1.0
     xs = MARGIN + (depths - depths.min()) / reach * (WIDTH - 2 * MARGIN)
     lines: list[dict[str, Any]] = []
@@ -161,8 +171,8 @@ def _panel(
         "lines": lines,
         "low": number(low),
         "high": number(high),
-        "first": population.layers[0].name,
-        "last": population.layers[-1].name,
+        "first": population.layers[0][0],
+        "last": population.layers[-1][0],
     }
 
 
@@ -183,14 +193,15 @@ def _variances(findings: PopulationFindings) -> list[dict[str, str]]:
     ]
 
 
-def _group_row(row: Mapping[str, Any]) -> dict[str, str]:
+def _group_row(row: Mapping[str, Any], level: float) -> dict[str, str]:
     degree = str(row["homology_dimension"])
+    differs = rejects(row["adjusted_p"], level) if row["status"] == OK else None
     return {
         "pair": f"{row['group_b']} less {row['group_a']}",
         "what": phrase(row["statistic"], int(degree) if degree.isdigit() else None),
         "layer": str(row["layer"]),
         "means": f"{number(row['mean_a'])}, {number(row['mean_b'])}",
-        "value": with_interval(row["value"], row["low"], row["high"]),
+        "value": with_interval(row["value"], row["low"], row["high"], differs=differs),
         "effect": number(row["effect"], 2),
         "adjusted": number(row["adjusted_p"], 2),
         "detectable": "none" if math.isinf(row["detectable"]) else number(row["detectable"], 2),
@@ -200,12 +211,12 @@ def _group_row(row: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _colored(
-    population: Population, labels: Sequence[str], *, order: Sequence[str] = ()
+    population: NetworkMeans, labels: Sequence[str], *, order: Sequence[str] = ()
 ) -> dict[str, list[int]]:
     """Positions of the networks of each color: of each label, or all where there are too many."""
     kinds = list(order) or list(dict.fromkeys(labels))
     if len(kinds) > len(HUES):
-        return {"all networks": list(range(len(population)))}
+        return {"all networks": list(range(len(population.names)))}
     return {kind: [k for k, one in enumerate(labels) if one == kind] for kind in kinds}
 
 

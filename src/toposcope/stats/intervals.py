@@ -51,6 +51,41 @@ class Interval:
         return (self.high - self.low) / 2
 
 
+def agreeing(value: float, low: float, high: float, *, rejects: bool) -> tuple[float, float]:
+    """Ends of an interval that includes 0 exactly where a test of 0 does not reject it.
+
+    An interval that assumes normal units and an exact test are two procedures: with few units one
+    of them excludes 0 where the other does not. Here the test decides about 0 and the interval
+    about the rest, as in intervals that belong to stepwise tests: an interval that reaches over 0
+    beside a rejection ends at 0 (an open end), and one that leaves out 0 beside none is extended
+    to it (a closed end). Where 0 is true, it is left out exactly as often as the test rejects.
+
+    Parameters
+    ----------
+    value, low, high
+        The estimate and its interval; ends that are not finite stay as they are.
+    rejects
+        Whether the test rejects 0.
+
+    Examples
+    --------
+    >>> agreeing(6.4, -0.8, 13.7, rejects=True), agreeing(6.4, 0.8, 13.7, rejects=False)
+    ((0.0, 13.7), (0.0, 13.7))
+    >>> agreeing(-6.4, -12.0, -0.8, rejects=True)
+    (-12.0, -0.8)
+
+    References
+    ----------
+    Guilbaud, Simultaneous confidence regions corresponding to Holm's step-down procedure,
+    Biometrical Journal 2008.
+    """
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return low, high
+    if (low <= 0 <= high) == (not rejects) or value == 0:
+        return low, high
+    return (0.0, high) if value > 0 else (low, 0.0)
+
+
 def mean_interval(
     values: NDArray[np.float64],
     *,

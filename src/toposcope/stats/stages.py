@@ -18,8 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 from toposcope.errors import UsageError
 from toposcope.inputs import parameters
 from toposcope.stats.families import standardized
+from toposcope.stats.intervals import agreeing
 from toposcope.stats.nesting import Exchange, coded, exchange, parents
-from toposcope.stats.units import check_level, check_resamples, finite, target_of
+from toposcope.stats.units import check_level, check_resamples, finite, rejects, target_of
 
 Array = NDArray[np.float64]
 
@@ -135,7 +136,8 @@ def two_stage(
     Returns
     -------
     The difference. Its interval is Welch's over units; inside several configurations that of least
-    squares with one mean per configuration.
+    squares with one mean per configuration. It includes 0 exactly where the test does not reject,
+    see `toposcope.stats.intervals.agreeing`.
 
     Examples
     --------
@@ -170,13 +172,20 @@ def two_stage(
     weights, exact = units.arrangements(n_resamples, parameters.rng(seed, call=call))
     z = np.abs(standardized(weights @ one))[:, 0]
     found = differences(one, units, level=level)
+    pvalue = float((z >= z[0] - 1e-9).mean())
+    low, high = agreeing(
+        float(found.value[0]),
+        float(found.low[0]),
+        float(found.high[0]),
+        rejects=rejects(pvalue, level),
+    )
     shift = detectable_alone(units, level=level)
     return TwoStage(
         (kinds[0], kinds[1]),
         float(found.value[0]),
-        float(found.low[0]),
-        float(found.high[0]),
-        float((z >= z[0] - 1e-9).mean()),
+        low,
+        high,
+        pvalue,
         units.smallest_p if exact else max(units.smallest_p, 1 / len(weights)),
         float(shift * found.spread[0]) if np.isfinite(shift) else shift,
         float(found.spread[0]),

@@ -11,7 +11,7 @@ from toposcope.errors import UsageError
 from toposcope.inputs import parameters
 from toposcope.stats.arrangements import sign_flips, tail_share
 from toposcope.stats.crossed import crossed_interval, crossed_p
-from toposcope.stats.intervals import mean_interval
+from toposcope.stats.intervals import agreeing, mean_interval
 from toposcope.stats.permutation import ROUNDING
 from toposcope.stats.units import (
     check_level,
@@ -155,13 +155,17 @@ def trend(
         if table.ndim == 3:
             p = max(p, crossed_p(slopes))
     direction = "undecided"
-    if rejects(p, level):
+    # Of a slope on the other side of 0 than tau the two say different things: nothing is decided.
+    if rejects(p, level) and mean_tau * interval.value > 0:
         direction = "rising" if mean_tau > 0 else "falling"
+    low, high = agreeing(
+        interval.value, interval.low, interval.high, rejects=direction != "undecided"
+    )
     reversals = int((np.sign(mean_tau) * np.diff(y.mean(axis=0)) < 0).sum())
     return Trend(
         interval.value,
-        interval.low,
-        interval.high,
+        low,
+        high,
         tau,
         mean_tau,
         p,

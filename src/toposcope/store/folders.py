@@ -9,7 +9,7 @@ from toposcope.errors import UsageError
 from toposcope.store.objects import LocalObjects, Place, objects_in
 
 RUN, SERIES, COMPARISON, RANKING = "RUN", "SERIES", "comparison", "ranking"
-POPULATION, STUDY = "population", "study"
+POPULATION, STUDY, GROUPS = "population", "study", "comparison of groups"
 
 MARKS = {
     RUN: "run.json",
@@ -18,6 +18,7 @@ MARKS = {
     RANKING: "board.json",
     POPULATION: "population.csv",
     STUDY: "study.json",
+    GROUPS: "groups.json",
 }
 """The file that each kind of folder is known by."""
 
@@ -30,6 +31,7 @@ NEXT = {
     POPULATION: "toposcope compare {0} --by COLUMN or toposcope report {0}, or in Python "
     "ts.population({0!r})",
     STUDY: "toposcope report {0}",
+    GROUPS: "toposcope report {0}, or in Python ts.GroupComparison.load({0!r})",
 }
 """What to type about a folder of each kind."""
 

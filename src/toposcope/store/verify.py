@@ -19,6 +19,7 @@ from toposcope.errors import DamagedError, StoreError
 from toposcope.store import checked_json
 from toposcope.store.folders import (
     COMPARISON,
+    GROUPS,
     MARKS,
     RANKING,
     RUN,
@@ -43,7 +44,8 @@ STUDIES = "studies/"
 BEGUN = re.compile(rf"(?:(.*)/)?{re.escape(PLAN)}")
 WORKED = re.compile(
     rf"(?:(.*)/)?(?:{LEDGER}[0-9a-f]{{32}}\.json|{re.escape(SEAL)}|spec\.json|"
-    rf"{re.escape(MARKS[RANKING])}|{re.escape(MARKS[COMPARISON])}|{re.escape(MARKS[STUDY])})"
+    rf"{re.escape(MARKS[RANKING])}|{re.escape(MARKS[COMPARISON])}|{re.escape(MARKS[STUDY])}|"
+    rf"{re.escape(MARKS[GROUPS])})"
 )
 """Names that tell a RUN, and a place where tasks were done; a layer may be called "ledger" too."""
 
@@ -91,8 +93,8 @@ def verify(place: Place) -> Verification:
     Parameters
     ----------
     place
-        A RUN, a SERIES, a comparison or a ranking. The digest of a SERIES is over the steps and the
-        digests of its RUNs, in rising order of steps.
+        A RUN, a SERIES, a comparison (of networks or groups) or a ranking. The digest of a SERIES
+        is over the steps and the digests of its RUNs, in rising order of steps.
 
     Raises
     ------
@@ -283,7 +285,7 @@ class _Check:
         objects = self.objects.within(folder)
         seal = find_seal(objects)
         if seal is None:
-            marks = ["spec.json", *(MARKS[one] for one in (RANKING, COMPARISON, STUDY))]
+            marks = ["spec.json", *(MARKS[one] for one in (RANKING, COMPARISON, STUDY, GROUPS))]
             if any(objects.exists(one) and self.stated(folder, one) for one in marks):
                 where = objects.where()
                 self.problems.append(

@@ -110,6 +110,7 @@ def class_sentences(comparison: Comparison) -> Iterator[str]:
 
 def _ranking(comparison: Comparison) -> Iterator[str]:
     """Smallest and largest gap between networks under each measure, and whether they stand out."""
+    alpha = 1 - float(comparison.attrs["level"])
     for _, rows in comparison.models.groupby(
         ["measure", "homology_dimension"], dropna=False, sort=False
     ):
@@ -121,8 +122,8 @@ def _ranking(comparison: Comparison) -> Iterator[str]:
         name = measure_name(str(near["measure"]), near["homology_dimension"])
         text = (
             f"By {name}, the smallest gap is between {near['network_a']} and {near['network_b']} "
-            f"({_gap(near)}), the largest between {far['network_a']} and {far['network_b']} "
-            f"({_gap(far)})"
+            f"({_gap(near, alpha)}), the largest between {far['network_a']} and {far['network_b']} "
+            f"({_gap(far, alpha)})"
         )
         apart = float(near["gap_high"]) < float(rows["gap_low"].iloc[1:].min())
         yield text + ("." if apart else "; intervals do not tell the smallest from the next.")
@@ -164,20 +165,20 @@ def _differences(good: pd.DataFrame, comparison: Comparison, model: Any) -> Iter
     """What was found, how large it is, from where on, and what could have been found."""
     alpha = 1 - float(comparison.attrs["level"])
     if not good["adjusted_p"].notna().any():
-        yield f"nothing was tested. {_size(good, model)}"
+        yield f"nothing was tested. {_size(good, model, alpha)}"
         return
     draws, smallest = int(good["n"].min()), float(good["smallest_p"].max())
     if smallest > alpha + 1e-12:
         yield (
             f"whether layers differ cannot be found with {draws} draws, which give no p-value "
             f"below {lower(smallest, 2)}; more draws can (replicates, --replicates). "
-            f"{_size(good, model)}"
+            f"{_size(good, model, alpha)}"
         )
         return
     differ = good[good["adjusted_p"] <= alpha + 1e-12]
     alike = good[~(good["adjusted_p"] <= alpha + 1e-12)]
     found = _found(good, differ, float(model.adjusted_p), alpha)
-    yield f"{found}. {_size(good, model)}"
+    yield f"{found}. {_size(good, model, alpha)}"
     onset = _onset(good, differ, model)
     if onset:
         yield onset
@@ -206,17 +207,34 @@ def _found(good: pd.DataFrame, differ: pd.DataFrame, whole: float, alpha: float)
     return f"{which} found to differ (adjusted p ≥ {least}); smaller differences may be there"
 
 
-def _size(good: pd.DataFrame, model: Any) -> str:
+def found_apart(row: Mapping[str, Any], alpha: float) -> bool | None:
+    """Whether a row's test finds a gap; None where it was not made, or asks another question.
+
+    Intervals of a gap agree with it: a gap above 0 stands beside such a finding alone.
+
+    >>> row = {"measure": "wasserstein", "adjusted_p": 0.03}
+    >>> found_apart(row, 0.05), found_apart(row, 0.01), found_apart(row | {"measure": "cka"}, 0.05)
+    (True, False, None)
+    """
+    p = float(row["adjusted_p"])
+    if str(row["measure"]) not in DIAGRAM_MEASURES or math.isnan(p):
+        return None
+    return p <= alpha + 1e-12
+
+
+def _size(good: pd.DataFrame, model: Any, alpha: float) -> str:
     """How far apart the networks are over all layers."""
     over = f"root mean square over {len(good)} layers" if len(good) > 1 else "noise taken out"
+    differs = found_apart(model._asdict(), alpha)
     noise = f"draws of one layer are {number(good['noise'].mean())} apart"
     if not math.isfinite(model.gap_high):
         known = math.isfinite(model.gap)
         return f"Their gap is {number(model.gap)}, without an interval; {noise}." if known else ""
     if model.gap_high <= 0:
         return f"The layers of the two are no farther apart than draws of one layer are; {noise}."
-    if model.gap_low > 0:
-        text = f"Their gap ({over}) is {with_interval(model.gap, model.gap_low, model.gap_high)}"
+    if model.gap > 0 if differs else differs is None and model.gap_low > 0:
+        shown = with_interval(model.gap, model.gap_low, model.gap_high, differs=differs)
+        text = f"Their gap ({over}) is {shown}"
         if math.isfinite(model.share):
             text += f", {model.share:.2g} times the step between neighboring layers"
         return f"{text}; {noise}."
@@ -290,10 +308,12 @@ def _mean_row(good: pd.DataFrame, comparison: Comparison) -> str:
     return with_interval(row["value"], row["low"], row["high"])
 
 
-def _gap(model: Any) -> str:
+def _gap(model: Any, alpha: float) -> str:
     """A gap over all layers in brackets."""
-    if not math.isfinite(model.gap_high) or model.gap_low > 0:
-        return with_interval(model.gap, model.gap_low, model.gap_high)
+    differs = found_apart(model, alpha)
+    above = model.gap > 0 if differs else differs is None and model.gap_low > 0
+    if not math.isfinite(model.gap_high) or above:
+        return with_interval(model.gap, model.gap_low, model.gap_high, differs=differs)
     if model.gap_high > 0:
         return f"at most {upper(model.gap_high)}"
     return "that of draws of one layer, or less"

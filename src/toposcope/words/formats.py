@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from toposcope.findings.places import Step
+from toposcope.stats.intervals import agreeing
 
 MISSING = "–"
 MOST_DIGITS = 6
@@ -103,8 +104,13 @@ def _bound(value: float, digits: int, side: int) -> str:
     return number(rounded, digits)
 
 
-def with_interval(value: float, low: float, high: float, digits: int = 3) -> str:
+def with_interval(
+    value: float, low: float, high: float, digits: int = 3, *, differs: bool | None = None
+) -> str:
     """A number with its interval, where it has one.
+
+    `differs` is what a test beside it says of 0, None where there is none: the interval then
+    includes 0 exactly where the test does not reject it.
 
     >>> with_interval(0.12345, 0.1, 0.2), with_interval(300, float("nan"), float("nan"))
     ('0.123 [0.1, 0.2]', '300')
@@ -113,12 +119,21 @@ def with_interval(value: float, low: float, high: float, digits: int = 3) -> str
 
     >>> with_interval(0.99976, 0.99971, 0.99981)
     '0.9998 [0.9997, 0.9998]'
+
+    An end at 0 that the test beside it excludes is open:
+
+    >>> with_interval(6.4, -0.8, 13.7, differs=True), with_interval(6.4, 0.8, 13.7, differs=False)
+    ('6.4 (0, 13.7]', '6.4 [0, 13.7]')
     """
+    if differs is not None:
+        low, high = agreeing(value, low, high, rejects=differs)
     if not (math.isfinite(value) and math.isfinite(low) and math.isfinite(high)):
         return number(value, digits)
     while low < high and digits < MOST_DIGITS and number(low, digits) == number(high, digits):
         digits += 1
-    return f"{number(value, digits)} [{number(low, digits)}, {number(high, digits)}]"
+    left = "(" if differs and low == 0 else "["
+    right = ")" if differs and high == 0 else "]"
+    return f"{number(value, digits)} {left}{number(low, digits)}, {number(high, digits)}{right}"
 
 
 def count(value: int | None) -> str:

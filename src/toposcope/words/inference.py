@@ -83,7 +83,8 @@ def change_point_text(found: ChangePoint) -> str:
 def trend_of_units_text(found: Trend) -> str:
     """Whether something grows over steps in independent units."""
     units = count_units(found.n, found.unit)
-    slope = with_interval(found.slope, found.low, found.high)
+    differs = found.direction != "undecided"
+    slope = with_interval(found.slope, found.low, found.high, differs=differs)
     shown = (
         f"slope {slope} per step, mean tau {found.mean_tau:.2f}, p = {found.pvalue:.2g}, {units}, "
         f"{found.n_steps} steps; {found.target}"

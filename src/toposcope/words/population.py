@@ -154,13 +154,11 @@ def _found_text(
     where = runs_of([row["layer"] for row in found], names)
     top = max(found, key=lambda row: abs(row["effect"]) if math.isfinite(row["effect"]) else 0.0)
     side = b if top["value"] > 0 else a
-    ends = sorted((abs(top["low"]), abs(top["high"])))
+    ends = (top["low"], top["high"]) if top["value"] > 0 else (-top["high"], -top["low"])
+    size = with_interval(abs(top["value"]), ends[0], ends[1], differs=True)
     unsized = ""
-    if top["low"] <= 0 <= top["high"]:
-        lows = (top["low"], top["high"]) if top["value"] > 0 else (-top["high"], -top["low"])
-        ends = list(lows)
-        unsized = "; how large it is these units do not show, since the interval includes 0"
-    size = with_interval(abs(top["value"]), ends[0], ends[1])
+    if ends[0] <= 0:
+        unsized = "; that it is above 0 the exact test shows, how far these units do not"
     which = f"{top['layer']}: " if len(found) == 1 else f"clearest in {top['layer']}: "
     place = "" if len(found) == 1 else f" ({where})"
     return (

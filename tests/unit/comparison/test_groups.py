@@ -2,15 +2,17 @@
 
 import json
 import warnings
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 import toposcope as ts
 from benchmarks.calibration.population import DESIGNS, planted
 from toposcope.cli import main
-from toposcope.errors import DesignWarning, UsageError
+from toposcope.errors import DamagedError, DesignWarning, StoreError, UsageError
 from toposcope.store import save_arrays
 from toposcope.words.population import group_sentences
 
@@ -31,6 +33,24 @@ def test_a_planted_difference_is_named_with_its_layer_and_side():
     assert "No difference" not in " ".join(said)
     turned = ts.compare(world("two", sds=(0.0, 0.5, 0.5), shift=[0, 0, -9]), by="group")
     assert "larger in g0" in group_sentences(turned)[0]
+
+
+def test_an_interval_includes_0_exactly_where_no_difference_is_found():
+    """Of any design and size: interval and decision are one answer."""
+    seen = set()
+    for seed in range(8):
+        for design in DESIGNS:
+            shift = [0, 1.5, 3] if seed % 2 else [0, 0, 1]
+            table = ts.compare(world(design, seed, shift=shift), by="group", n_resamples=199).layers
+            for row in table[table["status"] == "ok"].to_dict("records"):
+                found = row["adjusted_p"] <= 0.05
+                if found:
+                    assert row["low"] >= 0 if row["value"] > 0 else row["high"] <= 0
+                else:
+                    assert row["low"] <= 0 <= row["high"]
+                assert row["low"] <= row["value"] <= row["high"]
+                seen.add((found, 0.0 in (row["low"], row["high"])))
+    assert seen == {(True, True), (True, False), (False, True), (False, False)}
 
 
 def test_networks_that_do_not_differ_are_not_said_to_and_not_said_to_be_alike():
@@ -138,8 +158,12 @@ def cli(*words):
 def test_the_command_line_compares_and_reports_a_folder(folder, tmp_path):
     page = tmp_path / "groups.html"
     how = ("compare", folder, "--by", "activation", "--configuration", "activation")
-    done = cli(*how, "--report", page)
+    done = cli(*how, "--report", page, "-o", tmp_path / "kept")
     assert done.exit_code == 0, done.output
+    assert f"kept in {tmp_path / 'kept'}" in done.output
+    again = cli("report", tmp_path / "kept", "-o", tmp_path / "again.html")
+    assert again.exit_code == 0 and (tmp_path / "again.html").read_bytes() == page.read_bytes()
+    assert cli("verify", tmp_path / "kept").exit_code == 0
     assert "Unit: network (8 networks in 2 configurations)" in done.output and page.exists()
     held = json.loads(cli(*how, "--statistics", "lifespan_sum,scale", "--json").stdout)
     assert {row["statistic"] for row in held["layers"]} == {"lifespan_sum", "scale"}
@@ -155,7 +179,7 @@ def test_the_command_line_compares_and_reports_a_folder(folder, tmp_path):
         ("--by activation", "--configuration activation"),
         ("--configuration activation", "--by COLUMN"),
         ("--by activation --configuration activation --measures cka", "--measures is about two"),
-        ("--by activation --configuration activation -o x", "--out is about two"),
+        ("--by activation --configuration activation --margin 1", "--margin is about two"),
         ("--by activatoin --configuration activation", "activation"),
         ("--by activation --configuration depth", "configuration='depth' is no covariate"),
     ],
@@ -170,3 +194,52 @@ def test_options_of_populations_need_one(folder):
     assert done.exit_code == 2 and "about one POPULATION" in done.output
     done = cli("report", folder / "n0", "--configuration", "x")
     assert done.exit_code == 2 and "about the folder of a population" in done.output
+
+
+# Kept in a folder.
+
+
+def kept_world(tmp_path, **how):
+    found = ts.compare(world("crossed", shift=[0, 0, 3]), by="group", n_resamples=199, **how)
+    return found, tmp_path / "kept"
+
+
+def test_what_was_kept_says_and_shows_the_same(tmp_path):
+    found, folder = kept_world(tmp_path, store=tmp_path / "kept")
+    again = ts.GroupComparison.load(folder)
+    assert again.population is None and again.folder == folder
+    assert group_sentences(again) == group_sentences(found)
+    assert ts.describe(again) == ts.describe(found)
+    for name in ("layers", "models", "pairs"):
+        pd.testing.assert_frame_equal(getattr(again, name), getattr(found, name))
+    pages = [ts.report(one, to=tmp_path / "page.html").read_text() for one in (found, folder)]
+    assert pages[0] == pages[1]
+    assert ts.verify(folder).problems == ()
+
+
+def test_a_number_changed_in_a_kept_comparison_is_seen(tmp_path):
+    _, folder = kept_world(tmp_path, store=tmp_path / "kept")
+    table = pd.read_parquet(folder / "layers.parquet")
+    table.assign(adjusted_p=0.001).to_parquet(folder / "layers.parquet")
+    assert "layers.parquet" in " ".join(ts.verify(folder).problems)
+    with pytest.raises(DamagedError, match=r"layers\.parquet"):
+        ts.GroupComparison.load(folder)
+    (folder / "done.json").unlink()
+    assert "not complete" in " ".join(ts.verify(folder).problems)
+    with pytest.raises(StoreError, match="no finished comparison of groups"):
+        ts.GroupComparison.load(folder)
+
+
+def test_a_folder_holds_one_question(tmp_path):
+    found, folder = kept_world(tmp_path, store=tmp_path / "kept")
+    kept_world(tmp_path, store=folder)  # the same again
+    with pytest.raises(UsageError, match=r"holds a comparison of groups with level 0\.95"):
+        kept_world(tmp_path, store=folder, level=0.99)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "run.json").write_text("{}")
+    with pytest.raises(UsageError, match="is a RUN already"):
+        kept_world(tmp_path, store=tmp_path / "run")
+    with pytest.raises(StoreError, match="no finished comparison of groups"):
+        ts.GroupComparison.load(tmp_path / "nothing")
+    with pytest.raises(UsageError, match=r"holds no networks"):
+        replace(found, networks=None).save(tmp_path / "other")

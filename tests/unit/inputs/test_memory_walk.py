@@ -75,7 +75,7 @@ def test_two_samples_of_vectors_are_compared_by_their_pairs(full):
 @pytest.mark.parametrize("jobs", [0, 1])
 def test_an_analysis_that_does_not_fit_is_refused_before_it_starts(jobs, monkeypatch):
     monkeypatch.setattr("toposcope.analysis.plan.available_memory", lambda: 10)
-    with pytest.raises(UsageError, match=r"need about .* available.* Pass points="):
+    with pytest.raises(UsageError, match=r"need about .* available.* free .* of memory"):
         ts.analyze(good_calls.activations(), points=12, replicates=2, jobs=jobs)
 
 

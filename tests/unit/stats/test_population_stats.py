@@ -72,7 +72,8 @@ def test_two_stages_are_welch_and_exact_permutations_of_network_means():
     means = network_means(y, network)[1]
     welch = scipy_stats.ttest_ind(means[5:], means[:5], equal_var=False)
     low, high = welch.confidence_interval()
-    np.testing.assert_allclose([found.low, found.high], [low, high])
+    assert low < 0 and found.pvalue <= 0.05  # the test decides about 0, Welch about the rest
+    np.testing.assert_allclose([found.low, found.high], [0.0, high])
     exact = scipy_stats.permutation_test(
         (means[:5], means[5:]), lambda a, b, axis: b.mean(axis) - a.mean(axis), vectorized=True
     )

@@ -22,8 +22,8 @@ def _row(low, high, value=6.45):
 @pytest.mark.parametrize(
     ("low", "high", "value", "said"),
     [
-        (-0.79, 13.7, 6.45, "6.45 [−0.79, 13.7] larger in a"),
-        (-13.7, 0.79, -6.45, "6.45 [−0.79, 13.7] larger in b"),
+        (-0.79, 13.7, 6.45, "6.45 (0, 13.7] larger in a"),
+        (-13.7, 0.79, -6.45, "6.45 (0, 13.7] larger in b"),
         (1.2, 11.7, 6.45, "6.45 [1.2, 11.7] larger in a"),
         (-11.7, -1.2, -6.45, "6.45 [1.2, 11.7] larger in b"),
     ],
@@ -32,7 +32,7 @@ def test_a_size_is_promised_where_the_interval_has_one(low, high, value, said):
     rows = [_row(low, high, value)]
     text = _found_text("activation", "b", "a", "H0 lifespan sum", rows, rows)
     assert said in text
-    assert ("how large it is these units do not show" in text) == (low <= 0 <= high)
+    assert ("that it is above 0 the exact test shows" in text) == (low <= 0 <= high)
 
 
 def test_columns_that_no_two_networks_share_are_not_advised_as_configuration():

@@ -139,11 +139,15 @@ def comparison_worlds():
         weak,
         alone,
     )
-    known, unknown = summed(ALIKE, GAP | WHOLE), summed(ALIKE, WHOLE | {"gap_high": NAN})
+    sure = {"adjusted_p": 0.01}
+    known, unknown = summed(ONE, GAP | sure), summed(ALIKE, WHOLE | {"gap_high": NAN})
     above = "Their gap (root mean square over 4 layers) is 2 [1, 3]"
     near = summed(ALIKE, WHOLE | GAP | {"gap": -0.2, "gap_low": -1.0, "gap_high": -0.1})
     most = summed(ALIKE, WHOLE | GAP | {"gap_low": -1.0, "gap_high": 1.239})
     yield name, above, known, most
+    # The test decides about 0, whatever the interval says of it.
+    yield name, "is 2 (0, 3]", summed(ONE, GAP | sure | {"gap_low": -1.0}), known
+    yield name, "is at most 3; ", summed(ALIKE, GAP | WHOLE), known
     yield name, "is at most 1.24; ", most, known
     yield name, "no farther apart than draws of one layer are; ", near, most
     yield name, "without an interval; draws of one layer are", unknown, known
@@ -194,13 +198,14 @@ def comparison_worlds():
     yield name, "All this is about these networks over data", bare, lambda: ""
     yield name, "8 paired draws of 1 samples; nothing was tested.", bare, seen
     three_nets = {"gap": [1.0, 5.0, 9.0], "gap_low": [0.9, 4.0, 8.0], "gap_high": [1.1, 6.0, 10.0]}
+    three_nets |= sure
     vague = three_nets | {"gap_high": [5.0, 6.0, 10.0]}
     apart, close = summed(ALIKE, three_nets, count=3), summed(ALIKE, vague, count=3)
     yield name, "the smallest gap is between net0 and net1 (1 [0.9, 1.1]), the largest", apart, seen
     yield name, "; intervals do not tell the smallest from the next.", close, apart
-    nil = three_nets | {"gap_low": [-1.0, 4.0, 8.0], "gap_high": [-0.5, 6.0, 10.0]}
+    nil = three_nets | WHOLE | {"gap_low": [-1.0, 4.0, 8.0], "gap_high": [-0.5, 6.0, 10.0]}
     yield name, "(that of draws of one layer, or less)", summed(ALIKE, nil, count=3), apart
-    up = three_nets | {"gap_low": [-1.0, 4.0, 8.0]}
+    up = three_nets | WHOLE | {"gap_low": [-1.0, 4.0, 8.0]}
     yield name, "(at most 1.1)", summed(ALIKE, up, count=3), apart
     kept = {"preregistered": followed().as_dict()}
     planned = summed(ALIKE, WHOLE, kept)

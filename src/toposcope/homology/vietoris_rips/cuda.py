@@ -1,8 +1,8 @@
 """Distances and spanning trees on a GPU through PyTorch, with the numbers of the CPU.
 
 The only file of `homology` that imports torch, and only when called. Products in float32 exclude
-pairs, as in `spanning.py`; what they leave is computed from differences in float64. Measured on no
-GPU so far: tests run it on torch's CPU device, where results are equal.
+pairs, as in `spanning.py`; what they leave is computed from differences in float64. Worth its while
+for H0 from 5,000 points on (docs/engine.md); the tests also run it on torch's CPU device.
 """
 
 from __future__ import annotations
@@ -98,15 +98,16 @@ def distances(
            [5., 0.]])
     """
     cloud = read_cloud(X, call=call).astype(np.float64)
-    refuse_pairs(*cloud.shape, per_pair=24, call=call)  # the result, its mirror and their maximum
+    refuse_pairs(*cloud.shape, per_pair=16, call=call)  # the result and tiles
     torch = _torch(device, call)
     middle, exponent = centered(cloud)
     points = torch.from_numpy(np.ldexp(cloud, -exponent)).to(device)
     small = torch.from_numpy(np.ascontiguousarray(middle)).to(device)
     norms = (small * small).sum(1)
     result = np.empty((len(cloud), len(cloud)))
-    for rows in _tiles(len(cloud), tile):
-        for columns in _tiles(len(cloud), tile):
+    tiles = _tiles(len(cloud), tile)
+    for number, rows in enumerate(tiles):
+        for columns in tiles[number:]:
             both = norms[rows, None] + norms[None, columns]
             squares = both - 2 * (small[rows] @ small[columns].T)
             a, b = torch.nonzero(squares <= _EXACT_BELOW * both, as_tuple=True)
@@ -114,10 +115,14 @@ def distances(
                 part = slice(start, start + _PAIRS)
                 step = points[a[part] + rows.start] - points[b[part] + columns.start]
                 squares[a[part], b[part]] = (step * step).sum(1)
-            result[rows, columns] = squares.sqrt().cpu().numpy()
-    # Which product comes first in a sum may differ between a tile and its mirror image.
-    result = np.maximum(result, result.T)
-    return np.ldexp(result, exponent)
+            if rows == columns:
+                # Which product comes first in a sum may differ between a pair and its mirror image.
+                squares = torch.maximum(squares, squares.T)
+            block = squares.sqrt()
+            result[rows, columns] = block.cpu().numpy()
+            if rows != columns:
+                result[columns, rows] = block.T.contiguous().cpu().numpy()
+    return np.ldexp(result, exponent, out=result) if exponent else result
 
 
 class _Search:

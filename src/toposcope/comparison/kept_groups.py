@@ -1,0 +1,189 @@
+"""A comparison of groups in a folder: four tables, one JSON file, and the seal over them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toposcope.analysis.network_means import NetworkMeans
+from toposcope.errors import SchemaVersionError, StoreError, UsageError
+from toposcope.store.folders import GROUPS, MARKS
+from toposcope.store.objects import LocalObjects, get_json, put, put_json
+from toposcope.store.seals import AGAIN, SEAL, find_seal, is_own, put_seal
+from toposcope.store.shapes import expect, understood
+from toposcope.store.tables import parquet_bytes, table_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MARK, SCHEMA = MARKS[GROUPS], 1
+TABLES = ("layers", "models", "pairs")
+MEANS = "means.parquet"
+SHAPE = {
+    "schema": int,
+    "by": str,
+    "attrs": dict,
+    "networks": {
+        "names": [str],
+        "covariates": {str: list},
+        "layers": [list],
+        "looked": [list],
+        "replicates": int,
+        "configuration": [str],
+        "notes": [str],
+        "attrs": dict,
+    },
+}
+
+
+def keep(
+    folder: Path,
+    by: str,
+    tables: Mapping[str, pd.DataFrame],
+    attrs: Mapping[str, Any],
+    networks: NetworkMeans,
+) -> None:
+    """Put it into a folder; the seal comes last, over all that lies in it."""
+    for name in TABLES:
+        put(folder / f"{name}.parquet", _parquet(tables[name]))
+    put(folder / MEANS, _parquet(_means_table(networks)))
+    columns = networks.covariates.to_dict("list")
+    rest = {
+        "schema": SCHEMA,
+        "by": by,
+        "attrs": _plain(dict(attrs)),
+        "networks": {
+            "names": list(networks.names),
+            "covariates": {str(name): _plain(values) for name, values in columns.items()},
+            "layers": [list(layer) for layer in networks.layers],
+            "looked": [list(looked) for looked in networks.means],
+            "replicates": networks.replicates,
+            "configuration": list(networks.configuration),
+            "notes": list(networks.notes),
+            "attrs": _plain(dict(networks.attrs)),
+        },
+    }
+    put_json(folder / MARK, rest)
+    objects = LocalObjects(folder)
+    put_seal(objects, [name for name in objects.list() if not is_own(name)])
+
+
+def refuse_another(folder: Path, attrs: Mapping[str, Any], *, call: str) -> None:
+    """Refuse a folder that holds a comparison with other parameters than those of `attrs`."""
+    if not (folder / MARK).exists():
+        return
+    objects = LocalObjects(folder)
+    held = expect(get_json(objects, MARK), SHAPE, where=str(folder / MARK), again=AGAIN)["attrs"]
+    asked = _plain(dict(attrs))
+    other = [name for name in sorted(asked) if held.get(name) != asked[name]]
+    if other:
+        name = other[0]
+        msg = (
+            f"{call}: {folder} holds a comparison of groups with {name} {held.get(name)!r}, and "
+            f"this one has {asked[name]!r}. Name another folder (-o, store=)."
+        )
+        raise UsageError(msg)
+
+
+def read(
+    folder: Path,
+) -> tuple[str, dict[str, pd.DataFrame], dict[str, Any], NetworkMeans]:
+    """What was kept in a folder."""
+    if not (folder / MARK).exists() or not (folder / SEAL).exists():
+        msg = (
+            f"{folder} holds no finished comparison of groups. Make one with 'toposcope compare "
+            f"POPULATION --by COLUMN -o {folder}'."
+        )
+        raise StoreError(msg)
+    seal = find_seal(LocalObjects(folder))
+    assert seal is not None, "a finished comparison has one"
+    with understood(str(folder), again="Compare again."):
+        rest = expect(seal.json(MARK), SHAPE, where=str(folder / MARK), again=AGAIN)
+        if rest["schema"] > SCHEMA:
+            msg = (
+                f"{folder} was written by a later toposcope (schema {rest['schema']} of a "
+                f"comparison of groups; this one reads up to {SCHEMA}). Install that version, or "
+                "compare again."
+            )
+            raise SchemaVersionError(msg)
+        tables = {
+            name: _frame(table_of(seal.get(f"{name}.parquet"), where=str(folder / name)))
+            for name in TABLES
+        }
+        means = _frame(table_of(seal.get(MEANS), where=str(folder / MEANS)))
+        return rest["by"], tables, rest["attrs"], _networks(rest["networks"], means)
+
+
+def _means_table(networks: NetworkMeans) -> pd.DataFrame:
+    """One row per statistic, network and layer."""
+    import pandas as pd
+
+    rows = [
+        {
+            "statistic": statistic,
+            "homology_dimension": degree,
+            "network": name,
+            "layer": layer,
+            "value": float(values[i, j]),
+        }
+        for (statistic, degree), values in networks.means.items()
+        for i, name in enumerate(networks.names)
+        for j, (layer, _) in enumerate(networks.layers)
+    ]
+    out = pd.DataFrame(rows)
+    return out.astype({"homology_dimension": "Int64"})
+
+
+def _networks(held: Mapping[str, Any], means: pd.DataFrame) -> NetworkMeans:
+    import pandas as pd
+
+    shape = len(held["names"]), len(held["layers"])
+    values = means["value"].to_numpy(dtype=np.float64, na_value=np.nan)
+    values = values.reshape(len(held["looked"]), *shape)
+    return NetworkMeans(
+        tuple(held["names"]),
+        pd.DataFrame(held["covariates"], index=list(held["names"])),
+        tuple((name, float(depth)) for name, depth in held["layers"]),
+        {(name, degree): values[k] for k, (name, degree) in enumerate(held["looked"])},
+        held["replicates"],
+        tuple(held["configuration"]),
+        tuple(held["notes"]),
+        held["attrs"],
+    )
+
+
+def _parquet(table: pd.DataFrame) -> bytes:
+    import pyarrow as pa
+
+    return parquet_bytes(pa.Table.from_pandas(table, preserve_index=False))
+
+
+def _frame(table: Any) -> pd.DataFrame:
+    """A table as `compare` made it: whole numbers are plain where none is missing."""
+    import pandas as pd
+    import pyarrow as pa
+
+    out = table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
+    plain = {
+        name: int
+        for name in out
+        if name != "homology_dimension"
+        and str(out[name].dtype) == "Int64"
+        and out[name].notna().all()
+    }
+    return out.astype(plain)
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON holds it, numbers without a value as null."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -103,7 +103,7 @@ def test_tiny_pairs_go_the_whole_path(tmp_path, monkeypatch):
         replace(swider_tuning.STUDY, quick=design), Given(), quick=True, out=tmp_path, jobs=0
     )
     assert [one.claim.id for one in found.verdicts] == ["S7", "S7-initial"]
-    assert not found.failures and all(one.n == 3 for one in found.verdicts)
+    assert not found.failures and all(one.n == 6 for one in found.verdicts)
     assert len(found.figure.panels) == 2
 
 

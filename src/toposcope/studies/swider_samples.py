@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -267,7 +267,7 @@ def numbers(rows: pd.DataFrame, variant: Variant, what: str, points: int, by: st
     values = ordered[list(COLUMNS)].to_numpy(dtype=np.float64)
     networks, degrees = ordered["network"].nunique(), ordered["degree"].nunique()
     layers = len(values) // max(networks * degrees, 1)
-    return values.reshape(networks, layers, degrees, len(COLUMNS))
+    return np.asarray(values.reshape(networks, layers, degrees, len(COLUMNS)))
 
 
 def _ratio(
@@ -280,7 +280,7 @@ def _ratio(
     value, noise, null, null_noise = (together(x[..., k], variant.by) for k in range(4))
     sides = [_over(a, b) for a, b in ((value, noise), (null, null_noise))]
     # The layer itself, and none between: 0.2 of four layers is the lowest, 0.9 the highest.
-    method = "lower" if quantile < 0.5 else "higher"
+    method: Literal["lower", "higher"] = "lower" if quantile < 0.5 else "higher"
     found, other = (np.quantile(one, quantile, axis=1, method=method) for one in sides)
     if claim is S3 and not other.mean() > S3.rule.threshold:
         # Planted outliers do not pass it either: a distance that cannot see them confirms nothing.
@@ -384,7 +384,8 @@ def figure(table: pd.DataFrame, design: Design) -> Figure:
 def _flagged(rows: pd.DataFrame) -> Array:
     """(networks, layers) shares."""
     own = rows[rows["what"] == "flagged lof"]
-    return own.pivot(index="network", columns="layer", values="value").to_numpy(dtype=np.float64)
+    wide = own.pivot(index="network", columns="layer", values="value")
+    return np.asarray(wide, dtype=np.float64)
 
 
 SOURCES = (

@@ -108,17 +108,20 @@ def _layer(X: Array, job: Job, firsts: dict[int, list[list[Any]]]) -> Iterator[N
                 value, noise, null = mean[:, degree]
                 yield "unequal", points, by, degree, (value, noise, null, noise)
     points = job.sizes[-1]
-    draws = [X[rows] for rows in disjoint(len(X), points, rng, most=4)]
-    pairs = list(zip(draws[::2], draws[1::2], strict=False))
+    parts = [X[rows] for rows in disjoint(len(X), points, rng, most=4)]
+    pairs = list(zip(parts[::2], parts[1::2], strict=False))
     for way, share in (("lof", None), ("5 %", 0.05)):
         found = [without_outliers(pair, share, rng) for pair in pairs]
         far = [(planted(a, rng), planted(b, rng)) for a, b in pairs]
         worse = [without_outliers(pair, share, rng) for pair in far]
         for by in DISTANCES:
-            sides = [np.mean([one[k][by] for one in found], axis=0) for k in (0, 1)]
-            nulls = [np.mean([one[k][by] for one in worse], axis=0) for k in (0, 1)]
+            sides = [
+                np.mean([side[by] for side in many], axis=0)
+                for some in (found, worse)
+                for many in ([moved for moved, _, _ in some], [noise for _, noise, _ in some])
+            ]
             for degree in DEGREES:
-                numbers = tuple(float(one[degree]) for one in (*sides, *nulls))
+                numbers = tuple(float(one[degree]) for one in sides)
                 yield f"outliers {way}", points, by, degree, numbers
         yield f"flagged {way}", points, "", -1, (float(np.mean([one[2] for one in found])),)
 
@@ -140,4 +143,4 @@ def _between(draws: list[list[Any]], by: str) -> Array:
     values = [
         apart(a[0], b[1], by) for i, a in enumerate(draws) for j, b in enumerate(draws) if i != j
     ]
-    return np.mean(values, axis=0)
+    return np.asarray(np.mean(values, axis=0))

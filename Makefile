@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-faults check format bench calibrate clean
+.PHONY: demo test test-faults guarantees check format bench calibrate clean
 
 demo: .venv/demo.stamp
 	$(BIN)/toposcope demo --out demo
@@ -13,6 +13,10 @@ test: check
 # Every harm to every file and minutes of fuzzing; half an hour on two cores.
 test-faults: .venv/dev.stamp
 	TOPOSCOPE_FAULTS=1 $(BIN)/pytest tests/faults
+
+# The table of promises from the tests behind them; with TOPOSCOPE_FAULTS=1 the long ones too.
+guarantees: .venv/dev.stamp
+	$(BIN)/python docs/guarantees.py
 
 check: .venv/dev.stamp
 	$(BIN)/ruff format --check .
@@ -30,6 +34,7 @@ bench: .venv/dev.stamp
 
 calibrate: .venv/dev.stamp
 	$(BIN)/python -m benchmarks.calibration
+	$(BIN)/python -m benchmarks.interval_ranks
 
 .venv/demo.stamp: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "toposcope needs Python 3.11 or newer"'

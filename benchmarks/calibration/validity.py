@@ -108,6 +108,19 @@ def turned(rng: np.random.Generator, n: int) -> dict[str, Array]:
     return out
 
 
+def opposed(rng: np.random.Generator, n: int) -> dict[str, Array]:
+    """Far from the origin: cosine distances see 3 to 14 directions, Euclidean ones a line grow.
+
+    Along the line to the origin, which angles do not see, points spread more and more, so that the
+    Euclidean cloud falls from 4 dimensions to 1 while that of angles rises.
+    """
+    out = {}
+    for i, (d, along) in enumerate(zip((3, 4, 6, 9, 14), (0.7, 1.6, 3.0, 6.0, 18.0), strict=True)):
+        across = rng.normal(size=(n, d)) / np.sqrt(d)
+        out[f"b{i}"] = np.column_stack([300 + along * rng.normal(size=n), across])
+    return out
+
+
 WORLDS: dict[str, tuple[str, World]] = {
     "d128": ("3 round layers of 128 dimensions", partial(gaussians, dims=(128,) * 3)),
     "d10": ("3 round layers of 10 dimensions", partial(gaussians, dims=(10,) * 3)),
@@ -139,6 +152,7 @@ WORLDS: dict[str, tuple[str, World]] = {
         "5 layers that cosine distances order the other way by entropy, alike by the other two",
         turned,
     ),
+    "opposed": ("5 layers that cosine distances order the other way by all statistics", opposed),
 }
 
 
@@ -347,6 +361,7 @@ for _check, _world, _word, _bound, _more in (
     ("metric", "five_alike", HOLDS, FALSE, {}),
     ("metric", "five_alike", FAILS, FALSE, {}),
     ("metric", "growing", FAILS, FALSE, {}),
+    ("metric", "opposed", HOLDS, FALSE, {}),
     # Power.
     ("sample_size", "squares", HOLDS, {}, {"points": 128}),
     ("sample_size", "squares", HOLDS, {}, {"points": 512}),
@@ -359,6 +374,7 @@ for _check, _world, _word, _bound, _more in (
     ("concentration", "flat", HOLDS, {}, {}),
     ("concentration", "d128", FAILS, {}, {}),
     ("metric", "growing", HOLDS, {}, {}),
+    ("metric", "opposed", FAILS, {}, {}),
     ("metric", "turned", FAILS, {}, {}),
     # Said where entropy is not shown to repeat, and then of the other two alone, which do agree.
     ("metric", "turned", HOLDS, {}, {}),

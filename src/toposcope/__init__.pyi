@@ -24,6 +24,8 @@ from toposcope.analysis.result import Analysis as Analysis
 from toposcope.analysis.run import analyze as analyze
 from toposcope.analysis.run import load_analysis as load_analysis
 from toposcope.analysis.trajectory import analyze_series as analyze_series
+from toposcope.analysis.zoo import Zoo as Zoo
+from toposcope.analysis.zoo import zoo as zoo
 from toposcope.comparison.groups import GroupComparison as GroupComparison
 from toposcope.comparison.population import compare as compare
 from toposcope.comparison.preregister import preregister_comparison as preregister_comparison

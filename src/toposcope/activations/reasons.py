@@ -20,4 +20,7 @@ def reason_of(error: BaseException, *, limit: int = 300) -> str:
     kind = type(error).__name__
     text = _ESCAPES.sub("", str(error)).strip()
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return f"{kind}: {lines[0][:limit].rstrip('.')}" if lines else f"{kind}, without a message"
+    if not lines:
+        return f"{kind}, without a message"
+    first = " ".join(lines[: 2 if lines[0].endswith(":") else 1])
+    return f"{kind}: {first[:limit].rstrip('.')}"

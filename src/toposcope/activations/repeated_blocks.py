@@ -160,6 +160,8 @@ def find_blocks(model: nn.Module, rows: Sequence[LayerInfo]) -> dict[str, str]:
 def _embeddings(rows: Sequence[LayerInfo], blocks: Mapping[str, str]) -> dict[str, str]:
     """The call whose output, tokens by width, goes into the first block as it is."""
     first = next(row for row in rows if row.address in blocks)
+    if first.leaf and first.type not in _RECURRENT:
+        return {}  # an activation: what goes into it is the linear layer of its own unit
     for row in rows:
         if row.address == first.source and row.shape == first.shape and len(row.shape or ()) == 2:
             return {row.address: "hidden state 0: what goes into the first block"}

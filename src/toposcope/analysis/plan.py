@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -149,6 +149,19 @@ def plan_analysis(run_path: Path | str, design: Design) -> Plan:
     seconds, peak = work.predict(run, [task.job for task in todo], design)
     done = len(jobs) - len(todo)
     return replace(plan, done=done, seconds=seconds, worker_bytes=peak, todo=todo)
+
+
+def forecast_of(plan: Plan) -> Callable[[Job], float]:
+    """CPU seconds of each job of a plan, all draws of a layer being alike."""
+    run, known = plan.opened, dict[tuple[str, int], float]()
+
+    def seconds(job: Job) -> float:
+        kind = job.layer, len(job.rows)
+        if kind not in known:
+            known[kind] = plan.work.predict(run, [job], plan.design)[0]
+        return known[kind]
+
+    return seconds
 
 
 def refuse_what_cannot_fit(plan: Plan, workers: int) -> None:

@@ -160,8 +160,12 @@ def read_covariates(path: Path) -> pd.DataFrame:
     """
     import pandas as pd
 
-    with path.open(newline="", encoding="utf-8-sig") as lines:
-        rows = [row for row in csv.reader(lines) if any(cell.strip() for cell in row)]
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as lines:
+            rows = [row for row in csv.reader(lines) if any(cell.strip() for cell in row)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        msg = f"{CALL}: {path} is not a table of commas in UTF-8: {error}. Save it as such."
+        raise UsageError(msg) from error
     header = [cell.strip() for cell in rows[0]] if rows else []
     if "run" not in header:
         other = next((mark for mark in ";\t" if len(header) == 1 and mark in header[0]), None)

@@ -29,7 +29,7 @@ from toposcope.analysis.forecast import (
     refuse_a_full_disk,
 )
 from toposcope.analysis.jobs import Inputs, measure_job
-from toposcope.analysis.plan import Plan, plan_analysis, refuse_what_cannot_fit
+from toposcope.analysis.plan import Plan, forecast_of, plan_analysis, refuse_what_cannot_fit
 from toposcope.analysis.preregister import KIND, capture_hash, parameters_used
 from toposcope.analysis.result import Analysis
 from toposcope.analysis.stored import FAILURES, POINTER, SPEC, current_name, sealed, spec_of
@@ -251,6 +251,7 @@ def run_plan(
             jobs=jobs,
             progress=progress,
             title="analyze",
+            forecast=forecast_of(plan),
         )
         failures = [
             {

@@ -18,11 +18,13 @@ from toposcope.cli.common import (
     show,
 )
 from toposcope.cli.design_options import DesignCommand, take_design
+from toposcope.cli.workers_options import workers_options
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from toposcope.analysis.design import Design
+    from toposcope.execution.executors import Jobs
 
 REASONS = 4
 """Reasons for missing numbers that are listed."""
@@ -43,7 +45,7 @@ REASONS = 4
 )
 @click.argument("run", metavar="RUN|SERIES", type=click.Path(path_type=Path))
 @click.option("--level", type=float, default=0.95, show_default=True, help="Coverage of intervals.")
-@click.option("--jobs", type=click.IntRange(min=0), help="Worker processes; default: one per CPU.")
+@workers_options()
 @click.option("--dry-run", is_flag=True, help="Predict time and memory, compute nothing.")
 @click.option(
     "--preregister",
@@ -64,7 +66,7 @@ def analyze(
     /,
     run: Path,
     level: float,
-    jobs: int | None,
+    jobs: Jobs,
     dry_run: bool,
     preregister: Path | None,
     frozen: Path | None,
@@ -128,7 +130,7 @@ def analyze(
     exit_with_failures(analysis.failures)
 
 
-def _dry_run(run: Path, design: Design, jobs: int | None) -> dict[str, Any]:
+def _dry_run(run: Path, design: Design, jobs: Jobs) -> dict[str, Any]:
     """What an analysis would take; refused where it would not fit."""
     from toposcope.analysis.forecast import forecast, refuse_a_full_disk
     from toposcope.analysis.plan import plan_analysis, refuse_what_cannot_fit
@@ -186,7 +188,7 @@ def _analyze_series(
     design: Design,
     *,
     level: float,
-    jobs: int | None,
+    jobs: Jobs,
     dry_run: bool,
     plan: Path | None,
     as_json: bool,

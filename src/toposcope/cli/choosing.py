@@ -19,6 +19,7 @@ from toposcope.cli.common import (
     show,
     this_command,
 )
+from toposcope.cli.workers_options import workers_options
 
 TOML_HELP = """\b
 MODELS.toml, one table per candidate:
@@ -85,7 +86,7 @@ MODELS.toml, one table per candidate:
 @click.option("--level", type=float, default=0.95, show_default=True, help="Coverage of intervals.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, mps or auto.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--jobs", type=click.IntRange(min=0), help="Worker processes; default: one per CPU.")
+@workers_options()
 @json_option
 @click.pass_context
 def rank(

@@ -162,6 +162,8 @@ def outline(value: dict[str, Any]) -> str:
     for key, entry in value.items():
         if isinstance(entry, dict):
             lines += [f"{key}:", *(f"  {name}: {inner}" for name, inner in entry.items())]
+        elif isinstance(entry, list) and entry and isinstance(entry[0], str):
+            lines.append(f"{key}: {', '.join(entry)}")
         elif isinstance(entry, list):
             lines.append(f"{key}:" if entry else f"{key}: none")
             lines += ["  " + ", ".join(f"{k} {v}" for k, v in item.items()) for item in entry]

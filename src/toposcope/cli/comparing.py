@@ -22,6 +22,7 @@ from toposcope.cli.common import (
 )
 from toposcope.cli.comparing_groups import compare_folder, refuse_others
 from toposcope.cli.design_options import parse_dimensions
+from toposcope.cli.workers_options import workers_options
 
 
 def parse_margin(
@@ -131,7 +132,7 @@ def parse_optional(
 )
 @click.option("--equalize", is_flag=True, help="Analyze anew what does not agree.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--jobs", type=click.IntRange(min=0), help="Worker processes; default: one per CPU.")
+@workers_options()
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), help="Folder to keep it in; resumes there."
 )
@@ -211,14 +212,18 @@ def compare(
         first, second, *others = runs
         measures = options.pop("measures") or None
         if preregister is not None:
-            _write_plan(preregister, runs, options, measures=measures, note=note, as_json=as_json)
+            with warnings_told():
+                _write_plan(
+                    preregister, runs, options, measures=measures, note=note, as_json=as_json
+                )
             return
         with warnings_told():
             comparison = run_comparison(
                 first, second, *others, measures=measures, store=out, progress=bars(), **options
             )
         summary = summarize_comparison(comparison)
-        table = map(_row, comparison.of_class().models.to_dict("records"))
+        level = float(comparison.attrs["level"])
+        table = [_row(row, level) for row in comparison.of_class().models.to_dict("records")]
         header = ("measure", "H", "networks", "value [interval]", "gap [interval]", "p", "n")
         if report is not None:
             from toposcope.reporting.comparison_page import write_comparison
@@ -297,7 +302,8 @@ def _write_plan(
     show({"path": str(path), **plan.as_dict()}, as_json, "\n".join(plan_lines(plan)))
 
 
-def _row(row: dict[str, Any]) -> tuple[str, ...]:
+def _row(row: dict[str, Any], level: float) -> tuple[str, ...]:
+    from toposcope.words.comparison import found_apart
     from toposcope.words.formats import number, with_interval
 
     degree = str(row["homology_dimension"])
@@ -306,7 +312,9 @@ def _row(row: dict[str, Any]) -> tuple[str, ...]:
         degree if degree.isdigit() else "",
         f"{row['network_a']} / {row['network_b']}",
         with_interval(row["value"], row["low"], row["high"], 4),
-        with_interval(row["gap"], row["gap_low"], row["gap_high"], 4),
+        with_interval(
+            row["gap"], row["gap_low"], row["gap_high"], 4, differs=found_apart(row, 1 - level)
+        ),
         number(row["adjusted_p"], 2),
         str(row["n"]),
     )

@@ -14,6 +14,7 @@ from typing import Any
 from toposcope.activations.capture import capture
 from toposcope.analysis.result import Analysis
 from toposcope.analysis.run import analyze
+from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress
 from toposcope.findings.findings import look
 from toposcope.findings.places import Place
@@ -76,7 +77,7 @@ def _accuracy(share: float, n: int) -> str:
 
 
 def run_demo(
-    out: Path, *, jobs: int | None = None, seed: int = 0, progress: Progress | None = None
+    out: Path, *, jobs: Jobs = None, seed: int = 0, progress: Progress | None = None
 ) -> Demo:
     """Train, capture, analyze, report; everything is kept under `out`."""
     analyses: list[Analysis] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,15 +19,19 @@ from toposcope.cli.common import (
     printable,
     show,
 )
+from toposcope.cli.workers_options import workers_options
+
+if TYPE_CHECKING:
+    from toposcope.execution.executors import Jobs
 
 
 @command("toposcope demo\ntoposcope demo --out digits")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True)
-@click.option("--jobs", type=click.IntRange(min=1), help="Worker processes; default: one per CPU.")
+@workers_options(least=1)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @json_option
 @click.pass_context
-def demo(ctx: click.Context, out: Path, jobs: int | None, seed: int, as_json: bool) -> None:
+def demo(ctx: click.Context, out: Path, jobs: Jobs, seed: int, as_json: bool) -> None:
     """Train two small nets on real digits, look inside them, write OUT/report.html."""
     with exits(ctx, resume=True):
         from toposcope.activations.allocator import keep_freed_memory
@@ -150,7 +154,7 @@ def verify(ctx: click.Context, run: Path, digest: bool, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def info(ctx: click.Context, run: Path, as_json: bool) -> None:
-    """What a RUN holds: model, data, layers, accuracy, analyses; of a SERIES its checkpoints."""
+    """What a RUN, SERIES or POPULATION holds: model, data, layers, accuracy, analyses."""
     with exits(ctx):
         from toposcope.cli.inspecting import describe
 
@@ -158,18 +162,27 @@ def info(ctx: click.Context, run: Path, as_json: bool) -> None:
         show(described, as_json, outline(described))
 
 
-@command("toposcope status runs/r20\ntoposcope status runs/vgg_series")
-@click.argument("run", metavar="RUN|SERIES", type=click.Path(path_type=Path))
+@command("toposcope status runs/r20\ntoposcope status runs/vgg_series\ntoposcope status runs/zoo")
+@click.argument("run", metavar="FOLDER", type=click.Path(path_type=Path))
 @json_option
 @click.pass_context
 def status(ctx: click.Context, run: Path, as_json: bool) -> None:
-    """How far the work in a RUN is, or in each RUN of a SERIES, and what failed."""
-    with exits(ctx):
-        from toposcope.cli.inspecting import progress_of
+    """How far the work in a folder is, on any executor: done, failed, rate, time left.
 
-        progress = progress_of(run)
+    FOLDER is a RUN, a SERIES, a zoo or whatever else tasks are done in: a comparison, a study.
+    """
+    with exits(ctx):
+        from toposcope.cli.inspecting import progress_of, work_in
+        from toposcope.store.folders import POPULATION, RUN, SERIES, folder_kind
+        from toposcope.words.work import work_text
+
+        work = work_in(run)
+        # Anything else than a RUN or a SERIES shows what is done in it, and nothing more.
+        progress = (
+            progress_of(run) if folder_kind(run) in (RUN, SERIES, POPULATION) or not work else {}
+        )
         lines = []
-        for one in progress.get("runs", [progress]):
+        for one in progress.get("runs", [progress] if progress else []):
             member = f"{one['member']}: " if "member" in one else ""
             lines.append(f"{member}capture: {one['capture']}")
             lines += [
@@ -177,8 +190,12 @@ def status(ctx: click.Context, run: Path, as_json: bool) -> None:
                 + ("complete" if a["complete"] else "not complete")
                 for a in one["analyses"]
             ]
-        lines += [f"failed: {f['weights']}: {f['reason']}" for f in progress.get("failures", [])]
-        show(progress, as_json, "\n".join(lines))
+        lines += [
+            f"failed: {f.get('weights') or f['network']}: {f['reason']}"
+            for f in progress.get("failures", [])
+        ]
+        lines += [f"{one['place']}: {work_text(one)}" for one in work]
+        show({**progress, "work": work}, as_json, "\n".join(lines))
 
 
 @command("toposcope doctor")

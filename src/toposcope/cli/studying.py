@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,10 @@ from toposcope.cli.common import (
     printable,
     show,
 )
+from toposcope.cli.workers_options import workers_options
+
+if TYPE_CHECKING:
+    from toposcope.execution.executors import Jobs
 
 
 class Studies(click.Group):
@@ -70,7 +74,7 @@ def _own_command(name: str, question: str) -> click.Command:
     @jobs_option
     @json_option
     @click.pass_context
-    def command(ctx: click.Context, run: Path, jobs: int | None, as_json: bool) -> None:
+    def command(ctx: click.Context, run: Path, jobs: Jobs, as_json: bool) -> None:
         with exits(ctx, resume=True):
             from toposcope import studies
             from toposcope.execution.progress import bars
@@ -161,7 +165,7 @@ def _study_command(name: str, question: str) -> click.Command:
         data: str | None,
         quick: bool,
         out: Path | None,
-        jobs: int | None,
+        jobs: Jobs,
         dry_run: bool,
         as_json: bool,
     ) -> None:
@@ -179,7 +183,7 @@ def _run(
     data: str | None,
     quick: bool,
     out: Path | None,
-    jobs: int | None,
+    jobs: Jobs,
     dry_run: bool,
     as_json: bool,
 ) -> Sequence[dict[str, Any]]:
@@ -227,9 +231,7 @@ def _value(
     return {"study": name, "run": str(run), "verdicts": verdicts, "failures": list(failures)}
 
 
-jobs_option = click.option(
-    "--jobs", type=click.IntRange(min=0), help="Worker processes; default: one per CPU."
-)
+jobs_option = workers_options()
 models_option = click.option(
     "--models", type=click.Path(path_type=Path), help="A MODELS.toml, for studies that take one."
 )
@@ -273,7 +275,7 @@ def run_all(
     ctx: click.Context,
     quick: bool,
     out: Path | None,
-    jobs: int | None,
+    jobs: Jobs,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -313,7 +315,7 @@ def validity(
     replicates: int | None,
     level: float,
     out: Path | None,
-    jobs: int | None,
+    jobs: Jobs,
     as_json: bool,
 ) -> None:
     """Can the analysis of RUN be trusted? Sample size, outliers, scale, concentration, metric."""

@@ -23,7 +23,9 @@ from toposcope.comparison.asked import (
     refuse_margins,
     rules_of,
     split,
+    too_few,
     unit_of_measures,
+    warn_too_few,
 )
 from toposcope.comparison.families import DIFFER, EQUIVALENT, RELATED
 from toposcope.comparison.judgement import NOISE, Rules, measured
@@ -155,6 +157,11 @@ def preregister_comparison(
     refuse_margins(rules, [*diagram, *paired])
     degrees = design.homology_dimensions if diagram else ()
     drawn = _draws(items[0], design)
+    # A plan is made before results exist: what its draws cannot show has to be said here.
+    own = drawn_hash(drawn)
+    for same in sorted({equalize or drawn_hash(_draws(one, design)) == own for one in items[1:]}):
+        if too_few(len(drawn), paired=same, rules=rules):
+            warn_too_few(len(drawn), paired=same, rules=rules)
     if not diagram:
         design = Design(points=len(drawn[0]), replicates=len(drawn))
     draws = None if equalize else drawn_hash(drawn)

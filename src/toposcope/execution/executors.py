@@ -1,38 +1,34 @@
-"""Where tasks run: in this process, or in worker processes of this machine.
+"""Where tasks run: in this process, or in worker processes of this machine; engines.py has others.
 
 An executor takes a function and its arguments and gives a future, and says which errors mean that a
 worker died. It knows nothing of ledgers, retries or results: workers publish those themselves, so
 that nothing large travels through an executor and any other engine can join with these few methods.
+One that has `submit_slice` too oversees its workers and keeps the budgets of tasks from outside.
 tests/unit/execution/test_executors.py holds the contract that each of them passes.
 """
 
 from __future__ import annotations
 
 import os
-import signal
-import threading
-import time
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from toposcope.errors import UsageError, WorkersLostError
-from toposcope.inputs.parameters import whole
+from toposcope.errors import UsageError
+from toposcope.execution.budgets import Budget, default_seconds
+from toposcope.execution.local import Inline as Inline
+from toposcope.execution.local import Loky as Loky
+from toposcope.execution.local import Processes as Processes
+from toposcope.inputs.parameters import number, text, whole
 
 Result = TypeVar("Result")
 
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-)
 
-
-SAFE_PATH = "PYTHONSAFEPATH"
+EXECUTORS = ("processes", "loky", "dask:local", "dask://HOST:PORT")
+"""Executors by name; the last one is of a scheduler that runs."""
 
 
 @runtime_checkable
@@ -48,8 +44,9 @@ class Executor(Protocol):
     def died(self) -> tuple[type[BaseException], ...]:
         """Errors of a future, or of `submit`, that mean that a worker died.
 
-        Its functions may have done nothing, a part or all of their work, and the executor must be
-        renewed before the next one. Empty where workers cannot die alone.
+        Functions in flight may have done nothing, a part or all of their work, and the executor
+        must be renewed before the next one. Empty where workers cannot die, or where only the one
+        function is lost that did it.
         """
         ...
 
@@ -66,113 +63,61 @@ class Executor(Protocol):
         ...
 
 
-class Inline:
-    """Runs in this process: a function is done when `submit` returns. For debugging."""
-
-    workers = 0
-    died: tuple[type[BaseException], ...] = ()
-
-    def submit(self, function: Callable[..., Result], /, *args: Any) -> Future[Result]:
-        """Run the function here and now; what it raises is in the future."""
-        future: Future[Result] = Future()
-        try:
-            future.set_result(function(*args))
-        except Exception as error:  # the caller asks the future, as with any executor
-            future.set_exception(error)
-        return future
-
-    def renew(self) -> None:
-        """Nothing died."""
-
-    def close(self) -> None:
-        """Nothing to end."""
-
-
-class Processes:
-    """Worker processes of this machine (loky), one BLAS thread each; they end with this process.
+@dataclass(frozen=True)
+class Workers:
+    """Where tasks run, and what each of them may take.
 
     Parameters
     ----------
-    workers
-        Number of processes, at least 1.
+    count
+        Number of workers; 0 for this process, None for one per CPU.
+    executor
+        One of `EXECUTORS`.
+    task_timeout
+        Seconds that a task may run before it is recorded as failed and its worker is replaced; None
+        for 60 times its forecast, at least 15 minutes, and 4 hours where there is none.
+    task_memory
+        Bytes that the worker of a task may hold before the task is tried once more, alone, with
+        twice as much, and then recorded as failed; None for its share of the machine.
 
-    Raises
-    ------
-    UsageError
-        For a number below 1.
+    Examples
+    --------
+    >>> import numpy as np, toposcope as ts
+    >>> X = np.random.default_rng(0).normal(size=(60, 3))
+    >>> within = Workers(0, task_timeout=60)
+    >>> ts.analyze(ts.from_arrays({"a": X}), points=20, replicates=2, jobs=within).failures
+    []
     """
 
-    died: tuple[type[BaseException], ...] = (BrokenProcessPool,)
+    count: int | None = None
+    executor: str = "processes"
+    task_timeout: float | None = None
+    task_memory: int | None = None
 
-    def __init__(self, workers: int) -> None:
-        if workers < 1:
-            msg = f"Processes({workers}): needed is a number of worker processes, 1 or more."
-            raise UsageError(msg)
-        self.workers = workers
-        self._pool: Any = None
-
-    def submit(self, function: Callable[..., Result], /, *args: Any) -> Future[Result]:
-        """Run the function in a worker; processes start with the first call."""
-        try:
-            with _safe_path():
-                if self._pool is None:
-                    self._pool = self._start()
-                future: Future[Result] = self._pool.submit(function, *args)
-        except OSError as error:
+    def __post_init__(self) -> None:
+        call = "Workers()"
+        if self.count is not None:
+            whole(self.count, "count", call=call, low=0)
+        if self.task_timeout is not None:
+            number(self.task_timeout, "task_timeout", call=call, above=0)
+        if self.task_memory is not None:
+            whole(self.task_memory, "task_memory", call=call, low=1)
+        if not is_executor(text(self.executor, "executor", call=call)):
             msg = (
-                f"no worker process can be started ({error}): they need semaphores in shared "
-                "memory (/dev/shm) and room for one more process. Pass jobs=0 (--jobs 0) to work "
-                "without them."
+                f"Workers(executor={self.executor!r}): there is no such executor; needed is one of "
+                f"{', '.join(EXECUTORS)} (--executor)."
             )
-            raise WorkersLostError(msg) from error
-        return future
+            raise UsageError(msg)
 
-    def renew(self) -> None:
-        """End what is left of the broken pool; the next call starts a fresh one."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, kill_workers=True)
-        self._pool = None
-
-    def close(self) -> None:
-        """End the workers, whatever they are doing."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, kill_workers=True)
-        self._pool = None
-
-    def _start(self) -> Any:
-        from loky import ProcessPoolExecutor
-
-        return ProcessPoolExecutor(
-            max_workers=self.workers,
-            env={**dict.fromkeys(THREAD_VARIABLES, "1"), SAFE_PATH: "1"},
-            timeout=600,
-            initializer=_end_with_parent,
-            initargs=(os.getpid(),),
-        )
+    def budget(self, predicted: float | None = None) -> Budget:
+        """What a task may take whose forecast is so many seconds."""
+        given = self.task_timeout
+        return Budget(default_seconds(predicted) if given is None else given, self.task_memory)
 
 
-@contextmanager
-def _safe_path() -> Iterator[None]:
-    """Children that start now look for modules in no working folder.
-
-    They are started with `python -m` and `python -c`, for which the working folder comes first:
-    a stranger's module in the RUN that is analyzed, or a user's own one called random, would be
-    imported.
-    """
-    before = os.environ.get(SAFE_PATH)
-    os.environ[SAFE_PATH] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            os.environ.pop(SAFE_PATH, None)
-        else:
-            os.environ[SAFE_PATH] = before
-
-
-Jobs = int | Executor | None
-"""How `jobs` may be given: a number of worker processes (0: none), an executor, or None for one
-process per CPU."""
+Jobs = int | str | Executor | Workers | None
+"""How `jobs` may be given: a number of worker processes (0: none), the name of an executor, an
+executor, `Workers` with budgets, or None for one process per CPU."""
 
 
 def default_jobs() -> int:
@@ -190,10 +135,31 @@ def workers_of(jobs: Jobs, *, call: str = "jobs") -> int:
 
     Examples
     --------
-    >>> workers_of(3), workers_of(0), workers_of(Inline())
-    (3, 1, 1)
+    >>> workers_of(3), workers_of(0), workers_of(Inline()), workers_of(Workers(2))
+    (3, 1, 1, 2)
     """
-    return max(1, jobs.workers if isinstance(jobs, Executor) else _count(jobs, call))
+    if isinstance(jobs, Executor):
+        return max(1, jobs.workers)
+    return max(1, _count(named(jobs, call=call).count))
+
+
+def named(jobs: Jobs, *, call: str = "jobs") -> Workers:
+    """`jobs` with its budgets; those of an executor that was given are the defaults."""
+    if isinstance(jobs, Workers):
+        return jobs
+    if isinstance(jobs, Executor):
+        return Workers()
+    if isinstance(jobs, str) and is_executor(jobs):
+        return Workers(executor=jobs)
+    try:
+        return Workers(None if jobs is None else whole(jobs, "jobs", call=call, low=0))
+    except UsageError:
+        msg = (
+            f"{call}: jobs={jobs!r}: needed is a number of workers, 1 or more, 0 for none, the "
+            f"name of an executor ({', '.join(EXECUTORS)}), toposcope.execution.executors."
+            "Workers(4, task_timeout=600), or an executor such as Processes(4) there."
+        )
+        raise UsageError(msg) from None
 
 
 @contextmanager
@@ -221,39 +187,30 @@ def opened(jobs: Jobs, *, tasks: int) -> Iterator[Executor]:
     if isinstance(jobs, Executor):
         yield jobs
         return
-    count = _count(jobs)
-    executor = Processes(min(count, max(tasks, 1))) if count else Inline()
+    executor = _made(named(jobs), tasks)
     try:
         yield executor
     finally:
         executor.close()
 
 
-def _count(jobs: int | None, call: str = "jobs") -> int:
-    """Number of worker processes; 0 for none."""
-    if jobs is None:
-        return default_jobs()
-    try:
-        return whole(jobs, "jobs", call=call, low=0)
-    except UsageError:
-        msg = (
-            f"{call}: jobs={jobs!r}: needed is a number of workers, 1 or more, 0 for none, or an "
-            "executor such as toposcope.execution.executors.Processes(4)."
-        )
-        raise UsageError(msg) from None
+def _made(workers: Workers, tasks: int) -> Executor:
+    count = min(_count(workers.count), max(tasks, 1))
+    if workers.count == 0:
+        return Inline()
+    if workers.executor.startswith("dask:"):
+        from toposcope.execution.dask_engine import Dask
+
+        return Dask(workers.executor, _count(workers.count))
+    return Loky(count) if workers.executor == "loky" else Processes(count)
 
 
-def _end_with_parent(parent: int) -> None:
-    """End this worker with its driver, and only with it.
+def is_executor(name: str) -> bool:
+    """Whether an executor goes by this name."""
+    if name.startswith("dask://"):
+        return re.fullmatch(r"dask://[^/\s]+:[0-9]+", name) is not None
+    return name in EXECUTORS
 
-    Ctrl-C reaches the whole group of processes; the driver answers for all of them. After a kill -9
-    of the driver nobody would tell its workers.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1.0)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+def _count(count: int | None) -> int:
+    return default_jobs() if count is None else int(count)

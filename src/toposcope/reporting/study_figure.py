@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,8 @@ def draw_study(figure: Figure, *, width: float = 4.0, height: float = 3.2) -> An
     """A matplotlib Figure of all panels."""
     from matplotlib.figure import Figure as Canvas
 
+    if figure.stacked:
+        return _stacked(figure.panels, width * ACROSS)
     count = max(len(figure.panels), 1)
     across = 2 if count in (2, 4) else min(count, ACROSS)
     down = -(-count // across)
@@ -35,10 +38,24 @@ def draw_study(figure: Figure, *, width: float = 4.0, height: float = 3.2) -> An
     return canvas
 
 
+def _stacked(panels: Sequence[Panel], width: float) -> Any:
+    """Panels one above the other; marks take a line each."""
+    from matplotlib.figure import Figure as Canvas
+
+    heights = [0.15 * len(one.curves) + 0.5 if one.kind == "marks" else 2.8 for one in panels]
+    canvas = Canvas(figsize=(width, sum(heights)), layout="constrained")
+    axes = np.atleast_1d(canvas.subplots(len(panels), 1, height_ratios=heights)).ravel()
+    for ax, panel in zip(axes, panels, strict=True):
+        draw_panel(panel, ax)
+    return canvas
+
+
 def draw_panel(panel: Panel, ax: Axes) -> None:
     """One panel into axes."""
     if panel.kind == "matrix":
         _matrix(panel, ax)
+    elif panel.kind == "marks":
+        _marks(panel, ax)
     else:
         _curves(panel, ax)
     ax.set_title(panel.title, fontsize=10, loc="left")
@@ -73,13 +90,38 @@ def _curves(panel: Panel, ax: Axes) -> None:
             ends = None
             if len(curve.low):
                 ends = np.abs(np.stack([y - np.asarray(curve.low), np.asarray(curve.high) - y]))
-            ax.errorbar(x, y, ends, fmt="o", color=color, label=curve.name, markersize=4)
+            small = panel.kind == "dots"
+            ax.errorbar(
+                x,
+                y,
+                ends,
+                fmt="o",
+                color=color,
+                label=curve.name,
+                markersize=1.5 if small else 4,
+                elinewidth=0.4 if small else None,
+            )
+    if panel.kind == "dots":
+        ax.margins(x=0.01)
     if names:
         ax.set_xticks(range(len(places)), places, rotation=30, ha="right")
     if panel.line is not None:
         ax.axhline(panel.line, color="#8a929c", linewidth=1, linestyle="--")
     if len(panel.curves) > 1:
         ax.legend(fontsize=7, frameon=False)
+
+
+def _marks(panel: Panel, ax: Axes) -> None:
+    """A row of ticks per curve, from above to below; curves of one y share a color."""
+    colors = [light for light, _ in HUES]
+    groups = list(dict.fromkeys(curve.y[0] for curve in panel.curves if len(curve.y)))
+    for row, curve in enumerate(panel.curves):
+        color = colors[groups.index(curve.y[0]) % len(colors)] if len(curve.y) else colors[0]
+        x = np.asarray(curve.x, dtype=float)
+        ax.vlines(x, row - 0.38, row + 0.38, color=color, linewidth=0.6, rasterized=True)
+    ax.set_yticks(range(len(panel.curves)), [curve.name for curve in panel.curves])
+    ax.set_ylim(len(panel.curves) - 0.4, -0.6)
+    ax.margins(x=0.01)
 
 
 def _matrix(panel: Panel, ax: Axes) -> None:

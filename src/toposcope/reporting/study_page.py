@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from toposcope.reporting.page import page
-from toposcope.reporting.study_figure import png_of
+from toposcope.reporting.study_figure import ACROSS, png_of
 from toposcope.store.objects import put
 from toposcope.studies.study import Study
 from toposcope.studies.verdicts import Verdict
@@ -15,9 +16,11 @@ from toposcope.words.formats import number, with_interval
 from toposcope.words.studies import (
     duration,
     flips_text,
+    left_out_text,
     needed_text,
     reason_text,
     rule_text,
+    summary_text,
     untested_texts,
 )
 
@@ -32,16 +35,33 @@ def write_studies(studies: Sequence[Study], to: Path | str, *, title: str | None
         studies=[_shown(one) for one in studies],
         several=len(studies) > 1,
         pictures=[Markup(png_of(one.figure)) for one in studies],
+        first=_first_screen(studies) if len(studies) > 1 else None,
     )
     path = Path(to)
     put(path, text.encode("utf-8", "replace"))
     return path
 
 
+def _first_screen(studies: Sequence[Study]) -> dict[str, Any]:
+    """One row of panels, of the study that sums up the others or of the first one."""
+    from markupsafe import Markup
+
+    one = next((study for study in studies if summary_text(study)), studies[0])
+    shown = one.figure.panels[: 1 if one.figure.stacked else ACROSS]
+    return {
+        "summary": summary_text(one),
+        "picture": Markup(png_of(replace(one.figure, panels=shown))),
+        "name": one.name,
+        "panels": "; ".join(panel.title for panel in shown),
+    }
+
+
 def _shown(study: Study) -> dict[str, Any]:
     return {
         "name": study.name,
         "caption": study.figure.caption,
+        "summary": summary_text(study),
+        "left_out": left_out_text(study),
         "rows": [_row(one) for one in study.verdicts],
         "failures": study.failures,
         "untested": untested_texts(study),

@@ -16,7 +16,7 @@ from toposcope.store.shapes import expect
 
 DONE, FAILED = "done", "failed"
 LEDGER, PARTS = "ledger/", "parts/"
-SHAPES = {DONE: {"part": str}, FAILED: {"task": str, "reason": str, "traceback": str}}
+SHAPES = {DONE: {"part": str}, FAILED: {"task": str, "reason": str, "traceback": str, "kind?": str}}
 AGAIN = "Delete it and run the command again: its task alone is repeated."
 
 
@@ -31,12 +31,15 @@ class Failure:
     reason
         What went wrong, in one line.
     traceback
-        Where; "" when the worker died.
+        Where; the end of what its worker wrote to stderr when it died.
+    kind
+        "error" for one that it raised itself, else "timeout", "memory" or "died".
     """
 
     task: str
     reason: str
     traceback: str = ""
+    kind: str = "error"
 
 
 class Ledger:
@@ -91,7 +94,9 @@ class Ledger:
         entry = self.entry(key)
         if entry is None or entry["status"] != FAILED:
             return None
-        return Failure(entry["task"], entry["reason"], entry["traceback"])
+        return Failure(
+            entry["task"], entry["reason"], entry["traceback"], entry.get("kind", "error")
+        )
 
 
 def tick_name(key: str) -> str:

@@ -45,7 +45,9 @@ class Panel:
     line
         A horizontal line, such as a threshold; None for none.
     kind
-        "lines", "points" (markers with intervals), or "matrix" (each curve a row of colors).
+        "lines", "points" (markers with intervals), "dots" (many of them, small), "marks" (each
+        curve a row of ticks at its places; rows of one y share a color), or "matrix" (each curve a
+        row of colors).
     ordered
         Whether curves follow an order, such as time: colors then run from dark to light.
     """
@@ -69,10 +71,13 @@ class Figure:
         How to read it, in a sentence or two; says what a band or bar is.
     panels
         From left to right, three in a row.
+    stacked
+        Whether panels lie one above the other instead, each as wide as the figure.
     """
 
     caption: str
     panels: Sequence[Panel] = field(default=())
+    stacked: bool = False
 
 
 def curve_of_means(name: str, x: Sequence[Any], values: Any, *, level: float = 0.95) -> Curve:

@@ -11,6 +11,7 @@ from toposcope.execution.executors import Jobs
 from toposcope.execution.plugins import Registry
 from toposcope.execution.progress import Progress
 from toposcope.studies import (
+    across_papers,
     magai_depth,
     magai_generalization,
     naitzat,
@@ -30,6 +31,7 @@ from toposcope.studies.validity_study import validity
 from toposcope.types import near_matches
 
 OURS: tuple[Definition, ...] = (
+    across_papers.STUDY,
     wheeler_training.STUDY,
     magai_generalization.STUDY,
     magai_depth.STUDY,

@@ -59,7 +59,7 @@ def _read(path: Path, seal: Seal, known: dict[str, Any]) -> Study:
             for plain, claim in zip(known["verdicts"], claims, strict=True)
         ),
         table_of(seal.get("measurements.parquet"), where=str(path)).to_pandas(),
-        Figure(known["figure"]["caption"], panels),
+        Figure(known["figure"]["caption"], panels, known["figure"].get("stacked", False)),
         known["failures"],
         path,
         known["spec"],

@@ -116,7 +116,8 @@ class Definition:
     needs
         What handed-in networks must have; None when the study takes none.
     design_for
-        (design, subjects) -> design: fits points and draws to what was handed in.
+        (design, subjects) -> design: fits points and draws to what was handed in. Where some claims
+        cannot be decided on that, their ids are the design's `left_out`.
     sources
         Sources that decide the numbers, besides those of an analysis, its own file included.
     lacking
@@ -143,10 +144,12 @@ class Definition:
     def decided(self, table: pd.DataFrame, design: Any) -> tuple[list[Verdict], dict[str, str]]:
         """All verdicts, and what is missing for the claims that have none.
 
-        A claim may have none only where `lacking` says what it needs.
+        A claim may have none where the design leaves it out, or where `lacking` says what it needs.
         """
         verdicts, untested = [], {}
         for claim in self.claims:
+            if claim.id in getattr(design, "left_out", ()):
+                continue
             if claim.id in self.lacking and self.evidence(claim, table, design, "") is None:
                 untested[claim.id] = self.lacking[claim.id]
             else:

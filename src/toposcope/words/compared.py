@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from toposcope.comparison.layer_pairs import DIAGRAM_MEASURES
-from toposcope.words.comparison import measure_name
+from toposcope.words.comparison import found_apart, measure_name
 from toposcope.words.designs import filtration_text, points_text
 from toposcope.words.formats import all_of, number, upper
 
@@ -76,13 +76,14 @@ def network_matrices(comparison: Comparison) -> list[tuple[str, list[list[str]]]
     """
     out = []
     models = comparison.of_class().models
+    alpha = 1 - float(comparison.attrs["level"])
     names = list(comparison.networks)
     for (measure, degree), rows in models.groupby(
         ["measure", "homology_dimension"], dropna=False, sort=False
     ):
         shown = "gap" if str(measure) in DIAGRAM_MEASURES else "value"
         cells = {
-            frozenset((str(row["network_a"]), str(row["network_b"]))): _cell(row, shown)
+            frozenset((str(row["network_a"]), str(row["network_b"]))): _cell(row, shown, alpha)
             for row in rows.to_dict("records")
         }
         table = [["", *names]]
@@ -92,9 +93,11 @@ def network_matrices(comparison: Comparison) -> list[tuple[str, list[list[str]]]
     return out
 
 
-def _cell(row: Mapping[str, Any], shown: str) -> str:
+def _cell(row: Mapping[str, Any], shown: str, alpha: float) -> str:
     value = float(row[shown])
-    if shown == "gap" and not float(row["gap_low"]) > 0:
+    differs = found_apart(row, alpha)
+    above = value > 0 if differs else differs is None and float(row["gap_low"]) > 0
+    if shown == "gap" and not above:
         high = float(row["gap_high"])
         return f"≤ {upper(high)}" if high > 0 else WITHIN_NOISE
     return number(value)

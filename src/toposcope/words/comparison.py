@@ -289,9 +289,9 @@ def _similarities(good: pd.DataFrame, comparison: Comparison) -> Iterator[str]:
     unrelated = tested[tested["adjusted_p"] > alpha + 1e-12]
     if len(tested) and float(tested["smallest_p"].max()) <= alpha + 1e-12:
         if len(unrelated):
-            yield (
-                f"{_layers(unrelated, tested)} may be as far apart as samples without relation are."
-            )
+            which = f"All {len(tested)} layers" if len(unrelated) == len(tested) > 1 else ""
+            which = which or _layers(unrelated, tested)
+            yield f"{which} may be as far apart as samples without relation are."
         else:
             p = upper(float(tested["adjusted_p"].max()), 2)
             yield f"Every layer is more alike than unrelated samples are (adjusted p ≤ {p})."

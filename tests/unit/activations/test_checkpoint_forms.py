@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
-from collections import OrderedDict
+import subprocess
+import types
+from collections import OrderedDict, defaultdict, deque
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +18,30 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import nn
 
+import toposcope as ts
 from toposcope.activations.models import load_model
 from toposcope.activations.models.checkpoints import find_checkpoints, is_single
 from toposcope.activations.models.state_dicts import find_entry
 from toposcope.activations.models.weight_files import weights_file
+from toposcope.cli.inspecting import describe
 from toposcope.errors import ToposcopeError, UsageError, WeightsError
 
 
 def net(seed: int = 0) -> nn.Module:
     torch.manual_seed(seed)
     return nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.ReLU(), nn.Linear(3, 2))
+
+
+class Custom:
+    lr = 0.1
+
+
+class Settings(dict):
+    pass
+
+
+class Rows(list):
+    pass
 
 
 STATE = net(1).state_dict()
@@ -59,6 +76,23 @@ FORMS = {
     "lightning": {"state_dict": {**under("net."), "loss.weight": torch.ones(2)}, "global_step": 5},
     "lightning compiled": {"state_dict": under("model._orig_mod."), "callbacks": {"a": {"b": 1}}},
     "moco": {"state_dict": {**under("module.encoder_q."), "module.queue": torch.ones(5)}},
+    "fsdp": {"_fsdp_wrapped_module." + k.replace("0.", "0._orig_mod."): STATE[k] for k in STATE},
+    "averaged beside": {"params": STATE, "ema": {"decay": 0.9, "shadow": list(OTHER.values())}},
+    "averaged without buffers": {"model": STATE, "ema": {k: OTHER[k] for k in list(OTHER)[:3]}},
+    "flattened average": {
+        "state_dict": {**under("model."), **{"ema." + k.replace(".", ""): OTHER[k] for k in OTHER}}
+    },
+    "other head beside": {"student": STATE, "teacher": {k: OTHER[k] for k in list(OTHER)[:-2]}},
+    "whole optimizer": {"model": STATE, "optimizer": torch.optim.Adam(net(1).parameters())},
+    "settings": {
+        "model": STATE,
+        "partial": functools.partial(torch.optim.SGD, lr=0.1),
+        "kinds": [types.SimpleNamespace(a=1), defaultdict(list, a=[1]), deque([1]), slice(1), {1}],
+        "loss": nn.CrossEntropyLoss(),
+        "own": [Custom(), Settings(lr=0.1), Rows([1, 2])],
+    },
+    "in a mapping of their own": Settings(model=Settings(STATE)),
+    "other counters": {"a": STATE, "b": {k: v + 5 * ("tracked" in k) for k, v in STATE.items()}},
     "counters missing": {k: v for k, v in STATE.items() if "tracked" not in k},
     "beside numbers": {**STATE, "epoch": 3},
     "twice the same": {
@@ -80,8 +114,8 @@ def test_every_form_gives_the_same_network(tmp_path, form, name):
 def test_what_was_done_is_recorded(tmp_path):
     torch.save(FORMS["lightning"], tmp_path / "w.ckpt")
     assert load_model(net(), tmp_path / "w.ckpt").provenance["weights"]["notes"] == [
-        "taken from the entry 'state_dict'",
-        "taken from under 'net.', 1 entries beside it left out",
+        "taken from the entry 'state_dict', beside it left out: global_step",
+        "taken from under 'net.', 1 entries beside it left out: loss.*",
     ]
     torch.save(FORMS["mixed"], tmp_path / "w.ckpt")
     notes = load_model(net(), tmp_path / "w.ckpt").provenance["weights"]["notes"]
@@ -197,16 +231,14 @@ def test_norms_of_weights_have_old_and_new_names(tmp_path, file, model):
     torch.testing.assert_close(loaded(x), source(x))
 
 
-class Custom:
-    lr = 0.1
-
-
 def test_refusals_speak_plainly(tmp_path):
     torch.save(net(), tmp_path / "whole.pt")
-    torch.save({"model": STATE, "config": Custom()}, tmp_path / "config.pt")
-    for name, what in (("whole.pt", "torch.nn.modules"), ("config.pt", "Custom")):
+    torch.save({"model": STATE, "get": getattr}, tmp_path / "run.pt")
+    torch.save({"model": STATE, "run": subprocess.run}, tmp_path / "sub.pt")
+    whats = {"whole": "torch.nn.modules", "run": "getattr", "sub": ".run"}
+    for name, what in whats.items():
         with pytest.raises(WeightsError, match="was refused: it holds") as caught:
-            load_model(net(), tmp_path / name)
+            load_model(net(), tmp_path / f"{name}.pt")
         text = str(caught.value)
         assert what in text
         assert "\x1b" not in text and "weights_only=False" not in text and "allowlist" not in text
@@ -214,6 +246,120 @@ def test_refusals_speak_plainly(tmp_path):
     torch.save(quantized, tmp_path / "q.pt")
     with pytest.raises(WeightsError, match=r"0\.weight is torch\.int8, the model has torch\.float"):
         load_model(net(), tmp_path / "q.pt")
+
+
+def test_a_network_inside_is_not_opened_and_said(tmp_path):
+    torch.save({"model": net(), "epoch": 3}, tmp_path / "w.pt")
+    told = r"model, epoch are not tensors.*Not opened, .*torch\.nn\.modules\.container\.Sequential"
+    with pytest.raises(WeightsError, match=told):
+        load_model(net(), tmp_path / "w.pt")
+    torch.save({"model": STATE, "ema": net()}, tmp_path / "w.pt")
+    notes = load_model(net(), tmp_path / "w.pt").provenance["weights"]["notes"]
+    assert notes[0] == "taken from the entry 'model', beside it left out: ema"
+    assert notes[1].startswith("read as nothing: torch.nn.modules.container.Sequential")
+
+
+def test_the_entry_stands_in_info(tmp_path):
+    torch.save({"model": STATE, "ema": OTHER}, tmp_path / "w.pt")
+    data = np.ones((8, 4), np.float32)
+    ts.capture(net(), data, weights=f"{tmp_path}/w.pt#ema", layers="all", store=tmp_path / "run")
+    shown = describe(tmp_path / "run")["weights"]
+    assert (shown["file"], shown["entry"]) == ("w.pt", "ema")
+    assert shown["notes"] == ["taken from the entry 'ema', beside it left out: model"]
+
+
+class Tied(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inside, self.out = nn.Embedding(5, 4), nn.Linear(4, 5, bias=False)
+        self.out.weight = self.inside.weight
+        self.register_buffer("place", torch.arange(3))
+
+
+TIED = Tied().state_dict()
+LOSSES = {
+    "tied": ({**TIED, "out.weight": TIED["out.weight"] + 1}, r"inside\.weight and out\.weight are"),
+    "counts": ({**TIED, "place": torch.tensor([0, 0.5, 1])}, r"place is torch\.float32 with val"),
+    "sparse": ({**TIED, "place": torch.arange(3).to_sparse()}, r"place is sparse_coo, the model"),
+    "meta": ({**TIED, "place": torch.arange(3, device="meta")}, r"place is on the meta device"),
+    "head": ({**TIED, "out.weight": torch.ones(7, 4)}, r"out\.weight is \(7, 4\), the model has"),
+    "extra": ({**TIED, "fc.bias": torch.ones(7)}, r"unexpected in the file: fc\.bias \(1\)"),
+    "partial": ({"out.weight": TIED["out.weight"]}, r"missing in the file: place \(1\)"),
+}
+
+
+@pytest.mark.parametrize("form", LOSSES)
+def test_what_would_be_lost_is_refused(tmp_path, form):
+    state, told = LOSSES[form]
+    torch.save(state, tmp_path / "w.pt")
+    with pytest.raises(WeightsError, match=told):
+        load_model(Tied(), tmp_path / "w.pt")
+
+
+def test_types_are_converted_where_they_hold_the_values(tmp_path):
+    own = ((torch.float64, net()), (torch.bfloat16, net()), (torch.float32, net().half()))
+    for kind, model in own:
+        state = {k: v.to(kind) if v.is_floating_point() else v for k, v in STATE.items()}
+        torch.save(state, tmp_path / "w.pt")
+        notes = load_model(model, tmp_path / "w.pt").provenance["weights"]["notes"]
+        assert notes == [f"converted from {kind} to the model's types"]
+    torch.save({**STATE, "0.bias": torch.full((3,), 1e6)}, tmp_path / "w.pt")
+    with pytest.raises(WeightsError, match=r"0\.bias is .*float32 with values that torch\.float16"):
+        load_model(net().half(), tmp_path / "w.pt")
+    torch.save({**STATE, "0.bias": torch.full((3,), torch.nan)}, tmp_path / "w.pt")
+    notes = load_model(net(), tmp_path / "w.pt").provenance["weights"]["notes"]
+    assert notes == [f"1 of {len(STATE)} tensors hold NaN or inf: 0.bias"]
+
+
+@pytest.mark.filterwarnings("ignore:torch.ao.quantization is deprecated")
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
+@pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")
+def test_quantized_networks_take_quantized_weights(tmp_path):
+    def quantized(seed):
+        return torch.ao.quantization.quantize_dynamic(net(seed), {nn.Linear})
+
+    torch.save(quantized(1).state_dict(), tmp_path / "w.pt")
+    record = load_model(quantized(0), tmp_path / "w.pt").provenance
+    assert record["state"] == load_model(quantized(1)).provenance["state"]
+    assert record["weights"]["notes"] == []
+
+
+NO_WEIGHTS = {
+    "empty.pt": (b"", r"is empty \(0 bytes\)"),
+    "lfs.safetensors": (b"version https://git-lfs.github.com/spec/v1\noid", "git lfs pull"),
+    "page.pth": (b"\n<!DOCTYPE html><html>", "it is a web page"),
+    "w.gguf": (b"GGUF\x03", "it is a GGUF file"),
+    "w.h5": (b"\x89HDF\r\n\x1a\n", "it is an HDF5 file"),
+}
+
+
+@pytest.mark.parametrize("name", NO_WEIGHTS)
+def test_what_is_no_file_of_weights_is_told(tmp_path, name):
+    data, told = NO_WEIGHTS[name]
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(WeightsError, match=told):
+        load_model(net(), tmp_path / name)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit")
+def test_archives_of_other_kinds_are_told(tmp_path):
+    torch.jit.save(torch.jit.trace(nn.Linear(3, 2), torch.ones(1, 3)), tmp_path / "jit.pt")
+    with pytest.raises(WeightsError, match=r"it is a TorchScript archive, which is code") as caught:
+        load_model(net(), tmp_path / "jit.pt")
+    assert "weights_only" not in str(caught.value)
+    np.savez(tmp_path / "w.npz", a=np.ones(2))
+    with pytest.raises(WeightsError, match=r"a zip archive that holds a\.npy"):
+        load_model(net(), tmp_path / "w.npz")
+
+
+def test_entries_are_named_as_the_file_or_the_message_says_them(tmp_path):
+    both = {**under("module.encoder_q."), **under("module.encoder_k.", OTHER)}
+    torch.save({"state_dict": both}, tmp_path / "w.pt")
+    for name in ("encoder_q", "module.encoder_q", "state_dict.module.encoder_q"):
+        assert load_model(net(), f"{tmp_path}/w.pt#{name}").provenance["state"] == WANT
+    torch.save(STATE, tmp_path / "bare.pt")
+    with pytest.raises(WeightsError, match=r"its weights stand bare\. Leave out '#model'"):
+        load_model(net(), f"{tmp_path}/bare.pt#model")
 
 
 def test_networks_without_values_are_refused_or_filled(tmp_path):

@@ -216,6 +216,12 @@ def test_blocks_of_time_first_and_recurrent_networks():
     assert "0.mha" in chosen(nn.Sequential(Attend(batch_first=True)), x, "all")
 
 
+def test_what_goes_into_an_activation_is_no_hidden_state():
+    """Its own linear layer does, where units are flat: it was joined as `hidden state 0`."""
+    parts = [nn.Linear(8, 8), nn.GELU(), nn.Linear(8, 8), nn.GELU(), nn.Linear(8, 8), nn.GELU()]
+    assert chosen(nn.Sequential(*parts), torch.randn(5, 4, 8)) == ["1", "3", "5"]
+
+
 def test_an_axis_that_mixes_samples_is_refused_by_name():
     class Merge(nn.Module):
         def forward(self, x):
@@ -421,3 +427,25 @@ def test_programs_of_torch_export_are_refused_with_the_way_out():
     program = torch.export.export(model, (torch.zeros(2, 4),))
     with pytest.raises(UsageError, match=r"program of torch\.export.*torch\.export\.unflatten"):
         ts.capture(program.module(), np.zeros((6, 4), np.float32), layers="all")
+
+
+class Experts(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gate, self.out = nn.Linear(8, 3), nn.Linear(8, 2)
+        self.experts = nn.ModuleList([nn.Linear(8, 8) for _ in range(3)])
+
+    def forward(self, x):
+        chosen, y = self.gate(x).argmax(-1), torch.zeros_like(x)
+        for i, expert in enumerate(self.experts):
+            if (chosen == i).any():
+                y[chosen == i] = expert(x[chosen == i])
+        return self.out(y)
+
+
+def test_experts_that_samples_are_routed_to_are_said_to_be_such():
+    torch.manual_seed(0)
+    told = {row.name: row.why for row in list_layers(Experts(), torch.randn(20, 8))}
+    assert told["gate"] == told["out"] == ""
+    whys = [why for name, why in told.items() if name.startswith("experts")]
+    assert whys and all("routed to" in why for why in whys), whys

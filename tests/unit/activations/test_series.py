@@ -191,7 +191,7 @@ def test_trainer_folders_shards_and_lightning_files(tmp_path):
     assert series.steps == (30, 60)
     assert "last.ckpt is left out" in series.notes[0]
     notes = series.at(30).attrs["weights"]["notes"]
-    assert "taken from under 'net.', 1 entries beside it left out" in notes[-1]
+    assert "taken from under 'net.', 1 entries beside it left out: " in notes[-1]
 
 
 def test_an_index_cannot_point_outside_its_folder(tmp_path):

@@ -14,7 +14,8 @@ from toposcope.cli.design_options import take_design
 FLAGS = (
     "--complex --neighbors --weighted --quantile --thresholds --construction --superlevel --maps "
     "--diagrams --homology --points --points-are --samples --replicates --normalize --metric "
-    "--per-class --overlapping --null --max-edge-length --coeff --level --seed --jobs --dry-run "
+    "--per-class --overlapping --null --max-edge-length --coeff --level --seed --jobs --executor "
+    "--task-timeout --task-memory --dry-run "
     "--preregister --plan --note --json --help"
 )
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 import toposcope as ts
 from toposcope.cli import main
 from toposcope.comparison.preregister import COPY
-from toposcope.errors import DamagedError, UsageError
+from toposcope.errors import DamagedError, DesignWarning, UsageError
 from toposcope.store.arrays import save_arrays
 from toposcope.store.objects import put_json, read_json
 from toposcope.store.preregistration import Followed, Preregistration
@@ -39,6 +39,17 @@ def runs(tmp_path_factory):
 def done(runs, plan, store=None, **changed):
     found = ts.compare(*runs, plan=plan, store=store, jobs=0, **ASKED | changed)
     return Followed.from_dict(found.attrs["preregistered"], where="here"), found
+
+
+@pytest.mark.parametrize(("draws", "least"), [(3, "0.25"), (4, "0.12"), (5, "0.062")])
+def test_a_plan_that_can_find_nothing_says_so_and_what_would_help(runs, tmp_path, draws, least):
+    few = ASKED | {"replicates": draws}
+    told = rf"with {draws} paired draws no p-value is below {least}.*replicates=6 or more"
+    with pytest.warns(DesignWarning, match=told):
+        ts.preregister_comparison(tmp_path / "plan.json", *runs, **few)
+    enough = ASKED | {"replicates": 6}  # warnings are errors
+    ts.preregister_comparison(tmp_path / "enough.json", *runs, **enough)
+    ts.preregister_comparison(tmp_path / "values.json", *runs, **few, test="none")
 
 
 def test_what_is_tested_stands_in_the_plan(runs, tmp_path):

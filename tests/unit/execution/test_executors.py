@@ -13,20 +13,23 @@ import pytest
 
 from toposcope.errors import UsageError
 from toposcope.execution.executors import (
-    THREAD_VARIABLES,
     Executor,
     Inline,
+    Loky,
     Processes,
+    Workers,
     default_jobs,
     opened,
     workers_of,
 )
+from toposcope.execution.hands import THREAD_VARIABLES, LostError
 
 from .other_executors import Lossy, Threads
 
 KINDS = {
     "inline": Inline,
     "processes": lambda: Processes(2),
+    "loky": lambda: Loky(2),
     "threads": lambda: Threads(2),
     "lossy": lambda: Lossy(seed=0),
 }
@@ -50,6 +53,11 @@ def refuse(number):
 
 def die(_):
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def pause(seconds):
+    time.sleep(seconds)
+    return "rested"
 
 
 def environment(name):
@@ -129,30 +137,49 @@ def test_the_killing_fake_kills_in_every_way():
 class TestProcesses:
     """Worker processes of this machine."""
 
-    def test_work_is_done_elsewhere_on_one_thread_each(self):
-        with opened(2, tasks=2) as executor:
-            assert executor.submit(process).result() != os.getpid()
-            for name in THREAD_VARIABLES:
-                assert executor.submit(environment, name).result() == "1"
+    @pytest.mark.parametrize("kind", [Processes, Loky])
+    def test_work_is_done_elsewhere_on_one_thread_each(self, kind):
+        executor = kind(2)
+        assert executor.submit(process).result() != os.getpid()
+        for name in THREAD_VARIABLES:
+            assert executor.submit(environment, name).result() == "1"
+        executor.close()
 
-    def test_a_killed_worker_is_a_death_and_renewed_ones_live(self):
+    def test_a_killed_worker_is_lost_alone_and_replaced(self):
         with opened(2, tasks=2) as executor:
+            other = executor.submit(pause, 1.0)
             future = executor.submit(die, None)
-            assert isinstance(future.exception(), executor.died)
-            with pytest.raises(executor.died):
-                executor.submit(process)
-            executor.renew()
+            assert isinstance(future.exception(), LostError)
+            assert "SIGKILL" in str(future.exception())
+            assert executor.submit(radians, Angle(0.0), 1.0).result() == 1.0
+            assert other.result() == "rested"
+
+    def test_one_that_is_killed_while_it_waits_costs_nothing(self):
+        with opened(1, tasks=1) as executor:
+            for _ in range(3):
+                os.kill(executor.submit(process).result(), signal.SIGKILL)
             assert executor.submit(radians, Angle(0.0), 1.0).result() == 1.0
 
-    def test_renewing_ends_those_that_were_still_at_work(self):
-        with opened(1, tasks=1) as executor:
-            worker = executor.submit(process).result()
-            executor.submit(time.sleep, 120)
-            executor.renew()
-            deadline = time.monotonic() + 30
-            while alive(worker):
-                assert time.monotonic() < deadline, "the worker sleeps on"
-                time.sleep(0.05)
+    def test_a_pool_breaks_as_a_whole_and_is_renewed(self):
+        executor = Loky(2)
+        assert isinstance(executor.submit(die, None).exception(), executor.died)
+        with pytest.raises(executor.died):
+            executor.submit(process)
+        executor.renew()
+        assert executor.submit(radians, Angle(0.0), 1.0).result() == 1.0
+        executor.close()
+
+    @pytest.mark.parametrize("kind", [Processes, Loky])
+    def test_closing_ends_those_that_were_still_at_work(self, kind):
+        executor = kind(1)
+        worker = executor.submit(process).result()
+        executor.submit(time.sleep, 120)
+        time.sleep(0.3)
+        executor.close()
+        deadline = time.monotonic() + 5
+        while alive(worker):
+            assert time.monotonic() < deadline, "the worker sleeps on"
+            time.sleep(0.05)
 
     def test_no_number_below_one(self):
         with pytest.raises(UsageError, match=r"Processes\(0\).*1 or more"):
@@ -187,6 +214,29 @@ class TestJobs:
             assert executor is mine and workers_of(mine) == 3
         assert mine.submit(threading.get_ident).result() != threading.get_ident()
         mine.close()
+
+    def test_by_name_and_with_budgets(self):
+        with opened("loky", tasks=3) as executor:
+            assert isinstance(executor, Loky)
+        with opened(Workers(3, task_timeout=5), tasks=9) as executor:
+            assert isinstance(executor, Processes) and executor.workers == 3
+        assert workers_of(Workers(3)) == 3 and workers_of("processes") == default_jobs()
+        assert Workers(task_timeout=5).budget(1e9).seconds == 5
+        assert Workers(task_memory=7).budget().bytes == 7
+
+    @pytest.mark.parametrize(
+        ("given", "says"),
+        [
+            ({"count": -1}, "count=-1"),
+            ({"executor": "dusk"}, "no such executor.*processes, loky"),
+            ({"executor": 3}, "executor=3"),
+            ({"task_timeout": 0}, "task_timeout=0"),
+            ({"task_memory": 0.5}, "task_memory=0.5"),
+        ],
+    )
+    def test_budgets_that_are_none_are_refused(self, given, says):
+        with pytest.raises(UsageError, match=says):
+            Workers(**given)
 
     @pytest.mark.parametrize("jobs", [-1, "2", 1.5, ThreadPoolExecutor])
     def test_anything_else_is_refused(self, jobs):

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from toposcope.execution.executors import Processes
+from toposcope.errors import WorkersLostError
+from toposcope.execution.executors import Loky, Processes
 from toposcope.execution.tasks import Task
 from toposcope.execution.workbook import Workbook
 from toposcope.store.objects import LocalObjects
@@ -99,22 +100,28 @@ def test_workers_import_nothing_of_the_folder_they_are_started_in(tmp_path):
     assert os.environ.get("PYTHONSAFEPATH") == environment.get("PYTHONSAFEPATH")
 
 
-def test_the_environment_is_as_before(monkeypatch):
+@pytest.mark.parametrize("kind", [Processes, Loky])
+def test_the_environment_is_as_before(kind, monkeypatch):
     monkeypatch.delenv("PYTHONSAFEPATH", raising=False)
-    pool = Processes(1)
+    pool = kind(1)
     assert pool.submit(os.getenv, "PYTHONSAFEPATH").result() == "1"
     pool.close()
     assert "PYTHONSAFEPATH" not in os.environ
 
 
-def test_without_shared_memory_it_says_what_to_do(tmp_path, monkeypatch):
-    from toposcope.errors import WorkersLostError
-
-    def refuse(self: Processes) -> None:
+def test_loky_without_shared_memory_says_what_to_do(tmp_path, monkeypatch):
+    def refuse(self: Loky) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(Processes, "_start", refuse)
+    monkeypatch.setattr(Loky, "_start", refuse)
     workbook = Workbook(LocalObjects(tmp_path), suffix=".txt")
-    with pytest.raises(WorkersLostError, match=r"/dev/shm.*--jobs 0"):
-        workbook.run(breaks, [Task(Number(0), "number 0")], None, jobs=1, title="t")
+    with pytest.raises(WorkersLostError, match=r"/dev/shm.*--executor"):
+        workbook.run(breaks, [Task(Number(0), "number 0")], None, jobs="loky", title="t")
     assert Path(tmp_path).is_dir()
+
+
+def test_where_no_process_can_be_started_it_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "nowhere"))
+    workbook = Workbook(LocalObjects(tmp_path), suffix=".txt")
+    with pytest.raises(WorkersLostError, match=r"can be started.*nowhere.*--jobs 0"):
+        workbook.run(breaks, [Task(Number(0), "number 0")], None, jobs=1, title="t")

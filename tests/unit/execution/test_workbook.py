@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from toposcope.errors import DamagedError, UsageError, WorkersLostError
-from toposcope.execution.executors import Inline, Processes
+from toposcope.execution.executors import Inline, Loky, Processes, Workers
 from toposcope.execution.tasks import Task
 from toposcope.execution.workbook import Workbook
 from toposcope.store.ledger import Failure
@@ -102,6 +102,8 @@ EXECUTORS = {
     "None": lambda: None,
     "inline": Inline,
     "processes": lambda: Processes(2),
+    "loky": lambda: Loky(2),
+    "workers": lambda: Workers(2, task_timeout=60, task_memory=2**30),
     "threads": lambda: Threads(3),
 }
 
@@ -252,13 +254,14 @@ class TestDeaths:
         assert runs_of(tmp_path, 5) == 2
         assert sum(runs_of(tmp_path, x) for x in range(12)) <= 12 + 4
 
-    @pytest.mark.parametrize("jobs", [1, 2])
+    @pytest.mark.parametrize("jobs", [1, 2, "loky"])
     def test_poison_is_recorded_and_everything_else_is_done(self, workbook, tmp_path, jobs):
         around = Around(tmp_path, special={5: "poison"}, pause=0.01)
         workbook.run(square, make(), around, jobs=jobs, title="square")
         assert values(workbook, make()) == {x: y for x, y in ALL.items() if x != 5}
         ((task, failure),) = workbook.failures(make())
-        assert task.job.x == 5 and "died twice while running this task alone" in failure.reason
+        assert task.job.x == 5 and "died twice while running this task" in failure.reason
+        assert failure.kind == "died"
         assert failure.traceback == ""
         assert 2 <= runs_of(tmp_path, 5) <= 3
 

@@ -288,6 +288,7 @@ WORKFLOWS = {
         "rank",
         "report",
         "population",
+        "zoo",
     ),
     *(
         "plots.plot_barcode",
@@ -306,4 +307,4 @@ WORKFLOWS = {
         "studies.validity_verdicts",
     ),
 }
-"""Public functions on captures, analyses and folders: `test_walk_workflows.py` walks them."""
+"""Public functions on captures, analyses and folders, whose rooms test what they are handed."""

@@ -201,6 +201,15 @@ def test_a_page_shows_verdict_and_picture(tmp_path):
         report([found, runs(tmp_path, 1)[0]], to=tmp_path / "page.html")
 
 
+def test_the_first_screen_of_many_studies_is_a_picture_and_then_all_claims(tmp_path):
+    found = run_definition(TOY, Given(), quick=True, out=tmp_path / "studies" / "toy", jobs=0)
+    page = report([found, found], to=tmp_path / "page.html").read_text()
+    assert page.index("<img") < page.index("What flips it") < page.index("<h3>")
+    assert page.count("<img") == 3  # one on the first screen, one in each study
+    alone = report(found, to=tmp_path / "page.html").read_text()
+    assert alone.count("<img") == 1
+
+
 def test_the_catalog_knows_the_last_verdict(tmp_path):
     rows = catalog(tmp_path)
     assert {row["study"] for row in rows} <= set(STUDIES)

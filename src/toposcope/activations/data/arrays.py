@@ -67,6 +67,8 @@ def from_array(
     """
     if x.ndim < 2 or 0 in x.shape:
         msg = f"{spec}: the samples have shape {x.shape}; needed is (n, ...) with n of at least 1."
+        if x.ndim == 1 and x.dtype.kind in "fb" and len(x):
+            msg += " Samples of one number each are x[:, None], one sample of many is x[None]."
         if x.ndim == 1 and x.dtype.kind in "iu" and len(x):
             msg += " The token ids of one text are x[None]; samples of one number are x[:, None]."
         raise SpecError(msg)

@@ -22,7 +22,7 @@ from torch import nn
 from toposcope.activations.data.files import expanded, file_hash
 from toposcope.activations.models.model import LoadedModel, Preprocess
 from toposcope.activations.models.raw_batches import channels_last, token_ids
-from toposcope.activations.models.weight_files import name_of_refused, refused
+from toposcope.activations.models.unpickling import name_of_refused, refused
 from toposcope.activations.reasons import reason_of
 from toposcope.errors import MissingExtraError, SpecError, UsageError, WeightsError
 from toposcope.store.objects import content_hash

@@ -96,7 +96,10 @@ def find_entry(content: Any, model: nn.Module, *, file: str, wanted: str = "") -
     """
     own = model.state_dict()
     mappings = dict(_mappings(content))
-    entries = [entry for path, found in mappings.items() for entry in _readings(path, found, own)]
+    top = [str(key) for key in content] if isinstance(content, Mapping) else []
+    entries = [
+        entry for path, found in mappings.items() for entry in _readings(path, found, own, top)
+    ]
     if not entries:
         raise WeightsError(_nothing(content, file))
     if wanted:
@@ -138,11 +141,12 @@ def _mappings(
 
 
 def _readings(
-    path: tuple[str, ...], mapping: Mapping[str, Any], own: Mapping[str, Tensor]
+    path: tuple[str, ...], mapping: Mapping[str, Any], own: Mapping[str, Tensor], top: list[str]
 ) -> list[Entry]:
     """The mapping as it is, or the parts of it that have the keys of the network."""
     tensors = {key: one for key, one in mapping.items() if isinstance(one, Tensor)}
-    extra = {k: one for k, one in mapping.items() if k in own and k.endswith("_extra_state")}
+    # Extra states, and the packed weights of quantized layers.
+    extra = {k: one for k, one in mapping.items() if k in own and not isinstance(own[k], Tensor)}
     plain_own = _plain(own)
     groups = _groups(tensors)
     needed = [key for key in plain_own if not key.endswith((*COUNTERS, "_extra_state"))]
@@ -159,7 +163,7 @@ def _readings(
                 continue
             state = {plain_own.get(plain, plain): tensors[key] for plain, key in inside.items()}
             state = _renamed(state, own)
-            notes = _told(path, prefix, inside, own, len(tensors), len(mapping))
+            notes = _told(path, prefix, inside, own, mapping, top)
             name = ".".join((*path, *([variant] if variant else []), *([prefix] if prefix else [])))
             out.append(_compared(name or ".", {**state, **extra}, own, notes))
     return out
@@ -226,16 +230,19 @@ def _told(
     prefix: str,
     inside: Mapping[str, str],
     own: Mapping[str, Tensor],
-    tensors: int,
-    entries: int,
+    mapping: Mapping[str, Any],
+    top: list[str],
 ) -> list[str]:
     notes = []
     if path:
-        notes.append(f"taken from the entry {'.'.join(path)!r}")
+        rest = [key for key in top if key != path[0]]
+        beside = f", beside it left out: {_parts(rest)}" if rest else ""
+        notes.append(f"taken from the entry {'.'.join(path)!r}{beside}")
     if prefix:
-        left = tensors - len(inside)
-        aside = f", {left} entries beside it left out" if left else ""
-        notes.append(f"taken from under {prefix + '.'!r}{aside}")
+        tensors = [key for key, one in mapping.items() if isinstance(one, Tensor)]
+        left = [key for key in tensors if key not in set(inside.values())]
+        beside = f", {len(left)} entries beside it left out: {_parts(left)}" if left else ""
+        notes.append(f"taken from under {prefix + '.'!r}{beside}")
     used = {part for key in inside.values() for part in key.split(".") if part in WRAPPERS}
     kept = {part for key in own for part in key.split(".") if part in WRAPPERS}
     for part in sorted(used - kept):
@@ -243,9 +250,21 @@ def _told(
         notes.append(
             f"prefix {part + '.'!r} removed from {'every key' if every else 'keys that have it'}"
         )
-    if entries > tensors:
-        notes.append(f"{entries - tensors} entries beside the tensors left out")
+    others = [k for k, one in mapping.items() if not isinstance(one, Tensor) and k not in own]
+    if others:
+        count = len(others)
+        notes.append(f"{count} entries beside the tensors left out: {_parts(others)}")
     return notes
+
+
+def _parts(keys: list[str]) -> str:
+    """What many keys begin with, wrappers aside: `teacher.*, queue`."""
+    starts: dict[str, bool] = {}
+    for key in keys:
+        first, dot, _ = _unwrapped(key).partition(".")
+        starts[first] = starts.get(first, False) or bool(dot)
+    shown = [f"{name[:40]}.*" if inner else name[:40] for name, inner in starts.items()]
+    return ", ".join(shown[:6]) + (f" and {len(shown) - 6} more" if len(shown) > 6 else "")
 
 
 def _compared(name: str, state: dict[str, Any], own: Mapping[str, Tensor], notes: Any) -> Entry:
@@ -261,6 +280,8 @@ def _compared(name: str, state: dict[str, Any], own: Mapping[str, Tensor], notes
     unexpected = [key for key in state if key not in own]
     shared = [key for key in state if key in own and isinstance(own[key], Tensor)]
     reshaped = [told for key in shared if (told := _other(key, state[key], own[key]))]
+    if not (missing or unexpected or reshaped):
+        reshaped = _torn(state, own)
     left = [f"step counters left out: {', '.join(counters)}"] if counters else []
     return Entry(name, state, missing, unexpected, reshaped, len(shared), [*notes, *left])
 
@@ -278,18 +299,48 @@ def _other(key: str, file: Tensor, own: Tensor) -> str:
         return ""
     if file.shape != own.shape:
         return f"{key} is {tuple(file.shape)}, the model has {tuple(own.shape)}"
+    if file.is_meta:
+        return f"{key} is on the meta device: a shape without values"
+    if file.layout != own.layout or file.is_quantized != own.is_quantized:
+        return f"{key} is {_form(file)}, the model has {_form(own)}"
     numbers = own.is_floating_point() and not file.is_floating_point()
     if numbers or (file.is_complex() and not own.is_complex()):
         # Quantized weights are whole numbers without their scale, complex ones lose a half.
         return f"{key} is {file.dtype}, the model has {own.dtype}"
+    if file.dtype != own.dtype and not own.is_quantized and not own.is_meta:
+        kept = file.to(own.dtype)
+        if own.is_floating_point():
+            lost = bool((kept.isinf() & ~file.to(torch.float64).isinf()).any())
+        else:
+            lost = not torch.equal(kept.to(file.dtype), file)
+        if lost:
+            return f"{key} is {file.dtype} with values that {own.dtype}, the model's, cannot hold"
     return ""
 
 
+def _form(tensor: Tensor) -> str:
+    return "quantized" if tensor.is_quantized else str(tensor.layout).removeprefix("torch.")
+
+
+def _torn(state: Mapping[str, Any], own: Mapping[str, Tensor]) -> list[str]:
+    """Names that are one tensor in the network and several different ones in the file."""
+    first: dict[int, str] = {}
+    out = []
+    for key in state:
+        place = _place(own[key]) if key in own else 0
+        one = first.setdefault(place, key) if place else key
+        same_shape = own[one].shape == own[key].shape if one != key else False
+        if same_shape and not _equal(state[one], state[key]):
+            out.append(f"{one} and {key} are one tensor in the model, two different ones here")
+    return out
+
+
 def _same(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> bool:
-    return a.keys() == b.keys() and all(
+    keys = {key for key in a if not key.endswith(COUNTERS)}
+    return keys == {key for key in b if not key.endswith(COUNTERS)} and all(
         a[key] is b[key]
         or (isinstance(a[key], Tensor) and a[key].dtype == b[key].dtype and _equal(a[key], b[key]))
-        for key in a
+        for key in keys
     )
 
 
@@ -301,9 +352,15 @@ def _asked_for(entries: list[Entry], wanted: str, file: str) -> list[Entry]:
     exact = [entry for entry in entries if entry.name == wanted and entry.fits]
     near = exact or [entry for entry in entries if f".{wanted}." in f".{entry.name}."]
     near = near or [entry for entry in entries if entry.name == wanted]
+    plain = ".".join(part for part in wanted.split(".") if part not in WRAPPERS)
     if near:
         return near
-    names = list(dict.fromkeys(entry.name for entry in entries))
+    if plain and plain != wanted:  # names are told without the wrappers that keys may have
+        return _asked_for(entries, plain, file)
+    names = list(dict.fromkeys(entry.name for entry in entries if entry.name != "."))
+    if not names:
+        msg = f"{file} has no entries: its weights stand bare. Leave out '#{wanted}'."
+        raise WeightsError(msg)
     msg = f"{file} has no entry {wanted!r}; it has {', '.join(names[:12])}."
     raise WeightsError(msg)
 

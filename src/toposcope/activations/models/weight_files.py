@@ -1,24 +1,21 @@
 """Read files of weights without running anything that they say, and tell what was read.
 
 Files are untrusted: safetensors, or pickles through torch's weights_only reader. There is no
-fallback to full unpickling, since that would run code from the file. What a training keeps beside
-its weights (its command line, best accuracy, paths) is read as nothing: a stand-in without code
-takes its place. Which of the entries of a file is meant, and whether it fits, is in state_dicts.py.
+fallback to full unpickling, since that would run code from the file: see unpickling.py. Which of
+the entries of a file is meant, and whether it fits, is in state_dicts.py.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import pickle
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from toposcope.activations.data.files import expanded
+from toposcope.activations.models.unpickling import unpickled
 from toposcope.activations.reasons import reason_of
 from toposcope.errors import UsageError, WeightsError
 from toposcope.inputs.limits import refuse_larger
@@ -35,12 +32,15 @@ IN_FOLDER = (
 INDEX = ".index.json"
 MARK = "#"
 """What parts a file from the entry that is meant: `last.ckpt#teacher`."""
-BYSTANDERS = frozenset(
-    ["argparse", "pathlib", "numpy", "datetime", "omegaconf", "yacs", "addict", "mmengine", "uuid"]
-)
-"""Packages whose objects trainings keep beside the weights. Their names in a file are read as
-`Nothing`, whose code is ours: neither the package nor the file is asked for anything."""
-_GLOBAL = re.compile(r"GLOBAL\s+`?([\w.]+)")
+NO_WEIGHTS = {
+    b"version https://git-lfs": "it is a pointer of Git LFS; get the file with 'git lfs pull'",
+    b"<!doctype": "it is a web page; download the file itself",
+    b"<html": "it is a web page; download the file itself",
+    b"<?xml": "it is an XML page; download the file itself",
+    b"gguf": "it is a GGUF file; needed is safetensors or a PyTorch file",
+    b"\x89hdf": "it is an HDF5 file; needed is safetensors or a PyTorch file",
+}
+"""Beginnings of files that stand in for weights after a download, and what to do."""
 _SHARD = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.(safetensors|bin)$")
 
 
@@ -56,30 +56,14 @@ class WeightFile:
         "safetensors" or "torch, weights_only"; of several files with their number.
     sha256
         Hash of the bytes; of several files, of the names and hashes of all of them.
+    unopened
+        Names of the objects beside the weights that were read as nothing.
     """
 
     content: Any
     kind: str
     sha256: str
-
-
-class Nothing:
-    """Stands for an object of a file that is no weight; takes whatever it is given, does nothing.
-
-    >>> Nothing(1, key=2)
-    Nothing()
-    """
-
-    def __new__(cls, *args: object, **kwargs: object) -> Nothing:
-        """One more of them."""
-        return super().__new__(cls)
-
-    def __init__(self, *args: object, **kwargs: object) -> None: ...
-
-    def __setstate__(self, state: object) -> None: ...
-
-    def __repr__(self) -> str:
-        return "Nothing()"
+    unopened: list[str] = field(default_factory=list)
 
 
 def split_entry(weights: Path | str) -> tuple[Path, str]:
@@ -167,14 +151,16 @@ def read_weights(path: Path) -> WeightFile:
     _refuse_absent(path)
     parts = _parts_of(path)
     if parts == [path]:
-        content, kind = _read_one(path)
-        return WeightFile(content, kind, _sha256(path))
+        content, kind, unopened = _read_one(path)
+        return WeightFile(content, kind, _sha256(path), unopened)
     together: dict[str, Any] = {}
     kinds = set()
+    left: list[str] = []
     digest = hashlib.sha256()
     for part in parts:
         _refuse_absent(part)
-        content, kind = _read_one(part)
+        content, kind, unopened = _read_one(part)
+        left += unopened
         if not isinstance(content, dict):
             msg = f"{part} is a part of {path.name} and holds {type(content).__name__}, no tensors."
             raise WeightsError(msg)
@@ -182,7 +168,7 @@ def read_weights(path: Path) -> WeightFile:
         kinds.add(kind)
         digest.update(f"{part.name} {_sha256(part)}\n".encode())
     told = " and ".join(sorted(kinds))
-    return WeightFile(together, f"{told}, {len(parts)} files", digest.hexdigest())
+    return WeightFile(together, f"{told}, {len(parts)} files", digest.hexdigest(), left)
 
 
 def _sha256(path: Path) -> str:
@@ -230,19 +216,26 @@ def _parts_of(path: Path) -> list[Path]:
     return [path.with_name(name) for name in names]
 
 
-def _read_one(path: Path) -> tuple[Any, str]:
-    """Content and kind of one file; its first bytes say what it is, where they can."""
+def _read_one(path: Path) -> tuple[Any, str, list[str]]:
+    """Content and kind of one file, and what was not opened; its first bytes say what it is."""
     try:
         with path.open("rb") as stream:
-            head = stream.read(16)
+            head = stream.read(64)
     except OSError as error:
         msg = f"{path} cannot be read: {reason_of(error)}."
         raise WeightsError(msg) from error
+    if not head:
+        msg = f"{path} is empty (0 bytes); needed is a file of weights."
+        raise WeightsError(msg)
+    for start, told in NO_WEIGHTS.items():
+        if head.lstrip()[:40].lower().startswith(start):
+            msg = f"{path} holds no weights: {told}."
+            raise WeightsError(msg)
     if path.suffix == ".safetensors" or head[8:9] == b"{":
         from safetensors.torch import load_file
 
         try:
-            return load_file(path), "safetensors"
+            return load_file(path), "safetensors", []
         except Exception as error:  # a damaged header may raise anything
             msg = f"{path} is not a readable safetensors file: {reason_of(error)}."
             raise WeightsError(msg) from error
@@ -253,38 +246,5 @@ def _read_one(path: Path) -> tuple[Any, str]:
             f"{', '.join(SUFFIXES)}, an index of several ({INDEX}) or their folder."
         )
         raise WeightsError(msg)
-    return _unpickled(path), "torch, weights_only"
-
-
-def _unpickled(path: Path) -> Any:
-    stand_ins: list[tuple[type, str]] = []
-    while True:
-        try:
-            with torch.serialization.safe_globals(stand_ins):
-                return torch.load(path, map_location="cpu", weights_only=True)
-        except pickle.UnpicklingError as error:
-            name = name_of_refused(error)
-            known = {one for _, one in stand_ins}
-            if name.partition(".")[0] in BYSTANDERS and name not in known:
-                stand_ins.append((Nothing, name))
-                continue
-            raise WeightsError(refused(str(path), name)) from error
-        except Exception as error:  # a damaged pickle may raise anything
-            msg = f"{path} is not a readable PyTorch file: {reason_of(error)}."
-            raise WeightsError(msg) from error
-
-
-def refused(what: str, name: str) -> str:
-    """The message for a file that holds more than tensors; `name` is the first such object."""
-    holds = f"it holds {name!r}" if name else "it holds more than tensors"
-    return (
-        f"{what} was refused: {holds}, and opening that could run code from the file. Where the "
-        "training runs, save the weights alone: torch.save(model.state_dict(), ...), better as "
-        "safetensors."
-    )
-
-
-def name_of_refused(error: BaseException) -> str:
-    """Name of the object at which torch's weights_only reader stopped, "" when it tells none."""
-    found = _GLOBAL.search(str(error))
-    return found.group(1) if found else ""
+    content, unopened = unpickled(path)
+    return content, "torch, weights_only", unopened

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
@@ -39,10 +41,23 @@ def load_weights(model: nn.Module, path: Path | str) -> dict[str, Any]:
     """
     file, wanted = split_entry(path)
     read = read_weights(file)
-    entry = find_entry(read.content, model, file=file.name, wanted=wanted)
+    try:
+        entry = find_entry(read.content, model, file=file.name, wanted=wanted)
+    except WeightsError as error:
+        if not read.unopened:
+            raise
+        msg = (
+            f"{error} Not opened, since that could run code from the file: {_some(read.unopened)}. "
+            "If the weights are in there, save them alone where the training runs: "
+            "torch.save(model.state_dict(), ...)."
+        )
+        raise WeightsError(msg) from error
     own = model.state_dict()
     meta = any(tensor.is_meta for tensor in own.values() if isinstance(tensor, Tensor))
-    state = dict(entry.state)
+    # Keys and shapes are those of the network as it is now, and so is their version: quantized
+    # layers take a state without one for that of an older torch.
+    state: OrderedDict[str, Any] = OrderedDict(entry.state)
+    state._metadata = getattr(own, "_metadata", None)  # type: ignore[attr-defined]
     notes = list(entry.notes)
     types = set()
     for key, tensor in state.items():
@@ -50,6 +65,11 @@ def load_weights(model: nn.Module, path: Path | str) -> dict[str, Any]:
         if isinstance(tensor, Tensor) and not is_lazy(target) and tensor.dtype != target.dtype:
             types.add(str(tensor.dtype))
             state[key] = tensor.to(target.dtype)
+    odd = [k for k, one in state.items() if isinstance(one, Tensor) and not _finite(one)]
+    if odd:
+        notes.append(f"{len(odd)} of {len(state)} tensors hold NaN or inf: {_some(odd)}")
+    if read.unopened:
+        notes.append(f"read as nothing: {_some(read.unopened)}")
     if types:
         notes.append(f"converted from {', '.join(sorted(types))} to the model's types")
     try:
@@ -60,7 +80,7 @@ def load_weights(model: nn.Module, path: Path | str) -> dict[str, Any]:
         msg = f"{file.name} cannot be loaded into {type(model).__name__}: {reason_of(error)}."
         raise WeightsError(msg) from error
     record = {"file": file.name, "sha256": read.sha256, "format": read.kind, "notes": notes}
-    return {**record, "entry": entry.name} if wanted else record
+    return record if entry.name == "." and not wanted else {**record, "entry": entry.name}
 
 
 def refuse_valueless(model: nn.Module, name: str) -> None:
@@ -85,6 +105,10 @@ def refuse_valueless(model: nn.Module, name: str) -> None:
             "Build it on the CPU, or pass weights= (--weights) that hold them."
         )
         raise UsageError(msg)
+
+
+def _finite(tensor: Tensor) -> bool:
+    return not tensor.is_floating_point() or bool(torch.isfinite(tensor).all())
 
 
 def _tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:

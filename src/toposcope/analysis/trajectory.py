@@ -16,13 +16,14 @@ from toposcope.errors import StoreError, UsageError
 from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress, ensure
 from toposcope.store.series import Series, open_series
+from toposcope.types import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 @dataclass(frozen=True, eq=False)
-class Trajectory:
+class Trajectory(Shown):
     """One network through its training: an `Analysis` per checkpoint.
 
     Parameters

@@ -21,6 +21,7 @@ from toposcope.words.studies import (
     reason_text,
     rule_text,
     summary_text,
+    untested_texts,
 )
 
 
@@ -63,6 +64,7 @@ def _shown(study: Study) -> dict[str, Any]:
         "left_out": left_out_text(study),
         "rows": [_row(one) for one in study.verdicts],
         "failures": study.failures,
+        "untested": untested_texts(study),
         "folder": str(study.folder),
         "took": duration(study.seconds.get("took", 0.0)),
         "design": ", ".join(f"{k} {_plain(v)}" for k, v in study.spec.get("design", {}).items()),

@@ -85,7 +85,8 @@ def study_text(study: Study) -> str:
     """All verdicts of a study, under the sentence that sums it up where it has one."""
     told = [verdict_text(one) for one in study.verdicts]
     left = left_out_text(study)
-    return "\n\n".join(one for one in (summary_text(study), *told, left) if one)
+    lines = (summary_text(study), *told, left, *untested_texts(study))
+    return "\n\n".join(one for one in lines if one)
 
 
 def summary_text(study: Study) -> str:
@@ -108,6 +109,11 @@ def left_out_text(study: Study) -> str:
         "--pool volume), X5 layers of more than 20 units, X7 SERIES with two or more moments; each "
         "of them 8 networks or more."
     )
+
+
+def untested_texts(study: Study) -> list[str]:
+    """One sentence per claim that what was handed in cannot decide."""
+    return [f"{claim} not tested: it needs {what}." for claim, what in study.untested.items()]
 
 
 def duration(seconds: float) -> str:

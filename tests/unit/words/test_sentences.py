@@ -21,6 +21,7 @@ ELSEWHERE = {
     "studies": "studies/test_verdicts.py",
     "dictionary": "words/test_headline.py",
     "headline": "words/test_headline.py",
+    "verdicts": "words/test_verdicts.py",
     "plain": "words/test_headline.py",
     "validity_rules": "findings/test_validity_words.py",
     "own_claim": "studies/test_own_claim.py",

@@ -1,0 +1,49 @@
+"""The table of claims in docs/results keeps what it says of studies that are not handed in."""
+
+from benchmarks import studies_table
+from toposcope.studies import STUDIES, Study
+from toposcope.studies.figures import Figure
+from toposcope.studies.verdicts import evidence_of_mean, judge
+
+PAGE = """Before.
+
+<!-- studies -->
+
+| claim | verdict | effect [interval] | n and unit | what flips it |
+|---|---|---|---|---|
+| X1: Another. | refuted | 1 [0, 2] | 9 networks | nothing |
+| S8: Old. | refuted | 1 [0, 2] | 9 networks | nothing |
+
+## other (quick form)
+
+    toposcope study other --quick
+
+## swider-split (full form)
+
+Old text.
+
+<!-- end -->
+
+## After
+"""
+
+
+def test_rows_of_other_studies_stay_and_its_own_are_replaced(tmp_path):
+    claim = STUDIES["swider-split"].claims[0]
+    evidence = evidence_of_mean([0.01 * k for k in range(9)], claim.rule, null=[1.0] * 9)
+    study = Study(
+        "swider-split",
+        [judge(claim, evidence)],
+        None,
+        Figure("A caption."),
+        [],
+        tmp_path,
+        {"quick": True},
+        {"took": 60.0},
+    )
+    made = studies_table.updated(PAGE, [study])
+    assert "| X1: Another. | refuted |" in made and "## other (quick form)" in made
+    assert "Old" not in made and "swider-split (full form)" not in made
+    assert "| S8: Training and test data have the same topology. | confirmed |" in made
+    assert made.startswith("Before.") and made.endswith("## After\n")
+    assert studies_table.updated(made, [study]) == made  # nothing piles up

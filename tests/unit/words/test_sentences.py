@@ -26,6 +26,9 @@ ELSEWHERE = {
     "validity_rules": "findings/test_validity_words.py",
     "own_claim": "studies/test_own_claim.py",
     "population": "findings/test_population_findings.py",
+    "across": "studies/test_across_papers.py",
+    "work": "words/test_work_words.py",
+    "forecasts": "words/test_work_words.py",
 }
 """Modules whose sentences meet their worlds in a file of their own."""
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from toposcope.errors import LayerNotFoundError, UsageError
 from toposcope.inputs.labels import check_numbered
+from toposcope.inputs.signatures import instance
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -349,3 +350,10 @@ def _html_table(
     )
     more = f"<p>… and {len(rows) - limit} more rows</p>" if len(rows) > limit else ""
     return f"<p><b>{html.escape(title)}</b></p><table><tr>{head}</tr>{body}</table>{more}"
+
+
+_NEEDED = "an ActivationSet, as ts.open() and ts.from_arrays() return it"
+ACTIVATIONS = instance(ActivationSet, needed=_NEEDED)
+"""Checks that a parameter is an `ActivationSet`."""
+ACTIVATIONS_OR_RUN = instance(ActivationSet, needed=_NEEDED, path=True)
+"""Checks that it is one, or the path of a RUN."""

@@ -12,6 +12,8 @@ from typing import Any
 from toposcope.analysis.design import Design
 from toposcope.analysis.filtrations.points import HEADLINE
 from toposcope.errors import UsageError
+from toposcope.inputs import parameters as given
+from toposcope.inputs.signatures import checked, place
 from toposcope.store.preregistration import Deviation, Family, Followed, Preregistration
 from toposcope.store.runs import Run, open_run
 from toposcope.store.series import is_series, open_series
@@ -32,6 +34,7 @@ __all__ = [
 KIND = "analysis"
 
 
+@checked(runs=place, level=given.level)
 def preregister(
     path: Path | str,
     *runs: Path | str,

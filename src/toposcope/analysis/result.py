@@ -15,6 +15,7 @@ from toposcope.analysis.design import Design
 from toposcope.analysis.scale_error import units_of
 from toposcope.analysis.stored import RESULTS, current_name
 from toposcope.errors import DamagedError, StoreError
+from toposcope.inputs.signatures import instance
 from toposcope.stats import mean_interval
 from toposcope.store.objects import LocalObjects
 from toposcope.store.seals import SEAL, Seal
@@ -326,3 +327,11 @@ def current_folder(run: Path, analysis: str | None = None) -> Path:
         msg = f"{run} has no finished analysis {analysis!r}; finished are: {known or 'none'}."
         raise StoreError(msg)
     return folder
+
+
+ANALYSIS = instance(
+    Analysis,
+    needed="an Analysis, as ts.analyze() and ts.load_analysis() return it",
+    like=("table", "attrs"),
+)
+"""Checks that a parameter is an `Analysis`."""

@@ -37,6 +37,7 @@ from toposcope.errors import StoreError, UsageError
 from toposcope.execution.executors import Jobs, workers_of
 from toposcope.execution.progress import Progress
 from toposcope.inputs import parameters
+from toposcope.inputs.signatures import checked
 from toposcope.pointclouds.nulls import NULLS
 from toposcope.store.arrays import save_arrays
 from toposcope.store.commands import plain_command
@@ -52,13 +53,14 @@ from toposcope.store.runs import Run, open_run
 from toposcope.store.seals import AGAIN, find_seal
 from toposcope.store.shapes import understood
 from toposcope.store.tables import TABLES, compact
-from toposcope.types import DATA_CLOUD, ActivationSet
+from toposcope.types import ACTIVATIONS_OR_RUN, DATA_CLOUD, ActivationSet
 
 RIPS = Rips()
 REPEATED_SHARE = 0.05
 """Share of repeated points in a cloud from which on a layer is warned of."""
 
 
+@checked(activations=ACTIVATIONS_OR_RUN)
 def analyze(
     activations: ActivationSet | Path | str,
     *,
@@ -287,6 +289,7 @@ def _is_there(plan: Plan, level: float, current: bool) -> bool:
     return seal.record.get("level") == level and seal.record.get("versions") == versions()
 
 
+@checked(analysis=parameters.text)
 def load_analysis(path: Path | str, analysis: str | None = None) -> Analysis:
     """The finished analysis of a RUN: the one named, or the last one.
 

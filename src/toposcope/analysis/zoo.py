@@ -25,6 +25,7 @@ from toposcope.errors import ParameterMismatchError, RunLockedError, UsageError
 from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress, ensure
 from toposcope.inputs import parameters
+from toposcope.inputs.signatures import checked, instance, models_file_or_entries
 from toposcope.store.folders import POPULATION, refuse_other_kind
 from toposcope.store.objects import LocalObjects, find_json, lock_folder, put, put_json_at
 from toposcope.store.series import is_series
@@ -102,6 +103,10 @@ class Zoo:
         return population(self.path, configuration=configuration)
 
 
+@checked(
+    models=models_file_or_entries,
+    analysis=instance(Design, Mapping, needed="a Design, or a dict of its parameters"),
+)
 def zoo(
     models: Path | str | Sequence[Any],
     data: Any,

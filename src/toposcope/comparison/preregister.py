@@ -34,6 +34,7 @@ from toposcope.comparison.networks import Network, intended, of_volumes
 from toposcope.comparison.opened import Item, Opened, each_named, opened
 from toposcope.errors import UsageError
 from toposcope.inputs import parameters
+from toposcope.inputs.signatures import checked, place, whole_of
 from toposcope.store.ledger import Ledger
 from toposcope.store.objects import LocalObjects
 from toposcope.store.preregistration import (
@@ -86,6 +87,14 @@ class Asked:
         }
 
 
+@checked(
+    a=place,
+    b=place,
+    others=place,
+    level=parameters.level,
+    homology_dimensions=parameters.degrees,
+    n_resamples=whole_of(99),
+)
 def preregister_comparison(
     path: Path | str,
     a: Path | str,

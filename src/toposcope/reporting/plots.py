@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope.analysis.result import Analysis
+from toposcope.analysis.result import ANALYSIS, Analysis
 from toposcope.diagrams import curves as panels
 from toposcope.diagrams.summaries import finite
 from toposcope.errors import UsageError
+from toposcope.inputs import parameters as given
+from toposcope.inputs.arrays import read_diagram, read_grid
+from toposcope.inputs.signatures import checked, having, instance, sequence, whole_of
 from toposcope.reporting.axes import COLORMAP as COLORMAP
 from toposcope.reporting.axes import COLORS as COLORS
 from toposcope.reporting.axes import axes_or_new, colorbar, literal
@@ -38,9 +41,68 @@ if TYPE_CHECKING:
 NULL_STYLES = (":", "--", "-.", ":.", "--.", "-..")
 """Lines of the null models, in the order of `words.nulls.TITLES`."""
 
+INTERVAL_COLUMNS = (
+    *("statistic", "homology_dimension", "label", "cloud"),
+    *("depth", "mean", "low", "high"),
+)
+"""Columns of an `Analysis.intervals` table that are drawn."""
+
 Array = NDArray[np.float64]
 
 
+AXES = having("set_xlabel", "the axes of a matplotlib figure, or None for a new one")
+DIAGRAMS = instance(DiagramSet, needed="a DiagramSet, as ts.rips() returns it")
+
+
+def _tables(value: object, name: str, *, call: str) -> Any:
+    if isinstance(value, Analysis):
+        return value
+    columns = getattr(value, "columns", None)
+    if columns is None:
+        return sequence(ANALYSIS, of="analyses, or one, or an .intervals table", fewest=1)(
+            value, name, call=call
+        )
+    missing = [column for column in INTERVAL_COLUMNS if column not in columns]
+    if missing:
+        msg = (
+            f"{call}: {name} is a table without {', '.join(missing)}; needed is an Analysis, "
+            "several, or Analysis.intervals."
+        )
+        raise UsageError(msg)
+    return value
+
+
+def _pairs(value: Any, name: str, *, call: str) -> Array:
+    if isinstance(value, list | tuple | np.ndarray) and len(np.shape(value)) and not len(value):
+        return np.empty((0, 2))
+    return read_diagram(value, call=call, name=name)
+
+
+def _group(value: Any, name: str, *, call: str) -> list[Array]:
+    """One diagram or several, as a list."""
+    if getattr(value, "ndim", None) == 2:
+        return [_pairs(value, name, call=call)]
+    listed = given.entries(value, name, call=call, of="diagrams, or one diagram")
+    if not listed:
+        msg = f"{call}: {name} is empty; needed is a diagram, or a sequence of diagrams."
+        raise UsageError(msg)
+    return [_pairs(one, f"{name}[{i}]", call=call) for i, one in enumerate(listed)]
+
+
+def _grid(value: Any, name: str, *, call: str) -> Array:
+    return read_grid(value, call=call, name=name)
+
+
+def _color(value: Any, name: str, *, call: str) -> Any:
+    from matplotlib.colors import is_color_like
+
+    if is_color_like(value):
+        return value
+    msg = f"{call}: {name}={given.shown(value)}; needed is a color of matplotlib."
+    raise UsageError(msg)
+
+
+@checked(analyses=_tables, ax=AXES)
 def plot_depth(
     analyses: Analysis | Sequence[Analysis] | pd.DataFrame,
     statistic: str,
@@ -131,6 +193,7 @@ def _line_and_band(ax: Axes, data: pd.DataFrame, color: str, name: str, style: s
     ax.plot(depth, mean, style, color=color, label=literal(name), markersize=4)
 
 
+@checked(analysis=ANALYSIS, ax=AXES)
 def plot_cloud(analysis: Analysis, layer: str, *, label: str = "", ax: Axes | None = None) -> Axes:
     """The first draw of a layer in the plane of its two widest directions, colored by class.
 
@@ -182,6 +245,7 @@ def plot_cloud(analysis: Analysis, layer: str, *, label: str = "", ax: Axes | No
     return ax
 
 
+@checked(pairs=_pairs, ax=AXES, color=_color)
 def plot_diagram(pairs: Array, ax: Axes | None = None, *, color: str = COLORS[0]) -> Axes:
     """Persistence diagram: births against deaths, the diagonal, essential classes on a line at ∞.
 
@@ -195,7 +259,6 @@ def plot_diagram(pairs: Array, ax: Axes | None = None, *, color: str = COLORS[0]
         Color of the points.
     """
     ax = axes_or_new(ax)
-    pairs = np.asarray(pairs, dtype=np.float64).reshape(-1, 2)
     kept = finite(pairs)
     end = _end(pairs)
     ax.plot([0, end], [0, end], color=NULL_COLOR, linewidth=0.8)
@@ -216,6 +279,7 @@ def _end(pairs: Array) -> float:
     return last if last > 0 else 1.0
 
 
+@checked(pairs=_pairs, ax=AXES, color=_color, longest=whole_of(1))
 def plot_barcode(
     pairs: Array, ax: Axes | None = None, *, longest: int = 60, color: str = COLORS[0]
 ) -> Axes:
@@ -233,7 +297,6 @@ def plot_barcode(
         Color of the bars.
     """
     ax = axes_or_new(ax)
-    pairs = np.asarray(pairs, dtype=np.float64).reshape(-1, 2)
     kept = pairs[np.argsort(pairs[:, 0] - pairs[:, 1], kind="stable")[:longest]]
     kept = kept[np.lexsort((kept[:, 1], kept[:, 0]))]
     end = 1.07 * _end(pairs)
@@ -246,6 +309,7 @@ def plot_barcode(
     return ax
 
 
+@checked(pairs_list=_group, grid=_grid, ax=AXES, color=_color)
 def plot_betti_curve(
     pairs_list: Array | Sequence[Array],
     ax: Axes | None = None,
@@ -267,8 +331,8 @@ def plot_betti_curve(
         Color of the curves.
     """
     ax = axes_or_new(ax)
-    group = _group(pairs_list)
-    grid = panels.common_grid(group) if grid is None else np.asarray(grid, dtype=np.float64)
+    group = list(pairs_list)
+    grid = panels.common_grid(group) if grid is None else grid
     curves = panels.betti_curves(group, grid)
     if len(curves) > 1:
         ax.plot(grid, curves.T, color=color, alpha=0.3, linewidth=0.8, drawstyle="steps-post")
@@ -278,12 +342,7 @@ def plot_betti_curve(
     return ax
 
 
-def _group(pairs_list: Array | Sequence[Array]) -> list[Array]:
-    if isinstance(pairs_list, np.ndarray) and pairs_list.ndim == 2:
-        return [pairs_list.astype(np.float64)]
-    return [np.asarray(pairs, dtype=np.float64).reshape(-1, 2) for pairs in pairs_list]
-
-
+@checked(pairs_list=_group, grid=_grid, ax=AXES, color=_color, levels=whole_of(1))
 def plot_landscape(
     pairs_list: Array | Sequence[Array],
     ax: Axes | None = None,
@@ -308,8 +367,8 @@ def plot_landscape(
         Color of the first level.
     """
     ax = axes_or_new(ax)
-    group = _group(pairs_list)
-    grid = panels.common_grid(group) if grid is None else np.asarray(grid, dtype=np.float64)
+    group = list(pairs_list)
+    grid = panels.common_grid(group) if grid is None else grid
     mean = panels.landscapes(group, levels, grid).mean(axis=0)
     for level, values in enumerate(mean):
         ax.plot(grid, values, color=color, alpha=max(0.25, 1 - 0.35 * level), label=f"{level + 1}")
@@ -320,6 +379,7 @@ def plot_landscape(
     return ax
 
 
+@checked(diagrams=DIAGRAMS, level=whole_of(1), ax=AXES)
 def plot_landscape_panel(
     diagrams: DiagramSet,
     homology_dimension: int,
@@ -353,6 +413,7 @@ def plot_landscape_panel(
     return ax
 
 
+@checked(diagrams=DIAGRAMS, ax=AXES)
 def plot_layer_distances(
     diagrams: DiagramSet,
     homology_dimension: int,

@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 
 from toposcope.errors import DamagedError, SchemaVersionError, StoreError, UsageError
+from toposcope.inputs.signatures import checked
 from toposcope.store.folders import MARKS, SERIES, refuse_other_kind, what_is_no
 from toposcope.store.objects import (
     Objects,
     Place,
+    checked_place,
     find_json,
     local_folder,
     objects_in,
@@ -172,6 +174,7 @@ def is_series(place: Place) -> bool:
     return objects_in(place).exists(FILE)
 
 
+@checked(place=checked_place)
 def open_series(place: Place) -> Series:
     """Open a SERIES folder for reading.
 

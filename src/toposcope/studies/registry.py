@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from toposcope.analysis.population import Population
 from toposcope.errors import UsageError
 from toposcope.execution.executors import Jobs
 from toposcope.execution.plugins import Registry
 from toposcope.execution.progress import Progress
+from toposcope.inputs.signatures import checked, instance, line, place, several
 from toposcope.studies import (
     across_papers,
     magai_depth,
@@ -70,6 +72,17 @@ def study_called(name: str) -> Definition | OwnStudy:
     return STUDIES[name]
 
 
+_FOLDERS = several(
+    instance(Population, path=True, needed="a Population"), of="RUN, SERIES or population folders"
+)
+
+
+@checked(
+    name=instance(str, Path, needed="the name of a study, or the file of a claim"),
+    runs=_FOLDERS,
+    models=place,
+    data=line,
+)
 def run(
     name: str,
     runs: Sequence[Path | str] | Path | str = (),

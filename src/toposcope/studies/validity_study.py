@@ -27,11 +27,13 @@ from toposcope.execution.workbook import Workbook
 from toposcope.findings.validity.judge import judge
 from toposcope.findings.validity.observations import Observations
 from toposcope.findings.validity.verdict import Verdict
+from toposcope.inputs import parameters as given
+from toposcope.inputs.signatures import checked
 from toposcope.store.objects import LocalObjects, content_hash, put_json
 from toposcope.store.runs import Run, open_run
 from toposcope.store.tables import VALIDITY_COLUMNS, put_table, table_of
 from toposcope.studies.validity_measure import CheckDesign, CheckJob, measure_check
-from toposcope.types import ActivationSet, Shown
+from toposcope.types import ACTIVATIONS_OR_RUN, ActivationSet, Shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,6 +72,7 @@ class ValidityStudy(Shown):
     spec: Mapping[str, Any]
 
 
+@checked(run=ACTIVATIONS_OR_RUN, level=given.level, homology_dimensions=given.degrees)
 def validity(
     run: ActivationSet | Path | str,
     *,

@@ -33,6 +33,7 @@ from toposcope.execution.progress import Progress
 from toposcope.execution.tasks import Task
 from toposcope.execution.workbook import Workbook
 from toposcope.inputs import parameters
+from toposcope.inputs.signatures import checked, models_file_or_entries
 from toposcope.pointclouds.draws import draw_rows
 from toposcope.store.folders import RANKING, refuse_other_kind
 from toposcope.store.ledger import Failure
@@ -76,6 +77,7 @@ class RankingDesign:
     seed: int
 
 
+@checked(models=models_file_or_entries)
 def rank(
     models: Path | str | Sequence[Any],
     target: Any,

@@ -16,6 +16,7 @@ from toposcope.words.formats import number, with_interval
 from toposcope.words.studies import (
     duration,
     flips_text,
+    headline_text,
     left_out_text,
     needed_text,
     reason_text,
@@ -61,6 +62,7 @@ def _shown(study: Study) -> dict[str, Any]:
         "name": study.name,
         "caption": study.figure.caption,
         "summary": summary_text(study),
+        "headline": headline_text(study),
         "left_out": left_out_text(study),
         "rows": [_row(one) for one in study.verdicts],
         "failures": study.failures,
@@ -85,6 +87,7 @@ def _row(one: Verdict) -> dict[str, str]:
         "paper": claim.paper,
         "sentence": claim.sentence,
         "decision": one.decision.value,
+        "mark": {"confirmed": "beyond", "refuted": "fails"}.get(one.decision.value, "undecided"),
         "effect": with_interval(one.effect, one.low, one.high),
         "level": f"{100 * one.level:.3g} %",
         "statistic": claim.statistic,

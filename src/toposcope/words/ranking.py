@@ -54,6 +54,19 @@ def choice_text(table: pd.DataFrame) -> str:
     return f"choice: {_either(firsts)}, {told} (by {lead})"
 
 
+def ranking_headline(table: pd.DataFrame) -> str:
+    """The first line of a ranking: what to take, and what cannot be told apart from it."""
+    lead = leading_score(table)
+    if lead is None:
+        return "No candidate has a value: why stands below."
+    rows = table[(table["score"] == lead) & (table["status"] == OK)]
+    firsts = _firsts(table, lead)
+    tied = [name for name in rows.iloc[0]["tied_with"] if name not in firsts]
+    if tied:
+        return f"Take {_either(firsts)}, or {_either(tied)}, which it is not told apart from."
+    return f"Take {_either(firsts)}."
+
+
 def leading_score(table: pd.DataFrame) -> str | None:
     """The score whose order is shown first: a plain baseline, else the first that is no constant.
 

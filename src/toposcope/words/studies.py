@@ -99,6 +99,24 @@ def summary_text(study: Study) -> str:
     return headline(across(study.table))
 
 
+def headline_text(study: Study) -> str:
+    """The first line of a study: its claim and the verdict, or how many claims went which way."""
+    summary = summary_text(study)
+    if summary:
+        return summary
+    told = study.verdicts
+    if not told:
+        return f"No claim of {study.name} could be tested."
+    if len(told) == 1:
+        return f"{told[0].claim.sentence}: {told[0].decision.value}."
+    parts = [
+        f"{how.value}: {all_of([one.claim.id for one in told if one.decision is how])}"
+        for how in Decided
+        if any(one.decision is how for one in told)
+    ]
+    return f"Of {len(told)} claims of {study.name}, {'; '.join(parts)}."
+
+
 def left_out_text(study: Study) -> str:
     """Claims that the networks that were handed in cannot decide."""
     left = list(study.spec.get("design", {}).get("left_out", ()))

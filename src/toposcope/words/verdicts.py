@@ -168,6 +168,30 @@ def comparison_answer(comparison: Comparison) -> list[str]:
     return [*sentences, _sure(comparison)]
 
 
+def comparison_headline(comparison: Comparison) -> str:
+    """The first line of a comparison of two networks: whether and where their shapes differ."""
+    shapes = [
+        one
+        for one, model in zip(
+            verdicts(comparison), comparison.of_class().models.itertuples(), strict=True
+        )
+        if model.measure in DIAGRAM_MEASURES
+    ]
+    a, b = comparison.networks[:2]
+    different = [one for one in shapes if one.differs in (Differs.DIFFERENT, Differs.SMALL)]
+    if different:
+        one = different[0]
+        small = all(one.differs is Differs.SMALL for one in different)
+        where = f" in {one.layers}" if one.layers[:1].isdigit() else ""
+        onset = f", from depth {one.onset.split(' ')[0]} on" if one.onset else ""
+        return f"The shapes of {a} and {b} differ{', but little,' if small else ''}{where}{onset}."
+    if any(one.differs is Differs.NOT_FOUND for one in shapes):
+        return f"No difference between the shapes of {a} and {b} was found."
+    if shapes:
+        return f"Whether the shapes of {a} and {b} differ was not tested."
+    return comparison_answer(comparison)[0]
+
+
 def _shapes(told: Sequence[Verdict]) -> Iterator[str]:
     """One sentence on all distances between diagrams."""
     groups = {

@@ -4,6 +4,7 @@ from benchmarks import studies_table
 from toposcope.studies import STUDIES, Study
 from toposcope.studies.figures import Figure
 from toposcope.studies.verdicts import evidence_of_mean, judge
+from toposcope.words.studies import headline_text
 
 PAGE = """Before.
 
@@ -47,3 +48,24 @@ def test_rows_of_other_studies_stay_and_its_own_are_replaced(tmp_path):
     assert "| S8: Training and test data have the same topology. | confirmed |" in made
     assert made.startswith("Before.") and made.endswith("## After\n")
     assert studies_table.updated(made, [study]) == made  # nothing piles up
+
+
+def test_the_headline_of_several_claims_says_how_many_went_which_way(tmp_path):
+    """It said the first claim only, as if it were all that the study had to say."""
+    first, second = STUDIES["wheeler-training"].claims[:2]
+    undecided = [
+        judge(one, evidence_of_mean([5.0, -5.0] * 5, one.rule, null=[0.0] * 10))
+        for one in (first, second)
+    ]
+
+    def of(verdicts):
+        return headline_text(Study("w", verdicts, None, Figure("c"), [], tmp_path, {}, {}))
+
+    assert of(undecided[:1]) == f"{first.sentence}: undecided."
+    assert of(undecided) == f"Of 2 claims of w, undecided: {first.id} and {second.id}."
+    claim = STUDIES["swider-split"].claims[0]
+    found = judge(claim, evidence_of_mean([0.01] * 4 + [0.02] * 5, claim.rule, null=[1.0] * 9))
+    assert of([undecided[0], found]) == (
+        f"Of 2 claims of w, confirmed: {claim.id}; undecided: {first.id}."
+    )
+    assert of([]) == "No claim of w could be tested."

@@ -21,6 +21,7 @@ from toposcope.words.ranking import (
     leading_score,
     missing_text,
     ranking_answer,
+    ranking_headline,
 )
 
 E = np.linspace(-1, 1, 8)
@@ -58,6 +59,12 @@ class TestAnswer:
         alone = board({"knn": near(9) | {"b": GONE}})
         assert "the only candidate with a value" in choice_text(alone)
         assert choice_text(board({"knn": {"a": GONE}})) == ""
+
+    def test_the_headline_says_what_to_take(self):
+        assert ranking_headline(board({"knn": near(9, 5, 1)})) == "Take a."
+        tied = board({"knn": {"a": Entry(1 + E / 10), "b": Entry(1.001 - E / 10)}})
+        assert ranking_headline(tied) == "Take b, or a, which it is not told apart from."
+        assert "No candidate has a value" in ranking_headline(board({"knn": {"a": GONE}}))
 
     def test_candidates_without_a_value_are_not_told_apart(self):
         """It said "every other candidate" of those that had failed, too."""

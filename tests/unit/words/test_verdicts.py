@@ -7,6 +7,7 @@ from toposcope.words.verdicts import (
     MARKS,
     Differs,
     comparison_answer,
+    comparison_headline,
     verdict_table,
     verdicts,
 )
@@ -56,6 +57,17 @@ def test_different_but_small_needs_every_layer_equivalent():
     answer = " ".join(comparison_answer(world(Differs.SMALL)))
     assert "but little: all layers are equivalent within the margin" in answer
     assert "but little" not in " ".join(comparison_answer(world(Differs.DIFFERENT)))
+
+
+def test_the_headline_says_whether_and_where_and_no_more():
+    told = comparison_headline(compared_in(LAST, {**GAP, **STEP}))
+    assert told.endswith("differ in 2 of 4 layers, from depth 0.75 on.")
+    assert "differ, but little, in 4 of 4 layers" in comparison_headline(world(Differs.SMALL))
+    assert "was found." in comparison_headline(world(Differs.NOT_FOUND))
+    assert "was not tested." in comparison_headline(world(Differs.UNTESTED))
+    assert "Sample by sample" in comparison_headline(world(Differs.RELATED))
+    whole = comparison_headline(compared_in(ALIKE, {"adjusted_p": 0.01, "onset": "none"}))
+    assert whole.endswith(" differ.")
 
 
 def test_few_draws_are_not_told_as_no_difference():

@@ -7,7 +7,7 @@ saved, shown or styled beyond the axes: rcParams stay the caller's.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray

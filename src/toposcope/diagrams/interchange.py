@@ -1,6 +1,6 @@
-"""Diagrams in the forms of GUDHI, Ripser.py, giotto-tda and persim, and back.
+"""Diagrams in the forms of GUDHI, ripser, giotto-tda and persim, and back.
 
-Here a cloud has a list of (n, 2) arrays, position = degree of homology, as Ripser.py's; essential
+Here a cloud has a list of (n, 2) arrays, position = degree of homology, as ripser's; essential
 classes have death inf. The libraries themselves are not needed: they hold arrays and tuples.
 """
 

@@ -7,8 +7,10 @@ BIN := .venv/bin
 demo: .venv/demo.stamp
 	$(BIN)/toposcope demo --out demo
 
+# Kernels are compiled once, before two processes share the files of tests.
 test: check
-	$(BIN)/pytest
+	$(BIN)/python -c 'from toposcope.homology import warm_up; warm_up()'
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 # Every harm to every file and minutes of fuzzing; half an hour on two cores.
 test-faults: .venv/dev.stamp

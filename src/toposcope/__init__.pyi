@@ -32,6 +32,7 @@ from toposcope.comparison.preregister import preregister_comparison as preregist
 from toposcope.comparison.result import Comparison as Comparison
 from toposcope.diagrams import distances as distances
 from toposcope.diagrams import estimators as estimators
+from toposcope.diagrams import interchange as interchange
 from toposcope.diagrams import landscapes as landscapes
 from toposcope.diagrams import summaries as summaries
 from toposcope.diagrams import vectorize as vectorize

@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -303,6 +304,39 @@ class DiagramSet:
                 if sizes:
                     rows.append((layer, f"H{k}", len(sizes), f"{np.mean(sizes):.1f}"))
         return _html_table(repr(self), ("layer", "degree", "diagrams", "mean pairs"), rows)
+
+
+def shown(result: object) -> str:
+    """HTML of a result for notebooks, made by the room that makes pages.
+
+    It is asked for by name: results lie below words and figures, which import them.
+    """
+    made: str = import_module("toposcope.reporting.notebook").shown(result)
+    return made
+
+
+def drawn(result: object, *args: Any, **options: Any) -> Any:
+    """Matplotlib axes with the figure of a result; see `shown`."""
+    return import_module("toposcope.reporting.notebook").drawn(result, *args, **options)
+
+
+class Shown:
+    """A result that notebooks show with a headline, and that can be drawn."""
+
+    def _repr_html_(self) -> str:
+        return shown(self)
+
+    def plot(self, *args: Any, ax: Any = None, **options: Any) -> Any:
+        """The figure that answers its question, as matplotlib axes.
+
+        Parameters
+        ----------
+        args, options
+            As in the function of `ts.plots` for this kind of result.
+        ax
+            Axes to draw into; default: a new figure.
+        """
+        return drawn(self, *args, ax=ax, **options)
 
 
 def _html_table(

@@ -66,7 +66,7 @@ def analyze(
     *,
     filtration: Filtration = RIPS,
     homology_dimensions: Sequence[int] = Design.homology_dimensions,
-    points: int = Design.points,
+    points: int | None = Design.points,
     replicates: int | None = Design.replicates,
     normalize: str | None = Design.normalize,
     metric: str = Design.metric,
@@ -97,7 +97,8 @@ def analyze(
     homology_dimensions
         Degrees of homology.
     points, replicates, normalize, per_class, overlapping, seed
-        As in `clouds`: `replicates` (8) disjoint draws of `points` samples each. For `Cubical` a
+        As in `clouds`: `replicates` (8) disjoint draws of `points` samples each, by default 500 or
+        as many as there are for each draw (n // replicates). For `Cubical` a
         replicate is one image (100 of them) and `normalize` is "none" (default: thresholds in the
         units of the activations) or "rms" (in units of the layer's root mean square). Of a NumPy
         generator a seed is drawn, and that is recorded.

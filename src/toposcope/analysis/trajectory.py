@@ -18,13 +18,14 @@ from toposcope.execution.progress import Progress, ensure
 from toposcope.inputs import parameters as given
 from toposcope.inputs.signatures import checked, instance
 from toposcope.store.series import Series, open_series
+from toposcope.types import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 @dataclass(frozen=True, eq=False)
-class Trajectory:
+class Trajectory(Shown):
     """One network through its training: an `Analysis` per checkpoint.
 
     Parameters

@@ -239,12 +239,14 @@ def _progress_of_population(objects: Objects) -> dict[str, Any]:
         failures = [{"network": one.name, "reason": one.reason} for one in made.failures]
     runs: list[dict[str, Any]] = []
     for name, state in states:
-        there = folder_kind(objects.within(name)) in (RUN, SERIES)
-        inside = progress_of(objects.within(name)) if there else {"capture": state, "analyses": []}
-        several = inside.get("runs", [inside])
-        runs += [
-            {**one, "member": "/".join(filter(None, (name, one.get("member"))))} for one in several
-        ]
+        inside = objects.within(name)
+        if folder_kind(inside) not in (RUN, SERIES):
+            runs.append({"member": name, "capture": state, "analyses": []})
+            continue
+        known = progress_of(inside)
+        for one in known.get("runs", [known]):
+            member = f"{name}/{one['member']}" if "member" in one else name
+            runs.append({**one, "member": member})
     return {"population": objects.where(), "runs": runs, "failures": failures}
 
 

@@ -26,9 +26,17 @@ if TYPE_CHECKING:
 
 
 @command("toposcope demo\ntoposcope demo --out digits")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("demo"),
+    show_default=True,
+    help="Folder.",
+)
 @workers_options(least=1)
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of both trainings."
+)
 @json_option
 @click.pass_context
 def demo(ctx: click.Context, out: Path, jobs: Jobs, seed: int, as_json: bool) -> None:
@@ -58,9 +66,14 @@ def demo(ctx: click.Context, out: Path, jobs: Jobs, seed: int, as_json: bool) ->
     required=True,
 )
 @click.option(
-    "-o", "--out", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("report.html"),
+    show_default=True,
+    help="HTML file to write.",
 )
-@click.option("--title")
+@click.option("--title", help="Title of the page.")
 @names_option(
     "--analysis",
     help="Which analysis: one for all, or one for each, repeated in their order; one RUN given "
@@ -149,13 +162,23 @@ def verify(ctx: click.Context, run: Path, digest: bool, as_json: bool) -> None:
         sys.exit(EXIT_ERROR)
 
 
-@command("toposcope info runs/r20\ntoposcope info runs/vgg_series")
+@command(
+    "toposcope info runs/r20\n"
+    "toposcope info runs/vgg_series\n"
+    "toposcope info runs/r20 --toml > r20.toml    # then: toposcope capture --config r20.toml"
+)
 @click.argument("run", metavar="RUN|SERIES", type=click.Path(path_type=Path))
+@click.option("--toml", is_flag=True, help="What was typed for it, as a file for --config.")
 @json_option
 @click.pass_context
-def info(ctx: click.Context, run: Path, as_json: bool) -> None:
+def info(ctx: click.Context, run: Path, toml: bool, as_json: bool) -> None:
     """What a RUN, SERIES or POPULATION holds: model, data, layers, accuracy, analyses."""
     with exits(ctx):
+        if toml:
+            from toposcope.cli.recorded import recorded_as_config
+
+            click.echo(printable(recorded_as_config(run)))
+            return
         from toposcope.cli.inspecting import describe
 
         described = describe(run)

@@ -19,6 +19,7 @@ from toposcope.cli.common import (
     show,
 )
 from toposcope.cli.design_options import DesignCommand, take_design
+from toposcope.cli.workers_options import workers_options
 
 if TYPE_CHECKING:
     from toposcope.analysis.zoo import Zoo
@@ -65,7 +66,7 @@ MODELS.toml, one table per network:
 )
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, mps or auto.")
 @click.option("--level", type=float, default=0.95, show_default=True, help="Coverage of intervals.")
-@click.option("--jobs", type=click.IntRange(min=0), help="Worker processes; default: one per CPU.")
+@workers_options()
 @click.option("--dry-run", is_flag=True, help="List the networks and how far they are; do nothing.")
 @json_option
 @click.pass_context

@@ -19,8 +19,17 @@ from toposcope.errors import UsageError
 from toposcope.inputs import parameters as given
 from toposcope.inputs.arrays import read_diagram, read_grid
 from toposcope.inputs.signatures import checked, having, instance, sequence, whole_of
+from toposcope.reporting.axes import COLORMAP as COLORMAP
+from toposcope.reporting.axes import COLORS as COLORS
+from toposcope.reporting.axes import axes_or_new, colorbar, literal
 from toposcope.reporting.clouds import plane_of
-from toposcope.reporting.colors import HUES, NULL_COLOR
+from toposcope.reporting.colors import NULL_COLOR
+from toposcope.reporting.result_plots import plot_comparison as plot_comparison
+from toposcope.reporting.result_plots import plot_cubical as plot_cubical
+from toposcope.reporting.result_plots import plot_ranking as plot_ranking
+from toposcope.reporting.result_plots import plot_study as plot_study
+from toposcope.reporting.result_plots import plot_training as plot_training
+from toposcope.reporting.result_plots import plot_validity as plot_validity
 from toposcope.types import DATA_CLOUD, DiagramSet, near_matches
 from toposcope.words.nulls import TITLES
 from toposcope.words.statistics import phrase
@@ -29,9 +38,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-COLORS = tuple(light for light, _ in HUES)
-"""The colors of the report on light paper."""
-COLORMAP = "cividis"
 NULL_STYLES = (":", "--", "-.", ":.", "--.", "-..")
 """Lines of the null models, in the order of `words.nulls.TITLES`."""
 
@@ -96,15 +102,6 @@ def _color(value: Any, name: str, *, call: str) -> Any:
     raise UsageError(msg)
 
 
-def _axes(ax: Axes | None) -> Axes:
-    if ax is not None:
-        return ax
-    import matplotlib.pyplot as plt
-
-    made: Axes = plt.figure(layout="constrained").add_subplot()
-    return made
-
-
 @checked(analyses=_tables, ax=AXES)
 def plot_depth(
     analyses: Analysis | Sequence[Analysis] | pd.DataFrame,
@@ -142,7 +139,7 @@ def plot_depth(
         No analysis holds that statistic.
     """
     series = _interval_tables(analyses)
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     drawn = 0
     for i, (name, frame) in enumerate(series):
         data = _select(frame, statistic, homology_dimension, label, DATA_CLOUD)
@@ -193,13 +190,7 @@ def _line_and_band(ax: Axes, data: pd.DataFrame, color: str, name: str, style: s
     mean, low, high = (data[column].to_numpy(float) for column in ("mean", "low", "high"))
     # NaN breaks line and band: a layer without a value is a gap, not a bridge.
     ax.fill_between(depth, low, high, color=color, alpha=0.2, linewidth=0)
-    ax.plot(depth, mean, style, color=color, label=_literal(name), markersize=4)
-
-
-def _literal(name: str) -> str:
-    """A name as matplotlib text: no mathematics, and no label hidden by a leading underscore."""
-    text = name.replace("$", r"\$")
-    return f" {text}" if text.startswith("_") else text
+    ax.plot(depth, mean, style, color=color, label=literal(name), markersize=4)
 
 
 @checked(analysis=ANALYSIS, ax=AXES)
@@ -225,7 +216,7 @@ def plot_cloud(analysis: Analysis, layer: str, *, label: str = "", ax: Axes | No
     UsageError
         When there is no such cloud.
     """
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     plane, shares, agreement, draw = plane_of(analysis, layer, label)
     acts = analysis.activations
     labels = None if acts is None else acts.labels
@@ -245,12 +236,12 @@ def plot_cloud(analysis: Analysis, layer: str, *, label: str = "", ax: Axes | No
                 color=color,
                 alpha=0.7,
                 linewidth=0,
-                label=_literal(name),
+                label=literal(name),
             )
         ax.legend(fontsize="small", markerscale=2, ncols=2)
     ax.set(aspect="equal", xlabel="first direction", ylabel="second direction")
     kept = f"{shares.sum():.0%} of the variance, rank correlation of distances {agreement:.2f}"
-    ax.set_title(f"{_literal(layer)}: {kept}", fontsize="medium")
+    ax.set_title(f"{literal(layer)}: {kept}", fontsize="medium")
     return ax
 
 
@@ -267,7 +258,7 @@ def plot_diagram(pairs: Array, ax: Axes | None = None, *, color: str = COLORS[0]
     color
         Color of the points.
     """
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     kept = finite(pairs)
     end = _end(pairs)
     ax.plot([0, end], [0, end], color=NULL_COLOR, linewidth=0.8)
@@ -305,7 +296,7 @@ def plot_barcode(
     color
         Color of the bars.
     """
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     kept = pairs[np.argsort(pairs[:, 0] - pairs[:, 1], kind="stable")[:longest]]
     kept = kept[np.lexsort((kept[:, 1], kept[:, 0]))]
     end = 1.07 * _end(pairs)
@@ -339,7 +330,7 @@ def plot_betti_curve(
     color
         Color of the curves.
     """
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     group = list(pairs_list)
     grid = panels.common_grid(group) if grid is None else grid
     curves = panels.betti_curves(group, grid)
@@ -375,7 +366,7 @@ def plot_landscape(
     color
         Color of the first level.
     """
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     group = list(pairs_list)
     grid = panels.common_grid(group) if grid is None else grid
     mean = panels.landscapes(group, levels, grid).mean(axis=0)
@@ -408,7 +399,7 @@ def plot_landscape_panel(
     ax
         Axes to draw into.
     """
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     grid, layers, panel = panels.landscape_panel(
         diagrams, homology_dimension, level=level, label=label
     )
@@ -416,9 +407,9 @@ def plot_landscape_panel(
     image = ax.imshow(
         panel, aspect="auto", extent=extent, cmap=COLORMAP, vmin=0, interpolation="nearest"
     )
-    ax.set_yticks(range(len(layers)), [_literal(layer) for layer in layers])
+    ax.set_yticks(range(len(layers)), [literal(layer) for layer in layers])
     ax.set_xlabel(f"filtration value (H{homology_dimension})")
-    _colorbar(ax, image, f"landscape level {level}")
+    colorbar(ax, image, f"landscape level {level}")
     return ax
 
 
@@ -442,10 +433,10 @@ def plot_layer_distances(
     ax
         Axes to draw into.
     """
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     distances = panels.layer_distances(diagrams, homology_dimension, label=label, seed=seed)
     image = ax.imshow(distances.matrix, cmap=COLORMAP, vmin=0, interpolation="nearest")
-    names = [_literal(layer) for layer in distances.layers]
+    names = [literal(layer) for layer in distances.layers]
     ax.set_yticks(range(len(names)), names)
     ax.set_xticks(range(len(names)), names, rotation=45, ha="right")
     floor = f"{distances.floor:.2g}" if np.isfinite(distances.floor) else "unknown: one replicate"
@@ -453,11 +444,5 @@ def plot_layer_distances(
         f"H{homology_dimension}, {distances.replicates} replicates, noise floor {floor}",
         fontsize="medium",
     )
-    _colorbar(ax, image, "L2 distance of mean landscapes")
+    colorbar(ax, image, "L2 distance of mean landscapes")
     return ax
-
-
-def _colorbar(ax: Axes, image: Any, title: str) -> None:
-    figure = ax.get_figure()
-    if figure is not None:
-        figure.colorbar(image, ax=ax, label=title)

@@ -29,7 +29,7 @@ from toposcope.store.objects import (
 )
 from toposcope.store.runs import Run, open_run, whose_is
 from toposcope.store.shapes import expect
-from toposcope.types import ActivationSet
+from toposcope.types import ActivationSet, Shown
 
 SCHEMA_VERSION = 2
 """1: any RUN on the same samples could stand in the place of a member."""
@@ -69,7 +69,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Series:
+class Series(Shown):
     """Checkpoints of one training, by rising step.
 
     Parameters

@@ -241,7 +241,8 @@ def design_for(design: Design, subjects: Sequence[Subject]) -> Design:
     left_out = tuple(claim for claim, have in missing.items() if len(have) < fewest)
     return replace(
         design,
-        networks=(),
+        networks=(len(moments) - len(volumes), len(volumes), 0, 0),
+        depth=max(len(one.open().layers) for one in subjects),
         points=(max(points // 3, 12), points),
         left_out=left_out,
     )

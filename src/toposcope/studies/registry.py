@@ -18,6 +18,10 @@ from toposcope.studies import (
     magai_generalization,
     naitzat,
     suresh_decay,
+    swider_families,
+    swider_samples,
+    swider_split,
+    swider_tuning,
     wheeler_training,
 )
 from toposcope.studies.own_claim import is_claim_file
@@ -35,6 +39,10 @@ OURS: tuple[Definition, ...] = (
     magai_depth.STUDY,
     naitzat.STUDY,
     suresh_decay.STUDY,
+    swider_samples.STUDY,
+    swider_families.STUDY,
+    swider_tuning.STUDY,
+    swider_split.STUDY,
 )
 """Studies of this package, in the order in which they are listed."""
 

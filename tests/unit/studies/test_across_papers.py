@@ -10,7 +10,7 @@ from benchmarks.calibration import studies_across as worlds
 from benchmarks.calibration.claims import load, rate
 from toposcope.homology import geodesic_distances
 from toposcope.pointclouds import datasets
-from toposcope.store.arrays import from_arrays
+from toposcope.store.arrays import from_arrays, save_arrays
 from toposcope.studies import materials
 from toposcope.studies.across_decisions import VARIANTS
 from toposcope.studies.across_measure import FILTERS, METHODS, SUMMARIES, Job, measure
@@ -25,6 +25,7 @@ from toposcope.studies.across_statistics import (
     parts,
 )
 from toposcope.studies.resistance import resistance_distances
+from toposcope.studies.running import forecast as forecast_of
 from toposcope.studies.running import run_definition
 from toposcope.studies.stored import load_study
 from toposcope.studies.study import Given
@@ -181,6 +182,19 @@ def test_what_was_handed_in_decides_which_claims_are_left_out():
     for k, one in enumerate(maps):
         one.network = f"net {k}"
     assert design_for(FULL, maps).left_out == ("X5", "X7")
+
+
+def test_it_forecasts_and_runs_on_runs_of_the_reader(tmp_path):
+    paths = [save_arrays(made_network(k), tmp_path / f"run{k}") for k in range(8)]
+    small = replace(QUICK, points=(10, 12), images=(2, 3), clouds=2)
+    few = tuple(replace(one, choices=()) for one in CLAIMS)
+    study = replace(STUDY, quick=small, claims=few)
+    given = Given(tuple(paths))
+    assert forecast_of(study, given, quick=True, jobs=1).seconds > 0
+    found = run_definition(study, given, quick=True, out=tmp_path / "study", jobs=0)
+    assert not found.failures
+    assert [one.claim.id for one in found.verdicts] == ["X0", "X1", "X4", "X5", "X6", "X8", "X9"]
+    assert "X2 and X7" in left_out_text(found)
 
 
 def test_tiny_networks_go_the_whole_path(tmp_path, monkeypatch):

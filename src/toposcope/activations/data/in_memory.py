@@ -100,6 +100,8 @@ def _refuse_masks(value: Any, spec: str) -> None:
     else:
         if not isinstance(parts, tuple | list) or len(parts) not in (2, 3):
             return
+        if any(isinstance(one, np.ma.MaskedArray) for one in parts[:2]):
+            return  # labels that are missing, say: told by who reads them
         first, mask = plain(parts[0]), plain(parts[1])
         both = isinstance(first, np.ndarray) and isinstance(mask, np.ndarray)
         if not both or first.ndim != 2 or first.shape != mask.shape or 0 in first.shape:

@@ -95,9 +95,7 @@ def plot_training(
     ax
         Axes to draw into.
     """
-    known = trajectory.layers
-    picked = np.unique(np.linspace(0, len(known) - 1, min(6, len(known))).round().astype(int))
-    chosen = [known[i] for i in picked] if layers is None else list(layers)
+    chosen = _some(trajectory.layers) if layers is None else list(layers)
     table = trajectory.intervals
     rows = table[
         (table["cloud"] == DATA_CLOUD)
@@ -182,9 +180,7 @@ def plot_cubical(
     ax
         Axes to draw into.
     """
-    known = analysis.layers
-    picked = np.unique(np.linspace(0, len(known) - 1, min(6, len(known))).round().astype(int))
-    chosen = [known[i] for i in picked] if layers is None else list(layers)
+    chosen = _some(analysis.layers) if layers is None else list(layers)
     table = analysis.intervals
     split = table["statistic"].map(split_statistic)
     wanted = split.map(lambda pair: pair[0] == statistic and pair[1] is not None)
@@ -271,3 +267,9 @@ def plot_study(study: Study, *, ax: Axes | None = None) -> Axes:
     ax.invert_yaxis()
     ax.set_xlabel("effect, in the unit of each claim")
     return ax
+
+
+def _some(layers: Sequence[str]) -> list[str]:
+    """Up to six layers, evenly from the first to the last."""
+    picked = np.linspace(0, len(layers) - 1, min(6, len(layers))).round().astype(int)
+    return [layers[i] for i in np.unique(picked)]

@@ -116,8 +116,8 @@ class Definition:
     needs
         What handed-in networks must have; None when the study takes none.
     design_for
-        (design, subjects) -> design: fits points and draws to what was handed in. Where some claims
-        cannot be decided on that, their ids are the design's `left_out`.
+        (design, subjects) -> design: fits points and draws to what was handed in. Claims that are
+        known beforehand not to be decided on that are the design's `left_out`, by id.
     sources
         Sources that decide the numbers, besides those of an analysis, its own file included.
     lacking
@@ -144,13 +144,14 @@ class Definition:
     def decided(self, table: pd.DataFrame, design: Any) -> tuple[list[Verdict], dict[str, str]]:
         """All verdicts, and what is missing for the claims that have none.
 
-        A claim may have none where the design leaves it out, or where `lacking` says what it needs.
+        A claim may have none where `lacking` says what it needs: the design leaves it out, or its
+        evidence is not among what was measured.
         """
         verdicts, untested = [], {}
         for claim in self.claims:
-            if claim.id in getattr(design, "left_out", ()):
-                continue
-            if claim.id in self.lacking and self.evidence(claim, table, design, "") is None:
+            known = claim.id in self.lacking
+            out = known and claim.id in getattr(design, "left_out", ())
+            if out or (known and self.evidence(claim, table, design, "") is None):
                 untested[claim.id] = self.lacking[claim.id]
             else:
                 verdicts.append(self.decide(claim, table, design))

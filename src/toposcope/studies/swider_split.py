@@ -26,11 +26,10 @@ from toposcope.studies.materials_digits import DIGIT_SOURCES, digit_networks
 from toposcope.studies.study import Definition, Needs, code_of
 from toposcope.studies.swider_statistics import (
     DEGREES,
-    beyond,
     diagrams_of,
     disjoint,
+    excess_curves,
     excess_rows,
-    together,
 )
 from toposcope.studies.verdicts import Evidence, evidence_of_mean
 
@@ -269,20 +268,11 @@ VARIANTS = {
 
 def profiles(table: pd.DataFrame, variant: Variant) -> dict[tuple[str, str], Array]:
     """(kind, seed or name) -> (layers,) excess; over-fitted twins have those of their network."""
-    rows = table[(table["scale"] == variant.scale) & (table["by"] == variant.by)]
-    rows = rows[rows["degree"].isin(variant.degrees)]
     found = {}
-    for name, one in rows.groupby("network", sort=True):
-        sides = [
-            together(
-                one.pivot(index="layer", columns="degree", values=side).to_numpy(dtype=np.float64),
-                variant.by,
-            )
-            for side in ("cross", "within")
-        ]
-        first = one.iloc[0]
-        curve = beyond(*sides)
-        key = (str(first["kind"]), str(first["seed"]) or str(name))
+    for name, first, curve in excess_curves(
+        table, scale=variant.scale, by=variant.by, degrees=variant.degrees
+    ):
+        key = (str(first["kind"]), str(first["seed"]) or name)
         found[key] = curve[-1:] if variant.last else curve
     return found
 

@@ -6,8 +6,8 @@ and H1 add, of bottleneck distances the larger counts, squares of landscape dist
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from toposcope import homology
 from toposcope.analysis import outlier_factor
 from toposcope.diagrams import distances
 from toposcope.diagrams.summaries import finite, lifespan_sum, persistence_entropy
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Array = NDArray[np.float64]
 Diagrams = Sequence[Array]
@@ -241,6 +244,19 @@ def excess_rows(
         for by, sides in found.items()
         for degree in DEGREES
     ]
+
+
+def excess_curves(
+    table: pd.DataFrame, *, scale: str, by: str, degrees: Sequence[int]
+) -> Iterator[tuple[str, pd.Series, Array]]:
+    """Every network of a table of `excess_rows`: its name, its first row, its (layers,) excess."""
+    rows = table[(table["scale"] == scale) & (table["by"] == by) & table["degree"].isin(degrees)]
+    for name, one in rows.groupby("network", sort=True):
+        sides = (
+            one.pivot(index="layer", columns="degree", values=side).to_numpy(dtype=np.float64)
+            for side in ("cross", "within")
+        )
+        yield str(name), one.iloc[0], beyond(*(together(side, by) for side in sides))
 
 
 def beyond(cross: Array, within: Array) -> Array:

@@ -25,11 +25,10 @@ from toposcope.studies.materials_digits import DIGIT_SOURCES, digit_networks
 from toposcope.studies.study import Definition, Needs, code_of
 from toposcope.studies.swider_statistics import (
     DEGREES,
-    beyond,
     diagrams_of,
     disjoint,
+    excess_curves,
     excess_rows,
-    together,
 )
 from toposcope.studies.verdicts import Evidence, evidence_of_mean
 
@@ -265,21 +264,10 @@ ARRANGEMENTS = 999
 
 def profiles(table: pd.DataFrame, variant: Variant) -> list[Array]:
     """(layers,) excess of every pair."""
-    rows = table[(table["scale"] == variant.scale) & (table["by"] == variant.by)]
-    rows = rows[rows["degree"].isin(variant.degrees)]
-    if variant.task:
-        rows = rows[rows["task"] == variant.task]
-    found = []
-    for _, one in rows.groupby("network", sort=True):
-        sides = [
-            together(
-                one.pivot(index="layer", columns="degree", values=side).to_numpy(dtype=np.float64),
-                variant.by,
-            )
-            for side in ("cross", "within")
-        ]
-        found.append(beyond(*sides))
-    return found
+    curves = excess_curves(table, scale=variant.scale, by=variant.by, degrees=variant.degrees)
+    return [
+        curve for _, first, curve in curves if not variant.task or first["task"] == variant.task
+    ]
 
 
 def evidence(claim: Claim, table: pd.DataFrame, design: Design, choice: str) -> Evidence | None:

@@ -84,8 +84,7 @@ def flips_text(one: Verdict) -> str:
 def study_text(study: Study) -> str:
     """All verdicts of a study, under the sentence that sums it up where it has one."""
     told = [verdict_text(one) for one in study.verdicts]
-    left = left_out_text(study)
-    lines = (summary_text(study), *told, left, *untested_texts(study))
+    lines = (summary_text(study), *told, *untested_texts(study))
     return "\n\n".join(one for one in lines if one)
 
 
@@ -115,18 +114,6 @@ def headline_text(study: Study) -> str:
         if any(one.decision is how for one in told)
     ]
     return f"Of {len(told)} claims of {study.name}, {'; '.join(parts)}."
-
-
-def left_out_text(study: Study) -> str:
-    """Claims that the networks that were handed in cannot decide."""
-    left = list(study.spec.get("design", {}).get("left_out", ()))
-    if not left:
-        return ""
-    return (
-        f"not decided on these networks: {all_of(left)}. X2 needs feature volumes (capture with "
-        "--pool volume), X5 layers of more than 20 units, X7 SERIES with two or more moments; each "
-        "of them 8 networks or more."
-    )
 
 
 def untested_texts(study: Study) -> list[str]:

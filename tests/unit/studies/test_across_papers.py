@@ -30,7 +30,7 @@ from toposcope.studies.running import run_definition
 from toposcope.studies.stored import load_study
 from toposcope.studies.study import Given
 from toposcope.words.across import headline
-from toposcope.words.studies import left_out_text, study_text
+from toposcope.words.studies import study_text, untested_texts
 
 
 @pytest.mark.parametrize("claim", [one.id for one in CLAIMS])
@@ -194,7 +194,9 @@ def test_it_forecasts_and_runs_on_runs_of_the_reader(tmp_path):
     found = run_definition(study, given, quick=True, out=tmp_path / "study", jobs=0)
     assert not found.failures
     assert [one.claim.id for one in found.verdicts] == ["X0", "X1", "X4", "X5", "X6", "X8", "X9"]
-    assert "X2 and X7" in left_out_text(found)
+    told = untested_texts(found)
+    assert [one.split(" not tested")[0] for one in told] == ["X2", "X7"]
+    assert "--pool volume" in told[0] and "SERIES" in told[1]
 
 
 def test_tiny_networks_go_the_whole_path(tmp_path, monkeypatch):
@@ -216,7 +218,8 @@ def test_tiny_networks_go_the_whole_path(tmp_path, monkeypatch):
     assert again.figure.stacked and across(again.table) == across(found.table)
     text = study_text(again)
     assert text.startswith("Does topology simplify with depth? Of 1,120 analyses of the same 8")
-    assert "X5" in left_out_text(again) and "X5" in text
+    assert untested_texts(again)[0].startswith("X5 not tested: it needs 8 networks")
+    assert untested_texts(again)[0] in text
 
 
 def test_forecasts_are_those_of_quick_and_full_forms():

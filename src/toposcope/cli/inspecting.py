@@ -14,8 +14,9 @@ from toposcope.analysis.population_folder import FILE as POPULATION_FILE
 from toposcope.analysis.population_folder import read_covariates
 from toposcope.analysis.zoo import open_zoo
 from toposcope.store.folders import POPULATION, RUN, SERIES, folder_kind
-from toposcope.store.ledger import Ledger
+from toposcope.store.ledger import LEDGER, Ledger
 from toposcope.store.objects import (
+    LocalObjects,
     Objects,
     Place,
     find_json,
@@ -177,11 +178,17 @@ def work_in(place: Path) -> list[dict[str, Any]]:
     """What was told last of all work in a folder and below it, the latest last."""
     from toposcope.execution.watching import STATUS, find_status
 
-    found = []
-    for file in sorted(place.rglob(STATUS)):
-        told = find_status(objects_in(file.parent))
+    objects, found = objects_in(place), []
+    if isinstance(objects, LocalObjects):
+        folders = sorted(file.parent for file in objects.path.rglob(STATUS))
+        places: list[Objects] = [objects_in(folder) for folder in folders]
+    else:  # hidden names are not listed: a place of tasks has a ledger
+        seen = {name.partition(LEDGER)[0] for name in objects.list() if LEDGER in name}
+        places = [objects.within(name.rstrip("/")) for name in sorted(seen)]
+    for one in places:
+        told = find_status(one)
         if told is not None:
-            found.append({"place": str(file.parent), **told})
+            found.append({"place": one.where(), **told})
     return sorted(found, key=lambda one: one["now"])
 
 

@@ -27,8 +27,8 @@ from toposcope.execution.progress import Progress, ensure
 from toposcope.execution.slices import Receipt
 from toposcope.execution.tasks import Task
 from toposcope.execution.watching import Watched, told_of
-from toposcope.store.ledger import DONE, Failure, Ledger, part_name, tick_name
-from toposcope.store.objects import Objects, get_checked
+from toposcope.store.ledger import AT_ONCE, DONE, Failure, Ledger, joined_name, tick_name
+from toposcope.store.objects import Objects
 from toposcope.store.seals import Seal, put_seal
 
 Inputs = TypeVar("Inputs")
@@ -42,7 +42,8 @@ class Workbook:
     Parameters
     ----------
     objects
-        Where they are kept: `parts/<key><suffix>` and `ledger/<key>.json`.
+        Where they are kept: `parts/<key><suffix>` and `ledger/<key>.json`, or both in one object
+        (store/ledger.py).
     suffix
         End of the names of parts, as ".parquet".
     again
@@ -61,7 +62,8 @@ class Workbook:
     def todo(self, tasks: Sequence[Task[Any]]) -> list[Task[Any]]:
         """Tasks without a result; failed ones are among them."""
         ledger = self.ledger
-        return [task for task in tasks if not ledger.done(task.key)]
+        done = ledger.each(ledger.done, [task.key for task in tasks])
+        return [task for task, one in zip(tasks, done, strict=True) if not one]
 
     def run(
         self,
@@ -132,17 +134,32 @@ class Workbook:
             When the bytes of a part are not those that were ticked off.
         """
         ledger = self.ledger
-        for task in tasks:
-            entry = ledger.entry(task.key)
-            if entry is not None and entry["status"] == DONE:
-                yield task, self.part(task.key, entry["part"])
 
-    def part(self, key: str, expected: str) -> bytes:
+        def look(key: str) -> bytes | None:
+            entry = ledger.entry(key)
+            return self.part(key, entry) if entry and entry["status"] == DONE else None
+
+        for begin in range(0, len(tasks), AT_ONCE):  # few at a time: parts can be large
+            some = tasks[begin : begin + AT_ONCE]
+            found = ledger.each(look, [task.key for task in some])
+            yield from (
+                (task, one) for task, one in zip(some, found, strict=True) if one is not None
+            )
+
+    def part(self, key: str, entry: dict[str, Any]) -> bytes:
         """The part of one task, held against the hash that its tick recorded."""
-        again = f"Delete its tick, {self.objects.where(tick_name(key))}, then {self.again}."
-        return get_checked(self.objects, part_name(key, self.suffix), expected, again=again)
+        name = joined_name(key) if entry.get("joined") else tick_name(key)
+        again = f"Delete its tick, {self.objects.where(name)}, then {self.again}."
+        return self.ledger.part(key, entry, self.suffix, again=again)
 
-    def seal(self, names: Iterable[str], *, of: str = "", **values: Any) -> Seal:
+    def seal(
+        self,
+        names: Iterable[str],
+        *,
+        of: str = "",
+        tasks: Sequence[Task[Any]] | None = None,
+        **values: Any,
+    ) -> Seal:
         """Put the seal over all tasks and the files that were made from them; see store/seals.py.
 
         Parameters
@@ -151,15 +168,16 @@ class Workbook:
             Every file of the place beside parts and ticks.
         of
             Hash of what it was made from, where it lies inside that.
+        tasks
+            Those it covers; None for all that the ledger lists.
         values
             What else is to be read with it.
         """
-        return put_seal(self.objects, names, of=of, **values)
+        keys = None if tasks is None else [task.key for task in tasks]
+        return put_seal(self.objects, names, of=of, keys=keys, **values)
 
     def failures(self, tasks: Sequence[Task[Any]]) -> Iterator[tuple[Task[Any], Failure]]:
         """Tasks that could not be done, with the reason."""
         ledger = self.ledger
-        for task in tasks:
-            failure = ledger.failure(task.key)
-            if failure is not None:
-                yield task, failure
+        found = ledger.each(ledger.failure, [task.key for task in tasks])
+        yield from ((task, one) for task, one in zip(tasks, found, strict=True) if one is not None)

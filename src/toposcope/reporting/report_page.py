@@ -11,6 +11,7 @@ from toposcope.analysis.result import Analysis
 from toposcope.findings.findings import Findings
 from toposcope.findings.looked_at import training_names
 from toposcope.findings.places import step_of
+from toposcope.inputs.urls import place_text
 from toposcope.reporting.page import PLOTLY, page
 from toposcope.reporting.payload import report_payload
 from toposcope.reporting.terms import explained, terms_in
@@ -261,7 +262,7 @@ def _commands(analyses: Sequence[Analysis]) -> str:
     import shlex
 
     lines = dict.fromkeys(str(c) for a in analyses for c in a.attrs.get("commands") or ())
-    runs = [str(a.run) for a in analyses if a.run is not None]
+    runs = [place_text(a.run) for a in analyses if a.run is not None]
     if len(runs) == len(analyses):
         words = ["toposcope", "report", *runs]
         names = [str(a.attrs["analysis"]) for a in analyses if a.attrs.get("analysis")]

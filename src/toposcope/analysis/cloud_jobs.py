@@ -227,7 +227,8 @@ def _twin_hashes(run: Run, layers: Sequence[str]) -> dict[str, tuple[str, ...]]:
     if not paths:
         msg = (
             f"analyze(): null={RANDOM_INIT!r} needs the activations of random-init twins in "
-            f"{place_text(twin_of(run.path))}. Run the capture again with --twin (ts.capture(..., twin=True))."
+            f"{place_text(twin_of(run.path))}. Run the capture again with --twin "
+            "(ts.capture(..., twin=True))."
         )
         raise UsageError(msg)
     twins = [Run.open(path) for path in paths]

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from toposcope.errors import UsageError
-from toposcope.inputs.urls import local_path, url_of
+from toposcope.inputs.urls import local_path, refuse_unknown, url_of
 
 
 class Place(click.Path):
@@ -53,10 +53,8 @@ class Place(click.Path):
                 param,
                 ctx,
             )
-        from toposcope.store.remote import RemoteObjects
-
         try:
-            RemoteObjects(url)
+            refuse_unknown(url, call=f"toposcope {ctx.info_name}" if ctx else "a path")
         except UsageError as error:
             self.fail(str(error), param, ctx)
         return Path(url)

@@ -58,8 +58,8 @@ def recorded_as_config(run: Path) -> str:
         parts.append(_section(["analyze", place_text(run), *design.command_words()]))
     elif not command:
         msg = (
-            f"info --toml: {place_text(run)} was captured in Python and has no analysis, so there is no "
-            "command to write down."
+            f"info --toml: {place_text(run)} was captured in Python and has no analysis, so there "
+            "is no command to write down."
         )
         raise UsageError(msg)
     return "\n".join(parts).rstrip()

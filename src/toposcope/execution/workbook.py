@@ -17,6 +17,7 @@ is recorded as failed while everything else completes. dispatch.py says what is 
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -102,6 +103,8 @@ class Workbook:
             if not todo:
                 return todo
             with opened(jobs, tasks=len(todo)) as executor:
+                if executor.workers:
+                    pickle.dumps(self.objects)  # what other processes cannot reach says so here
                 watched = Watched(
                     self.objects,
                     title=title,

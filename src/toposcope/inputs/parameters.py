@@ -17,7 +17,7 @@ from typing import Any, cast
 import numpy as np
 
 from toposcope.errors import ToposcopeError, UsageError
-from toposcope.inputs.urls import local_path, refuse_url, url_of
+from toposcope.inputs.urls import local_path, refuse_unknown, refuse_url, url_of
 
 LARGEST_PRIME = 46337
 """Largest field of coefficients: products of its residues fit 32 bits, as GUDHI needs."""
@@ -241,8 +241,8 @@ def path(value: object, name: str, *, call: str, url: bool = False) -> Path:
             told = url_of(value)
             if told is not None and (folder := local_path(told, call=call)) is not None:
                 return folder
-            if not url:
-                refuse_url(value, call=call)
+            if told is not None:
+                (refuse_unknown if url else refuse_url)(told, call=call)
             return Path(place)
     raise _refusal(value, name, call, "a path, as a text or a pathlib.Path")
 

@@ -1,8 +1,8 @@
 """URLs as places: `s3://bucket/run` and its like, told from paths of this machine.
 
-A `pathlib.Path` keeps a URL in one piece but for its second slash: `Path("s3://bucket/run") / "twin"`
-is `s3:/bucket/run/twin`. So a path whose first part is a scheme *is* that URL, wherever it arrives,
-and never a folder named "s3:".
+A `pathlib.Path` keeps a URL in one piece but for its second slash: `Path("s3://bucket/run")` is
+`s3:/bucket/run`, and the twin of that RUN is one folder below. So a path whose first part is a
+scheme *is* that URL, wherever it arrives, and never a folder named "s3:".
 """
 
 from __future__ import annotations
@@ -75,11 +75,28 @@ def local_path(url: str, *, call: str) -> Path | None:
     rest = rest.removeprefix("localhost") if rest.startswith("localhost/") else rest
     if not rest.startswith("/"):
         msg = (
-            f"{call}: {url} names the host {rest.partition('/')[0]!r}; needed is a whole path after "
-            f"three slashes, such as file:///{rest}."
+            f"{call}: {url} names the host {rest.partition('/')[0]!r}; needed is a whole path "
+            f"after three slashes, such as file:///{rest}."
         )
         raise UsageError(msg)
     return Path(rest)
+
+
+def refuse_unknown(url: str, *, call: str) -> None:
+    """Refuse a URL that no store can be opened by.
+
+    >>> refuse_unknown("ftp://host/run", call="open()")
+    Traceback (most recent call last):
+    toposcope.errors.UsageError: open(): ftp://host/run: places of the kind ftp:// are unknown; ...
+    """
+    scheme, _, rest = url.partition("://")
+    if scheme not in STORES:
+        known = ", ".join(f"{one}://" for one in (*STORES, FILE))
+        msg = f"{call}: {url}: places of the kind {scheme}:// are unknown; known are {known}."
+        raise UsageError(msg)
+    if not rest:
+        msg = f"{call}: {url} names no place; add a bucket and a path, as {scheme}://bucket/run."
+        raise UsageError(msg)
 
 
 def refuse_url(place: object, *, call: str) -> None:

@@ -42,9 +42,9 @@ class Objects(Protocol):
     """A place that holds whole objects under names such as "ledger/4f2a.json".
 
     Local folders are the first kind (`LocalObjects`), URLs the second (`RemoteObjects`); the
-    contract that every kind passes is in tests/unit/store/test_objects.py. An object appears whole or not at all, and readers see the
-    last one that was put. Picklable, so that workers read and write by reference, and hashable, so
-    that what was read can be kept by place and name.
+    contract that every kind passes is in tests/unit/store/test_objects.py. An object appears whole
+    or not at all, and readers see the last one that was put. Picklable, so that workers read and
+    write by reference, and hashable, so that what was read can be kept by place and name.
     """
 
     @property

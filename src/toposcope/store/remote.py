@@ -31,8 +31,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope.errors import MissingExtraError, RunLockedError, StoreError, UsageError
-from toposcope.inputs.urls import FILE, STORES
+from toposcope.errors import MissingExtraError, RunLockedError, StoreError, ToposcopeError
+from toposcope.inputs.urls import refuse_unknown
 
 log = logging.getLogger("toposcope")
 
@@ -66,14 +66,7 @@ class RemoteObjects:
     """A tick and its part are one object: every put is a request that is paid."""
 
     def __post_init__(self) -> None:
-        scheme, _, rest = self.url.partition("://")
-        if scheme not in STORES:
-            known = ", ".join(f"{one}://" for one in (*STORES, FILE))
-            msg = f"{self.url}: places of the kind {scheme}:// are unknown; known are {known}."
-            raise UsageError(msg)
-        if not rest.strip("/"):
-            msg = f"{self.url} names no place; add a bucket and a path, as {scheme}://bucket/run."
-            raise UsageError(msg)
+        refuse_unknown(self.url, call="opening a place")
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.url.startswith("memory://"):
@@ -91,7 +84,7 @@ class RemoteObjects:
     def get(self, name: str, first: int | None = None) -> bytes:
         """The bytes of an object, or the first of them."""
         if first is None:
-            return self._fetched(name).bytes().to_bytes()
+            return bytes(self._fetched(name).bytes().to_bytes())
         key, told = self._key(name), _obstore().exceptions
         with self._asking("read", name) as obstore:
             try:
@@ -200,7 +193,7 @@ class RemoteObjects:
                 raise FileNotFoundError(2, "No such object", self.where(name)) from error
             msg = f"cannot {verb} {self.where(name)}: there is no such bucket. Make it first."
             raise StoreError(msg) from error
-        except (told.AlreadyExistsError, told.PreconditionError):
+        except (ToposcopeError, told.AlreadyExistsError, told.PreconditionError):
             raise
         except (told.BaseError, ValueError) as error:
             said = str(error).partition("\n")[0][:300]
@@ -255,8 +248,8 @@ class _Lease:
         if self.lost:
             msg = (
                 f"the lock of {self.objects.where()} was lost while this process wrote: it did not "
-                f"reach the store for {LEASE:.0f} s, and another one went on. Nothing was torn; run "
-                "the same command again to see what is there."
+                f"reach the store for {LEASE:.0f} s, and another one went on. Nothing was torn; "
+                "run the same command again to see what is there."
             )
             raise RunLockedError(msg)
 

@@ -91,7 +91,7 @@ def from_arrays(
         )
         raise UsageError(msg)
     n = next(iter(arrays.values())).shape[0]
-    ids = np.arange(n).astype(str) if sample_ids is None else _ids(sample_ids, call)
+    ids = np.arange(n).astype(str) if sample_ids is None else read_ids(sample_ids, call)
     if ids.shape != (n,) or len(np.unique(ids)) != n:
         msg = (
             f"from_arrays(): {n} samples need {n} unique sample_ids; got {ids.size}, "
@@ -118,7 +118,7 @@ def from_arrays(
     )
 
 
-def _ids(sample_ids: ArrayLike, call: str) -> NDArray[np.str_]:
+def read_ids(sample_ids: ArrayLike, call: str) -> NDArray[np.str_]:
     """Names of samples as texts; numbers of any kind are names too."""
     given: Any = sample_ids
     if hasattr(given, "detach"):

@@ -52,7 +52,7 @@ from toposcope.store.samples import (
     sample_hash,
 )
 from toposcope.store.shapes import expect
-from toposcope.store.shards import STORED_TYPES, map_shard, shard_header
+from toposcope.store.shards import STORED_TYPES, let_go, map_shard, shard_header
 from toposcope.types import ActivationSet
 
 SCHEMA_VERSION = 2
@@ -329,6 +329,9 @@ class Run:
         if values.shape != tuple(want) or values.dtype != np.dtype(plan["dtype"]):
             msg = f"{self.objects.where(name)} holds {values.dtype}{values.shape}, not {want}."
             raise DamagedError(msg)
+        # Its pages were needed for the hash; rows that are read come back one by one. Without this
+        # a worker shows the whole of every layer it looked at as its own memory.
+        let_go(values)
         self._checked[layer, index] = values
         return values
 

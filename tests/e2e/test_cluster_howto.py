@@ -1,4 +1,4 @@
-"""docs/howto/cluster.md as it is written: a scheduler, two workers, and the digest of one machine."""
+"""docs/howto/cluster.md as it is written: a scheduler, two workers, the digest of one machine."""
 
 from __future__ import annotations
 

@@ -2,17 +2,23 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-faults check format bench calibrate clean
+.PHONY: demo test test-faults guarantees check format bench calibrate clean
 
 demo: .venv/demo.stamp
 	$(BIN)/toposcope demo --out demo
 
+# Kernels are compiled once, before two processes share the files of tests.
 test: check
-	$(BIN)/pytest
+	$(BIN)/python -c 'from toposcope.homology import warm_up; warm_up()'
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 # Every harm to every file and minutes of fuzzing; half an hour on two cores.
 test-faults: .venv/dev.stamp
 	TOPOSCOPE_FAULTS=1 $(BIN)/pytest tests/faults
+
+# The table of promises from the tests behind them; with TOPOSCOPE_FAULTS=1 the long ones too.
+guarantees: .venv/dev.stamp
+	$(BIN)/python docs/guarantees.py
 
 check: .venv/dev.stamp
 	$(BIN)/ruff format --check .

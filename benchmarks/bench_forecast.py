@@ -4,7 +4,8 @@ Run: python -m benchmarks.bench_forecast [memory|time] [FIRST:LAST]   (cells of 
 
 Every cell is a process of its own that stores activations, asks for the forecast and runs the
 analysis, while the largest resident memory of its worker is read from /proc. Rows are kept in
-benchmarks/forecast.jsonl, and the table in docs/forecast.md is written from all of them.
+benchmarks/forecast.jsonl, and the tables in docs/forecast.md are written from all of them; cells
+that are not there were not run.
 """
 
 from __future__ import annotations

@@ -136,7 +136,7 @@ INTERVALS: dict[str, tuple[str, Callable[[np.random.Generator], float | None], i
     "skewed": ("mean, 8 exponential draws", partial(mean_of, kind="exponential"), SIMULATIONS),
     "welch": ("difference, 5 and 8 units, sd 1 and 2", welch, SIMULATIONS),
     "crossed": ("mean over 6 networks on 4 shared draws", crossed, SIMULATIONS),
-    "scaled": ("H0 lifespan sum over its scale, 10 draws of 50", scaled, SIMULATIONS),
+    "scaled": ("H0 lifespan sum over its scale, 10 draws of 50", scaled, 80),
     "share": ("accuracy 0.8 of 200 samples", share, SIMULATIONS),
     "partial": ("partial correlation, 12 networks", partly, SIMULATIONS),
     "spearman": ("rank correlation, 20 networks", ranks, SIMULATIONS),

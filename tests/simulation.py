@@ -49,7 +49,7 @@ class Square:
     how: str
 
 
-@dataclass
+@dataclass(repr=False)
 class Disk:
     """Objects in memory that fail, kill and rot as the seed says."""
 
@@ -143,7 +143,7 @@ class Disk:
         self.faults["bit at rest"] += 1
 
 
-@dataclass
+@dataclass(repr=False)
 class World:
     """The executor, its clock, and what waiting for it means."""
 
@@ -183,20 +183,21 @@ class World:
         """Nothing lives on."""
         self.events.clear()
 
-    def _run(self, call: Callable[[], Any]) -> BaseException | None:
+    def _run(self, call: Callable[[], Any]) -> tuple[Any, BaseException | None]:
+        """What a call gives, or raises."""
         try:
-            call()
+            given = call()
         except KilledError:
-            return WorkerDiedError("a worker is gone")
+            return None, WorkerDiedError("a worker is gone")
         except Exception as error:
-            return error
+            return None, error
         if self.rng.random() < self.rate:
             self.disk.faults["delivered twice"] += 1
             return self._run(call)
         if self.rng.random() < self.rate:
             self.disk.faults["died after its task"] += 1
-            return WorkerDiedError("a worker is gone")
-        return None
+            return None, WorkerDiedError("a worker is gone")
+        return given, None
 
     def wait(
         self, futures: Any, timeout: float | None = None, return_when: str = ""
@@ -206,7 +207,7 @@ class World:
         futures = set(futures)
         while not any(one.done() for one in futures) and self.events and timeout != 0:
             self.clock, _, future, call = heapq.heappop(self.events)
-            error = self._run(call)
+            given, error = self._run(call)
             if isinstance(error, WorkerDiedError):
                 self.broken = True
                 for lost in [future, *(event[2] for event in self.events)]:
@@ -215,7 +216,7 @@ class World:
             elif error is not None:
                 future.set_exception(error)
             else:
-                future.set_result(None)
+                future.set_result(given)
         if not self.events and timeout is None and not any(one.done() for one in futures):
             raise AssertionError("the driver waits for what nobody will finish")
         finished = {one for one in futures if one.done()}

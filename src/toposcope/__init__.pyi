@@ -24,12 +24,15 @@ from toposcope.analysis.result import Analysis as Analysis
 from toposcope.analysis.run import analyze as analyze
 from toposcope.analysis.run import load_analysis as load_analysis
 from toposcope.analysis.trajectory import analyze_series as analyze_series
+from toposcope.analysis.zoo import Zoo as Zoo
+from toposcope.analysis.zoo import zoo as zoo
 from toposcope.comparison.groups import GroupComparison as GroupComparison
 from toposcope.comparison.population import compare as compare
 from toposcope.comparison.preregister import preregister_comparison as preregister_comparison
 from toposcope.comparison.result import Comparison as Comparison
 from toposcope.diagrams import distances as distances
 from toposcope.diagrams import estimators as estimators
+from toposcope.diagrams import interchange as interchange
 from toposcope.diagrams import landscapes as landscapes
 from toposcope.diagrams import summaries as summaries
 from toposcope.diagrams import vectorize as vectorize

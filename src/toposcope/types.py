@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from toposcope.errors import LayerNotFoundError, UsageError
 from toposcope.inputs.labels import check_numbered
+from toposcope.inputs.signatures import instance
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -304,6 +306,39 @@ class DiagramSet:
         return _html_table(repr(self), ("layer", "degree", "diagrams", "mean pairs"), rows)
 
 
+def shown(result: object) -> str:
+    """HTML of a result for notebooks, made by the room that makes pages.
+
+    It is asked for by name: results lie below words and figures, which import them.
+    """
+    made: str = import_module("toposcope.reporting.notebook").shown(result)
+    return made
+
+
+def drawn(result: object, *args: Any, **options: Any) -> Any:
+    """Matplotlib axes with the figure of a result; see `shown`."""
+    return import_module("toposcope.reporting.notebook").drawn(result, *args, **options)
+
+
+class Shown:
+    """A result that notebooks show with a headline, and that can be drawn."""
+
+    def _repr_html_(self) -> str:
+        return shown(self)
+
+    def plot(self, *args: Any, ax: Any = None, **options: Any) -> Any:
+        """The figure that answers its question, as matplotlib axes.
+
+        Parameters
+        ----------
+        args, options
+            As in the function of `ts.plots` for this kind of result.
+        ax
+            Axes to draw into; default: a new figure.
+        """
+        return drawn(self, *args, ax=ax, **options)
+
+
 def _html_table(
     title: str, header: Sequence[str], rows: Sequence[Sequence[object]], limit: int = 60
 ) -> str:
@@ -315,3 +350,10 @@ def _html_table(
     )
     more = f"<p>… and {len(rows) - limit} more rows</p>" if len(rows) > limit else ""
     return f"<p><b>{html.escape(title)}</b></p><table><tr>{head}</tr>{body}</table>{more}"
+
+
+_NEEDED = "an ActivationSet, as ts.open() and ts.from_arrays() return it"
+ACTIVATIONS = instance(ActivationSet, needed=_NEEDED)
+"""Checks that a parameter is an `ActivationSet`."""
+ACTIVATIONS_OR_RUN = instance(ActivationSet, needed=_NEEDED, path=True)
+"""Checks that it is one, or the path of a RUN."""

@@ -231,7 +231,7 @@ def test_wrong_arguments_are_refused_before_any_work():
         ({"margin": 0}, "margin"),
         ({"margin": {"wasserstein": -1}}, "above 0"),
         ({"margin": {"wassersten": 1}}, "margin names wassersten"),
-        ({"margin": "half"}, "must be a number"),
+        ({"margin": "half"}, "needed is a finite number above 0"),
         ({"margin": 1, "margin_unit": "steps"}, "choose 'noise'"),
         ({"n_resamples": 10}, "99 or more"),
         ({"level": 1}, "above 0.5 and below 1"),

@@ -86,7 +86,7 @@ class Counting(Inline):
         self.jobs = []
 
     def submit(self, function, /, *args):
-        self.jobs.append(args[1])
+        self.jobs += [task.job for task in args[0].tasks]
         return super().submit(function, *args)
 
 

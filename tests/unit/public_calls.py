@@ -15,7 +15,14 @@ import numpy as np
 import toposcope as ts
 from toposcope import diagrams, dimension, homology, similarity
 from toposcope.cli import main
-from toposcope.diagrams import distances, estimators, landscapes, summaries, vectorize
+from toposcope.diagrams import (
+    distances,
+    estimators,
+    interchange,
+    landscapes,
+    summaries,
+    vectorize,
+)
 from toposcope.store import save_arrays
 
 RNG = np.random.default_rng(0)
@@ -104,6 +111,15 @@ CALLS = [
     partial(summaries.undefined_reason, "persistence_entropy", 0),
     partial(vectorize.persistence_image, A, bandwidth=0.1, birth_range=(0, 1), length_range=(0, 1)),
     partial(vectorize.silhouette, A, GRID),
+    partial(interchange.from_gudhi, [(0, (0.0, 1.0))]),
+    partial(interchange.from_ripser, {"dgms": BARS}),
+    partial(interchange.from_persim, BARS),
+    partial(interchange.from_giotto, [[[0.0, 1.0, 0.0]]]),
+    *(
+        partial(to, BARS)
+        for to in (interchange.to_gudhi, interchange.to_ripser, interchange.to_persim)
+    ),
+    partial(interchange.to_giotto, [BARS]),
     *(partial(measure, X, Y) for measure in (similarity.angular, similarity.procrustes)),
     *(partial(cca, X, Y) for cca in (similarity.cca, similarity.pwcca, similarity.svcca)),
     *(partial(similarity.cka, X, Y, kernel=kernel) for kernel in similarity.KERNELS),
@@ -131,7 +147,7 @@ CALLS = [
 ]
 
 ROOMS = (diagrams, dimension, homology, similarity)
-MODULES = (distances, estimators, landscapes, summaries, vectorize)
+MODULES = (distances, estimators, interchange, landscapes, summaries, vectorize)
 
 
 def public(module):

@@ -1,8 +1,14 @@
 """The frame of benchmarks/calibration: a claim, a rate with its interval, a table."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
+from scipy.stats import kstest
 
 from benchmarks.calibration.claims import CLAIMS, add, load, rate, table
+from benchmarks.interval_ranks import place
+from toposcope.stats import mean_interval
 
 
 @pytest.fixture
@@ -27,6 +33,31 @@ def test_a_rate_has_its_interval_and_knows_whether_the_bound_is_kept(half):
     assert "**not kept**" in table([made])
 
 
+def test_a_rate_goes_on_from_what_is_stored(half):
+    part = rate(half, 150)
+    assert part.tried == 150 and rate(half, onto=part) == rate(half)
+    assert rate(half, onto=part, seconds=0.0).tried < 400
+
+
 def test_every_claim_can_be_simulated_once():
     for one in load().values():
         rate(one, simulations=1)
+
+
+def test_the_place_of_the_truth_tells_right_intervals_from_narrow_ones():
+    rng = np.random.default_rng(0)
+
+    def places(narrower):
+        for x in rng.normal(size=(200, 8)):
+            middle = x.mean()
+
+            def at(level, x=x, middle=middle):
+                one = mean_interval(x, level=level)
+                low, high = (middle + narrower * (end - middle) for end in (one.low, one.high))
+                return replace(one, low=low, high=high)
+
+            yield place(at, 0.0)
+
+    right, narrow = (np.array(list(places(by))) for by in (1.0, 0.5))
+    assert kstest(right, "uniform").pvalue > 0.05
+    assert kstest(narrow, "uniform").pvalue < 0.001

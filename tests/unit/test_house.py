@@ -43,8 +43,8 @@ AT_HOME = {
 # Loaded when a function that needs it runs, so that importing toposcope and starting a worker stay
 # light; here, at import.
 EAGER = {
-    "pandas": ("reporting/", "words/"),
-    "sklearn": ("diagrams/estimators.py",),
+    "pandas": ("reporting/", "words/", "transfer/ranking/table.py"),
+    "sklearn": ("diagrams/estimators.py", "diagrams/of_samples.py"),
     "torch": ("activations/", "training/"),
     **dict.fromkeys(("matplotlib", "pyarrow", "scipy", "transformers", "xarray"), ()),
 }

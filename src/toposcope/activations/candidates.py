@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ class Candidate:
         Accuracy on the source task, in [0, 1], when known: the constant to beat.
     batch_size
         Samples per forward pass.
+    covariates
+        What else is known of the network, by name: numbers or words, as columns of a population.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Candidate:
     pool: str = "auto"
     source_accuracy: float | None = None
     batch_size: int = 64
+    covariates: Mapping[str, str | float] = field(default_factory=dict)
 
     @property
     def folder(self) -> str:
@@ -60,13 +64,15 @@ class Candidate:
 FIELDS = tuple(Candidate.__dataclass_fields__)
 
 
-def read_candidates(path: Path | str) -> list[Candidate]:
+def read_candidates(path: Path | str, *, call: str = "rank()") -> list[Candidate]:
     r"""The candidates of a TOML file with one `[[model]]` table each.
 
     Parameters
     ----------
     path
-        The file. Relative weights are looked for beside it.
+        The file. Relative weights, also globs, are looked for beside it.
+    call
+        Of the caller, for messages.
 
     Raises
     ------
@@ -84,21 +90,21 @@ def read_candidates(path: Path | str) -> list[Candidate]:
     """
     file = Path(path)
     try:
-        refuse_larger(file.stat().st_size, "TOML", what=f"rank(): {file}")
+        refuse_larger(file.stat().st_size, "TOML", what=f"{call}: {file}")
         table = tomllib.loads(file.read_text(encoding="utf-8"))
     except UsageError:
         raise
     except OSError as error:
-        msg = f"rank(): there is no readable {file} ({error.strerror})."
+        msg = f"{call}: there is no readable {file} ({error.strerror})."
         raise SpecError(msg) from error
     except (ValueError, RecursionError) as error:  # numbers of 5,000 digits are ValueErrors
         what = "nested too deeply" if isinstance(error, RecursionError) else error
-        msg = f"rank(): {file} is not TOML: {what}."
+        msg = f"{call}: {file} is not TOML: {what}."
         raise SpecError(msg) from error
     entries = table.get("model")
     if not isinstance(entries, list) or not entries:
         msg = (
-            f"rank(): {file} has no [[model]] tables; write one per candidate, with name and model."
+            f"{call}: {file} has no [[model]] tables; write one per candidate, with name and model."
         )
         raise SpecError(msg)
     return as_candidates([_resolved(entry, file.parent) for entry in entries], where=str(file))
@@ -120,10 +126,14 @@ def as_candidates(models: Sequence[Any], *, where: str = "rank()") -> list[Candi
 
 
 def _resolved(entry: Any, folder: Path) -> Any:
-    if isinstance(entry, dict) and isinstance(entry.get("weights"), str):
-        beside = folder / entry["weights"]
-        return {**entry, "weights": str(beside if beside.exists() else entry["weights"])}
-    return entry
+    """The entry with its weights beside the file, where there are some: a file, folder or glob."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("weights"), str):
+        return entry
+    given = entry["weights"]
+    beside = str(folder / given)
+    plain = beside.partition("#")[0]  # FILE#ENTRY
+    there = any(Path(place).exists() or glob.glob(place) for place in (beside, plain))  # noqa: PTH207
+    return {**entry, "weights": beside if there else given}
 
 
 def _candidate(entry: Any, number: int, where: str) -> Candidate:
@@ -172,6 +182,14 @@ def _check_types(entry: Mapping[str, Any], number: int, where: str) -> None:
         "source_accuracy": (
             "a number from 0 to 1",
             lambda v: v is None or (isinstance(v, Real) and not isinstance(v, bool)),
+        ),
+        "covariates": (
+            "a table of numbers and words",
+            lambda v: (
+                isinstance(v, Mapping)
+                and all(isinstance(one, str | Real) for one in v.values())
+                and all(isinstance(key, str) and key.strip() for key in v)
+            ),
         ),
         "batch_size": (
             "a whole number from 1",

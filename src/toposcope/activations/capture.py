@@ -24,11 +24,17 @@ from toposcope.activations.random_init import CALIBRATION, random_twin
 from toposcope.errors import UsageError
 from toposcope.execution.progress import Progress, ensure
 from toposcope.inputs import parameters as given
+from toposcope.inputs.signatures import checked, place, sample_ids
 from toposcope.pointclouds.nulls import TWINS
 from toposcope.store.runs import twin_of
 from toposcope.types import ActivationSet
 
 
+def _number_of_twins(value: object, name: str, *, call: str) -> bool | int:
+    return value if isinstance(value, bool) else given.whole(value, name, call=call, low=0)
+
+
+@checked(weights=place, twin=_number_of_twins, ids=sample_ids)
 def capture(
     model: str | nn.Module | LoadedModel,
     data: Any,
@@ -235,9 +241,6 @@ def _twins(twin: bool | int) -> int:
     """How many twins are asked for."""
     if isinstance(twin, bool):
         return TWINS if twin else 0
-    if twin < 0:
-        msg = f"capture(twin={twin}): needed is a number of twins, 0 or more."
-        raise UsageError(msg)
     return twin
 
 

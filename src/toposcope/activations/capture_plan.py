@@ -190,8 +190,9 @@ def tell_dependence(dependence: Dependence) -> None:
         ),
         (
             dependence.batch,
-            "depends on the other samples of its batch, in evaluation mode (batch statistics, or "
-            "an operation over the batch): other batch sizes and samples give other values",
+            "depends on the other samples of its batch, in evaluation mode (batch statistics, an "
+            "operation over the batch, a batch_first that does not fit what the module is fed): "
+            "other batch sizes and samples give other values",
         ),
     ):
         if addresses:

@@ -17,6 +17,8 @@ from toposcope.activations.models.checkpoints import Checkpoint, find_checkpoint
 from toposcope.activations.models.model import LoadedModel
 from toposcope.errors import WeightsError
 from toposcope.execution.progress import Progress, ensure
+from toposcope.inputs import parameters as given
+from toposcope.inputs.signatures import checked, places, sample_ids
 from toposcope.store.series import (
     Member,
     Series,
@@ -31,6 +33,7 @@ from toposcope.store.series import (
 log = logging.getLogger("toposcope")
 
 
+@checked(weights=places, ids=sample_ids, steps=given.numbers)
 def capture_series(
     model: str | nn.Module | LoadedModel,
     data: Any,

@@ -230,7 +230,8 @@ class _Pass:
     def _batch_axis(self, call: _Call, other: _Call | None, batch: int) -> tuple[int, str]:
         """The axis that has as many entries as samples in both passes, or why there is none."""
         if other is None or other.why:
-            return 0, f"it did not run in the same way for {batch} samples"
+            why = "calls that depend on the samples (experts they are routed to, early exits)"
+            return 0, f"it did not run in the same way for {batch} samples: {why} have no rows"
         if call.ragged:
             return 0, ""
         pairs = list(zip(call.full, other.full, strict=False))
@@ -240,6 +241,9 @@ class _Pass:
         if len(call.full) != len(other.full) or len(moved) != 1:
             followed = "no axis follows" if not moved else "not one axis alone follows"
             return 0, f"{seen}; {followed} the batch"
+        if any(size % n for size, n in zip(pairs[moved[0]], (self.batch, batch), strict=True)):
+            why = "it runs on some of the samples only, as experts that they are routed to"
+            return 0, f"{seen}: {why}; take the layer that joins them"
         if pairs[moved[0]] != (self.batch, batch):
             return 0, f"{seen}; the batch is mixed with another axis"
         if len(call.full) < 2:

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from toposcope.activations.spelling import meant_code
 from toposcope.errors import SpecError, ToposcopeError
 from toposcope.types import near_matches
 
@@ -84,7 +85,10 @@ def resolve(spec: str, what: str) -> UserObject:
     """
     module_name, colon, name = spec.removeprefix("py:").rpartition(":")
     if not colon or not module_name or not name:
-        msg = f"{what} {spec!r} cannot be understood. Write py:package.module:factory."
+        msg = (
+            f"{what} {spec!r} cannot be understood. {meant_code(spec)}Write "
+            "py:package.module:factory."
+        )
         raise SpecError(msg)
     module = _import(spec, module_name, what)
     value: Any = module

@@ -34,7 +34,7 @@ class CloudWork(Work):
         assert design.replicates is not None and design.normalize is not None, "resolved"
         return clouds(
             activations,
-            points=design.points,
+            points=design.size,
             replicates=design.replicates,
             normalize=design.normalize,
             per_class=design.per_class,
@@ -63,7 +63,7 @@ class CloudWork(Work):
         def fits(**changed: Any) -> bool:
             return self.predict(run, jobs, replace(design, **changed))[1] <= room
 
-        least, most = 2, design.points  # the first fits, the second does not
+        least, most = 2, design.size  # the first fits, the second does not
         while most - least > 1:
             middle = (least + most) // 2
             least, most = (middle, most) if fits(points=middle) else (least, middle)
@@ -84,7 +84,7 @@ class CloudWork(Work):
 
     def size(self, job: Job) -> int:
         """Its points."""
-        return job.design.points
+        return job.design.size
 
     def smaller(self, job: Job, size: int) -> Job:
         """The same draw with fewer of its points."""
@@ -107,9 +107,9 @@ def _cloud_of(run: Run, layer: str, design: Design) -> Cloud:
     width = sample_width = int(np.prod(shape, dtype=np.int64))
     if design.points_are != "samples" and len(shape) in (2, 3):
         width = points_of(np.empty((1, *shape), np.bool_), design.points_are).shape[2]
-    each = design.points if design.points_are == "samples" else design.samples or 1
+    each = design.size if design.points_are == "samples" else design.samples or 1
     return Cloud(
-        points=design.points,
+        points=design.size,
         width=width,
         degrees=design.homology_dimensions,
         nulls=len(design.nulls),
@@ -128,7 +128,7 @@ def _without_an_analysis(run: Run, jobs: Sequence[Job], design: Design, room: in
     layer = max(
         {job.layer for job in jobs}, key=lambda one: np.prod(run.layers[one]["shape"], dtype=float)
     )
-    n, d = design.points, int(np.prod(run.layers[layer]["shape"], dtype=np.int64))
+    n, d = design.size, int(np.prod(run.layers[layer]["shape"], dtype=np.int64))
     ways = []
     if estimate_cost(n, d, (0,))[1] + 16 * n * d <= room - WORKER_BYTES // 2:
         ways.append(

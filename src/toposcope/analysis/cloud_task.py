@@ -106,7 +106,7 @@ def measure_cloud(job: CloudJob, inputs: Inputs) -> bytes:
         depth=job.depth,
         label=job.label,
         replicate=job.replicate,
-        points=job.design.points,
+        points=job.design.size,
         cloud=DATA_CLOUD,
     )
     nulls = {name: rows.twin(cloud=name) for name in null_clouds(job)}
@@ -140,7 +140,7 @@ def _points(run: Run, rows: NDArray[np.intp], job: CloudJob) -> NDArray[np.float
         job.layer,
         rows,
         points_are=job.design.points_are,
-        points=job.design.points,
+        points=job.design.size,
         seed=np.random.default_rng([job.design.seed, job.replicate]),
         masked=MASK in run.layers,
     )

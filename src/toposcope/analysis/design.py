@@ -19,13 +19,36 @@ from toposcope.analysis.parameters import (
     parameter,
     parameters,
 )
-from toposcope.analysis.registry import in_order, is_own, known
+from toposcope.analysis.registry import POINTS, in_order, is_own, known
 from toposcope.errors import StoreError, UsageError
 from toposcope.inputs import parameters as inputs
 
 if TYPE_CHECKING:
     from toposcope.types import ActivationSet
 
+MOST_POINTS = 500
+"""Points of a cloud where no number is asked for and there are enough samples."""
+METRIC = ("euclidean", "cosine", "correlation")
+NORMALIZE = (
+    "mean_distance",
+    "median_distance",
+    "quantile_distance",
+    "max_distance",
+    "zscore",
+    "minmax",
+    "rms",
+    "none",
+)
+NULL = (
+    "gaussian",
+    "copula",
+    "shuffled",
+    "random_init",
+    "permuted_labels",
+    "shuffled_voxels",
+    "none",
+)
+"""Names that the command line offers; tests hold them equal to the registries, which are heavy."""
 BESIDE = ("homology_dimensions", "null")
 """Parameters that add numbers beside others and change none of those."""
 
@@ -119,25 +142,36 @@ class Design:
     """
 
     filtration: Filtration = parameter(factory=plain, flag="--complex")  # noqa: RUF009
-    homology_dimensions: Sequence[int] = parameter((0, 1), flag="--homology")
-    points: int = parameter(500, "Points of each cloud.", low=1)
+    homology_dimensions: Sequence[int] = parameter(
+        (0, 1), "Degrees: 0 pieces, 1 loops, 2 voids.", flag="--homology"
+    )
+    points: int | None = parameter(
+        None, "Points of each cloud.", low=1, shown="500, or as many as there are for each draw"
+    )
     replicates: int | None = parameter(
         None, "Disjoint draws; cubical: images.", low=1, shown="8; cubical: 100"
     )
     normalize: str | None = parameter(
-        None, shown="mean_distance; cubical: none, the other there is rms"
+        None,
+        "What lengths are divided by.",
+        named=NORMALIZE,
+        shown="mean_distance; cubical: none, the other there is rms",
     )
-    metric: str = parameter("euclidean", "euclidean, cosine, correlation.")
+    metric: str = parameter("euclidean", "Distance between points.", named=METRIC)
     per_class: bool = parameter(False, "Clouds inside each class instead of pooled.")
     overlapping: bool = parameter(False, "Let draws share samples (wider intervals).")
     null: str | Sequence[str] | None = parameter(
         None,
-        "gaussian, copula, shuffled, random_init, permuted_labels (several with commas), or none.",
+        "Clouds to hold the data against, several with commas.",
+        named=NULL,
+        several=True,
         shown="gaussian,copula; cubical: none, the other there is shuffled_voxels",
     )
-    max_edge_length: float = parameter(math.inf, rare=True)
+    max_edge_length: float = parameter(
+        math.inf, "Longest edge that is looked at, in normalized units.", rare=True
+    )
     coeff: int = parameter(2, "Prime field.", rare=True)
-    seed: int = parameter(0, low=0)
+    seed: int = parameter(0, "Of the draws and nulls.", low=0)
     points_are: str = parameter(
         "samples",
         "What a point is; all but samples need --pool volume or tokens.",
@@ -172,9 +206,39 @@ class Design:
 
         return parse_nulls(self.null or "none")
 
-    def resolved(self, n: int) -> Design:
-        """The design with nothing left open, for n samples."""
-        return self.filtration.resolve(self, n)
+    @property
+    def size(self) -> int:
+        """Points of each cloud, of a resolved design."""
+        assert self.points is not None, "resolved"
+        return self.points
+
+    def resolved(self, n: int, *, room: int | None = None) -> Design:
+        """The design with nothing left open, for n samples.
+
+        Points are `MOST_POINTS`, or as many as each draw can have where that is fewer.
+
+        Parameters
+        ----------
+        n
+            Number of samples.
+        room
+            Points there are for one draw; default: n shared out among the draws. `plan.opened`
+            knows it for clouds inside classes and for other kinds of points than samples.
+
+        Examples
+        --------
+        >>> Design().resolved(1000).points, Design(replicates=4).resolved(1000).points
+        (125, 250)
+        """
+        opened = self.filtration.resolve(self, n)
+        if opened.points is not None:
+            return opened
+        if room is None:
+            room = n if opened.overlapping else n // (opened.replicates or 1)
+        if opened.filtration.unit != POINTS:
+            room = MOST_POINTS
+        # Below two points there is no cloud: then the draws say what would fit.
+        return replace(opened, points=max(min(MOST_POINTS, room), 2))
 
     def differs(self, other: Design, *, but: Sequence[str] = ()) -> tuple[str, ...]:
         """Names of the parameters that differ, except some."""

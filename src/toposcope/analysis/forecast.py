@@ -134,7 +134,7 @@ def _from_sizes(plan: Plan, workers: int) -> Forecast:
     )
     mapped = int(sum(sizes[:4]))
     clouds = 1 + len(design.nulls)
-    part = 8000 + clouds * design.points * (12 + 25 * bool(max(design.homology_dimensions)))
+    part = 8000 + clouds * design.size * (12 + 25 * bool(max(design.homology_dimensions)))
     return Forecast(
         tasks=len(plan.tasks),
         done=plan.done,

@@ -37,6 +37,11 @@ class Parameter:
         Number that values lie above.
     choices
         The values there are; () when there are others.
+    named
+        Names that an option offers: of these, or of several with commas, where a check elsewhere
+        refuses others.
+    several
+        Whether several of them go with commas.
     shown
         Default in words, where the value itself does not say it.
     rare
@@ -52,6 +57,8 @@ class Parameter:
     high: float = math.inf
     above: float = -math.inf
     choices: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+    several: bool = False
     shown: str = ""
     rare: bool = False
 
@@ -133,6 +140,8 @@ def parameter(
     high: float = math.inf,
     above: float = -math.inf,
     choices: Sequence[str] = (),
+    named: Sequence[str] = (),
+    several: bool = False,
     shown: str = "",
     rare: bool = False,
     factory: Callable[[], Any] | None = None,
@@ -153,6 +162,7 @@ points=500 (--points 500), the default, or another such value.
     """
     said = {"doc": doc, "flag": flag, "low": low, "high": high, "above": above}
     more = {"choices": tuple(choices), "shown": shown, "rare": rare}
+    more |= {"named": tuple(named), "several": several}
     if factory is not None:
         return field(default_factory=factory, metadata={_KEY: {**said, **more}})
     return field(default=default, metadata={_KEY: {**said, **more}})

@@ -9,6 +9,8 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from toposcope.analysis.cloud_jobs import CloudWork
 from toposcope.analysis.design import Design, Filtration
 from toposcope.analysis.jobs import Job
@@ -22,6 +24,7 @@ from toposcope.execution.tasks import Task, spec_hash
 from toposcope.execution.workbook import Workbook
 from toposcope.inputs.memory import available_memory, gib
 from toposcope.pointclouds.cloudset import CloudSet
+from toposcope.pointclouds.kinds import points_of, unfit
 from toposcope.store.objects import LocalObjects
 from toposcope.store.runs import Run, open_run
 from toposcope.types import ActivationSet
@@ -135,12 +138,44 @@ def draws_of(activations: ActivationSet, design: Design) -> CloudSet:
     return work_of(design.filtration).draw(activations, design)
 
 
+def opened(activations: ActivationSet, design: Design) -> Design:
+    """The design with nothing left open, for these activations.
+
+    Points that were not asked for are as many as every draw can have: of the smallest class where
+    clouds are inside classes, of the smallest layer where points are no samples.
+    """
+    n = activations.n
+    if design.points is not None or design.filtration.unit != POINTS:
+        return design.resolved(n)
+    if design.points_are != "samples":
+        known = design.resolved(n)
+        sizes = layer_points(activations, design.points_are, known.samples or 1)
+        return design.resolved(n, room=min((size for size in sizes if size > 1), default=None))
+    labels = activations.labels
+    if not design.per_class or labels is None:
+        return design.resolved(n)
+    smallest = int(np.unique(labels[labels >= 0], return_counts=True)[1].min(initial=n))
+    shared = 1 if design.overlapping else design.resolved(n).replicates or 1
+    return design.resolved(n, room=smallest // shared)
+
+
+def layer_points(activations: ActivationSet, points_are: str, samples: int) -> list[int]:
+    """Points of a draw of some samples in every layer that has such points, pads included."""
+    first = np.zeros(1, np.intp)
+    shapes = [activations.rows(layer, first).shape[1:] for layer in activations.layers]
+    return [
+        samples * points_of(np.empty((1, *shape), np.bool_), points_are).shape[1]
+        for shape in shapes
+        if not unfit(shape, points_are)
+    ]
+
+
 def plan_analysis(run_path: Path | str, design: Design) -> Plan:
     """Check a design against a RUN and lay out its jobs; computes nothing."""
     activations = open_run(run_path)
     assert activations.run is not None
     run = Run.open(activations.run)
-    design = design.resolved(activations.n)
+    design = opened(activations, design)
     work, code = work_of(design.filtration), code_of(design.filtration)
     folder = run.path / "results" / spec_hash({**design.to_spec(), "code": code})[:12]
     jobs = work.jobs(run, work.draw(activations, design), design, code)

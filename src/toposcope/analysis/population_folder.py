@@ -7,6 +7,7 @@ of each network (relative to the table), and a column for each covariate. Empty 
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ from toposcope.analysis.run import load_analysis
 from toposcope.analysis.stored import Stored, stored_analyses
 from toposcope.analysis.trajectory import Trajectory
 from toposcope.errors import StoreError, UsageError
+from toposcope.inputs import parameters as given
+from toposcope.inputs.signatures import checked, place
 from toposcope.store.folders import MARKS, POPULATION, RUN, SERIES, folder_kind
 from toposcope.store.series import open_series
 from toposcope.types import ActivationSet
@@ -36,6 +39,22 @@ CALL = "population()"
 Item = Analysis | Trajectory | ActivationSet | Path | str
 
 
+def _items(value: object, name: str, *, call: str) -> Any:
+    if isinstance(value, str | os.PathLike):
+        return place(value, name, call=call)
+    if isinstance(value, Mapping):
+        return value
+    return given.entries(value, name, call=call, of="networks, a dict of them by name, or a folder")
+
+
+def _covariates(value: object, name: str, *, call: str) -> Any:
+    if isinstance(value, Mapping) or (hasattr(value, "columns") and hasattr(value, "loc")):
+        return value
+    msg = f"{call}: {name}={given.shown(value)}; needed is a dict of columns, or a DataFrame."
+    raise UsageError(msg)
+
+
+@checked(items=_items, covariates=_covariates, analysis=given.text)
 def population(
     items: Mapping[str, Item] | Sequence[Item] | Path | str,
     covariates: Mapping[str, Any] | pd.DataFrame | None = None,
@@ -160,8 +179,12 @@ def read_covariates(path: Path) -> pd.DataFrame:
     """
     import pandas as pd
 
-    with path.open(newline="", encoding="utf-8-sig") as lines:
-        rows = [row for row in csv.reader(lines) if any(cell.strip() for cell in row)]
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as lines:
+            rows = [row for row in csv.reader(lines) if any(cell.strip() for cell in row)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        msg = f"{CALL}: {path} is not a table of commas in UTF-8: {error}. Save it as such."
+        raise UsageError(msg) from error
     header = [cell.strip() for cell in rows[0]] if rows else []
     if "run" not in header:
         other = next((mark for mark in ";\t" if len(header) == 1 and mark in header[0]), None)

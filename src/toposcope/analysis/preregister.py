@@ -12,6 +12,8 @@ from typing import Any
 from toposcope.analysis.design import Design
 from toposcope.analysis.filtrations.points import HEADLINE
 from toposcope.errors import UsageError
+from toposcope.inputs import parameters as given
+from toposcope.inputs.signatures import checked, place
 from toposcope.store.preregistration import Deviation, Family, Followed, Preregistration
 from toposcope.store.runs import Run, open_run
 from toposcope.store.series import is_series, open_series
@@ -32,6 +34,7 @@ __all__ = [
 KIND = "analysis"
 
 
+@checked(runs=place, level=given.level)
 def preregister(
     path: Path | str,
     *runs: Path | str,
@@ -76,19 +79,21 @@ def plan_of(
     design: Design, runs: Iterable[Path | str], *, level: float, note: str, path: Path | str
 ) -> Preregistration:
     """The plan of a design for some RUNs, not written yet."""
+    from toposcope.analysis.plan import opened as resolved_for
+
     opened = [Run.open(place) for given in runs for place in _places(given)]
     if not opened:
         msg = "preregister(): no RUN given. Pass the folder of one, or of a SERIES."
         raise UsageError(msg)
     sizes = {run.n for run in opened}
-    resolved = {design.resolved(n) for n in sizes}
-    if len(resolved) > 1:
+    designs = {resolved_for(open_run(run.path), design) for run in opened}
+    if len(designs) > 1:
         msg = (
             f"preregister(): the RUNs have {', '.join(map(str, sorted(sizes)))} samples, which "
             "makes several designs of one. Write a plan for each."
         )
         raise UsageError(msg)
-    (chosen,) = resolved
+    (chosen,) = designs
     return Preregistration(
         kind=KIND,
         parameters=parameters_used(chosen, level),

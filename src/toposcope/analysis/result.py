@@ -15,6 +15,7 @@ from toposcope.analysis.design import Design
 from toposcope.analysis.scale_error import units_of
 from toposcope.analysis.stored import RESULTS, current_name
 from toposcope.errors import DamagedError, StoreError
+from toposcope.inputs.signatures import instance
 from toposcope.stats import mean_interval
 from toposcope.store.objects import LocalObjects
 from toposcope.store.seals import SEAL, Seal
@@ -28,12 +29,11 @@ from toposcope.store.tables import (
 )
 from toposcope.store.tidy import rows_by
 from toposcope.types import (
-    DATA_CLOUD,
     THUMBNAIL,
     ActivationSet,
     DiagramKey,
     DiagramSet,
-    _html_table,
+    Shown,
 )
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Analysis:
+class Analysis(Shown):
     """What `analyze` returns and `report` takes: one network, measured layer by layer.
 
     Parameters
@@ -153,24 +153,6 @@ class Analysis:
             loops=_loops(tables["loops"]),
             validity=frame(tables["validity"]) if "validity" in tables else empty_validity(),
             **context,
-        )
-
-    def _repr_html_(self) -> str:
-        shown = self.intervals
-        keep = (shown["cloud"] == DATA_CLOUD) & (shown["status"] == OK)
-        rows = [
-            (
-                r.layer,
-                r.statistic,
-                r.homology_dimension,
-                f"{r.mean:.4g} [{r.low:.4g}, {r.high:.4g}]",
-            )
-            for r in shown[keep].itertuples()
-        ]
-        return _html_table(
-            f"Analysis {self.name!r}: {len(self.layers)} layers",
-            ("layer", "statistic", "H", "mean [interval]"),
-            rows,
         )
 
 
@@ -345,3 +327,11 @@ def current_folder(run: Path, analysis: str | None = None) -> Path:
         msg = f"{run} has no finished analysis {analysis!r}; finished are: {known or 'none'}."
         raise StoreError(msg)
     return folder
+
+
+ANALYSIS = instance(
+    Analysis,
+    needed="an Analysis, as ts.analyze() and ts.load_analysis() return it",
+    like=("table", "attrs"),
+)
+"""Checks that a parameter is an `Analysis`."""

@@ -88,7 +88,7 @@ def _draws(run: Run, design: Design) -> list[Draw]:
     return all_draws(
         run.n,
         run.samples.labels,
-        drawn={"samples": design.points, "tokens": design.samples or 1}.get(design.points_are, 1),
+        drawn={"samples": design.size, "tokens": design.samples or 1}.get(design.points_are, 1),
         replicates=design.replicates,
         per_class=design.per_class,
         overlapping=design.overlapping,

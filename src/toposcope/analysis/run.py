@@ -37,6 +37,7 @@ from toposcope.errors import StoreError, UsageError
 from toposcope.execution.executors import Jobs, workers_of
 from toposcope.execution.progress import Progress
 from toposcope.inputs import parameters
+from toposcope.inputs.signatures import checked
 from toposcope.pointclouds.nulls import NULLS
 from toposcope.store.arrays import save_arrays
 from toposcope.store.commands import plain_command
@@ -52,19 +53,20 @@ from toposcope.store.runs import Run, open_run
 from toposcope.store.seals import AGAIN, find_seal
 from toposcope.store.shapes import understood
 from toposcope.store.tables import TABLES, compact
-from toposcope.types import DATA_CLOUD, ActivationSet
+from toposcope.types import ACTIVATIONS_OR_RUN, DATA_CLOUD, ActivationSet
 
 RIPS = Rips()
 REPEATED_SHARE = 0.05
 """Share of repeated points in a cloud from which on a layer is warned of."""
 
 
+@checked(activations=ACTIVATIONS_OR_RUN)
 def analyze(
     activations: ActivationSet | Path | str,
     *,
     filtration: Filtration = RIPS,
     homology_dimensions: Sequence[int] = Design.homology_dimensions,
-    points: int = Design.points,
+    points: int | None = Design.points,
     replicates: int | None = Design.replicates,
     normalize: str | None = Design.normalize,
     metric: str = Design.metric,
@@ -95,7 +97,8 @@ def analyze(
     homology_dimensions
         Degrees of homology.
     points, replicates, normalize, per_class, overlapping, seed
-        As in `clouds`: `replicates` (8) disjoint draws of `points` samples each. For `Cubical` a
+        As in `clouds`: `replicates` (8) disjoint draws of `points` samples each, by default 500 or
+        as many as there are for each draw (n // replicates). For `Cubical` a
         replicate is one image (100 of them) and `normalize` is "none" (default: thresholds in the
         units of the activations) or "rms" (in units of the layer's root mean square). Of a NumPy
         generator a seed is drawn, and that is recorded.
@@ -286,6 +289,7 @@ def _is_there(plan: Plan, level: float, current: bool) -> bool:
     return seal.record.get("level") == level and seal.record.get("versions") == versions()
 
 
+@checked(analysis=parameters.text)
 def load_analysis(path: Path | str, analysis: str | None = None) -> Analysis:
     """The finished analysis of a RUN: the one named, or the last one.
 

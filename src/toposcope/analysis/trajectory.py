@@ -15,14 +15,17 @@ from toposcope.analysis.run import analyze_design, load_analysis
 from toposcope.errors import StoreError, UsageError
 from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress, ensure
+from toposcope.inputs import parameters as given
+from toposcope.inputs.signatures import checked, instance
 from toposcope.store.series import Series, open_series
+from toposcope.types import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 @dataclass(frozen=True, eq=False)
-class Trajectory:
+class Trajectory(Shown):
     """One network through its training: an `Analysis` per checkpoint.
 
     Parameters
@@ -76,6 +79,10 @@ class Trajectory:
         return pd.concat(parts, ignore_index=True)
 
 
+SERIES = instance(Series, path=True, needed="a Series, as ts.open_series() returns it")
+
+
+@checked(series=SERIES, design=instance(Design, needed="a Design"), level=given.level)
 def analyze_series(
     series: Series | Path | str,
     design: Design | None = None,

@@ -12,6 +12,7 @@ from toposcope.cli import (
     planning,
     reading,
     studying,
+    zoo,
 )
 from toposcope.cli.common import main
 
@@ -24,4 +25,5 @@ __all__ = [
     "planning",
     "reading",
     "studying",
+    "zoo",
 ]

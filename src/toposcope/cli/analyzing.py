@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from toposcope.analysis.registry import POINTS
 from toposcope.cli.common import (
     command,
     exit_with_failures,
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from toposcope.analysis.design import Design
+    from toposcope.analysis.result import Analysis
     from toposcope.execution.executors import Jobs
 
 REASONS = 4
@@ -79,6 +82,7 @@ def analyze(
         from toposcope.store.series import is_series
 
         design = take_design(options)
+        _say_points(run, design)
         if preregister is not None:
             _write_plan(preregister, run, design, level=level, note=note, as_json=as_json)
             return
@@ -108,8 +112,10 @@ def analyze(
             tell=lambda expected: say(f"analyze: {forecast_line(expected)}"),
         )
         folder = run / "results" / analysis.attrs["analysis"]
+        answer = _answer([analysis])
         value = {
             "run": str(run),
+            "answer": answer,
             "analysis": analysis.attrs["analysis"],
             "table": str(folder / "table.parquet"),
             "failures": analysis.failures,
@@ -119,7 +125,8 @@ def analyze(
         if told := dimension_sentence(analysis):
             value["dimensions"] = told
         text = (
-            f"measured {len(analysis.layers)} layers, {len(analysis.table):,} numbers: "
+            "\n".join([*answer, "", ""])
+            + f"measured {len(analysis.layers)} layers, {len(analysis.table):,} numbers: "
             f"{value['table']}\n"
             f"{not_computed(analysis.table)}failed tasks: {len(analysis.failures)}\n"
             + (f"plan: {value['plan']}\n" if frozen is not None else "")
@@ -128,6 +135,33 @@ def analyze(
         )
         show(value, as_json, text)
     exit_with_failures(analysis.failures)
+
+
+def _answer(analyses: Sequence[Analysis]) -> list[str]:
+    """What was found, in three sentences."""
+    from toposcope.findings.findings import look
+    from toposcope.words.headline import brief
+
+    return brief(look(analyses))
+
+
+def _say_points(path: Path, design: Design) -> None:
+    """Say how many points were chosen, where no number was asked for and there are few samples."""
+    from toposcope.analysis.design import MOST_POINTS
+    from toposcope.analysis.plan import opened
+    from toposcope.store.runs import open_run
+    from toposcope.store.series import is_series, open_series
+
+    if design.points is not None or design.filtration.unit != POINTS:
+        return
+    acts = open_run(open_series(path).runs[0] if is_series(path) else path)
+    chosen = opened(acts, design)
+    if chosen.size < MOST_POINTS:
+        click.echo(
+            f"points: {chosen.size} for each of {chosen.replicates} draws, which is what "
+            f"{acts.n:,} samples are enough for (--points; {MOST_POINTS} where there are more)",
+            err=True,
+        )
 
 
 def _dry_run(run: Path, design: Design, jobs: Jobs) -> dict[str, Any]:
@@ -219,15 +253,18 @@ def _analyze_series(
     )
     steps = ", ".join(map(number, trajectory.steps))
     told = dimension_sentence(trajectory.analyses[-1])
+    answer = _answer(trajectory.analyses)
     value = {
         "series": str(path),
+        "answer": answer,
         "steps": list(trajectory.steps),
         "analyses": [one.attrs["analysis"] for one in trajectory.analyses],
         "failures": trajectory.failures,
         **({"dimensions": told} if told else {}),
     }
     text = (
-        f"measured {len(trajectory.layers)} layers at {len(trajectory.steps)} {series.unit}s "
+        "\n".join([*answer, "", ""])
+        + f"measured {len(trajectory.layers)} layers at {len(trajectory.steps)} {series.unit}s "
         f"({steps}): "
         f"{len(trajectory.table):,} numbers\n"
         f"{not_computed(trajectory.table)}failed tasks: {len(trajectory.failures)}\n"

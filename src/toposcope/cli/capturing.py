@@ -131,14 +131,26 @@ def _layer_table(table: Sequence[Any]) -> str:
 @click.option(
     "--per-class", type=click.IntRange(min=1), help="Samples of each class, instead of -n."
 )
-@click.option("--batch-size", type=click.IntRange(min=1), default=128, show_default=True)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    default=128,
+    show_default=True,
+    help="Samples that pass through the network at once.",
+)
 @click.option(
     "--ids",
     help="What names a sample, so that two RUNs are compared row by row: position, stem (of image "
     "files) or the name of a column. Default: name of the data and position.",
 )
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, mps or auto.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of the choice of samples and of fresh weights.",
+)
 @click.option("--name", help="Name shown in tables and reports.")
 @click.option(
     "--twin",

@@ -67,7 +67,11 @@ MODELS.toml, one table per candidate:
     help="Folder of captures and scores; an interrupted call continues there.",
 )
 @click.option("-n", "n", type=click.IntRange(min=1), help="Samples; default: points x replicates.")
-@click.option("--points", type=click.IntRange(min=2), default=500, show_default=True)
+@click.option(
+    "--points",
+    type=click.IntRange(min=2),
+    help="Samples of each draw.  [default: 500, or what n // replicates leaves]",
+)
 @click.option(
     "--replicates",
     type=click.IntRange(min=2),
@@ -78,14 +82,18 @@ MODELS.toml, one table per candidate:
 @click.option(
     "--images",
     type=click.IntRange(min=1),
-    default=64,
-    show_default=True,
-    help="Images whose feature volumes theta looks at.",
+    help="Images whose feature volumes theta looks at.  [default: 64, or all there are]",
 )
 @click.option("--threshold", type=float, default=0.0, show_default=True, help="Of theta.")
 @click.option("--level", type=float, default=0.95, show_default=True, help="Coverage of intervals.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda, mps or auto.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of the draws and of every fit.",
+)
 @workers_options()
 @json_option
 @click.pass_context
@@ -113,7 +121,13 @@ def rank(
         from toposcope.transfer.ranking.board import plain
         from toposcope.transfer.ranking.tables import read_accuracies
         from toposcope.words.judgement import judgement_text
-        from toposcope.words.ranking import board_text, missing_text, ranking_answer, reading
+        from toposcope.words.ranking import (
+            board_text,
+            choice_text,
+            missing_text,
+            ranking_answer,
+            reading,
+        )
 
         _check_combination(models, target, evaluate, board)
         # Before any work: a table that cannot be read is not found after an hour of captures.
@@ -133,7 +147,15 @@ def rank(
             lines = [f"FAILED {one['model']}: {one['reason']}" for one in failures]
             known = table[~table["model"].isin([one["model"] for one in failures])]
             why = missing_text(known)
-            told = [*ranking_answer(table), "", board_text(table, every_score=every_score), ""]
+            choice = choice_text(table)
+            value["choice"] = choice
+            told = [
+                *([choice, ""] if choice else []),
+                *ranking_answer(table),
+                "",
+                board_text(table, every_score=every_score),
+                "",
+            ]
             told += [*([why] if why else []), reading(table)]
             # A board that is only judged has been read before.
             lines += told if models is not None or evaluate is None else []

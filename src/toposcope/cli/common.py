@@ -6,6 +6,7 @@ refused before starting, 3 finished with recorded failures, 130 interrupted.
 
 from __future__ import annotations
 
+import difflib
 import json
 import logging
 import math
@@ -17,8 +18,12 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from toposcope import __version__
+from toposcope.cli.config import config_option
+from toposcope.cli.panels import panels_of
+from toposcope.cli.speech import in_flags
 from toposcope.errors import DegenerateCloudError, MissingExtraError, ToposcopeError, UsageError
 
 EXIT_ERROR, EXIT_USAGE, EXIT_FAILURES, EXIT_INTERRUPTED = 1, 2, 3, 130
@@ -57,8 +62,83 @@ def names_option(*flags: str, **attrs: Any) -> Callable[..., Any]:
     return click.option(*flags, type=Names(), multiple=True, callback=flat, **attrs)
 
 
+class Choice(click.Choice[str]):
+    """One of several names: completed by shells, near matches where it is none of them."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name."""
+        known = [str(one) for one in self.choices]
+        if str(value) in known:
+            return str(value)
+        self.fail(f"{value!r} is unknown; {near_or_all(str(value), known)}", param, ctx)
+
+
+class Choices(click.ParamType):
+    """Several of some names with commas: completed by shells one by one."""
+
+    name = "names"
+
+    def __init__(self, choices: Sequence[str]) -> None:
+        self.choices = tuple(choices)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """The names, as of one choice."""
+        return f"[{'|'.join(self.choices)}],..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The names with commas."""
+        for one in (part.strip() for part in str(value).split(",")):
+            if one not in self.choices:
+                told = near_or_all(one, self.choices)
+                self.fail(f"{one!r} is unknown; {told} Several go with commas.", param, ctx)
+        return str(value)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Names that may follow the last comma."""
+        before, comma, begun = incomplete.rpartition(",")
+        return [
+            CompletionItem(f"{before}{comma}{one}") for one in self.choices if one.startswith(begun)
+        ]
+
+
+def near_or_all(value: str, known: Sequence[str]) -> str:
+    """What to choose instead.
+
+    >>> near_or_all("cosinus", ["euclidean", "cosine"])
+    'did you mean cosine? Choose one of euclidean, cosine.'
+    >>> near_or_all("x", ["euclidean", "cosine"])
+    'choose one of euclidean, cosine.'
+    """
+    near = difflib.get_close_matches(value, known, n=1)
+    choose = f"hoose one of {', '.join(known)}."
+    return f"did you mean {near[0]}? C{choose}" if near else f"c{choose}"
+
+
 class Command(click.Command):
-    """A command whose examples keep their line breaks and end its help."""
+    """A command with `--config`, options in panels, and examples that end its help."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Its own parameters, then `--config` and `--help`."""
+        *own, asked = super().get_params(ctx)
+        if self._config is None:
+            self._config = config_option()
+        return [*own, self._config, asked]
+
+    _config: click.Option | None = None
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, those that most people need first."""
+        told = {
+            param.name or "": record
+            for param in self.get_params(ctx)
+            if isinstance(param, click.Option)
+            and (record := param.get_help_record(ctx)) is not None
+        }
+        for title, names in panels_of(self.name or "", list(told)):
+            with formatter.section(title):
+                formatter.write_dl([told[name] for name in names])
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples."""
@@ -77,6 +157,8 @@ def main(ctx: click.Context, verbose: bool) -> None:
     """What shape does the data take inside a neural network?
 
     capture -> analyze -> report; `toposcope demo` shows all of it in about two minutes.
+
+    Completion in bash: eval "$(_TOPOSCOPE_COMPLETE=bash_source toposcope)"; zsh and fish alike.
     """
     ctx.obj = {"verbose": verbose}
     logging.basicConfig(
@@ -111,7 +193,8 @@ def exits(ctx: click.Context, *, resume: bool = False) -> Iterator[None]:
 
 def _tell(ctx: click.Context, error: Exception, code: int) -> NoReturn:
     notes = "".join(f"\n  {note}" for note in getattr(error, "__notes__", []))
-    click.echo(printable(f"toposcope: {error}{notes}"), err=True)
+    told = in_flags(str(error), ctx.command, ctx)
+    click.echo(printable(f"toposcope: {told}{notes}"), err=True)
     if ctx.obj["verbose"]:
         click.echo(printable("".join(traceback.format_exception(error))), err=True)
     sys.exit(code)
@@ -162,6 +245,8 @@ def outline(value: dict[str, Any]) -> str:
     for key, entry in value.items():
         if isinstance(entry, dict):
             lines += [f"{key}:", *(f"  {name}: {inner}" for name, inner in entry.items())]
+        elif isinstance(entry, list) and entry and isinstance(entry[0], str):
+            lines.append(f"{key}: {', '.join(entry)}")
         elif isinstance(entry, list):
             lines.append(f"{key}:" if entry else f"{key}: none")
             lines += ["  " + ", ".join(f"{k} {v}" for k, v in item.items()) for item in entry]

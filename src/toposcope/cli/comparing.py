@@ -10,7 +10,9 @@ from typing import Any
 
 import click
 
+from toposcope.analysis.design import NORMALIZE
 from toposcope.cli.common import (
+    Choice,
     columns,
     command,
     exit_with_failures,
@@ -100,16 +102,30 @@ def parse_optional(
 @click.option(
     "--step", type=float, help="Checkpoint of each SERIES.  [default: the last one of each]"
 )
-@click.option("--test", default="permutation", show_default=True, help="permutation or none.")
+@click.option(
+    "--test",
+    type=Choice(["permutation", "none"]),
+    default="permutation",
+    show_default=True,
+    help="Whether differences are tested.",
+)
 @click.option(
     "--homology",
     "homology_dimensions",
     callback=parse_optional,
     help="Degrees.  [default: those analyzed]",
 )
-@click.option("--points", type=int, help="Points of each cloud.  [default: as analyzed, else 500]")
+@click.option(
+    "--points",
+    type=int,
+    help="Points of each cloud.  [default: as analyzed, else 500 or what there is for each draw]",
+)
 @click.option("--replicates", type=int, help="Disjoint draws.  [default: as analyzed, else 8]")
-@click.option("--normalize", help="Scale of a layer.  [default: as analyzed, else mean_distance]")
+@click.option(
+    "--normalize",
+    type=Choice(NORMALIZE),
+    help="Scale of a layer.  [default: as analyzed, else mean_distance]",
+)
 @click.option("--level", type=float, default=0.95, show_default=True, help="Coverage of intervals.")
 @click.option(
     "--margin",
@@ -131,7 +147,13 @@ def parse_optional(
     help="Shuffles that similarities are held against, for all pairs of layers (999).",
 )
 @click.option("--equalize", is_flag=True, help="Analyze anew what does not agree.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of permutations and shuffles.",
+)
 @workers_options()
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), help="Folder to keep it in; resumes there."
@@ -205,6 +227,7 @@ def compare(
         )
         from toposcope.words.comparison import lead, summarize_comparison
         from toposcope.words.plans import comparison_plan
+        from toposcope.words.verdicts import comparison_answer, verdict_table
 
         if len(runs) < 2:
             msg = f"compare takes two RUNs or more; got {len(runs)}: toposcope compare RUN RUN"
@@ -234,6 +257,7 @@ def compare(
             "design": design_of_comparison(comparison.attrs),
             "analyses": {one["name"]: one["analysis"] for one in comparison.attrs["networks"]},
             "classes": list(comparison.classes),
+            "answer": (answer := comparison_answer(comparison)),
             "summary": summary,
             "table": None if out is None else str(out / "layers.parquet"),
             "models": None if out is None else str(out / "models.parquet"),
@@ -254,11 +278,14 @@ def compare(
         kept = (
             f"\n\nkept in {out}" if out is not None else "\n\nnot kept; pass -o FOLDER to keep it"
         )
-        show(
-            value,
-            as_json,
-            f"{compared_text(comparison.attrs)}\n\n{text}\n\n{columns([header, *table])}{kept}",
-        )
+        said = [
+            "\n".join(answer),
+            columns(verdict_table(comparison)),
+            compared_text(comparison.attrs),
+            text,
+            columns([header, *table]),
+        ]
+        show(value, as_json, "\n\n".join(part for part in said if part) + kept)
         for warning in comparison.attrs["warnings"]:
             click.echo(printable(f"warning: {warning}"), err=True)
     exit_with_failures(comparison.failures)

@@ -12,7 +12,7 @@ import click
 from toposcope.analysis.design import Design, filtration_named
 from toposcope.analysis.parameters import Parameter, parameters
 from toposcope.analysis.registry import POINTS, in_order
-from toposcope.cli.common import Command
+from toposcope.cli.common import Choice, Choices, Command
 
 COMPLEX = "complex"
 
@@ -57,9 +57,10 @@ def _complex_option() -> click.Option:
     names = [cls.name + ("" if cls.unit == POINTS else f" for {cls.unit}") for cls in in_order()]
     return click.Option(
         [known.flag, COMPLEX],
+        type=Choice([cls.name for cls in in_order()]),
         default=known.default.name,
         show_default=True,
-        help=f"{', '.join(names[:-1])}, or {names[-1]}.",
+        help=f"What is filtered: {', '.join(names[:-1])}, or {names[-1]}.",
     )
 
 
@@ -95,7 +96,9 @@ def _option(known: Parameter, doc: str, *, default: Any, shown: str | None = Non
         attrs["callback"] = parse_dimensions if entry is int else _numbers
         attrs["default"] = None if default is None else ",".join(map(str, default))
     elif known.choices:
-        attrs["type"] = click.Choice(known.choices)
+        attrs["type"] = Choice(known.choices)
+    elif known.named:
+        attrs["type"] = Choices(known.named) if known.several else Choice(known.named)
     elif kind is not str:
         attrs["type"] = kind
     return click.Option([known.flag, known.name], **attrs)

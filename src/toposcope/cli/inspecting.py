@@ -1,4 +1,4 @@
-"""What a RUN or a SERIES holds, how far it is, what machine this is: `info`, `status`, `doctor`."""
+"""What a folder holds, how far it is, what machine this is: `info`, `status`, `doctor`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,19 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from toposcope.analysis.population_folder import FILE as POPULATION_FILE
+from toposcope.analysis.population_folder import read_covariates
+from toposcope.analysis.zoo import open_zoo
+from toposcope.store.folders import POPULATION, RUN, SERIES, folder_kind
 from toposcope.store.ledger import Ledger
-from toposcope.store.objects import Objects, Place, find_json, get_json, objects_in
+from toposcope.store.objects import (
+    Objects,
+    Place,
+    find_json,
+    get_json,
+    local_folder,
+    objects_in,
+)
 from toposcope.store.runs import PLAN, SCHEMA_VERSION, Run
 from toposcope.store.seals import AGAIN, SEAL, find_seal
 from toposcope.store.series import is_series, number, open_series
@@ -48,10 +59,12 @@ PACKAGES = [
 
 
 def describe(place: Place) -> dict[str, Any]:
-    """Model, data, layers, accuracy and analyses of a RUN, or the checkpoints of a SERIES."""
+    """Model, data, layers, accuracy and analyses of a RUN; the RUNs of a SERIES or population."""
     objects = objects_in(place)
     if is_series(objects):
         return _describe_series(objects)
+    if folder_kind(objects) == POPULATION:
+        return _describe_population(objects)
     run = Run.open(objects)
     names = objects.list()
     summary = run.summary or {}
@@ -143,10 +156,12 @@ def _short(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def progress_of(place: Place) -> dict[str, Any]:
-    """How far capture and analyses of a RUN, or of each RUN of a SERIES, are by what is stored."""
+    """How far capture and analyses are by what is stored: of a RUN, or of each RUN of a folder."""
     objects = objects_in(place)
     if is_series(objects):
         return _progress_of_series(objects)
+    if folder_kind(objects) == POPULATION:
+        return _progress_of_population(objects)
     run = Run.open(objects)
     wanted = len(run.layers) * len(run.chunks)
     have = sum(run.has_chunk(layer, i) for layer in run.layers for i, _, _ in run.chunks)
@@ -190,6 +205,49 @@ def _progress_of_series(objects: Objects) -> dict[str, Any]:
     names += [name for name in begun if "/" not in name and name not in names]
     runs = [{"member": name, **progress_of(objects.within(name))} for name in names]
     return {"series": objects.where(), "runs": runs, "failures": list(series.failures)}
+
+
+def _describe_population(objects: Objects) -> dict[str, Any]:
+    """The table of a population, and what each of its networks holds."""
+    table = read_covariates(local_folder(objects) / POPULATION_FILE)
+    held = [describe(objects.within(run)) for run in table["run"]]
+    return {
+        "population": objects.where(),
+        "covariates": [name for name in table.columns if name != "run"],
+        "networks": [
+            {
+                **{key: value for key, value in row.items() if value == value},
+                "layers": len(one.get("layers", {})),
+                "top1": one.get("top1"),
+                "analyses": [each["analysis"] for each in one["analyses"]],
+            }
+            for row, one in zip(table.to_dict("records"), held, strict=True)
+        ],
+        "bytes": sum(one["bytes"] for one in held),
+    }
+
+
+def _progress_of_population(objects: Objects) -> dict[str, Any]:
+    """How far each network is: of a zoo also those that wait, and what stopped the others."""
+    folder = local_folder(objects)
+    made = open_zoo(folder)
+    if made is None:
+        states = [(run, "") for run in read_covariates(folder / POPULATION_FILE)["run"]]
+        failures: list[dict[str, str]] = []
+    else:
+        states = [(one.run, one.told) for one in made.networks]
+        failures = [{"network": one.name, "reason": one.reason} for one in made.failures]
+    runs: list[dict[str, Any]] = []
+    for name, state in states:
+        inside = objects.within(name)
+        if folder_kind(inside) not in (RUN, SERIES):
+            runs.append({"member": name, "capture": state, "analyses": []})
+            continue
+        known = progress_of(inside)
+        for one in known.get("runs", [known]):
+            member = f"{name}/{one['member']}" if "member" in one else name
+            runs.append({**one, "member": member})
+    return {"population": objects.where(), "runs": runs, "failures": failures}
 
 
 def environment() -> dict[str, Any]:

@@ -26,9 +26,17 @@ if TYPE_CHECKING:
 
 
 @command("toposcope demo\ntoposcope demo --out digits")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("demo"),
+    show_default=True,
+    help="Folder.",
+)
 @workers_options(least=1)
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of both trainings."
+)
 @json_option
 @click.pass_context
 def demo(ctx: click.Context, out: Path, jobs: Jobs, seed: int, as_json: bool) -> None:
@@ -58,9 +66,14 @@ def demo(ctx: click.Context, out: Path, jobs: Jobs, seed: int, as_json: bool) ->
     required=True,
 )
 @click.option(
-    "-o", "--out", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("report.html"),
+    show_default=True,
+    help="HTML file to write.",
 )
-@click.option("--title")
+@click.option("--title", help="Title of the page.")
 @names_option(
     "--analysis",
     help="Which analysis: one for all, or one for each, repeated in their order; one RUN given "
@@ -149,36 +162,48 @@ def verify(ctx: click.Context, run: Path, digest: bool, as_json: bool) -> None:
         sys.exit(EXIT_ERROR)
 
 
-@command("toposcope info runs/r20\ntoposcope info runs/vgg_series")
+@command(
+    "toposcope info runs/r20\n"
+    "toposcope info runs/vgg_series\n"
+    "toposcope info runs/r20 --toml > r20.toml    # then: toposcope capture --config r20.toml"
+)
 @click.argument("run", metavar="RUN|SERIES", type=click.Path(path_type=Path))
+@click.option("--toml", is_flag=True, help="What was typed for it, as a file for --config.")
 @json_option
 @click.pass_context
-def info(ctx: click.Context, run: Path, as_json: bool) -> None:
-    """What a RUN holds: model, data, layers, accuracy, analyses; of a SERIES its checkpoints."""
+def info(ctx: click.Context, run: Path, toml: bool, as_json: bool) -> None:
+    """What a RUN, SERIES or POPULATION holds: model, data, layers, accuracy, analyses."""
     with exits(ctx):
+        if toml:
+            from toposcope.cli.recorded import recorded_as_config
+
+            click.echo(printable(recorded_as_config(run)))
+            return
         from toposcope.cli.inspecting import describe
 
         described = describe(run)
         show(described, as_json, outline(described))
 
 
-@command("toposcope status runs/r20\ntoposcope status runs/vgg_series\ntoposcope status cmp")
+@command("toposcope status runs/r20\ntoposcope status runs/vgg_series\ntoposcope status runs/zoo")
 @click.argument("run", metavar="FOLDER", type=click.Path(path_type=Path))
 @json_option
 @click.pass_context
 def status(ctx: click.Context, run: Path, as_json: bool) -> None:
     """How far the work in a folder is, on any executor: done, failed, rate, time left.
 
-    FOLDER is a RUN, a SERIES or whatever else tasks are done in: a comparison, a ranking, a study.
+    FOLDER is a RUN, a SERIES, a zoo or whatever else tasks are done in: a comparison, a study.
     """
     with exits(ctx):
         from toposcope.cli.inspecting import progress_of, work_in
-        from toposcope.store.folders import RUN, SERIES, folder_kind
+        from toposcope.store.folders import POPULATION, RUN, SERIES, folder_kind
         from toposcope.words.work import work_text
 
         work = work_in(run)
         # Anything else than a RUN or a SERIES shows what is done in it, and nothing more.
-        progress = progress_of(run) if folder_kind(run) in (RUN, SERIES) or not work else {}
+        progress = (
+            progress_of(run) if folder_kind(run) in (RUN, SERIES, POPULATION) or not work else {}
+        )
         lines = []
         for one in progress.get("runs", [progress] if progress else []):
             member = f"{one['member']}: " if "member" in one else ""
@@ -188,7 +213,10 @@ def status(ctx: click.Context, run: Path, as_json: bool) -> None:
                 + ("complete" if a["complete"] else "not complete")
                 for a in one["analyses"]
             ]
-        lines += [f"failed: {f['weights']}: {f['reason']}" for f in progress.get("failures", [])]
+        lines += [
+            f"failed: {f.get('weights') or f['network']}: {f['reason']}"
+            for f in progress.get("failures", [])
+        ]
         lines += [f"{one['place']}: {work_text(one)}" for one in work]
         show({**progress, "work": work}, as_json, "\n".join(lines))
 

@@ -29,6 +29,7 @@ SHAPE = {
     "attrs": dict,
     "networks": {
         "names": [str],
+        "columns": [str],
         "covariates": {str: list},
         "layers": [list],
         "looked": [list],
@@ -58,6 +59,7 @@ def keep(
         "attrs": _plain(dict(attrs)),
         "networks": {
             "names": list(networks.names),
+            "columns": list(map(str, columns)),  # keys are sorted in a file, columns are not
             "covariates": {str(name): _plain(values) for name, values in columns.items()},
             "layers": [list(layer) for layer in networks.layers],
             "looked": [list(looked) for looked in networks.means],
@@ -146,7 +148,10 @@ def _networks(held: Mapping[str, Any], means: pd.DataFrame) -> NetworkMeans:
     values = values.reshape(len(held["looked"]), *shape)
     return NetworkMeans(
         tuple(held["names"]),
-        pd.DataFrame(held["covariates"], index=list(held["names"])),
+        pd.DataFrame(
+            {name: held["covariates"][name] for name in held["columns"]},
+            index=list(held["names"]),
+        ),
         tuple((name, float(depth)) for name, depth in held["layers"]),
         {(name, degree): values[k] for k, (name, degree) in enumerate(held["looked"])},
         held["replicates"],

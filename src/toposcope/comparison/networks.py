@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from toposcope.analysis.design import BESIDE, Design
 from toposcope.analysis.picking import LOOSE, pick
 from toposcope.analysis.plan import code_of, draws_of
+from toposcope.analysis.plan import opened as opened_design
 from toposcope.analysis.registry import POINTS, VOLUMES
 from toposcope.analysis.result import Analysis
 from toposcope.analysis.run import analyze_command, analyze_design
@@ -124,7 +125,7 @@ def gather(
     wanted = POINTS if unit == "" else unit
     picked = pick(candidates, options, unit=wanted)
     base = picked.design or pick(candidates, {}, unit=wanted).design
-    design = replace(base or Design().resolved(sets[0].n), **options)
+    design = intended(sets[0], base, options)
     if unit == "":
         # Similarities pair samples, whatever the points of an analysis were.
         design = replace(design, points_are="samples", samples=None)
@@ -293,6 +294,13 @@ def _refuse(name: str, one: Opened, design: Design, code: str | None) -> None:
         "or pass equalize=True (--equalize) to have it analyzed so."
     )
     raise UsageError(msg)
+
+
+def intended(first: ActivationSet, base: Design | None, options: Mapping[str, Any]) -> Design:
+    """The design of a comparison: the one that was found, or the default for the first network."""
+    if base is not None:
+        return replace(base, **options)
+    return opened_design(first, replace(Design(), **options))
 
 
 def _network(

@@ -14,11 +14,16 @@ from toposcope.analysis.result import Analysis, current_folder
 from toposcope.analysis.run import load_analysis
 from toposcope.analysis.stored import Stored, stored_analyses
 from toposcope.errors import UsageError
+from toposcope.inputs.signatures import instance
 from toposcope.store.runs import open_run
 from toposcope.store.series import Series, is_series, number, open_series
 from toposcope.types import ActivationSet
 
 Item = ActivationSet | Analysis | Path | str
+NETWORK = instance(
+    ActivationSet, Analysis, path=True, needed="an Analysis or an ActivationSet of a RUN"
+)
+"""Checks that a parameter is one."""
 
 
 @dataclass(frozen=True)

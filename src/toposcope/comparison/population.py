@@ -22,6 +22,7 @@ from toposcope.comparison.result import Comparison
 from toposcope.comparison.run import compare as compare_networks
 from toposcope.errors import DesignWarning, UsageError
 from toposcope.inputs import parameters
+from toposcope.inputs.signatures import checked, texts
 from toposcope.stats import exchange
 from toposcope.stats.stages import fewest_units, needed_text, refuse_few
 from toposcope.store.folders import GROUPS, refuse_other_kind
@@ -83,6 +84,7 @@ def _also_of_populations(networks: Callable[P, Comparison]) -> Compare[P]:
 compare = _also_of_populations(compare_networks)
 
 
+@checked("compare", statistics=texts)
 def compare_groups(
     population: Population,
     *,

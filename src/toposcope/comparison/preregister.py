@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from itertools import combinations
 from pathlib import Path
@@ -30,10 +30,11 @@ from toposcope.comparison.asked import (
 from toposcope.comparison.families import DIFFER, EQUIVALENT, RELATED
 from toposcope.comparison.judgement import NOISE, Rules, measured
 from toposcope.comparison.layer_pairs import BETTI_NUMBERS, DIAGRAM_MEASURES
-from toposcope.comparison.networks import Network, of_volumes
-from toposcope.comparison.opened import Item, Opened, each_named, opened
+from toposcope.comparison.networks import Network, intended, of_volumes
+from toposcope.comparison.opened import NETWORK, Item, Opened, each_named, opened
 from toposcope.errors import UsageError
 from toposcope.inputs import parameters
+from toposcope.inputs.signatures import checked, whole_of
 from toposcope.store.ledger import Ledger
 from toposcope.store.objects import LocalObjects
 from toposcope.store.preregistration import (
@@ -86,6 +87,14 @@ class Asked:
         }
 
 
+@checked(
+    a=NETWORK,
+    b=NETWORK,
+    others=NETWORK,
+    level=parameters.level,
+    homology_dimensions=parameters.degrees,
+    n_resamples=whole_of(99),
+)
 def preregister_comparison(
     path: Path | str,
     a: Path | str,
@@ -239,8 +248,7 @@ def _intended(items: Sequence[Opened], options: Mapping[str, Any], unit: str | N
     candidates = [one.known for one in items]
     wanted = unit or None
     base = pick(candidates, options, unit=wanted).design or pick(candidates, {}, unit=wanted).design
-    n = items[0].activations.n
-    return replace(base or Design().resolved(n), **options)
+    return intended(items[0].activations, base, options)
 
 
 def _run_of(one: Opened, call: str) -> Run:

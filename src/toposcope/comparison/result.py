@@ -17,7 +17,7 @@ from toposcope.store.objects import LocalObjects, put, put_json
 from toposcope.store.seals import AGAIN, SEAL, Seal, find_seal, is_own, put_seal
 from toposcope.store.shapes import expect, understood
 from toposcope.store.tables import table_of
-from toposcope.types import _html_table
+from toposcope.types import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +47,7 @@ RENAMED = {"cka": "cka_biased", "cka_debiased": "cka", "cka_rbf": "cka_rbf_biase
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(Shown):
     """Two or more networks, layer against layer.
 
     Parameters
@@ -154,8 +154,9 @@ class Comparison:
             self, layers=layers.reset_index(drop=True), models=models.reset_index(drop=True)
         )
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path | str) -> None:
         """Put all tables into a folder; the seal comes last, over all that lies in it."""
+        folder = Path(folder)
         for name in TABLES:
             put(folder / f"{name}.parquet", _parquet(getattr(self, name)))
         rest = {
@@ -240,32 +241,6 @@ class Comparison:
             f"Comparison({' / '.join(self.networks)}: {len(self.layers)} rows, "
             f"{', '.join(dict.fromkeys(m for m, _ in self.matrices))})"
         )
-
-    def _repr_html_(self) -> str:
-        rows = [
-            (
-                f"{r.network_a} {r.layer_a}",
-                f"{r.network_b} {r.layer_b}",
-                r.measure
-                if r.homology_dimension is None
-                else f"{r.measure} {r.homology_dimension}",
-                f"{r.value:.4g} [{r.low:.4g}, {r.high:.4g}]",
-                f"{r.noise:.4g}",
-                f"{r.adjusted_p:.3g}",
-                r.status,
-            )
-            for r in self.layers.itertuples()
-        ]
-        header = (
-            "layer of a",
-            "layer of b",
-            "measure",
-            "value [interval]",
-            "noise",
-            "adjusted p",
-            "status",
-        )
-        return _html_table(repr(self), header, rows)
 
 
 def is_comparison(folder: Path | str) -> bool:

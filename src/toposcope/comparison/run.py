@@ -31,7 +31,7 @@ from toposcope.comparison.judgement import NOISE, Rules, measured
 from toposcope.comparison.layer_pairs import BETTI_NUMBERS
 from toposcope.comparison.measuring import measure_parts
 from toposcope.comparison.networks import PAIRED, Network, gather, of_volumes, relation
-from toposcope.comparison.opened import Item, design_of
+from toposcope.comparison.opened import NETWORK, Item, design_of
 from toposcope.comparison.plan import comparison_hash, depths
 from toposcope.comparison.preregister import Asked, begin, drawn_hash
 from toposcope.comparison.reservations import identity, reservations
@@ -50,12 +50,14 @@ from toposcope.errors import UsageError
 from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress
 from toposcope.inputs import parameters
+from toposcope.inputs.signatures import checked
 from toposcope.store.folders import COMPARISON, refuse_other_kind
 from toposcope.store.objects import LocalObjects, put_json
 
 TARGET = "these networks over data: the unit is a disjoint draw of samples, not a training"
 
 
+@checked(a=NETWORK, b=NETWORK, others=NETWORK, homology_dimensions=parameters.degrees)
 def compare(
     a: Item,
     b: Item,

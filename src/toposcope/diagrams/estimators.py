@@ -21,6 +21,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from toposcope.diagrams.landscapes import exact_landscapes, products
+from toposcope.diagrams.of_samples import RipsPersistence as RipsPersistence
 from toposcope.diagrams.summaries import betti_curve, ended, finite, landscape
 from toposcope.diagrams.vectorize import persistence_image
 from toposcope.diagrams.vectorize import silhouette as _silhouette

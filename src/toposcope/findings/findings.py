@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from toposcope.analysis.result import Analysis
+from toposcope.analysis.result import ANALYSIS, Analysis
 from toposcope.errors import UsageError
 from toposcope.findings.changes import changes
 from toposcope.findings.looked_at import (
@@ -23,6 +23,7 @@ from toposcope.findings.places import Place
 from toposcope.findings.trends import LayerTrend, trends
 from toposcope.findings.validity.judge import trust_verdicts
 from toposcope.findings.validity.verdict import Verdict
+from toposcope.inputs.signatures import checked, sequence
 from toposcope.stats import Effect, Interval, proportion_interval
 from toposcope.stats.turns import Course, course
 
@@ -82,6 +83,7 @@ def _told(effects: Sequence[Effect[Place]]) -> tuple[Looked, ...]:
     return tuple(dict.fromkeys([*clearest, *FIRST_TOLD]))
 
 
+@checked(analyses=sequence(ANALYSIS, of="analyses"))
 def look(analyses: Sequence[Analysis]) -> Findings:
     """Everything that a report says beyond what was measured: changes, nulls, trends, trust.
 

@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toposcope.analysis.result import Analysis
+from toposcope.analysis.result import ANALYSIS, Analysis
 from toposcope.analysis.scale_error import RULER, units_of
+from toposcope.errors import UsageError
 from toposcope.findings.looked_at import Looked, overlap_of
+from toposcope.inputs import parameters as given
+from toposcope.inputs.signatures import checked
 from toposcope.pointclouds.nulls import NULLS, RANDOM_INIT, SHUFFLED, SHUFFLED_VOXELS, null_of
 from toposcope.stats import (
     benjamini_hochberg,
@@ -63,6 +66,21 @@ COLUMNS = [
 ]
 
 
+def _looked(value: object, name: str, *, call: str) -> list[Looked]:
+    found: list[Looked] = []
+    for i, one in enumerate(given.entries(value, name, call=call, of="(statistic, degree)")):
+        if not isinstance(one, tuple | list) or len(one) != 2:
+            msg = f"{call}: {name}[{i}]={given.shown(one)}; needed is (statistic, degree or None)."
+            raise UsageError(msg)
+        statistic = given.text(one[0], f"{name}[{i}][0]", call=call)
+        degree = one[1]
+        if degree is not None:
+            degree = given.whole(degree, f"{name}[{i}][1]", call=call, low=0)
+        found.append((statistic, degree))
+    return found
+
+
+@checked(analysis=ANALYSIS, statistics=_looked, n_resamples=given.resamples)
 def against_nulls(
     analysis: Analysis,
     *,

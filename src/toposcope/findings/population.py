@@ -21,6 +21,8 @@ from toposcope.analysis.draw_values import Looked
 from toposcope.analysis.population import Population
 from toposcope.findings.places import Place
 from toposcope.findings.trends import LayerTrend, corrected, trends_over
+from toposcope.inputs import parameters as given
+from toposcope.inputs.signatures import checked, instance
 from toposcope.stats import Contrast, Effect, VarianceComponents, effects, variance_components
 from toposcope.stats.partial import FEWEST_CONFIGURATIONS
 
@@ -79,6 +81,10 @@ class PopulationFindings:
         return out
 
 
+@checked(
+    population=instance(Population, needed="a Population, as ts.population() returns it"),
+    level=given.level,
+)
 def look_at_population(population: Population, *, level: float = 0.95) -> PopulationFindings:
     """Changes over depth, trends over steps and components of variance, with networks as units.
 

@@ -16,10 +16,11 @@ from math import factorial
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope.analysis.result import Analysis
+from toposcope.analysis.result import ANALYSIS, Analysis
 from toposcope.errors import UsageError
 from toposcope.findings.looked_at import HEADLINE, checkpoints, headline, replicate_values
 from toposcope.findings.places import Step, step_of
+from toposcope.inputs.signatures import checked, sequence
 from toposcope.stats import Trend, benjamini_hochberg, trend
 
 NETWORK = "network"
@@ -174,6 +175,11 @@ def one_way(values: NDArray[np.float64]) -> float:
     return min(1.0, 2 * min(up, down))
 
 
+@checked(
+    trainings=sequence(
+        sequence(ANALYSIS, of="analyses", fewest=1), of="trainings, each a sequence of analyses"
+    )
+)
 def trends_of_trainings(trainings: Sequence[Sequence[Analysis]]) -> list[LayerTrend]:
     """Trends over several trainings of one network, which are the units.
 

@@ -108,7 +108,7 @@ def label_values(
         if held.ndim == 2 and len(held) == n:
             hint = " Of one column per class, pass labels.argmax(axis=1)."
         reading.refuse(f"labels have shape {held.shape}; needed is ({n},), one per sample.{hint}")
-    if held.dtype.kind in "OUS":
+    if held.dtype.kind in "OUST":
         held = _of_objects(held, frozenset(names), reading)
     if held.dtype.kind == "f":
         held = _whole(held, reading)
@@ -137,7 +137,7 @@ def group_values(values: Any, n: int, *, reading: Reading) -> NDArray[Any]:
     held = _array(values, reading)
     if held.shape != (n,):
         reading.refuse(f"shape {held.shape}; needed is ({n},), one group for each unit.")
-    if held.dtype.kind in "OUS":
+    if held.dtype.kind in "OUST":
         entries = [_scalar(one) for one in held.tolist()]
         missing = [place for place, one in enumerate(entries) if is_missing(one)]
         if missing:

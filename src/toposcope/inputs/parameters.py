@@ -123,7 +123,7 @@ def choice(value: object, options: Iterable[str], name: str, *, call: str) -> st
 
     near = get_close_matches(value, names, n=1, cutoff=0.5) if isinstance(value, str) else []
     advice = f" Did you mean {near[0]!r}?" if near else ""
-    msg = f"{call}: {name} {_shown(value)} is unknown; choose one of {', '.join(names)}.{advice}"
+    msg = f"{call}: {name} {shown(value)} is unknown; choose one of {', '.join(names)}.{advice}"
     raise UsageError(msg)
 
 
@@ -141,7 +141,7 @@ def degrees(
         raise UsageError(msg)
     listed = _listed(value)
     if listed is None or not listed:
-        msg = f"{call}: {name}: degrees must be integers >= 0, at least one; got {_shown(value)}."
+        msg = f"{call}: {name}: degrees must be integers >= 0, at least one; got {shown(value)}."
         raise UsageError(msg)
     try:
         return tuple(whole(one, name, call=call, low=0, high=high) for one in listed)
@@ -149,7 +149,7 @@ def degrees(
         most = "" if high == math.inf else f" and at most {int(high)}"
         msg = (
             f"{call}: {name}: degrees must be integers >= 0{most}, at least one; got "
-            f"{_shown(value)}. Pass (0, 1)."
+            f"{shown(value)}. Pass (0, 1)."
         )
         raise UsageError(msg) from None
 
@@ -271,7 +271,7 @@ def returned(function: Callable[..., Any], *arguments: Any, name: str, call: str
     plain = _scalar(value)
     if isinstance(plain, Real):
         return float(plain)
-    msg = f"{call}: {name}= gave back {_shown(value)}; needed is a function that gives a number."
+    msg = f"{call}: {name}= gave back {shown(value)}; needed is a function that gives a number."
     raise UsageError(msg)
 
 
@@ -398,7 +398,7 @@ def _seed(value: object, name: str, call: str) -> int:
     try:
         return whole(value, name, call=call, low=0)
     except UsageError:
-        given = f"{name}={_shown(value)}"
+        given = f"{name}={shown(value)}"
         advice = f"Pass {name}=0."
         if isinstance(value, np.random.RandomState):
             advice = f"Pass {name}=np.random.default_rng(0)."
@@ -446,10 +446,10 @@ def _limits(low: float, above: float, high: float, below: float) -> str:
 
 
 def _refusal(value: object, name: str, call: str, needed: str, advice: str = "") -> UsageError:
-    return UsageError(f"{call}: {name}={_shown(value)}; needed is {needed}.{advice}")
+    return UsageError(f"{call}: {name}={shown(value)}; needed is {needed}.{advice}")
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """A value in a message, not longer than a line; scalars of NumPy as numbers."""
     plain = _scalar(value)
     text = repr(value if plain is None else plain)

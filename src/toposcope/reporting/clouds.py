@@ -224,7 +224,7 @@ def _read(analysis: Analysis, layer: str, draw: Draw, *, look_up: bool) -> _Plan
                 layer,
                 draw.rows,
                 points_are=design.points_are,
-                points=design.points,
+                points=design.size,
                 seed=np.random.default_rng([design.seed, draw.replicate]),
                 masked=MASK in activations.pseudo,
             )

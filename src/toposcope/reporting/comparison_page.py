@@ -31,9 +31,26 @@ from toposcope.words.formats import (
     with_interval,
 )
 from toposcope.words.plans import comparison_plan
+from toposcope.words.verdicts import (
+    Differs,
+    comparison_answer,
+    comparison_headline,
+    verdict_table,
+    verdicts,
+)
 
 SCRIPTS = (PLOTLY, "core.js", "comparison.js")
 EQUIVALENCE: dict[bool | None, str] = {True: "yes", False: "not shown"}
+KINDS = {
+    Differs.DIFFERENT: "beyond",
+    Differs.SMALL: "holds-in-part",
+    Differs.RELATED: "holds",
+    Differs.PARTLY: "holds-in-part",
+    Differs.NOT_FOUND: "undecided",
+    Differs.UNTESTED: "undecided",
+    Differs.NO_VALUE: "undecided",
+}
+"""Look of the mark of a verdict."""
 LEAD = 4
 """Sentences at the top; the others unfold."""
 ROWS_SHOWN = 2_000
@@ -110,6 +127,16 @@ def comparison_context(
         first, rest = told[:LEAD], told[LEAD:]
     return {
         "title": title or f"How alike are {all_of(comparison.networks)}?",
+        "answer": comparison_answer(comparison) or [first[0] if first else basis, basis],
+        "headline": (first[0] if first else basis)
+        if several
+        else comparison_headline(comparison),
+        "tested": bool(attrs["families"]),
+        "marks": [] if several else [
+            {"kind": KINDS[one.differs], "measure": one.measure, "mark": one.mark}
+            for one in verdicts(comparison)
+        ],
+        "verdicts": verdict_table(comparison),
         "first": first,
         "basis": basis,
         "rest": rest,

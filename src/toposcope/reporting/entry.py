@@ -17,6 +17,7 @@ from toposcope.comparison.result import Comparison, is_comparison
 from toposcope.errors import UsageError
 from toposcope.findings.findings import look
 from toposcope.findings.population import look_at_population
+from toposcope.inputs.signatures import checked
 from toposcope.reporting.comparison_page import write_comparison
 from toposcope.reporting.names import in_training_order, steps_apart, told_apart
 from toposcope.reporting.population_page import write_groups, write_population
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@checked()
 def report(
     items: Sequence[Any] | Any,
     *,

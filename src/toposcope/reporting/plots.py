@@ -12,12 +12,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope.analysis.result import Analysis
+from toposcope.analysis.result import ANALYSIS, Analysis
 from toposcope.diagrams import curves as panels
 from toposcope.diagrams.summaries import finite
 from toposcope.errors import UsageError
+from toposcope.inputs import parameters as given
+from toposcope.inputs.arrays import read_diagram, read_grid
+from toposcope.inputs.signatures import checked, having, instance, sequence, whole_of
+from toposcope.reporting.axes import COLORMAP as COLORMAP
+from toposcope.reporting.axes import COLORS as COLORS
+from toposcope.reporting.axes import axes_or_new, colorbar, literal
 from toposcope.reporting.clouds import plane_of
-from toposcope.reporting.colors import HUES, NULL_COLOR
+from toposcope.reporting.colors import NULL_COLOR
+from toposcope.reporting.result_plots import plot_comparison as plot_comparison
+from toposcope.reporting.result_plots import plot_cubical as plot_cubical
+from toposcope.reporting.result_plots import plot_ranking as plot_ranking
+from toposcope.reporting.result_plots import plot_study as plot_study
+from toposcope.reporting.result_plots import plot_training as plot_training
+from toposcope.reporting.result_plots import plot_validity as plot_validity
 from toposcope.types import DATA_CLOUD, DiagramSet, near_matches
 from toposcope.words.nulls import TITLES
 from toposcope.words.statistics import phrase
@@ -26,24 +38,71 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-COLORS = tuple(light for light, _ in HUES)
-"""The colors of the report on light paper."""
-COLORMAP = "cividis"
 NULL_STYLES = (":", "--", "-.", ":.", "--.", "-..")
 """Lines of the null models, in the order of `words.nulls.TITLES`."""
+
+INTERVAL_COLUMNS = (
+    *("statistic", "homology_dimension", "label", "cloud"),
+    *("depth", "mean", "low", "high"),
+)
+"""Columns of an `Analysis.intervals` table that are drawn."""
 
 Array = NDArray[np.float64]
 
 
-def _axes(ax: Axes | None) -> Axes:
-    if ax is not None:
-        return ax
-    import matplotlib.pyplot as plt
-
-    made: Axes = plt.figure(layout="constrained").add_subplot()
-    return made
+AXES = having("set_xlabel", "the axes of a matplotlib figure, or None for a new one")
+DIAGRAMS = instance(DiagramSet, needed="a DiagramSet, as ts.rips() returns it")
 
 
+def _tables(value: object, name: str, *, call: str) -> Any:
+    if isinstance(value, Analysis):
+        return value
+    columns = getattr(value, "columns", None)
+    if columns is None:
+        return sequence(ANALYSIS, of="analyses, or one, or an .intervals table", fewest=1)(
+            value, name, call=call
+        )
+    missing = [column for column in INTERVAL_COLUMNS if column not in columns]
+    if missing:
+        msg = (
+            f"{call}: {name} is a table without {', '.join(missing)}; needed is an Analysis, "
+            "several, or Analysis.intervals."
+        )
+        raise UsageError(msg)
+    return value
+
+
+def _pairs(value: Any, name: str, *, call: str) -> Array:
+    if isinstance(value, list | tuple | np.ndarray) and len(np.shape(value)) and not len(value):
+        return np.empty((0, 2))
+    return read_diagram(value, call=call, name=name)
+
+
+def _group(value: Any, name: str, *, call: str) -> list[Array]:
+    """One diagram or several, as a list."""
+    if getattr(value, "ndim", None) == 2:
+        return [_pairs(value, name, call=call)]
+    listed = given.entries(value, name, call=call, of="diagrams, or one diagram")
+    if not listed:
+        msg = f"{call}: {name} is empty; needed is a diagram, or a sequence of diagrams."
+        raise UsageError(msg)
+    return [_pairs(one, f"{name}[{i}]", call=call) for i, one in enumerate(listed)]
+
+
+def _grid(value: Any, name: str, *, call: str) -> Array:
+    return read_grid(value, call=call, name=name)
+
+
+def _color(value: Any, name: str, *, call: str) -> Any:
+    from matplotlib.colors import is_color_like
+
+    if is_color_like(value):
+        return value
+    msg = f"{call}: {name}={given.shown(value)}; needed is a color of matplotlib."
+    raise UsageError(msg)
+
+
+@checked(analyses=_tables, ax=AXES)
 def plot_depth(
     analyses: Analysis | Sequence[Analysis] | pd.DataFrame,
     statistic: str,
@@ -80,7 +139,7 @@ def plot_depth(
         No analysis holds that statistic.
     """
     series = _interval_tables(analyses)
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     drawn = 0
     for i, (name, frame) in enumerate(series):
         data = _select(frame, statistic, homology_dimension, label, DATA_CLOUD)
@@ -131,15 +190,10 @@ def _line_and_band(ax: Axes, data: pd.DataFrame, color: str, name: str, style: s
     mean, low, high = (data[column].to_numpy(float) for column in ("mean", "low", "high"))
     # NaN breaks line and band: a layer without a value is a gap, not a bridge.
     ax.fill_between(depth, low, high, color=color, alpha=0.2, linewidth=0)
-    ax.plot(depth, mean, style, color=color, label=_literal(name), markersize=4)
+    ax.plot(depth, mean, style, color=color, label=literal(name), markersize=4)
 
 
-def _literal(name: str) -> str:
-    """A name as matplotlib text: no mathematics, and no label hidden by a leading underscore."""
-    text = name.replace("$", r"\$")
-    return f" {text}" if text.startswith("_") else text
-
-
+@checked(analysis=ANALYSIS, ax=AXES)
 def plot_cloud(analysis: Analysis, layer: str, *, label: str = "", ax: Axes | None = None) -> Axes:
     """The first draw of a layer in the plane of its two widest directions, colored by class.
 
@@ -162,7 +216,7 @@ def plot_cloud(analysis: Analysis, layer: str, *, label: str = "", ax: Axes | No
     UsageError
         When there is no such cloud.
     """
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     plane, shares, agreement, draw = plane_of(analysis, layer, label)
     acts = analysis.activations
     labels = None if acts is None else acts.labels
@@ -182,15 +236,16 @@ def plot_cloud(analysis: Analysis, layer: str, *, label: str = "", ax: Axes | No
                 color=color,
                 alpha=0.7,
                 linewidth=0,
-                label=_literal(name),
+                label=literal(name),
             )
         ax.legend(fontsize="small", markerscale=2, ncols=2)
     ax.set(aspect="equal", xlabel="first direction", ylabel="second direction")
     kept = f"{shares.sum():.0%} of the variance, rank correlation of distances {agreement:.2f}"
-    ax.set_title(f"{_literal(layer)}: {kept}", fontsize="medium")
+    ax.set_title(f"{literal(layer)}: {kept}", fontsize="medium")
     return ax
 
 
+@checked(pairs=_pairs, ax=AXES, color=_color)
 def plot_diagram(pairs: Array, ax: Axes | None = None, *, color: str = COLORS[0]) -> Axes:
     """Persistence diagram: births against deaths, the diagonal, essential classes on a line at ∞.
 
@@ -203,8 +258,7 @@ def plot_diagram(pairs: Array, ax: Axes | None = None, *, color: str = COLORS[0]
     color
         Color of the points.
     """
-    ax = _axes(ax)
-    pairs = np.asarray(pairs, dtype=np.float64).reshape(-1, 2)
+    ax = axes_or_new(ax)
     kept = finite(pairs)
     end = _end(pairs)
     ax.plot([0, end], [0, end], color=NULL_COLOR, linewidth=0.8)
@@ -225,6 +279,7 @@ def _end(pairs: Array) -> float:
     return last if last > 0 else 1.0
 
 
+@checked(pairs=_pairs, ax=AXES, color=_color, longest=whole_of(1))
 def plot_barcode(
     pairs: Array, ax: Axes | None = None, *, longest: int = 60, color: str = COLORS[0]
 ) -> Axes:
@@ -241,8 +296,7 @@ def plot_barcode(
     color
         Color of the bars.
     """
-    ax = _axes(ax)
-    pairs = np.asarray(pairs, dtype=np.float64).reshape(-1, 2)
+    ax = axes_or_new(ax)
     kept = pairs[np.argsort(pairs[:, 0] - pairs[:, 1], kind="stable")[:longest]]
     kept = kept[np.lexsort((kept[:, 1], kept[:, 0]))]
     end = 1.07 * _end(pairs)
@@ -255,6 +309,7 @@ def plot_barcode(
     return ax
 
 
+@checked(pairs_list=_group, grid=_grid, ax=AXES, color=_color)
 def plot_betti_curve(
     pairs_list: Array | Sequence[Array],
     ax: Axes | None = None,
@@ -275,9 +330,9 @@ def plot_betti_curve(
     color
         Color of the curves.
     """
-    ax = _axes(ax)
-    group = _group(pairs_list)
-    grid = panels.common_grid(group) if grid is None else np.asarray(grid, dtype=np.float64)
+    ax = axes_or_new(ax)
+    group = list(pairs_list)
+    grid = panels.common_grid(group) if grid is None else grid
     curves = panels.betti_curves(group, grid)
     if len(curves) > 1:
         ax.plot(grid, curves.T, color=color, alpha=0.3, linewidth=0.8, drawstyle="steps-post")
@@ -287,12 +342,7 @@ def plot_betti_curve(
     return ax
 
 
-def _group(pairs_list: Array | Sequence[Array]) -> list[Array]:
-    if isinstance(pairs_list, np.ndarray) and pairs_list.ndim == 2:
-        return [pairs_list.astype(np.float64)]
-    return [np.asarray(pairs, dtype=np.float64).reshape(-1, 2) for pairs in pairs_list]
-
-
+@checked(pairs_list=_group, grid=_grid, ax=AXES, color=_color, levels=whole_of(1))
 def plot_landscape(
     pairs_list: Array | Sequence[Array],
     ax: Axes | None = None,
@@ -316,9 +366,9 @@ def plot_landscape(
     color
         Color of the first level.
     """
-    ax = _axes(ax)
-    group = _group(pairs_list)
-    grid = panels.common_grid(group) if grid is None else np.asarray(grid, dtype=np.float64)
+    ax = axes_or_new(ax)
+    group = list(pairs_list)
+    grid = panels.common_grid(group) if grid is None else grid
     mean = panels.landscapes(group, levels, grid).mean(axis=0)
     for level, values in enumerate(mean):
         ax.plot(grid, values, color=color, alpha=max(0.25, 1 - 0.35 * level), label=f"{level + 1}")
@@ -329,6 +379,7 @@ def plot_landscape(
     return ax
 
 
+@checked(diagrams=DIAGRAMS, level=whole_of(1), ax=AXES)
 def plot_landscape_panel(
     diagrams: DiagramSet,
     homology_dimension: int,
@@ -348,7 +399,7 @@ def plot_landscape_panel(
     ax
         Axes to draw into.
     """
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     grid, layers, panel = panels.landscape_panel(
         diagrams, homology_dimension, level=level, label=label
     )
@@ -356,12 +407,13 @@ def plot_landscape_panel(
     image = ax.imshow(
         panel, aspect="auto", extent=extent, cmap=COLORMAP, vmin=0, interpolation="nearest"
     )
-    ax.set_yticks(range(len(layers)), [_literal(layer) for layer in layers])
+    ax.set_yticks(range(len(layers)), [literal(layer) for layer in layers])
     ax.set_xlabel(f"filtration value (H{homology_dimension})")
-    _colorbar(ax, image, f"landscape level {level}")
+    colorbar(ax, image, f"landscape level {level}")
     return ax
 
 
+@checked(diagrams=DIAGRAMS, ax=AXES)
 def plot_layer_distances(
     diagrams: DiagramSet,
     homology_dimension: int,
@@ -381,10 +433,10 @@ def plot_layer_distances(
     ax
         Axes to draw into.
     """
-    ax = _axes(ax)
+    ax = axes_or_new(ax)
     distances = panels.layer_distances(diagrams, homology_dimension, label=label, seed=seed)
     image = ax.imshow(distances.matrix, cmap=COLORMAP, vmin=0, interpolation="nearest")
-    names = [_literal(layer) for layer in distances.layers]
+    names = [literal(layer) for layer in distances.layers]
     ax.set_yticks(range(len(names)), names)
     ax.set_xticks(range(len(names)), names, rotation=45, ha="right")
     floor = f"{distances.floor:.2g}" if np.isfinite(distances.floor) else "unknown: one replicate"
@@ -392,11 +444,5 @@ def plot_layer_distances(
         f"H{homology_dimension}, {distances.replicates} replicates, noise floor {floor}",
         fontsize="medium",
     )
-    _colorbar(ax, image, "L2 distance of mean landscapes")
+    colorbar(ax, image, "L2 distance of mean landscapes")
     return ax
-
-
-def _colorbar(ax: Axes, image: Any, title: str) -> None:
-    figure = ax.get_figure()
-    if figure is not None:
-        figure.colorbar(image, ax=ax, label=title)

@@ -11,10 +11,16 @@ import numpy as np
 from toposcope.reporting.colors import run_styles
 from toposcope.reporting.page import page
 from toposcope.store.objects import put
-from toposcope.transfer.scores.registry import SCORES
+from toposcope.transfer.scores.registry import CONSTANTS, HONEST, SCORES
 from toposcope.words.formats import all_of
 from toposcope.words.judgement import ends, part_sentences, part_title
-from toposcope.words.ranking import leading_score, ranking_answer, ranking_design
+from toposcope.words.ranking import (
+    leading_score,
+    ranking_answer,
+    ranking_design,
+    ranking_headline,
+)
+from toposcope.words.ranking import reading as ranking_reading
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,12 +45,15 @@ def write_board(table: pd.DataFrame, to: Path | str, *, title: str | None = None
         "board.html",
         title=title or f"Which model to fine-tune for {target}",
         target=target,
+        headline=ranking_headline(table),
+        near=_near(table),
+        sure=ranking_reading(table),
         answer=ranking_answer(table),
         failures=table.attrs.get("failures") or [],
         candidates=candidates(table),
         panels=panels(table),
         ranks=rank_rows(table),
-        scores=list(dict.fromkeys(table["score"])),
+        scores=in_reading_order(table),
         sensitivity=sensitivity_tables(table),
         judgement=judgement(table),
         outdated=bool(table.attrs.get("evaluation_of_an_earlier_version")),
@@ -56,6 +65,22 @@ def write_board(table: pd.DataFrame, to: Path | str, *, title: str | None = None
     path = Path(to)
     put(path, text.encode("utf-8", "replace"))
     return path
+
+
+def in_reading_order(table: pd.DataFrame) -> list[str]:
+    """Scores as a reader needs them: the one the answer rests on, plain baselines, then others."""
+    known = list(dict.fromkeys(table["score"]))
+    lead = leading_score(table)
+    first = [name for name in (lead, *HONEST) if name in known]
+    last = [name for name in known if name in CONSTANTS and name not in first]
+    rest = [name for name in known if name not in (*first, *last)]
+    return list(dict.fromkeys([*first, *rest, *last]))
+
+
+def _near(table: pd.DataFrame) -> bool:
+    """Whether any candidate is not told apart from the first."""
+    rows = table[(table["score"] == leading_score(table)) & (table["status"] == "ok")]
+    return bool(len(rows)) and len(rows.iloc[0]["tied_with"]) > 0
 
 
 def candidates(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -78,7 +103,7 @@ def panels(table: pd.DataFrame) -> list[dict[str, Any]]:
     """One strip chart per score: where each candidate stands, in percent of the width."""
     colors = {one["name"]: one for one in candidates(table)}
     sentences = []
-    for score in dict.fromkeys(table["score"]):
+    for score in in_reading_order(table):
         rows = table[(table["score"] == score) & (table["status"] == "ok")]
         if rows.empty:
             continue
@@ -122,7 +147,7 @@ def _seconds(values: pd.Series) -> str:
 def rank_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Candidates against scores: the ranks that the ties of each score leave."""
     wide = {(row["model"], row["score"]): row for _, row in table.iterrows()}
-    scores = list(dict.fromkeys(table["score"]))
+    scores = in_reading_order(table)
     most = len(dict.fromkeys(table["model"]))
     rows = []
     best = list(table[table["score"] == leading_score(table)]["model"])

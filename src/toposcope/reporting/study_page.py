@@ -16,11 +16,12 @@ from toposcope.words.formats import number, with_interval
 from toposcope.words.studies import (
     duration,
     flips_text,
-    left_out_text,
+    headline_text,
     needed_text,
     reason_text,
     rule_text,
     summary_text,
+    untested_texts,
 )
 
 
@@ -60,9 +61,10 @@ def _shown(study: Study) -> dict[str, Any]:
         "name": study.name,
         "caption": study.figure.caption,
         "summary": summary_text(study),
-        "left_out": left_out_text(study),
+        "headline": headline_text(study),
         "rows": [_row(one) for one in study.verdicts],
         "failures": study.failures,
+        "untested": untested_texts(study),
         "folder": str(study.folder),
         "took": duration(study.seconds.get("took", 0.0)),
         "design": ", ".join(f"{k} {_plain(v)}" for k, v in study.spec.get("design", {}).items()),
@@ -83,6 +85,7 @@ def _row(one: Verdict) -> dict[str, str]:
         "paper": claim.paper,
         "sentence": claim.sentence,
         "decision": one.decision.value,
+        "mark": {"confirmed": "beyond", "refuted": "fails"}.get(one.decision.value, "undecided"),
         "effect": with_interval(one.effect, one.low, one.high),
         "level": f"{100 * one.level:.3g} %",
         "statistic": claim.statistic,

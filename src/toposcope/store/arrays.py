@@ -13,10 +13,11 @@ from toposcope.errors import UsageError
 from toposcope.inputs import parameters
 from toposcope.inputs.foreign import real
 from toposcope.inputs.labels import count_unlabelled, read_class_names, read_labels
+from toposcope.inputs.signatures import checked
 from toposcope.store.runs import CHUNK_BYTES, Run
 from toposcope.store.samples import Samples
 from toposcope.store.shards import STORED_TYPES
-from toposcope.types import ActivationSet
+from toposcope.types import ACTIVATIONS, ActivationSet
 
 
 def from_arrays(
@@ -145,6 +146,7 @@ def _kept(values: NDArray[Any]) -> NDArray[Any]:
     return values
 
 
+@checked(activations=ACTIVATIONS)
 def save_arrays(activations: ActivationSet, path: Path | str) -> Path:
     """Write activations held in memory as a RUN; returns its folder."""
     arrays = {layer: np.asarray(activations.rows(layer)) for layer in activations.layers}

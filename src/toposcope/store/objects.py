@@ -25,7 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.errors import DamagedError, RunLockedError, StoreError
+from toposcope.inputs import parameters
 from toposcope.inputs.limits import refuse_larger
+from toposcope.inputs.signatures import having
 from toposcope.store import checked_json
 
 LONGEST = 255
@@ -199,6 +201,14 @@ def _folders_hold_nothing(file: Path) -> Iterator[Path]:
 
 Place = Path | str | Objects
 """How a place may be given: a folder by its path, or what holds its objects."""
+
+
+def checked_place(value: object, name: str, *, call: str) -> Any:
+    """A place as it was given: a path, or objects in a store of their own."""
+    if isinstance(value, str | os.PathLike):
+        return parameters.path(value, name, call=call)
+    needed = "the path of a folder, or objects of a store (docs/storage.md)"
+    return having("where", needed)(value, name, call=call)
 
 
 def objects_in(place: Place) -> Objects:

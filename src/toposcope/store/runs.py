@@ -29,12 +29,14 @@ from toposcope.errors import (
     StoreError,
     UsageError,
 )
+from toposcope.inputs.signatures import checked, place, whole_of
 from toposcope.store.commands import plain_command
 from toposcope.store.folders import MARKS, RUN, refuse_other_kind, what_is_no
 from toposcope.store.objects import (
     LocalObjects,
     Objects,
     Place,
+    checked_place,
     content_hash,
     find_json,
     local_folder,
@@ -90,6 +92,7 @@ TWIN = "twin"
 """Where the RUN of a network's first random-init twin lies: inside the RUN of the network."""
 
 
+@checked(run=place, number=whole_of(0))
 def twin_of(run: Path | str, number: int = 0) -> Path:
     """Folder of the RUN of a network's random-init twin: twin, twin_2, twin_3 and so on."""
     return Path(run) / (TWIN if number == 0 else f"{TWIN}_{number + 1}")
@@ -100,6 +103,7 @@ def is_twin(folder: str) -> bool:
     return re.fullmatch(rf"{TWIN}(_[0-9]+)?", folder) is not None
 
 
+@checked(run=place)
 def twins_of(run: Path | str) -> list[Path]:
     """Folders of the random-init twins that were captured, in order."""
     found: list[Path] = []
@@ -383,6 +387,7 @@ class Run:
         return summary
 
 
+@checked("open", place=checked_place)
 def open_run(place: Place) -> ActivationSet:
     """Activations of a complete RUN, read lazily from its shards (`ts.open`).
 

@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 
 from toposcope.errors import DamagedError, SchemaVersionError, StoreError, UsageError
+from toposcope.inputs.signatures import checked
 from toposcope.store.folders import MARKS, SERIES, refuse_other_kind, what_is_no
 from toposcope.store.objects import (
     Objects,
     Place,
+    checked_place,
     find_json,
     local_folder,
     objects_in,
@@ -27,7 +29,7 @@ from toposcope.store.objects import (
 )
 from toposcope.store.runs import Run, open_run, whose_is
 from toposcope.store.shapes import expect
-from toposcope.types import ActivationSet
+from toposcope.types import ActivationSet, Shown
 
 SCHEMA_VERSION = 2
 """1: any RUN on the same samples could stand in the place of a member."""
@@ -67,7 +69,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Series:
+class Series(Shown):
     """Checkpoints of one training, by rising step.
 
     Parameters
@@ -172,6 +174,7 @@ def is_series(place: Place) -> bool:
     return objects_in(place).exists(FILE)
 
 
+@checked(place=checked_place)
 def open_series(place: Place) -> Series:
     """Open a SERIES folder for reading.
 

@@ -241,7 +241,8 @@ def design_for(design: Design, subjects: Sequence[Subject]) -> Design:
     left_out = tuple(claim for claim, have in missing.items() if len(have) < fewest)
     return replace(
         design,
-        networks=(),
+        networks=(len(moments) - len(volumes), len(volumes), 0, 0),
+        depth=max(len(one.open().layers) for one in subjects),
         points=(max(points // 3, 12), points),
         left_out=left_out,
     )
@@ -308,4 +309,9 @@ STUDY = Definition(
     needs=Needs(networks=X0.rule.fewest, samples=100, labels=True, layers=4),
     design_for=design_for,
     sources=SOURCES,
+    lacking={
+        "X2": "feature volumes (capture with --pool volume) of 8 networks or more",
+        "X5": f"8 networks or more with three layers of more than {PCA} units",
+        "X7": "SERIES of 8 networks or more, each with two moments or more",
+    },
 )

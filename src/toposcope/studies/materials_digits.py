@@ -53,7 +53,8 @@ def digit_networks(
         How many images; None for all: 1200 held out, or those that trained.
     split
         "test": held-out images, the same for all networks; "train": the images of the training with
-        their true classes.
+        their true classes. Of a fine-tuned network both are those of the task it is tuned on, at
+        every moment.
     logits
         Whether logits are kept as a last layer.
     progress
@@ -143,18 +144,19 @@ def _capture(
     from toposcope.activations.capture import capture
     from toposcope.activations.data.arrays import digits_arrays
     from toposcope.activations.models.load import loaded_module
-    from toposcope.training.digit_networks import block_names, training_rows, with_state
+    from toposcope.training.digit_networks import TASKS, block_names, training_rows, with_state
     from toposcope.training.digits import preprocess
     from toposcope.training.digits import split as split_rows
 
     images, labels = digits_arrays()
     rows = training_rows(recipe)[0] if split == "train" else split_rows(labels)[1]
+    inputs, classes = TASKS[recipe.task](images[rows], labels[rows].astype(np.int64))
     shutil.rmtree(run, ignore_errors=True)  # a capture that was killed: a second to do again
     name = f"{name_of(recipe)} step {step}"
     model = with_state(recipe, load_file(folder / f"step{step}.safetensors"))
     capture(
         loaded_module(model, preprocess, name=name),
-        (images[rows], labels[rows].astype(np.int64)),
+        (inputs, classes),
         layers=block_names(recipe),
         pool=pool,
         n=n,

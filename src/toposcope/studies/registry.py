@@ -6,16 +6,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from toposcope.analysis.population import Population
 from toposcope.errors import UsageError
 from toposcope.execution.executors import Jobs
 from toposcope.execution.plugins import Registry
 from toposcope.execution.progress import Progress
+from toposcope.inputs.signatures import checked, instance, line, place, several
 from toposcope.studies import (
     across_papers,
     magai_depth,
     magai_generalization,
     naitzat,
     suresh_decay,
+    swider_families,
+    swider_samples,
+    swider_split,
+    swider_tuning,
     wheeler_training,
 )
 from toposcope.studies.own_claim import is_claim_file
@@ -33,6 +39,10 @@ OURS: tuple[Definition, ...] = (
     magai_depth.STUDY,
     naitzat.STUDY,
     suresh_decay.STUDY,
+    swider_samples.STUDY,
+    swider_families.STUDY,
+    swider_tuning.STUDY,
+    swider_split.STUDY,
 )
 """Studies of this package, in the order in which they are listed."""
 
@@ -62,6 +72,17 @@ def study_called(name: str) -> Definition | OwnStudy:
     return STUDIES[name]
 
 
+_FOLDERS = several(
+    instance(Population, path=True, needed="a Population"), of="RUN, SERIES or population folders"
+)
+
+
+@checked(
+    name=instance(str, Path, needed="the name of a study, or the file of a claim"),
+    runs=_FOLDERS,
+    models=place,
+    data=line,
+)
 def run(
     name: str,
     runs: Sequence[Path | str] | Path | str = (),

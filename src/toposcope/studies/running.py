@@ -155,19 +155,17 @@ def run_definition(
             "materials": spec_hash(sorted(by_name)),
             "runs": [str(one.path) for one in subjects if isinstance(one, RunSubject)],
         }
+        verdicts, untested = definition.decided(table, design)
         study = Study(
             definition.name,
-            tuple(
-                definition.decide(claim, table, design)
-                for claim in definition.claims
-                if claim.id not in getattr(design, "left_out", ())
-            ),
+            tuple(verdicts),
             table,
             definition.figure(table, design),
             failures,
             folder,
             spec,
             seconds,
+            untested,
         )
         import pyarrow as pa
 

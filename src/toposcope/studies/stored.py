@@ -64,4 +64,5 @@ def _read(path: Path, seal: Seal, known: dict[str, Any]) -> Study:
         path,
         known["spec"],
         known["seconds"],
+        known.get("untested", {}),  # studies kept before there was one decided all claims
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from toposcope.execution.tasks import Task
 from toposcope.studies.claims import Claim
 from toposcope.studies.figures import Figure
 from toposcope.studies.verdicts import Evidence, Verdict, judge
+from toposcope.types import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,10 +116,13 @@ class Definition:
     needs
         What handed-in networks must have; None when the study takes none.
     design_for
-        (design, subjects) -> design: fits points and draws to what was handed in. Where some claims
-        cannot be decided on that, their ids are the design's `left_out`.
+        (design, subjects) -> design: fits points and draws to what was handed in. Claims that are
+        known beforehand not to be decided on that are the design's `left_out`, by id.
     sources
         Sources that decide the numbers, besides those of an analysis, its own file included.
+    lacking
+        Claims that not all handed-in networks can decide (by id), and what to bring for each. They
+        have no verdict then, and it is said why.
     """
 
     name: str
@@ -136,6 +139,23 @@ class Definition:
     needs: Needs | None = None
     design_for: Callable[[Any, Sequence[Subject]], Any] | None = field(default=None, repr=False)
     sources: tuple[str, ...] = ()
+    lacking: Mapping[str, str] = field(default_factory=dict)
+
+    def decided(self, table: pd.DataFrame, design: Any) -> tuple[list[Verdict], dict[str, str]]:
+        """All verdicts, and what is missing for the claims that have none.
+
+        A claim may have none where `lacking` says what it needs: the design leaves it out, or its
+        evidence is not among what was measured.
+        """
+        verdicts, untested = [], {}
+        for claim in self.claims:
+            known = claim.id in self.lacking
+            out = known and claim.id in getattr(design, "left_out", ())
+            if out or (known and self.evidence(claim, table, design, "") is None):
+                untested[claim.id] = self.lacking[claim.id]
+            else:
+                verdicts.append(self.decide(claim, table, design))
+        return verdicts, untested
 
     def decide(
         self, claim: Claim, table: pd.DataFrame, design: Any, *, choices: bool = True
@@ -184,7 +204,7 @@ class OwnStudy:
 
 
 @dataclass(frozen=True, eq=False)
-class Study:
+class Study(Shown):
     """What a study found.
 
     Parameters
@@ -205,6 +225,8 @@ class Study:
         Design, materials and code that decide the numbers.
     seconds
         Forecast and measured wall time of this call: {"forecast", "took"}.
+    untested
+        Claims (by id) that what was handed in cannot decide, and what they need.
     """
 
     name: str
@@ -215,6 +237,7 @@ class Study:
     folder: Path
     spec: Mapping[str, Any] = field(repr=False)
     seconds: Mapping[str, float] = field(default_factory=dict)
+    untested: Mapping[str, str] = field(default_factory=dict)
 
     def verdict(self, claim: str) -> Verdict:
         """The verdict of one claim, by its id."""
@@ -230,25 +253,6 @@ class Study:
             "folder": str(self.folder),
             "spec": dict(self.spec),
             "seconds": dict(self.seconds),
+            "untested": dict(self.untested),
             "figure": asdict(self.figure),
         }
-
-    def _repr_html_(self) -> str:
-        cells = [
-            [
-                one.claim.id,
-                one.claim.sentence,
-                one.decision.value,
-                f"{one.effect:.3g} [{one.low:.3g}, {one.high:.3g}]",
-                f"{one.n} {one.claim.unit.value}s",
-                ", ".join(one.flips),
-            ]
-            for one in self.verdicts
-        ]
-        heads = ["claim", "sentence", "verdict", "effect", "n", "flipped by"]
-        rows = "".join(
-            "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>"
-            for row in cells
-        )
-        head = "".join(f"<th>{name}</th>" for name in heads)
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from toposcope.analysis.population_folder import read_covariates
 from toposcope.errors import UsageError
-from toposcope.store.folders import RUN, SERIES, folder_kind, what_is_no
+from toposcope.store.folders import MARKS, POPULATION, RUN, SERIES, folder_kind, what_is_no
 from toposcope.store.runs import open_run
 from toposcope.store.series import open_series
 from toposcope.studies.materials import RunSubject, run_subject
@@ -17,6 +18,8 @@ from toposcope.studies.study import Given
 
 def subjects_of(given: Given, *, call: str) -> Sequence[RunSubject]:
     """Every RUN as one network, every SERIES as the moments of one.
+
+    A population folder stands for all of its networks; its columns are covariates.
 
     Raises
     ------
@@ -29,23 +32,39 @@ def subjects_of(given: Given, *, call: str) -> Sequence[RunSubject]:
             "this one reads RUNs and SERIES. Capture them: toposcope capture MODEL DATA -o RUN."
         )
         raise UsageError(msg)
-    folders = [Path(run) for run in given.runs]
+    folders, told = _members([Path(run) for run in given.runs])
     names = _told_apart(folders)
     found: list[RunSubject] = []
     for name, folder in zip(names, folders, strict=True):
         kind = folder_kind(folder)
+        more = told.get(folder, {})
         if kind == SERIES:
             series = open_series(folder)
             found += [
-                run_subject(path, network=name, moment=moment, covariates=_known(path, step))
+                run_subject(path, network=name, moment=moment, covariates=_known(path, step) | more)
                 for moment, (path, step) in enumerate(zip(series.runs, series.steps, strict=True))
             ]
         elif kind == RUN:
-            found.append(run_subject(folder, network=name, covariates=_known(folder, None)))
+            found.append(run_subject(folder, network=name, covariates=_known(folder, None) | more))
         else:
             msg = f"{call}: {what_is_no(RUN, folder)}"
             raise UsageError(msg)
     return found
+
+
+def _members(folders: Sequence[Path]) -> tuple[list[Path], dict[Path, dict[str, Any]]]:
+    """RUN and SERIES folders, population folders opened; and what those say of their networks."""
+    members: list[Path] = []
+    told: dict[Path, dict[str, Any]] = {}
+    for folder in folders:
+        if folder_kind(folder) != POPULATION:
+            members.append(folder)
+            continue
+        for row in read_covariates(folder / MARKS[POPULATION]).to_dict("records"):
+            member = folder / str(row.pop("run"))
+            members.append(member)
+            told[member] = {str(name): value for name, value in row.items()}
+    return members, told
 
 
 def _known(path: Path, step: float | None) -> dict[str, Any]:

@@ -27,11 +27,13 @@ from toposcope.execution.workbook import Workbook
 from toposcope.findings.validity.judge import judge
 from toposcope.findings.validity.observations import Observations
 from toposcope.findings.validity.verdict import Verdict
+from toposcope.inputs import parameters as given
+from toposcope.inputs.signatures import checked
 from toposcope.store.objects import LocalObjects, content_hash, put_json
 from toposcope.store.runs import Run, open_run
 from toposcope.store.tables import VALIDITY_COLUMNS, put_table, table_of
 from toposcope.studies.validity_measure import CheckDesign, CheckJob, measure_check
-from toposcope.types import ActivationSet
+from toposcope.types import ACTIVATIONS_OR_RUN, ActivationSet, Shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +48,7 @@ SOURCES = ("diagrams/distances.py", "studies/validity_measure.py")
 
 
 @dataclass(frozen=True, eq=False)
-class ValidityStudy:
+class ValidityStudy(Shown):
     """What the study measured, and what follows.
 
     Parameters
@@ -70,6 +72,7 @@ class ValidityStudy:
     spec: Mapping[str, Any]
 
 
+@checked(run=ACTIVATIONS_OR_RUN, level=given.level, homology_dimensions=given.degrees)
 def validity(
     run: ActivationSet | Path | str,
     *,
@@ -167,7 +170,7 @@ def _design(
             "is about those. Run 'toposcope analyze RUN' with its defaults first."
         )
         raise UsageError(msg)
-    points = int(points or design.points)
+    points = int(points or design.size)
     replicates = int(replicates or design.replicates)
     if points * replicates > n or points < FEWEST_POINTS or replicates < FEWEST_DRAWS:
         fits = n // FEWEST_DRAWS

@@ -22,6 +22,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import TooFewSamplesError, UsageError
+from toposcope.inputs.parameters import shown
+from toposcope.inputs.signatures import checked, instance
 from toposcope.stats import Interval, mean_interval, permutation_test, proportion_interval
 from toposcope.stats.arrangements import tail_share
 from toposcope.studies.claims import Claim, Direction, Rule
@@ -172,6 +174,17 @@ class Verdict:
         )
 
 
+_CLAIM, _EVIDENCE = instance(Claim, needed="a Claim"), instance(Evidence, needed="an Evidence")
+
+
+def _alternatives(value: object, name: str, *, call: str) -> Mapping[str, Evidence]:
+    if not isinstance(value, Mapping):
+        msg = f"{call}: {name}={shown(value)}; needed is a dict of Evidence by name of a choice."
+        raise UsageError(msg)
+    return {str(key): _EVIDENCE(one, f"{name}[{key!r}]", call=call) for key, one in value.items()}
+
+
+@checked(claim=_CLAIM, evidence=_EVIDENCE, alternatives=_alternatives)
 def judge(
     claim: Claim, evidence: Evidence, alternatives: Mapping[str, Evidence] | None = None
 ) -> Verdict:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -32,6 +32,17 @@ NONLINEAR: Mapping[str, Callable[[], nn.Module]] = {
     "gelu": nn.GELU,
     "sigmoid": nn.Sigmoid,
 }
+
+
+Task = Callable[[NDArray[Any], NDArray[np.int64]], tuple[NDArray[Any], NDArray[np.int64]]]
+
+TASKS: Mapping[str, Task] = {
+    "": lambda images, labels: (images, labels),
+    "inverted": lambda images, labels: (images.max() - images, labels),
+    "rotated": lambda images, labels: (np.rot90(images, axes=(1, 2)).copy(), labels),
+    "parity": lambda images, labels: (images, labels % 2),
+}
+"""Images and classes of what is learned: dark on light, lying on their side, odd or even."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +69,11 @@ class DigitNet:
         Whether images are shifted by up to a pixel.
     moments
         Steps at which the network is looked at, rising; -1 is the last.
+    task
+        One of `TASKS` that it is fine-tuned on after `steps` steps; "" for none. Its numbers are
+        then those of this task.
+    tuned
+        Steps of the fine-tuning, at half of the learning rate.
     """
 
     kind: str = "cnn"
@@ -73,6 +89,8 @@ class DigitNet:
     label_noise: float = 0.0
     augment: bool = True
     moments: tuple[int, ...] = (-1,)
+    task: str = ""
+    tuned: int = 0
 
 
 @dataclass(frozen=True)
@@ -118,10 +136,13 @@ def digit_network(recipe: DigitNet) -> nn.Module:
     UsageError
         For an unknown kind or activation.
     """
-    if recipe.kind not in KINDS or recipe.activation not in NONLINEAR:
+    known = recipe.kind in KINDS and recipe.activation in NONLINEAR and recipe.task in TASKS
+    if not known or bool(recipe.task) != bool(recipe.tuned):
         msg = (
-            f"digit_network(): kind={recipe.kind!r}, activation={recipe.activation!r}; known are "
-            f"{', '.join(KINDS)}, and {', '.join(NONLINEAR)}."
+            f"digit_network(): kind={recipe.kind!r}, activation={recipe.activation!r}, "
+            f"task={recipe.task!r}, tuned={recipe.tuned}; known are {', '.join(KINDS)}, "
+            f"{', '.join(NONLINEAR)}, and the tasks {', '.join(filter(None, TASKS))} with tuned=1 "
+            "or more steps."
         )
         raise UsageError(msg)
     depth, width, act = recipe.depth, recipe.width, NONLINEAR[recipe.activation]
@@ -180,21 +201,27 @@ def train_digit_network(recipe: DigitNet) -> list[Looked]:
 
 
 def _train(recipe: DigitNet) -> list[Looked]:
+    model = digit_network(recipe)
     images, labels = digits_arrays()
     rows, classes = training_rows(recipe)
     _, outside = split(labels)
-    x, y = preprocess(images[rows]), torch.from_numpy(classes)
-    x_test, y_test = preprocess(images[outside]), torch.from_numpy(labels[outside])
-    model = digit_network(recipe)
-    optimizer, schedule = adamw(model, recipe)
+    own = TASKS[recipe.task]
+    phases = [(recipe, TASKS[""])]
+    if recipe.tuned:
+        slow = replace(recipe, steps=recipe.tuned, learning_rate=recipe.learning_rate / 2)
+        phases.append((slow, own))
+    # At every moment on the last task: what fine-tuning changes is seen on one set of images.
+    told = [_tensors(own, images[rows], classes), _tensors(own, images[outside], labels[outside])]
     rng = np.random.default_rng(recipe.seed)
-    moments = {recipe.steps if step < 0 else step for step in recipe.moments}
-    looked = []
-    for step in range(recipe.steps + 1):
-        if step in moments:
-            state = {name: value.clone() for name, value in model.state_dict().items()}
-            looked.append(Looked(step, state, _numbers(model, (x, y), (x_test, y_test))))
-        if step < recipe.steps:
+    steps = sum(phase.steps for phase, _ in phases)
+    moments = {steps if step < 0 else step for step in recipe.moments}
+    looked, step = [], 0
+    for phase, task in phases:
+        x, y = _tensors(task, images[rows], classes)
+        optimizer, schedule = adamw(model, phase)
+        for _ in range(phase.steps):
+            if step in moments:
+                looked.append(_looked(step, model, *told))
             batch = rng.choice(len(x), min(recipe.batch, len(x)), replace=False)
             inputs = shifted(x[batch], rng) if recipe.augment else x[batch]
             loss = F.cross_entropy(model(inputs), y[batch])
@@ -203,7 +230,23 @@ def _train(recipe: DigitNet) -> list[Looked]:
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             schedule.step()
+            step += 1
+    if step in moments:
+        looked.append(_looked(step, model, *told))
     return looked
+
+
+def _tensors(task: Task, images: NDArray[Any], classes: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+    """Inputs and classes of a task."""
+    x, y = task(images, classes)
+    return preprocess(x), torch.from_numpy(y)
+
+
+def _looked(
+    step: int, model: nn.Module, train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor]
+) -> Looked:
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    return Looked(step, state, _numbers(model, train, test))
 
 
 def _numbers(

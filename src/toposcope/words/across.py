@@ -23,7 +23,7 @@ def headline(found: Across) -> str:
     Examples
     --------
     >>> part = (0.1, 0.0, 0.2)
-    >>> shares = dict.fromkeys(CHOICES, part) | {"filter": (0.4, 0.3, 0.5)}
+    >>> shares = dict.fromkeys((*CHOICES, "interplay"), part) | {"filter": (0.4, 0.3, 0.5)}
     >>> lead = (0.6, 0.4, 0.8)
     >>> both = (0.8, 0.7, 0.9), (0.2, 0.1, 0.3)
     >>> found = Across(18, 3, 0.5, 0.3, 0.2, shares, *both, 10, lead, ("filter",), 1120)
@@ -37,9 +37,17 @@ def headline(found: Across) -> str:
     names = [f"{CHOICES[name]} ({_share(found.shares[name])})" for name in found.largest]
     return (
         f"Does topology simplify with depth? Of {found.analyses:,} analyses of the same "
-        f"{found.networks} trained networks, {answers}: {_who(found)}; of single choices, most is "
-        f"decided by {_or(names)}."
+        f"{found.networks} trained networks, {answers}: {_who(found)}; {_interplay(found)}of "
+        f"single choices, most is decided by {_or(names)}."
     )
+
+
+def _interplay(found: Across) -> str:
+    """That no single choice decides alone, where the interval of their interplay lies above it."""
+    together, first = found.shares["interplay"], found.shares[found.largest[0]]
+    if not together[1] > first[2]:
+        return ""
+    return f"most of that lies in how choices combine ({_share(together)}); "
 
 
 def _who(found: Across) -> str:

@@ -46,7 +46,6 @@ from toposcope.words.trends import trend_sentence
 from toposcope.words.validity import plain_text
 
 
-@singledispatch
 def describe(result: Any) -> str:
     """A result in words: what was found, how sure it is, and what it speaks about.
 
@@ -76,7 +75,13 @@ def describe(result: Any) -> str:
     >>> print(text.splitlines()[0][:36])
     The clearest of 6 changes looked at:
     """
-    if getattr(result, "attrs", {}).get("kind") == "board":
+    return str(_told(result))
+
+
+@singledispatch
+def _told(result: Any) -> str:
+    attrs = getattr(result, "attrs", None)
+    if isinstance(attrs, dict) and attrs.get("kind") == "board":
         parts = [*ranking_answer(result), board_text(result), missing_text(result)]
         return "\n".join(part for part in parts if part)
     msg = (
@@ -87,7 +92,7 @@ def describe(result: Any) -> str:
     raise UsageError(msg)
 
 
-@describe.register
+@_told.register
 def _(result: Findings) -> str:
     trends = trend_sentence(result.trends)
     lines = [*answer(result), *([trends] if trends else [])]
@@ -98,42 +103,42 @@ def _(result: Findings) -> str:
     return "\n".join(lines)
 
 
-@describe.register
+@_told.register
 def _(result: Analysis) -> str:
     return describe(look([result]))
 
 
-@describe.register
+@_told.register
 def _(result: Trajectory) -> str:
     return describe(look(result.analyses))
 
 
-@describe.register
+@_told.register
 def _(result: Comparison) -> str:
     return "\n".join(summarize_comparison(result))
 
 
-@describe.register
+@_told.register
 def _(result: ValidityStudy) -> str:
     return plain_text(result.verdicts)
 
 
-@describe.register
+@_told.register
 def _(result: GroupComparison) -> str:
     return "\n".join(group_sentences(result))
 
 
-@describe.register
+@_told.register
 def _(result: PopulationFindings) -> str:
     return "\n".join(population_sentences(result))
 
 
-@describe.register
+@_told.register
 def _(result: Population) -> str:
     return describe(look_at_population(result))
 
 
-@describe.register
+@_told.register
 def _(result: Study) -> str:
     return study_text(result)
 
@@ -149,4 +154,4 @@ for _result, _text in (
     (Agreement, agreement_text),
     (ScoreComparison, score_comparison_text),
 ):
-    describe.register(_result, _text)
+    _told.register(_result, _text)

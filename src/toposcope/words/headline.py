@@ -10,7 +10,7 @@ from toposcope.findings.findings import Findings
 from toposcope.findings.places import Place
 from toposcope.stats import Effect
 from toposcope.stats.turns import Course
-from toposcope.words.changes import null_name
+from toposcope.words.changes import change_sentence, null_name
 from toposcope.words.formats import all_of, short_name, step_text
 from toposcope.words.plain import Plain, plain
 from toposcope.words.statistics import phrase
@@ -72,6 +72,13 @@ def headline(findings: Findings, points: str = "samples") -> Headline:
         sureness,
         *_mark(top, sureness, findings.changes),
     )
+
+
+def brief(findings: Findings, points: str = "samples") -> list[str]:
+    """The answer in three sentences: for everybody, in numbers, and how sure it is."""
+    top = headline(findings, points)
+    numbers = [change_sentence(findings.changes)] if findings.changes else []
+    return [top.sentence, *numbers, f"How sure: {top.mark} ({top.why[:-1]})."]
 
 
 def sureness_of(effect: Effect[Place]) -> Sureness:

@@ -31,6 +31,42 @@ def ranking_answer(table: pd.DataFrame) -> list[str]:
     return sentences
 
 
+def choice_text(table: pd.DataFrame) -> str:
+    """The candidate to take, and who is not told apart from it; "" without a value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from toposcope.transfer.ranking.board import Entry, assemble
+    >>> a, b = Entry(np.array([0.8, 0.82, 0.81])), Entry(np.array([0.5, 0.52, 0.5]))
+    >>> choice_text(assemble({"knn": {"a": a, "b": b}}, {"knn": (True, True, "")}))
+    'choice: a, told apart from all others (by knn)'
+    """
+    lead = leading_score(table)
+    if lead is None:
+        return ""
+    rows = table[(table["score"] == lead) & (table["status"] == OK)]
+    firsts = _firsts(table, lead)
+    tied = [name for name in rows.iloc[0]["tied_with"] if name not in firsts]
+    told = "the only candidate with a value" if len(rows) == 1 else "told apart from all others"
+    if tied:
+        told = f"not told apart from {all_of(tied)}"
+    return f"choice: {_either(firsts)}, {told} (by {lead})"
+
+
+def ranking_headline(table: pd.DataFrame) -> str:
+    """The first line of a ranking: what to take, and what cannot be told apart from it."""
+    lead = leading_score(table)
+    if lead is None:
+        return "No candidate has a value: why stands below."
+    rows = table[(table["score"] == lead) & (table["status"] == OK)]
+    firsts = _firsts(table, lead)
+    tied = [name for name in rows.iloc[0]["tied_with"] if name not in firsts]
+    if tied:
+        return f"Take {_either(firsts)}, or {_either(tied)}, which it is not told apart from."
+    return f"Take {_either(firsts)}."
+
+
 def leading_score(table: pd.DataFrame) -> str | None:
     """The score whose order is shown first: a plain baseline, else the first that is no constant.
 

@@ -84,8 +84,8 @@ def flips_text(one: Verdict) -> str:
 def study_text(study: Study) -> str:
     """All verdicts of a study, under the sentence that sums it up where it has one."""
     told = [verdict_text(one) for one in study.verdicts]
-    left = left_out_text(study)
-    return "\n\n".join(one for one in (summary_text(study), *told, left) if one)
+    lines = (summary_text(study), *told, *untested_texts(study))
+    return "\n\n".join(one for one in lines if one)
 
 
 def summary_text(study: Study) -> str:
@@ -98,16 +98,27 @@ def summary_text(study: Study) -> str:
     return headline(across(study.table))
 
 
-def left_out_text(study: Study) -> str:
-    """Claims that the networks that were handed in cannot decide."""
-    left = list(study.spec.get("design", {}).get("left_out", ()))
-    if not left:
-        return ""
-    return (
-        f"not decided on these networks: {all_of(left)}. X2 needs feature volumes (capture with "
-        "--pool volume), X5 layers of more than 20 units, X7 SERIES with two or more moments; each "
-        "of them 8 networks or more."
-    )
+def headline_text(study: Study) -> str:
+    """The first line of a study: its claim and the verdict, or how many claims went which way."""
+    summary = summary_text(study)
+    if summary:
+        return summary
+    told = study.verdicts
+    if not told:
+        return f"No claim of {study.name} could be tested."
+    if len(told) == 1:
+        return f"{told[0].claim.sentence}: {told[0].decision.value}."
+    parts = [
+        f"{how.value}: {all_of([one.claim.id for one in told if one.decision is how])}"
+        for how in Decided
+        if any(one.decision is how for one in told)
+    ]
+    return f"Of {len(told)} claims of {study.name}, {'; '.join(parts)}."
+
+
+def untested_texts(study: Study) -> list[str]:
+    """One sentence per claim that what was handed in cannot decide."""
+    return [f"{claim} not tested: it needs {what}." for claim, what in study.untested.items()]
 
 
 def duration(seconds: float) -> str:

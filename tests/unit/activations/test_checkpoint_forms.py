@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import functools
+import io
 import json
 import subprocess
 import types
+import zipfile
 from collections import OrderedDict, defaultdict, deque
 from pathlib import Path
 
@@ -22,6 +24,7 @@ import toposcope as ts
 from toposcope.activations.models import load_model
 from toposcope.activations.models.checkpoints import find_checkpoints, is_single
 from toposcope.activations.models.state_dicts import find_entry
+from toposcope.activations.models.unpickling import MOST, unpickled
 from toposcope.activations.models.weight_files import weights_file
 from toposcope.cli.inspecting import describe
 from toposcope.errors import ToposcopeError, UsageError, WeightsError
@@ -426,3 +429,19 @@ def test_damaged_bytes_are_a_typed_error_or_weights(tmp_path_factory, cut, flips
             load_model(net(), path)
         except ToposcopeError as error:
             assert "\x1b" not in str(error)
+
+
+def test_a_file_of_endless_names_is_refused_and_not_read_a_thousand_times(tmp_path):
+    kinds = [type(f"Kind{k}", (), {"__module__": "their.code"}) for k in range(MOST + 50)]
+    stream = io.BytesIO()
+    stream.write(b"\x80\x02](")
+    for kind in kinds:
+        stream.write(f"c{kind.__module__}\n{kind.__name__}\n".encode() + b")\x81")
+    stream.write(b"e.")
+    path = tmp_path / "names.pt"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("names/data.pkl", stream.getvalue())
+        archive.writestr("names/byteorder", "little")
+        archive.writestr("names/version", "3\n")
+    with pytest.raises(WeightsError, match=r"was refused: it holds 'their\.code\.Kind300'"):
+        unpickled(path)

@@ -427,3 +427,25 @@ def test_programs_of_torch_export_are_refused_with_the_way_out():
     program = torch.export.export(model, (torch.zeros(2, 4),))
     with pytest.raises(UsageError, match=r"program of torch\.export.*torch\.export\.unflatten"):
         ts.capture(program.module(), np.zeros((6, 4), np.float32), layers="all")
+
+
+class Experts(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gate, self.out = nn.Linear(8, 3), nn.Linear(8, 2)
+        self.experts = nn.ModuleList([nn.Linear(8, 8) for _ in range(3)])
+
+    def forward(self, x):
+        chosen, y = self.gate(x).argmax(-1), torch.zeros_like(x)
+        for i, expert in enumerate(self.experts):
+            if (chosen == i).any():
+                y[chosen == i] = expert(x[chosen == i])
+        return self.out(y)
+
+
+def test_experts_that_samples_are_routed_to_are_said_to_be_such():
+    torch.manual_seed(0)
+    told = {row.name: row.why for row in list_layers(Experts(), torch.randn(20, 8))}
+    assert told["gate"] == told["out"] == ""
+    whys = [why for name, why in told.items() if name.startswith("experts")]
+    assert whys and all("routed to" in why for why in whys), whys

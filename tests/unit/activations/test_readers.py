@@ -11,8 +11,9 @@ from torch import nn
 from torch.utils.data import ConcatDataset, Subset
 
 import toposcope as ts
+from toposcope.activations.data.in_memory import from_object
 from toposcope.activations.data.load import load_data
-from toposcope.errors import SpecError, UsageError
+from toposcope.errors import SpecError, ToposcopeError, UsageError
 
 RNG = np.random.default_rng(0)
 RAMP = np.linspace(0, 65535, 256).reshape(16, 16)
@@ -375,3 +376,34 @@ def test_other_things_in_memory():
     named = Items([(np.ones(2), 0), (np.ones(2), 1)])
     named.class_to_idx = {"b": 0, "a": 1}
     assert load_data(named).class_names == ("b", "a")
+
+
+IDS = np.arange(12).reshape(4, 3)
+MASKED = {
+    "arrays": (IDS, np.ones_like(IDS)),
+    "tensors": [torch.tensor(IDS), torch.ones(4, 3)],
+    "with labels": (IDS, IDS > 1, np.arange(4) % 2),
+    "a dict": {"input_ids": IDS, "attention_mask": np.ones_like(IDS)},
+    "a data set": torch.utils.data.TensorDataset(torch.tensor(IDS), torch.ones(4, 3)),
+}
+
+
+@pytest.mark.parametrize("form", MASKED)
+def test_an_attention_mask_is_no_label(form):
+    with pytest.raises(SpecError, match=r"token ids beside a mask; needed are the ids alone"):
+        from_object(MASKED[form], name="d", spec="d")
+
+
+def test_samples_of_one_number_are_told_how_to_stand():
+    for x in (np.arange(5.0), torch.randn(5), (torch.randn(5), torch.zeros(5))):
+        with pytest.raises(SpecError, match=r"Samples of one number each are x\[:, None\]"):
+            from_object(x, name="d", spec="d")
+
+
+def test_text_of_numpy_2_names_classes():
+    kind = np.dtypes.StringDType(na_object=None)
+    x = np.ones((4, 3), np.float32)
+    held = from_object((x, np.array(["b", "a", "b", "b"], dtype=kind)), name="d", spec="d")
+    assert (held.class_names, held.labels.tolist()) == (("a", "b"), [1, 0, 1, 1])
+    with pytest.raises(ToposcopeError, match="label"):
+        from_object((x, np.array(["b", None, "b", "b"], dtype=kind)), name="d", spec="d")

@@ -72,7 +72,8 @@ def test_a_design_survives_its_stored_form(design):
 
 
 def test_what_is_left_open_is_filled_in():
-    assert Design().resolved(5000).differs(Design()) == ("replicates", "normalize", "null")
+    opened = ("points", "replicates", "normalize", "null")
+    assert Design().resolved(5000).differs(Design()) == opened
     tokens = Design(points_are="tokens").resolved(80)
     assert tokens.samples == 10 and tokens.resolved(5000) == tokens
     volumes = Design(filtration=ts.Cubical()).resolved(40)

@@ -16,7 +16,7 @@ FLAGS = (
     "--diagrams --homology --points --points-are --samples --replicates --normalize --metric "
     "--per-class --overlapping --null --max-edge-length --coeff --level --seed --jobs --executor "
     "--task-timeout --task-memory --dry-run "
-    "--preregister --plan --note --json --help"
+    "--preregister --plan --note --json --config --help"
 )
 
 
@@ -32,16 +32,20 @@ def test_flags_are_those_there_always_were():
 def test_help_tells_the_defaults():
     told = " ".join(CliRunner().invoke(main, ["analyze", "--help"]).stdout.split())
     for line in (
-        "--complex TEXT rips, geodesic, local, or cubical for volumes. [default: rips]",
+        "--complex [rips|geodesic|local|cubical] What is filtered: rips, geodesic, local, or "
+        "cubical for volumes. [default: rips]",
         "--neighbors INTEGER geodesic: nearest neighbors of a point. [default: 12]",
         "--weighted geodesic: add lengths, not hops. --",
         "--thresholds TEXT cubical: 0,0.5,1 or 0:2:0.25. [default: 0:2:0.25]",
         "--construction [V|T] cubical. [default: V]",
-        "--homology TEXT [default: 0,1]",
-        "--points INTEGER Points of each cloud. [default: 500]",
+        "--homology TEXT Degrees: 0 pieces, 1 loops, 2 voids. [default: 0,1]",
+        "--points INTEGER Points of each cloud. [default: 500, or as many as there are for each "
+        "draw]",
         "--replicates INTEGER Disjoint draws; cubical: images. [default: 8; cubical: 100]",
-        "--normalize TEXT [default: mean_distance; cubical: none, the other there is rms]",
-        "--max-edge-length FLOAT [default: inf]",
+        "What lengths are divided by. [default: mean_distance; cubical: none, the other there is "
+        "rms]",
+        "--max-edge-length FLOAT Longest edge that is looked at, in normalized units. [default: "
+        "inf]",
         "--samples INTEGER Samples of a cloud of tokens. [default: up to 64]",
     ):
         assert line in told

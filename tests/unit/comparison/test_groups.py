@@ -14,6 +14,7 @@ from benchmarks.calibration.population import DESIGNS, planted
 from toposcope.cli import main
 from toposcope.errors import DamagedError, DesignWarning, StoreError, UsageError
 from toposcope.store import save_arrays
+from toposcope.store.verify import verify
 from toposcope.words.population import group_sentences
 
 
@@ -181,7 +182,7 @@ def test_the_command_line_compares_and_reports_a_folder(folder, tmp_path):
         ("--by activation --configuration activation --measures cka", "--measures is about two"),
         ("--by activation --configuration activation --margin 1", "--margin is about two"),
         ("--by activatoin --configuration activation", "activation"),
-        ("--by activation --configuration depth", "configuration='depth' is no covariate"),
+        ("--by activation --configuration depth", "--configuration depth is no covariate"),
     ],
 )
 def test_the_command_line_refuses_with_code_two(folder, words, told):
@@ -214,18 +215,18 @@ def test_what_was_kept_says_and_shows_the_same(tmp_path):
         pd.testing.assert_frame_equal(getattr(again, name), getattr(found, name))
     pages = [ts.report(one, to=tmp_path / "page.html").read_text() for one in (found, folder)]
     assert pages[0] == pages[1]
-    assert ts.verify(folder).problems == ()
+    assert verify(folder).problems == ()
 
 
 def test_a_number_changed_in_a_kept_comparison_is_seen(tmp_path):
     _, folder = kept_world(tmp_path, store=tmp_path / "kept")
     table = pd.read_parquet(folder / "layers.parquet")
     table.assign(adjusted_p=0.001).to_parquet(folder / "layers.parquet")
-    assert "layers.parquet" in " ".join(ts.verify(folder).problems)
+    assert "layers.parquet" in " ".join(verify(folder).problems)
     with pytest.raises(DamagedError, match=r"layers\.parquet"):
         ts.GroupComparison.load(folder)
     (folder / "done.json").unlink()
-    assert "not complete" in " ".join(ts.verify(folder).problems)
+    assert "not complete" in " ".join(verify(folder).problems)
     with pytest.raises(StoreError, match="no finished comparison of groups"):
         ts.GroupComparison.load(folder)
 

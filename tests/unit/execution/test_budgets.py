@@ -51,7 +51,7 @@ def misbehave(job, folder):
         case "stop":
             os.kill(os.getpid(), signal.SIGSTOP)
         case "allocate at once":
-            np.ones(2000 * MIB, dtype=np.uint8)
+            np.empty(10_000 * MIB, dtype=np.uint8)  # untouched: harmless where nothing refuses it
         case "allocate bit by bit":
             kept = []
             while True:

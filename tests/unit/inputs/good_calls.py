@@ -156,6 +156,15 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
         **{"birth_range": (0, 1), "length_range": (0, 1)},
     },
     "vectorize.silhouette": lambda: {"pairs": A, "grid": GRID},
+    "interchange.from_gudhi": lambda: {"persistence": [(0, (0.0, 1.0)), (1, (0.5, 0.75))]},
+    "interchange.from_ripser": lambda: {"result": {"dgms": BARS[:2]}},
+    "interchange.from_persim": lambda: {"diagrams": BARS[:2]},
+    "interchange.from_giotto": lambda: {"diagrams": np.insert(np.stack(BARS), 2, 0, axis=2)},
+    **{
+        f"interchange.to_{name}": lambda: {"diagrams": BARS[:2]}
+        for name in ("gudhi", "ripser", "persim")
+    },
+    "interchange.to_giotto": lambda: {"samples": [BARS[:2], BARS[2:]]},
     **{
         f"similarity.{name}": lambda: _XY
         for name in (
@@ -288,6 +297,7 @@ WORKFLOWS = {
         "rank",
         "report",
         "population",
+        "zoo",
     ),
     *(
         "plots.plot_barcode",
@@ -306,4 +316,4 @@ WORKFLOWS = {
         "studies.validity_verdicts",
     ),
 }
-"""Public functions on captures, analyses and folders: `test_walk_workflows.py` walks them."""
+"""Public functions on captures, analyses and folders, whose rooms test what they are handed."""

@@ -12,6 +12,7 @@ import toposcope as ts
 from toposcope.errors import UsageError
 from toposcope.pointclouds.nulls import NULLS
 from toposcope.reporting import plots
+from toposcope.reporting.axes import literal
 from toposcope.words.nulls import TITLES
 
 from .report_fixture import LAYERS, analysis
@@ -105,7 +106,7 @@ def test_panel_and_distances_show_every_layer(one):
 
 
 def test_names_are_no_mathematics(ax):
-    assert plots._literal("_a$b$") == r" _a\$b\$"
+    assert literal("_a$b$") == r" _a\$b\$"
 
 
 def test_empty_diagrams_draw_empty_axes():

@@ -64,7 +64,7 @@ def test_ranks_of_every_score(table):
 def test_page_is_written_and_escapes_names(table, tmp_path):
     text = write_board(table, tmp_path / "board.html").read_text("utf-8")
     assert "script-src 'none'" in html.unescape(text)
-    assert "<h1>Which model to fine-tune for flowers</h1>" in text
+    assert '<h1 class="small">Which model to fine-tune for flowers</h1>' in text
     assert "<script" not in text
     assert "&lt;script&gt;alert" in text
     assert "{{7*7}}" in text
@@ -73,3 +73,14 @@ def test_page_is_written_and_escapes_names(table, tmp_path):
 def test_report_takes_a_board(table, tmp_path):
     assert report(table, to=tmp_path / "a.html").exists()
     assert report([table], to=tmp_path / "b.html").exists()
+
+
+def test_the_choice_and_the_plain_baselines_come_first():
+    from toposcope.reporting.ranking_page import in_reading_order
+    from toposcope.transfer.ranking.board import Entry, assemble
+
+    E = np.linspace(-1, 1, 8) / 10
+    names = ("theta", "parameters", "logme", "knn", "linear_probe")
+    scores = {name: {"a": Entry(2 + E), "b": Entry(1 - E)} for name in names}
+    table = assemble(scores, dict.fromkeys(names, (True, True, "")))
+    assert in_reading_order(table) == ["linear_probe", "knn", "theta", "logme", "parameters"]

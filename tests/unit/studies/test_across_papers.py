@@ -10,7 +10,7 @@ from benchmarks.calibration import studies_across as worlds
 from benchmarks.calibration.claims import load, rate
 from toposcope.homology import geodesic_distances
 from toposcope.pointclouds import datasets
-from toposcope.store.arrays import from_arrays
+from toposcope.store.arrays import from_arrays, save_arrays
 from toposcope.studies import materials
 from toposcope.studies.across_decisions import VARIANTS
 from toposcope.studies.across_measure import FILTERS, METHODS, SUMMARIES, Job, measure
@@ -25,11 +25,12 @@ from toposcope.studies.across_statistics import (
     parts,
 )
 from toposcope.studies.resistance import resistance_distances
+from toposcope.studies.running import forecast as forecast_of
 from toposcope.studies.running import run_definition
 from toposcope.studies.stored import load_study
 from toposcope.studies.study import Given
 from toposcope.words.across import headline
-from toposcope.words.studies import left_out_text, study_text
+from toposcope.words.studies import study_text, untested_texts
 
 
 @pytest.mark.parametrize("claim", [one.id for one in CLAIMS])
@@ -71,6 +72,9 @@ def test_the_sentence_says_who_decides_and_is_another_one_where_networks_do():
     unsure = replace(analysis, lead=(0.1, -0.2, 0.4))
     assert "cannot be told" in headline(unsure)
     assert "what is filtered (" in headline(analysis)
+    assert "how choices combine" not in headline(analysis)
+    mixed = analysis.shares | {"interplay": (0.6, 0.5, 0.7), "filter": (0.1, 0.05, 0.2)}
+    assert "how choices combine (60 % [50, 70])" in headline(replace(analysis, shares=mixed))
     two = replace(analysis, largest=("filter", "normalize"))
     assert "which cannot be told apart" in headline(two)
     for found in (analysis, network):
@@ -180,6 +184,21 @@ def test_what_was_handed_in_decides_which_claims_are_left_out():
     assert design_for(FULL, maps).left_out == ("X5", "X7")
 
 
+def test_it_forecasts_and_runs_on_runs_of_the_reader(tmp_path):
+    paths = [save_arrays(made_network(k), tmp_path / f"run{k}") for k in range(8)]
+    small = replace(QUICK, points=(10, 12), images=(2, 3), clouds=2)
+    few = tuple(replace(one, choices=()) for one in CLAIMS)
+    study = replace(STUDY, quick=small, claims=few)
+    given = Given(tuple(paths))
+    assert forecast_of(study, given, quick=True, jobs=1).seconds > 0
+    found = run_definition(study, given, quick=True, out=tmp_path / "study", jobs=0)
+    assert not found.failures
+    assert [one.claim.id for one in found.verdicts] == ["X0", "X1", "X4", "X5", "X6", "X8", "X9"]
+    told = untested_texts(found)
+    assert [one.split(" not tested")[0] for one in told] == ["X2", "X7"]
+    assert "--pool volume" in told[0] and "SERIES" in told[1]
+
+
 def test_tiny_networks_go_the_whole_path(tmp_path, monkeypatch):
     monkeypatch.setattr(materials, "user_cache", lambda: tmp_path / "cache")
     tiny = replace(QUICK, networks=(0, 8, 0, 0), depth=4, width=4, steps=(2, 2, 2, 2))
@@ -199,7 +218,8 @@ def test_tiny_networks_go_the_whole_path(tmp_path, monkeypatch):
     assert again.figure.stacked and across(again.table) == across(found.table)
     text = study_text(again)
     assert text.startswith("Does topology simplify with depth? Of 1,120 analyses of the same 8")
-    assert "X5" in left_out_text(again) and "X5" in text
+    assert untested_texts(again)[0].startswith("X5 not tested: it needs 8 networks")
+    assert untested_texts(again)[0] in text
 
 
 def test_forecasts_are_those_of_quick_and_full_forms():

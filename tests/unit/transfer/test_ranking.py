@@ -257,10 +257,8 @@ class TestSizes:
     @pytest.mark.parametrize(
         "asked",
         [
-            {"n": 1062},
             {"n": 2062},
             {"n": 5000},
-            {},
             {"points": 5000},
             {"points": 1},
             {"replicates": 1},
@@ -283,6 +281,11 @@ class TestSizes:
         assert followed, str(caught.value)
         for one in followed:
             fits_once_more(one, there)
+
+    @pytest.mark.parametrize("asked", [{}, {"n": 1062}])
+    def test_what_nobody_asked_for_fits_by_itself(self, asked, tmp_path):
+        with pytest.raises(UsageError, match="no_such_module"):
+            rank(["py:no_such_module:net"], "sklearn:digits", store=tmp_path / "x", **asked)
 
     def test_there_is_no_advice_for_what_cannot_be(self):
         with pytest.raises(TooFewSamplesError, match="bring more samples"):

@@ -12,7 +12,7 @@ from toposcope.findings import look
 from toposcope.reporting.terms import explained, terms_in
 from toposcope.stats.turns import Course
 from toposcope.words.dictionary import PLAIN_WORDS, SECTIONS, glossary
-from toposcope.words.headline import Sureness, headline
+from toposcope.words.headline import Sureness, brief, headline
 from toposcope.words.plain import PLAIN
 
 RNG = np.random.default_rng(0)
@@ -39,6 +39,14 @@ def test_a_change_beyond_its_nulls_leads(shapes):
     assert "gaussian" in told.mark
     order = [effect.exceeds_nulls for effect in shapes.changes]
     assert order == sorted(order, reverse=True)
+
+
+def test_the_answer_in_brief_is_for_everybody_then_in_numbers_then_how_sure(shapes):
+    plain, numbers, sure = brief(shapes, "images")
+    assert plain == headline(shapes, "images").sentence
+    assert numbers.startswith("The clearest of ") and "95 % interval" in numbers
+    assert sure.startswith("How sure: sure, and beyond the null gaussian (") and sure[-2:] == ")."
+    assert len(brief(found({"a": X}))) == 2
 
 
 def test_what_a_null_does_too_is_never_said_to_exceed_it():

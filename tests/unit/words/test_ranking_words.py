@@ -15,7 +15,14 @@ from toposcope.words.judgement import (
     part_title,
     reading_sentences,
 )
-from toposcope.words.ranking import board_text, leading_score, missing_text, ranking_answer
+from toposcope.words.ranking import (
+    board_text,
+    choice_text,
+    leading_score,
+    missing_text,
+    ranking_answer,
+    ranking_headline,
+)
 
 E = np.linspace(-1, 1, 8)
 GONE = Entry(np.empty(0), status="failed", reason="broke")
@@ -42,6 +49,22 @@ class TestAnswer:
         assert "All 2 other candidates with a value can be told apart from it." in apart
         tied = ranking_answer(board({"knn": near(9, 9, 1)}))[0]
         assert "It cannot be told apart from b." in tied and "All 2" not in tied
+
+    def test_the_choice_and_who_is_not_told_apart_stand_in_one_line(self):
+        assert choice_text(board({"knn": near(9, 5, 1)})) == (
+            "choice: a, told apart from all others (by knn)"
+        )
+        tied = choice_text(board({"knn": near(9, 9, 1)}))
+        assert tied.endswith(", not told apart from b (by knn)") or "a and b, which" in tied
+        alone = board({"knn": near(9) | {"b": GONE}})
+        assert "the only candidate with a value" in choice_text(alone)
+        assert choice_text(board({"knn": {"a": GONE}})) == ""
+
+    def test_the_headline_says_what_to_take(self):
+        assert ranking_headline(board({"knn": near(9, 5, 1)})) == "Take a."
+        tied = board({"knn": {"a": Entry(1 + E / 10), "b": Entry(1.001 - E / 10)}})
+        assert ranking_headline(tied) == "Take b, or a, which it is not told apart from."
+        assert "No candidate has a value" in ranking_headline(board({"knn": {"a": GONE}}))
 
     def test_candidates_without_a_value_are_not_told_apart(self):
         """It said "every other candidate" of those that had failed, too."""

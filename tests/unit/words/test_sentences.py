@@ -21,10 +21,14 @@ ELSEWHERE = {
     "studies": "studies/test_verdicts.py",
     "dictionary": "words/test_headline.py",
     "headline": "words/test_headline.py",
+    "verdicts": "words/test_verdicts.py",
     "plain": "words/test_headline.py",
     "validity_rules": "findings/test_validity_words.py",
     "own_claim": "studies/test_own_claim.py",
     "population": "findings/test_population_findings.py",
+    "across": "studies/test_across_papers.py",
+    "work": "words/test_work_words.py",
+    "forecasts": "words/test_work_words.py",
 }
 """Modules whose sentences meet their worlds in a file of their own."""
 

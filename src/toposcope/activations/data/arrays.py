@@ -67,6 +67,8 @@ def from_array(
     """
     if x.ndim < 2 or 0 in x.shape:
         msg = f"{spec}: the samples have shape {x.shape}; needed is (n, ...) with n of at least 1."
+        if x.ndim == 1 and x.dtype.kind in "fb" and len(x):
+            msg += " Samples of one number each are x[:, None], one sample of many is x[None]."
         if x.ndim == 1 and x.dtype.kind in "iu" and len(x):
             msg += " The token ids of one text are x[None]; samples of one number are x[:, None]."
         raise SpecError(msg)
@@ -180,12 +182,16 @@ def from_npy(spec: str) -> DataSource:
     """`npy:FILE`, mapped from disk."""
     path, _ = split_spec(spec, ())
     try:
+        with path.open("rb") as stream:
+            archive = stream.read(2) == b"PK"  # np.load leaves a damaged archive open
+        if archive:
+            msg = f"DATA {spec!r}: {path} is an archive of arrays; write npz:{path}."
+            raise SpecError(msg)
         x = np.load(path, mmap_mode="r", allow_pickle=False)
+    except SpecError:
+        raise
     except _DAMAGE as error:
         raise damaged(spec, path, error) from error
-    if not isinstance(x, np.ndarray):
-        msg = f"DATA {spec!r}: {path} holds several arrays; write npz:{path}."
-        raise SpecError(msg)
     name, split = split_of(path)
     return from_array(x, None, name=name, spec=spec, split=split, content=file_hash(path))
 

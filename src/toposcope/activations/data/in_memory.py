@@ -38,6 +38,7 @@ def from_object(value: Any, *, name: str, spec: str) -> DataSource:
     if table is not None:
         return from_table(table, {}, name=name, spec=spec)
     _refuse_ragged_ids(value, spec)
+    _refuse_masks(value, spec)
     x, y = value, None
     if isinstance(value, tuple | list) and len(value) == 2 and not is_texts(value):
         table = _as_table(value[0])
@@ -87,6 +88,33 @@ def _refuse_sparse(value: Any, spec: str) -> None:
             f"{first.shape}; networks take dense arrays: x.toarray()."
         )
         raise SpecError(msg)
+
+
+def _refuse_masks(value: Any, spec: str) -> None:
+    """Refuse token ids beside their attention mask, which is no label."""
+    parts = getattr(value, "tensors", value)
+    if isinstance(parts, Mapping):
+        if not {"input_ids", "attention_mask"} <= set(parts):
+            return
+        ids = "data['input_ids']"
+    else:
+        if not isinstance(parts, tuple | list) or len(parts) not in (2, 3):
+            return
+        if any(isinstance(one, np.ma.MaskedArray) for one in parts[:2]):
+            return  # labels that are missing, say: told by who reads them
+        first, mask = plain(parts[0]), plain(parts[1])
+        both = isinstance(first, np.ndarray) and isinstance(mask, np.ndarray)
+        if not both or first.ndim != 2 or first.shape != mask.shape or 0 in first.shape:
+            return
+        if first.dtype.kind not in "iu" or not np.isin(mask, (0, 1)).all():
+            return
+        ids = "data[0]" if parts is value else "data.tensors[0]"
+    msg = (
+        f"DATA {spec!r} is token ids beside a mask; needed are the ids alone, or a pair of them "
+        f"and labels: {ids}, or ({ids}, labels). Pads at the end of a text are masked where ids "
+        "are padded with the network's own pad."
+    )
+    raise SpecError(msg)
 
 
 def _refuse_ragged_ids(value: Any, spec: str) -> None:

@@ -57,6 +57,7 @@ def load_data(spec: Any) -> DataSource:
     """
     from toposcope.activations.data import arrays, datasets, image_folder, in_memory, table_files
     from toposcope.activations.data import text as sources_text
+    from toposcope.activations.spelling import meant_data
 
     if isinstance(spec, DataSource):
         return spec
@@ -75,6 +76,7 @@ def load_data(spec: Any) -> DataSource:
         "py": in_memory.from_python,
     }
     if not colon or kind not in readers:
-        msg = f"DATA {spec!r} cannot be understood. Accepted are {', '.join(PREFIXES)}."
+        meant = meant_data(spec, list(readers))
+        msg = f"DATA {spec!r} cannot be understood. {meant}Accepted are {', '.join(PREFIXES)}."
         raise SpecError(msg)
     return readers[kind](spec)

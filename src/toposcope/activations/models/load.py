@@ -23,6 +23,7 @@ from toposcope.activations.data.source import COLORS
 from toposcope.activations.models.model import LoadedModel, Preprocess
 from toposcope.activations.models.raw_batches import DEFAULT_TEXT, channels_last, default_for
 from toposcope.activations.models.weights import load_weights, refuse_valueless
+from toposcope.activations.spelling import meant_model
 from toposcope.activations.user_code import resolve
 from toposcope.errors import MissingExtraError, SpecError, UsageError, WeightsError
 from toposcope.types import near_matches
@@ -190,10 +191,11 @@ def _kind_of(value: object) -> str:
 
 def _from_spec(spec: str, *, pretrained: bool, seed: int, max_tokens: int | None) -> LoadedModel:
     kind, colon, rest = spec.partition(":")
+    meant = meant_model(spec, ("py", "hf", "timm", "torchvision"))
     if not colon or not rest:
         msg = (
-            f"MODEL {spec!r} cannot be understood. Write py:package.module:factory for your own "
-            "code, hf:ID-or-folder, timm:NAME or torchvision:NAME."
+            f"MODEL {spec!r} cannot be understood. {meant}Write py:package.module:factory for "
+            "your own code, hf:ID-or-folder, timm:NAME or torchvision:NAME."
         )
         raise SpecError(msg)
     if kind == "py":
@@ -206,8 +208,9 @@ def _from_spec(spec: str, *, pretrained: bool, seed: int, max_tokens: int | None
         return _from_timm(rest, pretrained=pretrained, seed=seed)
     if kind == "torchvision":
         return _from_torchvision(rest, pretrained=pretrained, seed=seed)
-    msg = f"MODEL {spec!r} begins with {kind + ':'!r}; accepted are {', '.join(PREFIXES)}. " + (
-        "Load the network in a factory of your own and pass py:module:factory."
+    msg = (
+        f"MODEL {spec!r} begins with {kind + ':'!r}; accepted are {', '.join(PREFIXES)}. {meant}"
+        + ("Load the network in a factory of your own and pass py:module:factory.")
     )
     raise SpecError(msg)
 

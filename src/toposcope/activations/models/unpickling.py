@@ -37,6 +37,8 @@ PLAIN = frozenset(
     ]
 )
 """Names of builtins that only hold values; `eval` or `getattr` are none of them."""
+MOST = 300
+"""Names that one file may have read as nothing: each is one more reading of the file."""
 _GLOBAL = re.compile(r"GLOBAL\s+`?([\w.]+)")
 _INTO = re.compile(r"Can only (SETITEM|append|extend).* but got <class 'nothing\.(.+)'>")
 
@@ -90,7 +92,7 @@ def unpickled(path: Path) -> tuple[Any, list[str]]:
             break
         except pickle.UnpicklingError as error:
             new = _stand_in(str(error), stand_ins)
-            if new is None:
+            if new is None or len(stand_ins) >= MOST:
                 raise WeightsError(refused(str(path), name_of_refused(error))) from error
             stand_ins |= new
         except Exception as error:  # a damaged pickle may raise anything

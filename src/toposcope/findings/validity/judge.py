@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from toposcope.analysis.result import Analysis, frame
+from toposcope.analysis.result import ANALYSIS, Analysis, frame
 from toposcope.analysis.validity_checks import CHECKS
 from toposcope.errors import DamagedError
 from toposcope.findings.looked_at import overlap_of
@@ -15,6 +15,7 @@ from toposcope.findings.validity.observations import Observations
 from toposcope.findings.validity.outliers import outliers
 from toposcope.findings.validity.sample_size import sample_size
 from toposcope.findings.validity.verdict import Decision, Verdict
+from toposcope.inputs.signatures import checked
 from toposcope.store import checked_json
 from toposcope.store.objects import LocalObjects, find_json
 from toposcope.store.runs import Run
@@ -57,6 +58,7 @@ def judge(observations: Observations, *, checks: Sequence[str] = tuple(CHECKS)) 
     ]
 
 
+@checked(analysis=ANALYSIS)
 def validity_verdicts(analysis: Analysis) -> list[Verdict]:
     """The validity checks of an analysis, judged.
 
@@ -93,6 +95,7 @@ def _cheap(analysis: Analysis) -> Observations:
     )
 
 
+@checked(analysis=ANALYSIS)
 def trust_verdicts(analysis: Analysis) -> list[Verdict]:
     """What a report says of an analysis: the full study where it was made, else the cheap form.
 

@@ -82,15 +82,15 @@
     ];
     const [left, right] = t.panels(curves, titles);
     const x = t.axis(`relative depth in ${t.esc(t.short(networks[a].name, 30))}`, { range: [0, 1.03] });
-    const layout = (values) => {
+    const layout = (values, title) => {
       const known = values.flat().filter((v) => v !== null);
       const low = Math.min(0, ...known), high = Math.max(0, ...known) || 1;
       const pad = 0.06 * (high - low);
-      return { height: 330, xaxis: x, yaxis: t.axis("", { range: [low - (low < 0 ? pad : 0), high + pad], zeroline: low < 0, zerolinecolor: t.css("--line") }), ...onset(pair) };
+      return { height: 330, xaxis: x, yaxis: t.axis(title, { range: [low - (low < 0 ? pad : 0), high + pad], zeroline: low < 0, zerolinecolor: t.css("--line") }), ...onset(pair) };
     };
-    t.draw(left, [...curve(pair, pair.value, pair.low, pair.high, color), noise], layout([pair.value, pair.low, pair.high, pair.noise]));
+    t.draw(left, [...curve(pair, pair.value, pair.low, pair.high, color), noise], layout([pair.value, pair.low, pair.high, pair.noise], measure.similar ? "similarity" : "distance"));
     const steps = pair.step === null ? [] : [level(pair, pair.step, `one step: ${t.number(pair.step, 3)}`)];
-    t.draw(right, [...curve(pair, pair.gap, pair.gap_low, pair.gap_high, color), ...steps], layout([pair.gap, pair.gap_low, pair.gap_high, [pair.step]]));
+    t.draw(right, [...curve(pair, pair.gap, pair.gap_low, pair.gap_high, color), ...steps], layout([pair.gap, pair.gap_low, pair.gap_high, [pair.step]], "gap"));
     t.say(curves, ".plot-title", t.element("b", {}, measure.name), `, ${coupleName(couples[chosen.pair])}. ${pair.n} draws.`);
     const shade = onset(pair).shapes ? " The dotted line marks the depth from which they differ, the shade its interval." : "";
     t.say(curves, ".meaning", measure.diagrams
@@ -103,13 +103,25 @@
   const bounds = networks.map((_, i) => places.findIndex((p) => p[0] === i));
   const label = ([network, layer]) => `${t.esc(t.short(networks[network].name, 30))}: ${t.esc(t.short(layer, 40))}`;
 
+  // Every layer is named where there is room, else every second, third ...
+  const MOST_TICKS = 36;
   function netAxis(more) {
+    const every = Math.ceil(places.length / (t.narrow() ? MOST_TICKS / 2 : MOST_TICKS));
+    const named = places.map((_, i) => i).filter((i) => i % every === 0);
+    return t.axis("", {
+      tickvals: named, ticktext: named.map((i) => t.esc(t.short(places[i][1], t.narrow() ? 8 : 16))),
+      tickfont: { size: 10 }, showgrid: false, ticks: "", automargin: true, ...more,
+    });
+  }
+
+  function netNames() {
     const last = places.length;
     const middle = bounds.map((start, i) => (start + (bounds[i + 1] ?? last) - 1) / 2);
-    return t.axis("", {
-      tickvals: middle, ticktext: networks.map((n) => t.esc(t.short(n.name, t.narrow() ? 9 : 22))),
-      showgrid: false, ticks: "", ...more,
-    });
+    const font = { size: 12, color: t.css("--ink") };
+    return networks.map((net, i) => ({
+      x: middle[i], y: 1, xref: "x", yref: "paper", yanchor: "bottom", showarrow: false, font,
+      text: `<b>${t.esc(t.short(net.name, t.narrow() ? 12 : 26))}</b>`,
+    }));
   }
 
   function drawMatrix() {
@@ -129,11 +141,11 @@
     t.draw(target, [{
       type: "heatmap", z, text, hoverinfo: "text", colorscale: "Cividis", reversescale: similar, hoverongaps: false,
       ...(similar ? {} : { zmin: 0 }),
-      colorbar: { thickness: 10, len: 1, outlinewidth: 0, ticklen: 3, tickfont: { size: 11 }, nticks: 5 },
+      colorbar: { title: { text: chosen.shown === "gaps" ? "gap" : measure.similar ? "similarity" : "distance", side: "right", font: { size: 11 } }, thickness: 10, len: 1, outlinewidth: 0, ticklen: 3, tickfont: { size: 11 }, nticks: 5 },
     }], {
-      height: size, margin: { l: 60, r: 8, t: 8, b: 60 }, shapes: lines,
-      xaxis: netAxis({ range: [-0.5, places.length - 0.5], tickangle: t.narrow() ? -45 : 0 }),
-      yaxis: netAxis({ range: [places.length - 0.5, -0.5], tickangle: -90 }),
+      height: size, margin: { l: 60, r: 8, t: 24, b: 60 }, shapes: lines, annotations: netNames(),
+      xaxis: netAxis({ range: [-0.5, places.length - 0.5], tickangle: -90 }),
+      yaxis: netAxis({ range: [places.length - 0.5, -0.5] }),
     });
     t.say(matrix, ".plot-title", t.element("b", {}, measure.name), `, ${chosen.shown === "gaps" ? "gaps" : "values"} between all layers; each network from its first layer (top, left) to its last.`);
     t.say(matrix, ".meaning", chosen.shown === "gaps"

@@ -99,6 +99,8 @@ def assemble(
     """
     import pandas as pd
 
+    from toposcope.transfer.ranking.table import Ranking
+
     rows = []
     for score, by_model in entries.items():
         higher, labels, cost = declared[score]
@@ -131,7 +133,7 @@ def assemble(
     order = {score: i for i, score in enumerate(entries)}
     table["_score"] = table["score"].map(order)
     table = table.sort_values(["_score", "rank"], na_position="last", kind="stable")
-    return table.drop(columns="_score").reset_index(drop=True)
+    return Ranking(table.drop(columns="_score").reset_index(drop=True))
 
 
 def _ranks(

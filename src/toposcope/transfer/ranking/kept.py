@@ -82,6 +82,8 @@ def _sealed(place: Path) -> Seal:
 def _read_board(place: Path, seal: Seal) -> pd.DataFrame:
     import pandas as pd
 
+    from toposcope.transfer.ranking.table import Ranking
+
     stored = expect(seal.json(BOARD), SHAPE, where=str(place / BOARD), again=AGAIN)
     if any("rank_low" not in row for row in stored["rows"]):
         stored["rows"] = _with_rank_intervals(stored)
@@ -95,7 +97,7 @@ def _read_board(place: Path, seal: Seal) -> pd.DataFrame:
         ]
     for name in ("value", "low", "high", "seconds"):
         table[name] = table[name].astype(float)
-    table = table.astype(dict.fromkeys(boards.RANKS, "Int64"))
+    table = Ranking(table.astype(dict.fromkeys(boards.RANKS, "Int64")))
     table.attrs = stored["attrs"]
     if JUDGEMENT in seal.files or (not seal.covers_all and (place / JUDGEMENT).exists()):
         judgement = expect(seal.json(JUDGEMENT), {}, where=str(place / JUDGEMENT), again=AGAIN)

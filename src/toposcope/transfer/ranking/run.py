@@ -33,6 +33,7 @@ from toposcope.execution.progress import Progress
 from toposcope.execution.tasks import Task
 from toposcope.execution.workbook import Workbook
 from toposcope.inputs import parameters
+from toposcope.inputs.signatures import checked, models_file_or_entries
 from toposcope.pointclouds.draws import draw_rows
 from toposcope.store.folders import RANKING, refuse_other_kind
 from toposcope.store.ledger import Failure
@@ -49,7 +50,7 @@ from toposcope.transfer.ranking import board as boards
 from toposcope.transfer.ranking.board import Entry
 from toposcope.transfer.ranking.kept import SECONDS, put_board
 from toposcope.transfer.ranking.scoring import DrawJob, Material, measure_draw, sensitivity
-from toposcope.transfer.ranking.sizes import check_sizes
+from toposcope.transfer.ranking.sizes import IMAGES, check_sizes, points_that_fit
 from toposcope.transfer.scores.registry import SCORES
 from toposcope.types import LOGITS, near_matches
 
@@ -76,15 +77,16 @@ class RankingDesign:
     seed: int
 
 
+@checked(models=models_file_or_entries)
 def rank(
     models: Path | str | Sequence[Any],
     target: Any,
     *,
     scores: Sequence[str] | None = None,
     n: int | None = None,
-    points: int = 500,
+    points: int | None = None,
     replicates: int = 8,
-    images: int = 64,
+    images: int | None = None,
     threshold: float = 0.0,
     level: float = 0.95,
     store: Path | str | None = None,
@@ -108,8 +110,10 @@ def rank(
         Target samples; None: points x replicates.
     points, replicates
         Size and number of the disjoint draws every score is computed on; points x replicates <= n.
+        None: 500 points, or n // replicates where there are fewer samples.
     images
-        Images whose feature volumes are kept for theta, divided over the draws.
+        Images whose feature volumes are kept for theta, divided over the draws; None: 64, or all
+        of a smaller target.
     threshold
         Filtration value at which theta counts, on raw activations as published. 0, the default,
         is the one threshold that does not move with the scale of activations.
@@ -153,13 +157,15 @@ def rank(
     call = "rank()"
     level = parameters.level(level, call=call)
     n = None if n is None else parameters.whole(n, "n", call=call, low=1)
-    points = parameters.whole(points, "points", call=call, low=1)
     replicates = parameters.whole(replicates, "replicates", call=call, low=1)
-    images = parameters.whole(images, "images", call=call, low=1)
     threshold = parameters.number(threshold, "threshold", call=call)
     seed = parameters.seed(seed, call=call)
-    design = RankingDesign(names, n, points, replicates, images, threshold, seed)
     data = load_data(target)
+    points = points_that_fit(data.n if n is None else n, replicates) if points is None else points
+    images = min(IMAGES, data.n) if images is None else images
+    points = parameters.whole(points, "points", call=call, low=1)
+    images = parameters.whole(images, "images", call=call, low=1)
+    design = RankingDesign(names, n, points, replicates, images, threshold, seed)
     check_sizes(
         data.n,
         name=data.name,

@@ -9,6 +9,20 @@ FEWEST_ADVISED = 20
 """Smaller draws are advised only where nothing else fits: most scores need several samples of every
 class."""
 IMAGES = 64
+MOST_POINTS = 500
+"""Samples of a draw where no number is asked for and there are enough."""
+
+
+def points_that_fit(have: int, replicates: int) -> int:
+    """Size of the draws where none is asked for.
+
+    Draws too small for most scores are not chosen: then `check_sizes` refuses and says what fits.
+
+    >>> points_that_fit(10_000, 8), points_that_fit(1_000, 8), points_that_fit(40, 8)
+    (500, 125, 500)
+    """
+    fits = have // replicates
+    return min(MOST_POINTS, fits) if fits >= FEWEST_ADVISED else MOST_POINTS
 
 
 def check_sizes(

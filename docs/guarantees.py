@@ -1,0 +1,229 @@
+"""Promises with the tests behind them, how often each was run, and what failed.
+
+Run: make guarantees, or python docs/guarantees.py [WORD...] for the promises with such a word; with
+TOPOSCOPE_FAULTS=1 the long tests of tests/faults too. Counts are kept in docs/guarantees.json; the
+tables of docs/guarantees.md are written from them.
+
+A test counts its cases, and the tries that it records (`record_property("tries", ...)`) instead.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE, COUNTS = ROOT / "docs" / "guarantees.md", ROOT / "docs" / "guarantees.json"
+
+PROMISES = {
+    "Nothing finished is lost": [
+        (
+            "a capture, an analysis or a comparison that is killed at any moment and run again "
+            "ends with the same digest, and repeats no finished task",
+            "tests/e2e/test_analyze.py::test_killed_at_any_moment_and_run_again_gives_the_same_digest",
+            "tests/e2e/test_cli.py::test_capture_killed_at_any_moment_ends_with_the_same_digest",
+            "tests/e2e/test_compare_resume.py::"
+            "test_a_killed_comparison_continues_and_its_tables_are_the_same",
+        ),
+        (
+            "no fault of disk, driver or worker gives a wrong value or loses finished work "
+            "(simulated; counted are the faults)",
+            "tests/unit/execution/test_simulation.py",
+            "tests/faults/test_simulation.py",
+        ),
+        (
+            "whatever is killed, full, spoiled or shared: a call returns what the model says, or "
+            "an error of ours (real folders; counted are the calls)",
+            "tests/unit/store/test_machine.py",
+            "tests/faults/test_machine.py",
+        ),
+        (
+            "a full disk ends with path and bytes, and the same command continues",
+            "tests/e2e/test_cli.py::test_a_full_disk_ends_with_a_message_and_continues_later",
+            "tests/unit/store/test_store.py::test_a_full_disk_says_what_to_do_and_leaves_no_debris",
+        ),
+        (
+            "a worker that dies costs an attempt of one task; what kills its workers is recorded "
+            "as failed while everything else is done",
+            "tests/unit/execution/test_workbook.py",
+        ),
+        ("stores of every schema version open", "tests/e2e/test_archives.py"),
+    ],
+    "Nothing wrong is used": [
+        (
+            "any bit of any file of a RUN, SERIES, comparison or ranking: verify says it, and no "
+            "reader uses it",
+            "tests/unit/store/test_every_file.py",
+            "tests/faults/test_integrity.py",
+        ),
+        (
+            "numbers do not depend on workers, order or engine",
+            "tests/unit/execution/test_executors.py",
+            "tests/unit/execution/test_identity.py",
+        ),
+        (
+            "a capture holds what the bare forward pass gives, and only its own thread's",
+            "tests/unit/activations/test_capture_truths.py",
+            "tests/unit/activations/test_shared_networks.py",
+        ),
+        (
+            "diagrams are those of other programs on random clouds",
+            "tests/unit/homology/test_homology_oracles.py",
+        ),
+    ],
+    "Nothing of a stranger is executed": [
+        (
+            "any change of a stored file is an error of ours that names it",
+            "tests/unit/store/test_hostile_stores.py",
+            "tests/faults/test_fuzz.py",
+        ),
+        (
+            "parsers of stores, plans, claims, TOML, tables and safetensors headers: any input is "
+            "read or an error of ours (counted are the inputs)",
+            "tests/unit/store/test_parsers.py",
+            "tests/faults/test_parsers.py",
+        ),
+        (
+            "weights, archives, pictures, TOML and safetensors headers: bombs and lies are refused",
+            "tests/unit/activations/test_hostile_files.py",
+            "tests/unit/activations/test_checkpoint_forms.py",
+        ),
+        (
+            "workers import nothing of the folder they start in",
+            "tests/unit/execution/test_integrity_of_workers.py",
+        ),
+        (
+            "names stay text in pages, terminals and tables",
+            "tests/e2e/test_report_browser.py::test_hostile_names_stay_text",
+            "tests/e2e/test_comparison_browser.py::test_hostile_names_stay_text",
+            "tests/unit/reporting/test_reporting.py::"
+            "test_hostile_names_are_escaped_in_markup_and_data",
+            "tests/unit/reporting/test_ranking_page.py::test_page_is_written_and_escapes_names",
+            "tests/unit/reporting/test_hostile_pages.py",
+        ),
+        ("the kernel cache is private and checked", "tests/unit/homology/test_kernel_files.py"),
+    ],
+    "What it takes is said before": [
+        (
+            "memory within [0.8, 2], refusals with ways out that work, time left that follows",
+            "tests/unit/analysis/test_forecast.py",
+        ),
+    ],
+}
+
+OUTSIDE = "tests/unit/test_from_outside.py::"
+EVERY, HOSTILE = "tests/unit/store/test_every_file.py", "tests/unit/store/test_hostile_stores.py"
+FILES = "tests/unit/activations/test_hostile_files.py"
+WORKERS = "tests/unit/execution/test_integrity_of_workers.py"
+FOUND = {
+    "D1 verify was blind": EVERY,
+    "D2 damaged intermediate files were used": EVERY,
+    "D3 passes of other threads were captured": "tests/unit/activations/test_shared_networks.py",
+    "D4 memory and time were predicted far too low": "tests/unit/analysis/test_forecast.py",
+    "D5 a task that hangs hung the run": "",
+    "D6 a death before submit ended the run": "tests/unit/execution/test_workbook.py",
+    "D7 workers imported what lay in the folder": WORKERS,
+    "D8 rank took no lock": f"{OUTSIDE}test_a_ranking_that_another_process_writes_is_not_touched",
+    "D9 the kernel cache": "tests/unit/homology/test_kernel_files.py",
+    "D10 tracebacks on bad files": f"{HOSTILE}::test_any_change_of_a_store_is_an_error_of_ours",
+    "D11 archives without limit": f"{FILES}::test_bombs_are_refused_before_they_unpack",
+    "D12 links were followed": f"{HOSTILE}::test_links_that_lead_out_are_not_followed",
+    "D13 reasons were lost": (
+        f"{WORKERS}::test_the_reason_of_a_failure_survives_whatever_class_it_has"
+    ),
+    "D14 a stranger's command was advice": f"{HOSTILE}::test_a_strangers_command_is_no_advice",
+    "D15 compare checked late": f"{OUTSIDE}test_compare_refuses_its_numbers_before_any_work",
+    "D16 leaked semaphores were told": f"{OUTSIDE}test_workers_that_die_leave_no_warning_behind",
+    "D17 leftovers stayed": f"{HOSTILE}::test_what_a_killed_writer_left_is_removed_by_the_next",
+    "D18 a full disk without path": (
+        f"{OUTSIDE}test_a_full_disk_is_told_by_rank_with_its_path_and_bytes"
+    ),
+    "D19 terminal escapes": f"{OUTSIDE}test_names_move_no_cursor",
+    "D20 a wrong reason": f"{OUTSIDE}test_a_norm_beyond_numbers_says_so",
+    "D21 a finished read-only analysis failed": (
+        f"{HOSTILE}::test_a_finished_analysis_of_a_read_only_run_is_returned"
+    ),
+    "D22 no shared memory, no hint": WORKERS,
+}
+
+
+def nodes() -> list[str]:
+    """Every test that stands behind something."""
+    promised = [node for rows in PROMISES.values() for _, *tests in rows for node in tests]
+    return list(dict.fromkeys([*promised, *filter(None, FOUND.values())]))
+
+
+def run(node: str) -> dict[str, int]:
+    """Times run and failures of a test."""
+    with tempfile.TemporaryDirectory() as place:
+        report = Path(place, "report.xml")
+        words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", node]
+        words += [f"--junitxml={report}", "-o", "junit_family=xunit1"]
+        subprocess.run(words, cwd=ROOT, stdout=subprocess.DEVNULL, check=False)
+        tree = ET.parse(report)
+    times = failures = skipped = 0
+    for case in tree.iter("testcase"):
+        if case.find("skipped") is not None:
+            skipped += 1
+            continue
+        tries = [one.get("value") for one in case.iter("property") if one.get("name") == "tries"]
+        times += int(tries[0]) if tries and tries[0] else 1
+        failures += case.find("failure") is not None or case.find("error") is not None
+    return {"times": times, "failures": failures, "skipped": skipped}
+
+
+def told(tests: list[str], counts: dict[str, dict[str, int]]) -> str:
+    """The cells of a row: tests, times, failures."""
+    found = [counts[node] for node in tests if node in counts]
+    links = "<br>".join(f"`{node.removeprefix('tests/').replace('::', ' ')}`" for node in tests)
+    if len(found) < len(tests):
+        missing = len(tests) - len(found)
+        links += f"<br>({missing} of {len(tests)} not run here)"
+    times, failures = (sum(one[key] for one in found) for key in ("times", "failures"))
+    return f"{links or 'none yet'} | {times:,} | {failures if found else '-'}"
+
+
+def tables(counts: dict[str, dict[str, int]]) -> dict[str, str]:
+    """The tables of the page by their names."""
+    promises = ["| promise | tests | times run | failures |", "|---|---|---|---|"]
+    for title, rows in PROMISES.items():
+        promises.append(f"| **{title}** | | | |")
+        promises += [f"| {promise} | {told(tests, counts)} |" for promise, *tests in rows]
+    outside = ["| found from outside | test | times run | failures |", "|---|---|---|---|"]
+    outside += [
+        f"| {what} | {told([node] if node else [], counts)} |" for what, node in FOUND.items()
+    ]
+    return {"promises": "\n".join(promises), "outside": "\n".join(outside)}
+
+
+def main(words: list[str]) -> int:
+    """Run the tests, keep the counts, write the tables; the number of failures."""
+    counts = json.loads(COUNTS.read_text()) if COUNTS.exists() else {}
+    counts = {node: counts[node] for node in nodes() if node in counts}
+    long = bool(os.environ.get("TOPOSCOPE_FAULTS"))
+    chosen = [
+        node
+        for node in nodes()
+        if (long or not node.startswith("tests/faults"))
+        and (not words or any(word in node for word in words))
+    ]
+    for node in [] if words == ["none"] else chosen:
+        counts[node] = run(node)
+        print(node, counts[node], flush=True)
+        COUNTS.write_text(json.dumps(counts, indent=1, sort_keys=True) + "\n")
+    text = PAGE.read_text()
+    for name, table in tables(counts).items():
+        begin, end = f"<!-- guarantees: {name} -->", "<!-- end -->"
+        before, rest = text.split(begin)
+        text = f"{before}{begin}\n{table}\n{end}{rest.split(end, 1)[1]}"
+    PAGE.write_text(text)
+    return sum(one["failures"] for one in counts.values())
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]) > 0)

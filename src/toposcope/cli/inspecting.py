@@ -10,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from toposcope.analysis.covering import FILE as LANDMARKS
+from toposcope.analysis.covering import find_covering
 from toposcope.analysis.population_folder import FILE as POPULATION_FILE
 from toposcope.analysis.population_folder import read_covariates
 from toposcope.analysis.zoo import open_zoo
@@ -88,11 +90,26 @@ def describe(place: Place) -> dict[str, Any]:
         "top1": summary.get("top1"),
         **({"depends on": told} if (told := _dependence(summary)) else {}),
         "complete": run.summary is not None,
+        **({"landmarks": covered} if (covered := _covered(run)) else {}),
         "analyses": [
             {"analysis": name, "shown": name == shown, **_short(_spec(objects, name))}
             for name in analyses_in(names)
         ],
         "bytes": sum(map(objects.size, names)),
+    }
+
+
+def _covered(run: Run) -> dict[str, Any]:
+    """Landmarks of the layers, with the bound that they imply; empty where there are none."""
+    objects = run.objects
+    covering = find_covering(objects) if objects.exists(LANDMARKS) else None
+    return {
+        one.layer: {
+            "landmarks": len(one.rows),
+            "covering radius": one.radius,
+            "bottleneck bound": one.bound,
+        }
+        for one in (covering.layers if covering is not None else ())
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from toposcope.analysis.covering import find_covering
 from toposcope.analysis.result import Analysis
 from toposcope.findings.findings import Findings
 from toposcope.findings.looked_at import training_names
@@ -19,6 +20,7 @@ from toposcope.stats import Interval
 from toposcope.store.objects import put
 from toposcope.words import analysis as sentences
 from toposcope.words.changes import change_rows
+from toposcope.words.covering import cover_sentences
 from toposcope.words.designs import draws_text, filtration_text, is_cubical
 from toposcope.words.formats import count, level_text, short_name, step_cell
 from toposcope.words.headline import headline
@@ -131,6 +133,7 @@ def context(findings: Findings, payload: dict[str, Any], title: str | None) -> d
             for failure in a.failures
         ],
         "warnings": _warnings(analyses),
+        "landmarks": _landmarks(analyses),
         "trust": trust(findings),
         "methods": sentences.methods(analyses),
         "meanings": sentences.meanings(
@@ -235,6 +238,18 @@ def identity(
         "normalize": str(a.get("normalize") or ""),
         "top1": sentences.top1_text(accuracy),
     }
+
+
+def _landmarks(analyses: Sequence[Analysis]) -> list[tuple[str, str]]:
+    """(run, sentence) for each layer whose landmarks a RUN keeps, each RUN once."""
+    runs = {analysis.run: analysis.name for analysis in analyses if analysis.run is not None}
+    found = [(name, find_covering(run)) for run, name in runs.items()]
+    return [
+        (name, sentence)
+        for name, covering in found
+        if covering is not None
+        for sentence in cover_sentences(covering)
+    ]
 
 
 def _warnings(analyses: Sequence[Analysis]) -> list[tuple[str, str]]:

@@ -307,7 +307,7 @@ WORKFLOWS = {
         "plots.plot_diagram",
     ),
     *("plots.plot_landscape", "plots.plot_landscape_panel", "plots.plot_layer_distances"),
-    *("store.save_arrays", "store.twin_of", "store.twins_of"),
+    *("landmarks", "store.save_arrays", "store.save_batches", "store.twin_of", "store.twins_of"),
     *(
         "studies.run",
         "studies.judge",

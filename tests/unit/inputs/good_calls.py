@@ -106,6 +106,7 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
     "homology.distances": lambda: _SMALL,
     "homology.estimate_cost": lambda: {"n": 500, "d": 10},
     "homology.farthest_landmarks": lambda: {"X": SMALL, "count": 3},
+    "homology.landmarks_in_blocks": lambda: {"blocks": [SMALL], "count": 3},
     "homology.random_landmarks": lambda: {"X": SMALL, "count": 3},
     "homology.geodesic_distances": lambda: {"X": SMALL, "k": 3},
     "homology.local_distances": lambda: _SMALL,

@@ -79,6 +79,12 @@ def save_batches(
         classes, named = None, read_class_names(class_names, where=CALL)
     else:
         classes, named = read_labels(labels, n, class_names, where=CALL, without="pass labels=None")
+    if not isinstance(batches, Iterable) or isinstance(batches, str | bytes | Mapping):
+        msg = (
+            f"{CALL}: batches={parameters.shown(batches)}; needed is an iterable of mappings "
+            "{layer: array}, one for each batch."
+        )
+        raise UsageError(msg)
     given = iter(batches)
     first = _read(next(given, {}), 0)
     plan = {
@@ -114,7 +120,7 @@ def _chunks(first: Batch, given: Iterator[Batch], sizes: Sequence[int]) -> Itera
         many = len(next(iter(batch.values())))
         seen += many
         if seen > n:
-            msg = f"{CALL}: batch {number} goes past n={n:,}: {seen:,} samples up to there. Pass n."
+            msg = f"{CALL}: batches[{number}] goes past n={n:,}: {seen:,} samples up to there. Pass n."
             raise UsageError(msg)
         taken = 0
         while taken < many:
@@ -132,7 +138,7 @@ def _chunks(first: Batch, given: Iterator[Batch], sizes: Sequence[int]) -> Itera
         following = next(given, None)
         batch = None if following is None else _read(following, number, like=first)
     if seen < n:
-        msg = f"{CALL}: the batches end after {seen:,} samples; n={n:,}. Pass n={seen}."
+        msg = f"{CALL}: batches end after {seen:,} samples; n={n:,}. Pass n={seen}."
         raise UsageError(msg)
 
 
@@ -142,7 +148,7 @@ def _room(like: Batch, rows: int) -> dict[str, NDArray[Any]]:
 
 def _read(batch: object, number: int, *, like: Batch | None = None) -> Batch:
     """A batch as arrays of types that are stored, held against the first one."""
-    where = f"{CALL}: batch {number}"
+    where = f"{CALL}: batches[{number}]"
     if not isinstance(batch, Mapping) or not batch:
         msg = f"{where} is {parameters.shown(batch)}; needed are names of layers with arrays."
         raise UsageError(msg)

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from toposcope.errors import DegenerateCloudError, TooFewSamplesError
+from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
 from toposcope.homology.jit import kernel
 from toposcope.inputs.arrays import read_cloud
-from toposcope.inputs.parameters import choice, rng, whole
+from toposcope.inputs.parameters import choice, rng, shown, whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +180,7 @@ def landmarks_in_blocks(
     call = "landmarks_in_blocks()"
     choice(rule, ("farthest", "random"), "rule", call=call)
     count = whole(count, "count", call=call, low=1)
-    sizes = [len(block) for block in blocks]
+    sizes = _sizes(blocks, call)
     starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
     n = int(starts[-1])
     if count > n:
@@ -219,6 +219,36 @@ def landmarks_in_blocks(
         farthest = max(ends, key=lambda row: (near[row], -row))
         radii[m] = np.sqrt(near[farthest])
     return Landmarks(rows=rows, radii=radii)
+
+
+def _sizes(blocks: Sequence[NDArray[Any]], call: str) -> list[int]:
+    """Points of each block; one look at each."""
+    if not isinstance(blocks, Sequence) or isinstance(blocks, str | bytes) or not len(blocks):
+        msg = f"{call}: blocks={shown(blocks)}; needed is a sequence of (m, d) arrays."
+        raise UsageError(msg)
+    sizes: list[int] = []
+    width = None
+    for number, block in enumerate(blocks):
+        good = isinstance(block, np.ndarray) and block.ndim == 2 and block.dtype.kind in "fiu"
+        if not good or block.dtype.itemsize == 2 or block.dtype.itemsize > 8:
+            told = f"{block.dtype}{block.shape}" if isinstance(block, np.ndarray) else shown(block)
+            msg = (
+                f"{call}: blocks[{number}] is {told}; needed are (m, d) NumPy arrays of float32, "
+                "float64 or whole numbers."
+            )
+            raise UsageError(msg)
+        width = block.shape[1] if width is None else width
+        if block.shape[1] != width or not width:
+            msg = (
+                f"{call}: blocks[{number}] has {block.shape[1]} columns and blocks[0] {width}; "
+                "needed are equal numbers of 1 or more."
+            )
+            raise UsageError(msg)
+        if not np.isfinite(block).all():
+            msg = f"{call}: blocks[{number}] holds values that are not finite; leave them out."
+            raise DegenerateCloudError(msg)
+        sizes.append(len(block))
+    return sizes
 
 
 def _checked(X: ArrayLike, count: int, call: str) -> tuple[NDArray[np.float64], int]:

@@ -120,7 +120,8 @@ def _chunks(first: Batch, given: Iterator[Batch], sizes: Sequence[int]) -> Itera
         many = len(next(iter(batch.values())))
         seen += many
         if seen > n:
-            msg = f"{CALL}: batches[{number}] goes past n={n:,}: {seen:,} samples up to there. Pass n."
+            told = f"{seen:,} samples up to there"
+            msg = f"{CALL}: batches[{number}] goes past n={n:,}: {told}. Pass the n of all."
             raise UsageError(msg)
         taken = 0
         while taken < many:

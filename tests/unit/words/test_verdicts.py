@@ -120,7 +120,9 @@ def test_one_gap_is_told_alike_wherever_it_stands(p, low):
     """Where the test finds none it is told as a bound, beside whatever interval."""
     from toposcope.reporting.comparison_page import _pairs
 
-    world = compared_in(ALIKE | {"gap": 2.0, "gap_low": low}, GAP | {"adjusted_p": p, "gap_low": low})
+    world = compared_in(
+        ALIKE | {"gap": 2.0, "gap_low": low}, GAP | {"adjusted_p": p, "gap_low": low}
+    )
     ((_, table),) = network_matrices(world)
     told = [verdicts(world)[0].size, table[1][2], " ".join(summarize_comparison(world))]
     bounds = ["at most 3" in one or one == "≤ 3" for one in told]

@@ -82,8 +82,8 @@ def workers_options(*, least: int = 0) -> Callable[[Callable[..., Any]], Callabl
         early(
             "--executor",
             metavar="NAME",
-            help="processes, loky, dask:local, dask://HOST:PORT, slurm or slurm:PARTITION.  "
-            "[default: processes]",
+            help="processes, loky, dask:local, dask://HOST:PORT, slurm, slurm:PARTITION, ray:local "
+            "or ray:HOST:PORT.  [default: processes]",
         ),
         early(
             "--task-timeout",

@@ -27,8 +27,11 @@ from toposcope.inputs.parameters import number, text, whole
 Result = TypeVar("Result")
 
 
-EXECUTORS = ("processes", "loky", "dask:local", "dask://HOST:PORT", "slurm", "slurm:PARTITION")
-"""Executors by name; dask:// is of a scheduler that runs."""
+EXECUTORS = (
+    *("processes", "loky", "dask:local", "dask://HOST:PORT"),
+    *("slurm", "slurm:PARTITION", "ray:local", "ray:HOST:PORT"),
+)
+"""Executors by name; HOST:PORT is of a scheduler, or a head, that runs."""
 
 
 @runtime_checkable
@@ -219,6 +222,10 @@ def _made(workers: Workers, tasks: int) -> Executor:
         from toposcope.execution.dask_engine import Dask
 
         return Dask(workers.executor, _count(workers))
+    if workers.executor.startswith("ray:"):
+        from toposcope.execution.ray_engine import Ray
+
+        return Ray(workers.executor, _count(workers))
     if is_slurm(workers.executor):
         from toposcope.execution.slurm_engine import Slurm
 
@@ -230,7 +237,9 @@ def is_executor(name: str) -> bool:
     """Whether an executor goes by this name."""
     if name.startswith("dask://"):
         return re.fullmatch(r"dask://[^/\s]+:[0-9]+", name) is not None
-    return is_slurm(name) or name in ("processes", "loky", "dask:local")
+    if re.fullmatch(r"ray:[^/\s:]+:[0-9]+", name):
+        return True
+    return is_slurm(name) or name in ("processes", "loky", "dask:local", "ray:local")
 
 
 def is_slurm(name: str) -> bool:

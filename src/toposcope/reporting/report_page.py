@@ -132,6 +132,7 @@ def context(findings: Findings, payload: dict[str, Any], title: str | None) -> d
             for a in analyses
             for failure in a.failures
         ],
+        "damaged": payload["damaged"],
         "warnings": _warnings(analyses),
         "landmarks": _landmarks(analyses),
         "trust": trust(findings),

@@ -10,7 +10,7 @@ import toposcope.cli  # noqa: F401 - registers the commands
 from toposcope.cli.common import main
 from toposcope.cli.places import Place
 
-TAKE_URLS = {"analyze", "capture", "info", "report", "status", "verify"}
+TAKE_URLS = {"analyze", "capture", "info", "landmarks", "report", "status", "verify"}
 URLS = [
     "s3://bucket/run",
     "gs://bucket/run",
@@ -46,6 +46,9 @@ def test_every_path_of_every_command_is_a_place():
 def test_the_commands_that_take_urls_are_those_that_the_refusal_names():
     taking = {name for name, param in paths() if param.type.urls}
     assert taking == TAKE_URLS
+    with pytest.raises(click.BadParameter) as refused:
+        Place().convert("s3://bucket/run", None, None)
+    assert all(f"'{name}'" in str(refused.value).replace("toposcope ", "") for name in taking)
 
 
 def test_a_url_is_taken_whole_or_refused():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,22 +65,28 @@ IMAGES = (*CHANGES, "strokes")
 """Kinds of images that `images_of` gives."""
 
 
-def images_of(kind: str, n: int) -> tuple[Images, NDArray[np.int64]]:
-    """(n, 8, 8) held-out images of a kind, as many of each class as can be, and their classes."""
+@lru_cache(maxsize=1)
+def held_out() -> tuple[Images, NDArray[np.int64], NDArray[np.intp]]:
+    """All digits with their classes, and the rows that no network of the studies trains on."""
     from toposcope.activations.data.arrays import digits_arrays
     from toposcope.training.digits import split
 
+    images, labels = digits_arrays()
+    return images, labels.astype(np.int64), split(labels)[1]
+
+
+def images_of(kind: str, n: int) -> tuple[Images, NDArray[np.int64]]:
+    """(n, 8, 8) held-out images of a kind, as many of each class as can be, and their classes."""
     if kind == "strokes":
         return strokes(n, 0)
-    images, labels = digits_arrays()
-    rows = split(labels)[1]
+    images, labels, rows = held_out()
     # The first of every class, then the second of every class, ...
     nth = np.zeros(len(rows), dtype=np.intp)
     for label in np.unique(labels):
         among = labels[rows] == label
         nth[among] = np.arange(among.sum())
     rows = rows[np.argsort(nth, kind="stable")[:n]]
-    return CHANGES[kind](images[rows]), labels[rows].astype(np.int64)
+    return CHANGES[kind](images[rows]), labels[rows]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ that no network has seen; sets of other seeds have other glyphs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,11 @@ if TYPE_CHECKING:
     from toposcope.training.digit_networks import DigitNet
 
 Images = NDArray[np.uint8]
-INPUT_SOURCES = ("studies/materials_digit_inputs.py", "activations/data/arrays.py")
+INPUT_SOURCES = (
+    "studies/materials_digit_inputs.py",
+    "training/digit_tuning.py",
+    "activations/data/arrays.py",
+)
 """Sources that decide the images."""
 SIDE = 8
 
@@ -115,18 +119,12 @@ class SeenInput:
 
     def open(self) -> ActivationSet:
         """Volumes of every block."""
-        import torch.nn.functional as F
-
         from toposcope.training.digit_networks import block_names
-        from toposcope.training.digits import preprocess
+        from toposcope.training.digit_tuning import volumes_and_logits
 
         images, labels = images_of(self.kind, self.n)
-        x = preprocess(images)
-        if self.size != SIDE:
-            x = F.interpolate(x, size=(self.size, self.size), mode="bilinear", align_corners=False)
-        volumes, _ = volumes_and_logits(
-            network_at(self.recipe, self.trained), block_names(self.recipe), x
-        )
+        model, blocks = network_at(self.recipe, self.trained), block_names(self.recipe)
+        volumes, _ = volumes_and_logits(model, blocks, images, size=self.size)
         return from_arrays(volumes, labels=labels, name=self.network)
 
 
@@ -143,37 +141,3 @@ def seen(
     }
     identity = spec_hash([trained.identity, kind, size, n])
     return SeenInput(trained, recipe, kind, size, n, trained.network, identity, covariates=known)
-
-
-def volumes_and_logits(
-    model: Any, blocks: Sequence[str], x: Any
-) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.float32]]:
-    """(n, channels, height, width) of every block of a torch network, and its (n, classes) logits.
-
-    Parameters
-    ----------
-    model
-        A network in evaluation mode.
-    blocks
-        Names of its modules, from the input on.
-    x
-        (n, 1, height, width) images.
-    """
-    import torch
-
-    kept: dict[str, NDArray[np.float32]] = {}
-
-    def keep(name: str) -> Callable[[Any, Any, Any], None]:
-        def hook(module: Any, inputs: Any, output: Any) -> None:
-            kept[name] = output.numpy()
-
-        return hook
-
-    handles = [model.get_submodule(name).register_forward_hook(keep(name)) for name in blocks]
-    try:
-        with torch.no_grad():
-            logits = model(x).numpy()
-    finally:
-        for handle in handles:
-            handle.remove()
-    return kept, logits

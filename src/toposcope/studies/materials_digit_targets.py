@@ -17,7 +17,6 @@ from toposcope.studies.materials_digit_inputs import (
     Images,
     held_out,
     strokes,
-    volumes_and_logits,
 )
 from toposcope.studies.materials_digits import network_at
 from toposcope.types import ActivationSet
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 Labels = NDArray[np.int64]
 TARGET_SOURCES = (
     "studies/materials_digit_targets.py",
-    "training/digit_tuning.py",
     *INPUT_SOURCES,
 )
 """Sources that decide the accuracies."""
@@ -94,12 +92,11 @@ class Pair:
     def open(self) -> ActivationSet:
         """What the network as it is makes of the target's training images: blocks and logits."""
         from toposcope.training.digit_networks import block_names
-        from toposcope.training.digits import preprocess
+        from toposcope.training.digit_tuning import volumes_and_logits
 
         (images, labels), _ = target_data(self.target, self.n_train, self.n_test)
-        volumes, logits = volumes_and_logits(
-            network_at(self.recipe, self.trained), block_names(self.recipe), preprocess(images)
-        )
+        model, blocks = network_at(self.recipe, self.trained), block_names(self.recipe)
+        volumes, logits = volumes_and_logits(model, blocks, images)
         return from_arrays({**volumes, "logits": logits}, labels=labels, name=self.network)
 
     def accuracy(self) -> float:

@@ -25,6 +25,7 @@ from toposcope.studies import (
     swider_samples,
     swider_split,
     swider_tuning,
+    wheeler_landscapes,
     wheeler_training,
 )
 from toposcope.studies.own_claim import is_claim_file
@@ -38,6 +39,7 @@ from toposcope.types import near_matches
 OURS: tuple[Definition, ...] = (
     across_papers.STUDY,
     wheeler_training.STUDY,
+    wheeler_landscapes.STUDY,
     magai_generalization.STUDY,
     magai_depth.STUDY,
     naitzat.STUDY,

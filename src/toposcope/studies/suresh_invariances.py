@@ -41,6 +41,7 @@ from toposcope.studies.suresh_views import (
     elsewhere,
     inside_lists,
     least_deep,
+    small_samples,
 )
 from toposcope.studies.suresh_volumes import LAYERS, refuse_without_volumes, volume_layers
 from toposcope.studies.verdicts import Evidence, evidence_of_mean
@@ -324,7 +325,13 @@ def measure(job: Job, subjects: Mapping[str, Subject]) -> list[dict[str, Any]]:
     subject = subjects[job.subject]
     acts = subject.open()
     labels = acts.labels
-    samples = small_samples(job, None if labels is None else np.asarray(labels)[: job.images])
+    samples = small_samples(
+        job.images,
+        job.few,
+        job.draws,
+        None if labels is None else np.asarray(labels)[: job.images],
+        job.seed,
+    )
     data, resolution = _view(subject)
     rows = []
     for layer, name in enumerate(volume_layers(subject)):
@@ -359,21 +366,6 @@ def measure(job: Job, subjects: Mapping[str, Subject]) -> list[dict[str, Any]]:
                 }
             )
     return rows
-
-
-def small_samples(job: Job, labels: NDArray[Any] | None) -> dict[str, list[NDArray[np.bool_]]]:
-    """Which images are in a small sample: few of them, one of them, those of one class."""
-    rng = np.random.default_rng([job.seed, 5])
-    few, one = [], []
-    for _ in range(job.draws):
-        order = rng.permutation(job.images)
-        few.append(np.isin(np.arange(job.images), order[: job.few]))
-        one.append(np.isin(np.arange(job.images), order[:1]))
-    classes: list[NDArray[np.bool_]] = []
-    if labels is not None and job.draws:
-        kinds = np.unique(labels)
-        classes = [labels == kind for kind in kinds] if len(kinds) > 1 else []
-    return {"few": few, "one": one, "class": classes}
 
 
 # -------------------------------------------------------------------------------------- decision

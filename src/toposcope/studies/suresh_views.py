@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,3 +125,20 @@ def _frame(rows: Sequence[pd.Series]) -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame([row[["network", "architecture", "depth"]] for row in rows])
+
+
+def small_samples(
+    images: int, few_images: int, draws: int, labels: NDArray[Any] | None, seed: int
+) -> dict[str, list[NDArray[np.bool_]]]:
+    """Which images are in a small sample: few of them, one of them, those of one class."""
+    rng = np.random.default_rng([seed, 5])
+    few, one = [], []
+    for _ in range(draws):
+        order = rng.permutation(images)
+        few.append(np.isin(np.arange(images), order[:few_images]))
+        one.append(np.isin(np.arange(images), order[:1]))
+    classes: list[NDArray[np.bool_]] = []
+    if labels is not None and draws:
+        kinds = np.unique(labels)
+        classes = [labels == kind for kind in kinds] if len(kinds) > 1 else []
+    return {"few": few, "one": one, "class": classes}

@@ -1,7 +1,8 @@
-"""Fine-tune a trained digits network on another task with a new head: how accurate it gets."""
+"""A trained digits network on other images: what its blocks make of them, and fine-tuning."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,3 +70,40 @@ def tuned_accuracy(
         with torch.no_grad():
             found = model(preprocess(test[0])).argmax(dim=1).numpy()
         return float((found == test[1]).mean())
+
+
+def volumes_and_logits(
+    model: nn.Module, blocks: Sequence[str], images: NDArray[Any], *, size: int | None = None
+) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.float32]]:
+    """(n, channels, height, width) of every block of a network, and its (n, classes) logits.
+
+    Parameters
+    ----------
+    model
+        A network of `training.digit_networks` in evaluation mode.
+    blocks
+        Names of its modules, from the input on.
+    images
+        (n, 8, 8) images.
+    size
+        The side that they are brought to (bilinear); None as they are.
+    """
+    kept: dict[str, NDArray[np.float32]] = {}
+
+    def keep(name: str) -> Callable[[Any, Any, Any], None]:
+        def hook(module: Any, inputs: Any, output: Any) -> None:
+            kept[name] = output.numpy()
+
+        return hook
+
+    x = preprocess(images)
+    if size not in (None, x.shape[-1]):
+        x = F.interpolate(x, size=(size, size), mode="bilinear", align_corners=False)
+    handles = [model.get_submodule(name).register_forward_hook(keep(name)) for name in blocks]
+    try:
+        with torch.no_grad():
+            logits = model(x).numpy()
+    finally:
+        for handle in handles:
+            handle.remove()
+    return kept, logits

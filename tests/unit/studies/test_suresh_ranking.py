@@ -53,7 +53,7 @@ def test_tiny_networks_go_the_whole_path(tmp_path, monkeypatch):
         depths=(4,),
         shapes=((4, 2, 0.0), (4, 3, 0.0), (8, 2, 0.0)),
         targets=TARGETS[:8],
-        n_train=30,
+        n_train=70,
         n_test=40,
         steps=2,
         images=4,

@@ -124,7 +124,7 @@ QUICK = replace(FULL, networks=12, steps=2000, draws=1, shallow=(3,), narrow=(3,
 
 def recipes(design: Design) -> list[Mlps]:
     """The networks that the study trains, all with ReLU."""
-    common = {
+    common: dict[str, Any] = {
         "data": design.data,
         "networks": design.networks,
         "width": design.width,
@@ -211,7 +211,7 @@ def evidence(claim: Claim, table: pd.DataFrame, design: Design, choice: str) -> 
         names = [Mlps(depth=one, width=design.width).shape for one in (*wanted, design.deep)]
     else:
         wanted = design.narrow[1:] if other else design.narrow[:1]
-        middle = {"depth": design.middle, "width": design.width}
+        middle: dict[str, Any] = {"depth": design.middle, "width": design.width}
         names = [Bottleneck(narrow=one, **middle).shape for one in wanted] + [Mlps(**middle).shape]
     if not wanted:
         return None
@@ -261,7 +261,7 @@ LACKING = dict.fromkeys(
 def figure(table: pd.DataFrame, design: Design) -> Figure:
     """Omega over layers by depth, and with and without a narrow layer."""
     by_depth = [Mlps(depth=one, width=design.width) for one in (*design.shallow, design.deep)]
-    middle = {"depth": design.middle, "width": design.width}
+    middle: dict[str, Any] = {"depth": design.middle, "width": design.width}
     narrow = [Mlps(**middle), *(Bottleneck(narrow=one, **middle) for one in design.narrow)]
     panels = []
     for title, many in (("depth", by_depth), ("a narrow layer", narrow)):

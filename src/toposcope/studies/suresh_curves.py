@@ -63,7 +63,7 @@ def apart(a: Array, b: Array) -> Array:
     out = np.zeros((len(a), len(b)))
     for one, other in zip(np.moveaxis(a, 1, 0), np.moveaxis(b, 1, 0), strict=True):
         out += np.sqrt(((one[:, None] - other[None]) ** 2).sum(axis=-1))
-    return out / a.shape[1]
+    return np.asarray(out / a.shape[1], dtype=np.float64)
 
 
 def within_over_between(moved: Array, between: Array, cross: NDArray[np.bool_]) -> Array:
@@ -91,7 +91,7 @@ def within_over_between(moved: Array, between: Array, cross: NDArray[np.bool_]) 
         other = between[pairs][cross[pairs]]
         return float(moved[rows, rows].mean() / other.mean()) if other.sum() > 0 else np.nan
 
-    return jackknife(_checked(ratio), np.arange(len(moved)))
+    return np.asarray(jackknife(_checked(ratio), np.arange(len(moved))), dtype=np.float64)
 
 
 def _checked(

@@ -390,7 +390,10 @@ def separates(table: pd.DataFrame, design: Design, choice: str) -> Evidence | No
     rows = rows[rows["scale"] == scale]
     if design.groups:
         names = [f"{activation} {width}" for activation, width in design.groups]
-        pair = (names[0], names[2 if choice == "width" else 1])
+        other = 2 if choice == "width" else 1
+        if len(names) <= other:
+            return None
+        pair = (names[0], names[other])
         rows = rows[rows["group"].isin(pair)]
         rows = rows[rows["final"].astype(bool) == (choice == "at the end of training")]
     elif choice in ("width", "at the end of training"):

@@ -66,7 +66,7 @@ def test_tiny_networks_go_the_whole_path(tmp_path, monkeypatch):
         known_points=60,
         among=(8, 12),
         branch_points=40,
-        groups=(("tanh", 4), ("relu", 4)),
+        groups=(("tanh", 15), ("relu", 15)),
     )
     found = run_definition(replace(STUDY, quick=design), Given(), quick=True, out=tmp_path, jobs=0)
     assert [one.claim.id for one in found.verdicts] == [one.id for one in CLAIMS]

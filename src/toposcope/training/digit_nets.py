@@ -124,9 +124,14 @@ def activations_of(
     -------
     "stem", "block1", ..., "hidden" where there is one, "logits".
     """
+    return layers_of(recipe, of_member(recipe, moment.weights, member), x)
+
+
+def layers_of(recipe: NetRecipe, weights: Weights, x: Tensor) -> dict[str, NDArray[np.float32]]:
+    """`activations_of` the weights of one member."""
     kept: dict[str, Tensor] = {}
     with torch.no_grad():
-        _forward(recipe, of_member(recipe, moment.weights, member), x, kept=kept)
+        _forward(recipe, weights, x, kept=kept)
     return {name: value[0].numpy() for name, value in kept.items()}
 
 

@@ -231,6 +231,8 @@ def correlation(values: Array, x: Array) -> float:
 def lowered(table: pd.DataFrame, variant: Variant) -> Array:
     """(networks,) mean logarithm of attacked over noise; of networks that could be attacked."""
     rows = _chosen(table, variant, "next")
+    if rows.empty:
+        return np.zeros(0)
     keys = ["network", "strength", "layer"]
     sides = rows.pivot(index=keys, columns="side", values="value")
     sides = sides[(sides > 0).all(axis=1)]

@@ -154,7 +154,13 @@ def design_for(design: Design, subjects: Sequence[Subject]) -> Design:
     labels = subjects[0].open().labels
     assert labels is not None  # checked by `Needs`
     counts = np.unique(labels[labels >= 0], return_counts=True)[1]
-    return replace(design, seeds=len(whole), points=int(min(design.points, max(counts.min(), 16))))
+    return replace(
+        design,
+        kinds=("given",),
+        seeds=len(whole),
+        blocks=max(len(subjects[0].open().layers) - 2, 0),
+        points=int(min(design.points, max(counts.min(), 16))),
+    )
 
 
 def forecast(design: Design) -> tuple[float, float]:

@@ -134,12 +134,14 @@ def design_for(design: Design, subjects: Sequence[Subject]) -> Design:
     assert labels is not None  # checked by `Needs`
     counts = np.unique(labels[labels >= 0], return_counts=True)[1]
     points = int(min(design.points, max(counts.min(), 16)))
-    return replace(design, families=tuple(own), steps=(), seeds=0, points=points)
+    seeds = -(-sum(count[name] for name in own) // len(own))  # for the forecast
+    depth = len(subjects[0].open().layers) - 1
+    return replace(design, families=tuple(own), steps=(), seeds=seeds, depth=depth, points=points)
 
 
 def forecast(design: Design) -> tuple[float, float]:
     """CPU seconds: a step by kind and depth; sums and a dimension of every layer."""
-    step = {"cnn": 0.003, "resnet": 0.004, "vit": 0.005}
+    step = {"cnn": 0.004, "resnet": 0.005, "vit": 0.006}
     train = sum(
         design.seeds * design.depth * steps * step.get(kind, 0.0)
         for kind, steps in zip(design.families, design.steps, strict=False)

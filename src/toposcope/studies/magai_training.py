@@ -157,7 +157,15 @@ def design_for(design: Design, subjects: Sequence[Subject]) -> Design:
     labels = subjects[0].open().labels
     assert labels is not None  # checked by `Needs`
     counts = np.unique(labels[labels >= 0], return_counts=True)[1]
-    return replace(design, kinds=("given",), points=int(min(design.points, max(counts.min(), 16))))
+    networks = {one.network for one in subjects}
+    return replace(
+        design,
+        kinds=("given",),
+        seeds=-(-len(networks) // 2),  # the forecast counts twins
+        blocks=max(len(subjects[0].open().layers) - 2, 0),
+        moments=(0,) * (len(subjects) // len(networks) - 1),
+        points=int(min(design.points, max(counts.min(), 16))),
+    )
 
 
 def forecast(design: Design) -> tuple[float, float]:

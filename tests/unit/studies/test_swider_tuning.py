@@ -55,7 +55,7 @@ def test_excess_is_nothing_for_one_distribution_and_something_for_another():
 
 
 def test_fine_tuning_learns_its_task_and_starts_from_the_first():
-    recipe = DigitNet(kind="cnn", depth=2, width=8, steps=60, moments=(60, -1))
+    recipe = DigitNet(kind="mlp", depth=2, width=32, steps=60, moments=(60, -1))
     plain = train_digit_network(replace(recipe, moments=(-1,)))[0]
     before, after = train_digit_network(replace(recipe, task="inverted", tuned=60))
     assert (before.step, after.step) == (60, 120)
@@ -93,23 +93,33 @@ def test_tiny_pairs_go_the_whole_path(tmp_path, monkeypatch):
         swider_tuning.QUICK,
         kinds=("mlp",),
         steps=(2,),
+        pairs=1,
         tuned=2,
         depth=4,
         width=8,
-        points=30,
+        points=20,
         draws=2,
     )
     found = run_definition(
         replace(swider_tuning.STUDY, quick=design), Given(), quick=True, out=tmp_path, jobs=0
     )
     assert [one.claim.id for one in found.verdicts] == ["S7", "S7-initial"]
-    assert not found.failures and all(one.n == 6 for one in found.verdicts)
+    assert not found.failures and all(one.n == 3 for one in found.verdicts)
     assert len(found.figure.panels) == 2
 
 
 def test_tiny_splits_go_the_whole_path(tmp_path, monkeypatch):
     monkeypatch.setattr(materials, "user_cache", lambda: tmp_path / "cache")
-    design = replace(swider_split.QUICK, depth=2, width=4, steps=2, memorized=3, points=30, draws=2)
+    design = replace(
+        swider_split.QUICK,
+        kinds=("mlp",),
+        depth=2,
+        width=4,
+        steps=2,
+        memorized=3,
+        points=20,
+        draws=2,
+    )
     found = run_definition(
         replace(swider_split.STUDY, quick=design), Given(), quick=True, out=tmp_path, jobs=0
     )

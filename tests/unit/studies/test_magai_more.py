@@ -56,6 +56,10 @@ def test_sums_of_classes_by_scale() -> None:
 # ----------------------------------------------------------------------------- magai-activations
 
 
+FEW = 94
+"""Points of a class that few classes of the digits have: the fewer clouds, the shorter a test."""
+
+
 def test_half_of_the_largest_is_passed_behind_it() -> None:
     halves = magai_activations.half_depths
     assert halves(np.array([0.1, 4.0, 3.0, 1.0, 1.0])) == pytest.approx(2.5 / 4)
@@ -79,7 +83,7 @@ def activations_tiny() -> magai_activations.Design:
         width=4,
         steps=(2, 2, 2),
         moments=(),
-        points=8,
+        points=FEW,
     )
 
 
@@ -149,13 +153,15 @@ def test_training_from_networks_to_verdicts(
         seeds=8,
         blocks=1,
         width=4,
-        steps=3,
-        moments=(0, 1, 2),
-        points=6,
+        steps=2,
+        moments=(0,),
+        points=FEW,
     )
     study = replace(magai_training.STUDY, quick=tiny)
     found = run_definition(study, Given(), quick=True, out=tmp_path / "study", jobs=0)
-    assert [one.n for one in found.verdicts] == [8, 8] and not found.failures
+    # Two moments have no order: what tracks accuracy is not decided on them.
+    assert [one.n for one in found.verdicts] == [8] and not found.failures
+    assert set(found.untested) == {"M6-accuracy"}
     assert found.table["shuffled"].sum() * 2 == len(found.table)
     assert "held-out images" in found.verdict("M6").alternatives
 
@@ -210,7 +216,7 @@ def test_attacks_from_networks_to_verdicts(tmp_path: Path, monkeypatch: pytest.M
         blocks=1,
         width=4,
         steps=40,
-        strengths=(0.3, 2.0),
+        strengths=(2.0,),
         pooled=12,
         points=3,
     )

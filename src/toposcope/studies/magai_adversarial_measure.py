@@ -117,33 +117,26 @@ def _moved(
     job: Job, subject: materials_digit_nets.DigitNet, attack: str, aim: str
 ) -> tuple[Seen, list[Moved]]:
     """Clean images, and the same at every strength."""
-    import torch
-
     from toposcope.training import digit_nets
-    from toposcope.training.attacks import attacked, noisy
+    from toposcope.training.attacks import attacked_digits
 
-    data, weights = digit_nets.digits_split(job.recipe.train), subject.weights(job.recipe)
-    x, aims = data.x_test, (data.y_test + 1) % CLASSES
+    aims = (digit_nets.digits_split(job.recipe.train).y_test + 1) % CLASSES
     targets = np.full_like(aims, TARGET) if aim == "one" else aims
-
-    def seen(images: Any) -> Seen:
-        layers = digit_nets.layers_of(job.recipe, weights, images)
-        return Seen(layers, layers["logits"].argmax(axis=1))
-
-    clean, found = seen(x), []
-    for k, strength in enumerate(job.strengths):
-        moved = attacked(
-            lambda images: digit_nets.logits_of(job.recipe, weights, images),
-            x,
-            torch.from_numpy(targets),
-            attack=attack,
-            strength=strength,
-        )
-        noise = noisy(x, moved, torch.Generator().manual_seed(job.seed + k))
-        own = seen(moved)
+    sides = attacked_digits(
+        job.recipe,
+        subject.weights_file,
+        subject.member,
+        targets,
+        attack=attack,
+        strengths=(0.0, *job.strengths),
+        seed=job.seed,
+    )
+    seen = [tuple(Seen(one, one["logits"].argmax(axis=1)) for one in pair) for pair in sides]
+    clean, found = seen[0][0], []
+    for strength, (own, noise) in zip(job.strengths, seen[1:], strict=True):
         taken = own.taken == targets
         hit = taken & (clean.taken != targets)
-        found.append(Moved(strength, hit, float(taken.mean()), own, seen(noise)))
+        found.append(Moved(strength, hit, float(taken.mean()), own, noise))
     return clean, found
 
 

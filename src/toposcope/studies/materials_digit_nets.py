@@ -63,15 +63,10 @@ class DigitNet:
         """Activations of the training images, with the labels the network was trained on."""
         return self._part("train")
 
-    def weights(self, recipe: NetRecipe) -> dict[str, Any]:
-        """Its weights as torch tensors, for `training.digit_nets.logits_of`; of that family."""
-        import torch
-
-        from toposcope.training.digit_nets import of_member
-
-        with np.load(self.folder / f"weights-{self.moment}.npz") as file:
-            held = {name: torch.from_numpy(file[name]) for name in file.files}
-        return of_member(recipe, held, self.member)
+    @property
+    def weights_file(self) -> Path:
+        """Where the weights of its family are, for `training.digit_nets.read_weights`."""
+        return self.folder / f"weights-{self.moment}.npz"
 
     def _part(self, part: str) -> ActivationSet:
         with np.load(self.folder / _file(self.member, self.moment)) as file:

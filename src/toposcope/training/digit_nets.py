@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -139,6 +140,13 @@ def of_member(recipe: NetRecipe, weights: Weights, member: int) -> dict[str, Ten
     """The weights of one member alone."""
     n = len(recipe.members)
     return {name: value.reshape(n, -1, *value.shape[1:])[member] for name, value in weights.items()}
+
+
+def read_weights(recipe: NetRecipe, file: Path, member: int) -> dict[str, Tensor]:
+    """The weights of one member, from the npz of a family that is kept."""
+    with np.load(file) as held:
+        weights = {name: torch.from_numpy(held[name]) for name in held.files}
+    return of_member(recipe, weights, member)
 
 
 def logits_of(recipe: NetRecipe, weights: Weights, x: Tensor) -> Tensor:

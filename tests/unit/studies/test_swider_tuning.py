@@ -13,6 +13,7 @@ from toposcope.studies import materials, swider_split, swider_tuning
 from toposcope.studies.materials_digits import digit_networks
 from toposcope.studies.running import run_definition
 from toposcope.studies.study import Given
+from toposcope.studies.subjects import subjects_of
 from toposcope.studies.swider_statistics import beyond, diagrams_of, disjoint, excess, together
 from toposcope.training.digit_networks import TASKS, DigitNet, train_digit_network
 
@@ -140,6 +141,17 @@ def splits(folder, *, shift):
             lines.append(f"{side}{k},net{k},{side}")
     (folder / "population.csv").write_text("\n".join(lines))
     return Given((folder,))
+
+
+def test_forecasts_count_the_networks_that_were_handed_in(tmp_path):
+    subjects = subjects_of(splits(tmp_path, shift=0.0), call="test")
+    for study, few in ((swider_split, subjects), (swider_tuning, subjects[::2])):
+        design = study.design_for(study.QUICK, few)
+        training, measuring = study.forecast(design)
+        assert training == 0 < measuring
+        twice = replace(design, depth=2 * design.depth)
+        assert study.forecast(twice)[1] == pytest.approx(2 * measuring)
+    assert swider_tuning.design_for(swider_tuning.QUICK, subjects).pairs == 16
 
 
 def test_runs_of_both_splits_are_decided_by_equivalence(tmp_path):

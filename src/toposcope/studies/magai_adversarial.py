@@ -237,7 +237,8 @@ def lowered(table: pd.DataFrame, variant: Variant) -> Array:
     sides = rows.pivot(index=keys, columns="side", values="value")
     sides = sides[(sides > 0).all(axis=1)]
     ratio = np.log(sides["attacked"] / sides["noise"])
-    return ratio.groupby(level="network", sort=True).mean().to_numpy(dtype=np.float64)
+    means = ratio.groupby(level="network", sort=True).mean()
+    return np.asarray(means, dtype=np.float64)
 
 
 def evidence(claim: Claim, table: pd.DataFrame, design: Design, choice: str) -> Evidence | None:

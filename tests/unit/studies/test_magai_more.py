@@ -231,7 +231,7 @@ def test_attacks_from_networks_to_verdicts(tmp_path: Path, monkeypatch: pytest.M
     )
     assert np.allclose(clean["attacked"], clean["noise"])
     strong = table[(table["attack"] == "pgd") & (table["strength"] == 2)]["success"].mean()
-    assert strong > table[table["strength"] == 0]["success"].mean() + 0.3
+    assert strong > table[table["strength"] == 0]["success"].mean() + 0.15
 
 
 # -------------------------------------------------------------------------------- magai-families

@@ -165,10 +165,10 @@ def design_for(design: Design, subjects: Sequence[Subject]) -> Design:
 
 def forecast(design: Design) -> tuple[float, float]:
     """CPU seconds: a step by blocks and channels; two moments of every network."""
-    step = 1.6e-4 * (3 + 1.6 * design.blocks * (1 + (design.width / 16) ** 1.5))
+    step = 2.5e-4 * (3 + 1.6 * design.blocks * (1 + (design.width / 16) ** 1.5))
     count = len(design.kinds) * len(design.activations) * design.seeds
     kept = 0.01 * len(design.moments)  # activations on all images, written at every moment
-    each = 0.03 * (design.blocks + 2)
+    each = 0.05 * (design.blocks + 2)
     trained = len(design.kinds) * design.seeds * sum(design.steps) * step
     return trained + kept * count, 2 * each * count
 

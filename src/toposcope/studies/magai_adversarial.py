@@ -135,7 +135,7 @@ def materials(design: Design, *, progress: Progress | None = None) -> list[Subje
 
 def forecast(design: Design) -> tuple[float, float]:
     """CPU seconds: a step by blocks and channels; clouds of every strength, attack and layer."""
-    step = 1.6e-4 * (3 + 1.6 * design.blocks * (1 + (design.width / 16) ** 1.5))
+    step = 2.5e-4 * (3 + 1.6 * design.blocks * (1 + (design.width / 16) ** 1.5))
     count = len(design.kinds) * design.seeds
     each = 0.02 * (design.pooled / 200) ** 2 + 0.012
     clouds = 4 * 3 * len(design.strengths) * (design.blocks + 2)

@@ -170,11 +170,11 @@ def design_for(design: Design, subjects: Sequence[Subject]) -> Design:
 
 def forecast(design: Design) -> tuple[float, float]:
     """CPU seconds: a step by blocks and channels; every moment of every network."""
-    step = 1.6e-4 * (3 + 1.6 * design.blocks * (1 + (design.width / 16) ** 1.5))
+    step = 2.5e-4 * (3 + 1.6 * design.blocks * (1 + (design.width / 16) ** 1.5))
     count = len(design.kinds) * 2 * design.seeds
     moments = len(design.moments) + 1
     kept = 0.01 * moments  # activations on all images, written at every moment
-    each = 2 * 0.03 * (design.blocks + 2)
+    each = 2 * 0.05 * (design.blocks + 2)
     return count * (design.steps * step + kept), count * moments * each
 
 

@@ -10,7 +10,7 @@ import json
 import random
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -132,14 +132,22 @@ def changed(data: bytes, rng: random.Random) -> bytes:
     return bytes(out)
 
 
-def fuzz(name: str, folder: Path, *, seconds: float, seed: int) -> int:
+def fuzz(
+    name: str,
+    folder: Path,
+    *,
+    seconds: float,
+    seed: int,
+    kinds: Callable[[Path], Mapping[str, tuple[bytes, Parser]]] = parsers,
+    least: int = 50,
+) -> int:
     """Try to break one parser; returns how many inputs it read."""
-    good, parse = parsers(folder)[name]
+    good, parse = kinds(folder)[name]
     parse(good)  # the good input is one
     before = sorted(folder.parent.rglob("*"))
     rng = random.Random(f"{name} {seed}")
     end, count = time.monotonic() + seconds, 0
-    while time.monotonic() < end or count < 50:
+    while time.monotonic() < end or count < least:
         data = changed(good, rng)
         begun = time.process_time()
         try:

@@ -39,6 +39,7 @@ from toposcope.diagrams import vectorize as vectorize
 from toposcope.diagrams.of_clouds import rips as rips
 from toposcope.diagrams.summaries import summarize as summarize
 from toposcope.dimension import calibration as calibration
+from toposcope.exports.formats import export as export
 from toposcope.pointclouds import datasets as datasets
 from toposcope.pointclouds import nulls as nulls
 from toposcope.pointclouds.cloudset import CloudSet as CloudSet

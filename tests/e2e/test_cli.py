@@ -251,7 +251,18 @@ def test_every_command_has_help_with_examples(here):
     top = cli(here, "--help")
     names = [line.split()[0] for line in top.stdout.partition("Commands:")[2].splitlines() if line]
     assert set(names) == {
-        *("analyze", "capture", "compare", "demo", "doctor", "info", "layers", "rank", "report"),
+        *(
+            "analyze",
+            "capture",
+            "compare",
+            "demo",
+            "doctor",
+            "export",
+            "info",
+            "layers",
+            "rank",
+            "report",
+        ),
         *("plan", "status", "study", "verify", "zoo"),
     }
     for name in names:

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 FIGURES = {"pairs": 2, "matrix": 1, "map": 1}
 
 
-def comparison(names, layers):
+def comparison(names, layers, *, measures=("wasserstein", "cka"), replicates=8):
     rng = np.random.default_rng(0)
     latent = rng.normal(size=(160, 3))
     sets = []
@@ -24,8 +24,7 @@ def comparison(names, layers):
             for k, layer in enumerate(layers)
         }
         sets.append(ts.from_arrays(kept, name=name))
-    measures = ("wasserstein", "cka")
-    return ts.compare(*sets, measures=measures, points=20, replicates=8, jobs=0)
+    return ts.compare(*sets, measures=measures, points=20, replicates=replicates, jobs=0)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +70,9 @@ def test_every_choice_of_measure_and_networks_draws(browser, page):
 
 
 def test_hostile_names_stay_text(browser, tmp_path):
-    found = comparison((HOSTILE[0], HOSTILE[1]), [name for name in HOSTILE if "\x00" not in name])
+    names = [name for name in HOSTILE if "\x00" not in name]
+    # One cheap measure: 324 pairs of layers take 3 s with CKA on 4 draws, 29 s with diagrams on 8.
+    found = comparison(HOSTILE[:2], names, measures=("cka",), replicates=4)
     path = ts.report(found, to=tmp_path / "hostile.html", title="</title><script>x</script>")
     look(browser, path)
     assert browser.execute_script("return window.__pwned") is None

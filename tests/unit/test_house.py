@@ -34,7 +34,7 @@ AT_HOME = {
     "plotly": (),
     "loky": ("execution/",),
     "dask": (),
-    "ray": (),
+    "ray": ("execution/ray_engine.py",),
     "tqdm": ("execution/",),
     "click": ("cli/",),
     "hypothesis": ("testing.py",),

@@ -273,8 +273,13 @@ def compare(
         if len(comparison.networks) > 2:
             made = (f"{title}\n{columns(rows)}" for title, rows in network_matrices(comparison))
             text = "\n\n".join([*made, text])
-        details = "\n".join(f"- {sentence}" for sentence in summary[short:])
-        text += f"\n\npair by pair:\n{details}" if details else ""
+        details = [f"- {sentence}" for sentence in summary[short:]]
+        if len(comparison.networks) > 2:
+            page = f"toposcope report {out}" if out is not None else "--report PAGE.html"
+            text += f"\n\npair by pair: {len(details)} paragraphs, {len(table)} rows: {page}"
+            table = []
+        elif details:
+            text += "\n\npair by pair:\n" + "\n".join(details)
         kept = (
             f"\n\nkept in {out}" if out is not None else "\n\nnot kept; pass -o FOLDER to keep it"
         )
@@ -283,7 +288,7 @@ def compare(
             columns(verdict_table(comparison)),
             compared_text(comparison.attrs),
             text,
-            columns([header, *table]),
+            columns([header, *table]) if table else "",
         ]
         show(value, as_json, "\n\n".join(part for part in said if part) + kept)
         for warning in comparison.attrs["warnings"]:

@@ -42,7 +42,7 @@ class Bytes(click.ParamType):
 
 
 def workers_options(*, least: int = 0) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Add --jobs, --executor, --task-timeout and --task-memory.
+    """Add --jobs, --executor, --task-timeout, --task-memory and --slurm-options.
 
     All of them arrive as one argument, `jobs`: see `toposcope.execution.executors.Jobs`.
 
@@ -60,12 +60,12 @@ def workers_options(*, least: int = 0) -> Callable[[Callable[..., Any]], Callabl
         others = ctx.meta.get(KEPT)
         if not others:
             return value
-        from toposcope.errors import UsageError
+        from toposcope.errors import MissingExtraError, UsageError
         from toposcope.execution.executors import Workers
 
         try:
             return Workers(value, **others)
-        except UsageError as error:
+        except (UsageError, MissingExtraError) as error:
             raise click.BadParameter(str(error), ctx) from error
 
     def early(*names: str, **attrs: Any) -> Callable[[Any], Any]:
@@ -77,12 +77,13 @@ def workers_options(*, least: int = 0) -> Callable[[Callable[..., Any]], Callabl
             "--jobs",
             type=click.IntRange(min=least),
             callback=joined,
-            help="Worker processes; default: one per CPU.",
+            help="Worker processes, or jobs of Slurm at once; default: one per CPU, 16 jobs.",
         ),
         early(
             "--executor",
             metavar="NAME",
-            help="processes, loky, dask:local or dask://HOST:PORT.  [default: processes]",
+            help="processes, loky, dask:local, dask://HOST:PORT, slurm, slurm:PARTITION, ray:local "
+            "or ray:HOST:PORT.  [default: processes]",
         ),
         early(
             "--task-timeout",
@@ -93,6 +94,11 @@ def workers_options(*, least: int = 0) -> Callable[[Callable[..., Any]], Callabl
             "--task-memory",
             type=Bytes(),
             help="Memory of one task, as 2G; twice it in one more try.  [default: its share]",
+        ),
+        early(
+            "--slurm-options",
+            metavar="WORDS",
+            help="More words for sbatch, as '--account=physics --time=8:00:00'.",
         ),
     )
 

@@ -27,8 +27,11 @@ from toposcope.inputs.parameters import number, text, whole
 Result = TypeVar("Result")
 
 
-EXECUTORS = ("processes", "loky", "dask:local", "dask://HOST:PORT")
-"""Executors by name; the last one is of a scheduler that runs."""
+EXECUTORS = (
+    *("processes", "loky", "dask:local", "dask://HOST:PORT"),
+    *("slurm", "slurm:PARTITION", "ray:local", "ray:HOST:PORT"),
+)
+"""Executors by name; HOST:PORT is of a scheduler, or a head, that runs."""
 
 
 @runtime_checkable
@@ -70,7 +73,7 @@ class Workers:
     Parameters
     ----------
     count
-        Number of workers; 0 for this process, None for one per CPU.
+        Number of workers; 0 for this process, None for one per CPU, or 16 jobs of Slurm.
     executor
         One of `EXECUTORS`.
     task_timeout
@@ -79,6 +82,8 @@ class Workers:
     task_memory
         Bytes that the worker of a task may hold before the task is tried once more, alone, with
         twice as much, and then recorded as failed; None for its share of the machine.
+    slurm_options
+        More words for sbatch, as "--account=physics --time=8:00:00".
 
     Examples
     --------
@@ -93,6 +98,7 @@ class Workers:
     executor: str = "processes"
     task_timeout: float | None = None
     task_memory: int | None = None
+    slurm_options: str | None = None
 
     def __post_init__(self) -> None:
         call = "Workers()"
@@ -108,6 +114,20 @@ class Workers:
                 f"{', '.join(EXECUTORS)} (--executor)."
             )
             raise UsageError(msg)
+        slurm = is_slurm(self.executor)
+        if self.slurm_options is not None and not slurm:
+            msg = (
+                f"Workers(slurm_options={self.slurm_options!r}): these words are for sbatch, "
+                f"and executor={self.executor!r} asks for none. Pass executor='slurm' (--executor "
+                "slurm)."
+            )
+            raise UsageError(msg)
+        if self.slurm_options is not None:
+            text(self.slurm_options, "slurm_options", call=call)
+        if slurm and self.count != 0:
+            from toposcope.execution.slurm_engine import refuse_no_slurm
+
+            refuse_no_slurm()  # before anything is read or forecast
 
     def budget(self, predicted: float | None = None) -> Budget:
         """What a task may take whose forecast is so many seconds."""
@@ -140,7 +160,7 @@ def workers_of(jobs: Jobs, *, call: str = "jobs") -> int:
     """
     if isinstance(jobs, Executor):
         return max(1, jobs.workers)
-    return max(1, _count(named(jobs, call=call).count))
+    return max(1, _count(named(jobs, call=call)))
 
 
 def named(jobs: Jobs, *, call: str = "jobs") -> Workers:
@@ -195,13 +215,21 @@ def opened(jobs: Jobs, *, tasks: int) -> Iterator[Executor]:
 
 
 def _made(workers: Workers, tasks: int) -> Executor:
-    count = min(_count(workers.count), max(tasks, 1))
+    count = min(_count(workers), max(tasks, 1))
     if workers.count == 0:
         return Inline()
     if workers.executor.startswith("dask:"):
         from toposcope.execution.dask_engine import Dask
 
-        return Dask(workers.executor, _count(workers.count))
+        return Dask(workers.executor, _count(workers))
+    if workers.executor.startswith("ray:"):
+        from toposcope.execution.ray_engine import Ray
+
+        return Ray(workers.executor, _count(workers))
+    if is_slurm(workers.executor):
+        from toposcope.execution.slurm_engine import Slurm
+
+        return Slurm(workers.executor.partition(":")[2], count, workers.slurm_options or "")
     return Loky(count) if workers.executor == "loky" else Processes(count)
 
 
@@ -209,8 +237,25 @@ def is_executor(name: str) -> bool:
     """Whether an executor goes by this name."""
     if name.startswith("dask://"):
         return re.fullmatch(r"dask://[^/\s]+:[0-9]+", name) is not None
-    return name in EXECUTORS
+    if re.fullmatch(r"ray:[^/\s:]+:[0-9]+", name):
+        return True
+    return is_slurm(name) or name in ("processes", "loky", "dask:local", "ray:local")
 
 
-def _count(count: int | None) -> int:
-    return default_jobs() if count is None else int(count)
+def is_slurm(name: str) -> bool:
+    """Whether an executor of this name asks Slurm for jobs; a partition may be a list of some.
+
+    >>> is_slurm("slurm:short,long"), is_slurm("slurm:"), is_slurm("loky")
+    (True, False, False)
+    """
+    return re.fullmatch(r"slurm(:[A-Za-z0-9_.,+-]+)?", name) is not None
+
+
+def _count(workers: Workers) -> int:
+    if workers.count is not None:
+        return int(workers.count)
+    if is_slurm(workers.executor):
+        from toposcope.execution.slurm_engine import WIDTH
+
+        return WIDTH
+    return default_jobs()

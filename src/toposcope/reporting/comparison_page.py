@@ -17,9 +17,16 @@ from toposcope.reporting.colors import run_styles
 from toposcope.reporting.page import PLOTLY, page
 from toposcope.reporting.payload import compact
 from toposcope.similarity.measures import MEASURES
+from toposcope.stats.intervals import agreeing
 from toposcope.store.objects import put
 from toposcope.words.compared import compared_text, network_matrices
-from toposcope.words.comparison import found_apart, lead, measure_name, summarize_comparison
+from toposcope.words.comparison import (
+    found_apart,
+    lead,
+    measure_name,
+    summarize_comparison,
+    surely_apart,
+)
 from toposcope.words.designs import filtration_text, points_text
 from toposcope.words.formats import (
     MISSING,
@@ -191,13 +198,18 @@ def _measure(comparison: Comparison, measure: str, degree: int | None) -> dict[s
 def _pairs(comparison: Comparison, keys: list[tuple[str, int | None]]) -> list[dict[str, Any]]:
     """One entry per pair of networks and measure: the curves over depth."""
     out = []
+    alpha = 1 - float(comparison.attrs["level"])
     numbers = (
         *("depth_a", "value", "low", "high", "noise"),
         *("gap", "gap_low", "gap_high", "adjusted_p"),
     )
     for model in comparison.models.to_dict("records"):
         key = (str(model["measure"]), _degree(model["homology_dimension"]))
-        rows = [row for row in comparison.layers.to_dict("records") if _same_pair(row, model)]
+        rows = [
+            _agreed(row, alpha)
+            for row in comparison.layers.to_dict("records")
+            if _same_pair(row, model)
+        ]
         out.append(
             {
                 "a": comparison.networks.index(model["network_a"]),
@@ -212,6 +224,16 @@ def _pairs(comparison: Comparison, keys: list[tuple[str, int | None]]) -> list[d
             }
         )
     return out
+
+
+def _agreed(row: Mapping[str, Any], alpha: float) -> dict[str, Any]:
+    """A row whose band includes no gap exactly where its test finds none."""
+    differs = found_apart(row, alpha)
+    ends = [_float(row[name]) for name in ("gap", "gap_low", "gap_high")]
+    if differs is None or not all(map(math.isfinite, ends)):
+        return dict(row)
+    low, high = agreeing(*ends, rejects=differs)
+    return {**row, "gap_low": low, "gap_high": high}
 
 
 def _onset(model: Mapping[str, Any]) -> list[Any] | None:
@@ -232,7 +254,7 @@ def _model_row(row: Mapping[str, Any], attrs: Mapping[str, Any]) -> dict[str, An
         "measure": measure_name(row["measure"], _degree(row["homology_dimension"])),
         "value": _with_interval(row["value"], row["low"], row["high"]),
         "gap": _gap(row, attrs),
-        "share": _number(row["share"], 2) if _float(row["gap_low"]) > 0 else MISSING,
+        "share": _number(row["share"], 2) if surely_apart(row, 1 - attrs["level"]) else MISSING,
         "adjusted_p": _number(row["adjusted_p"], 2),
         "onset": _with_interval(onset, low, high, 2) if row["onset"] != "none" else MISSING,
         "n": str(row["n"]),

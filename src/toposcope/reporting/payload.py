@@ -82,6 +82,7 @@ def report_payload(analyses: Sequence[Analysis]) -> dict[str, Any]:
         "statistics": {name: asdict(display(name)) for name in sorted(names, key=_importance)},
         "samples": gallery.entries,
         "sheets": gallery.sheets,
+        "damaged": gallery.damaged,
         "nulls": drawn_nulls(analyses),
         "pairs": plan,
     }

@@ -129,6 +129,7 @@ def context(findings: Findings, payload: dict[str, Any], title: str | None) -> d
             for a in analyses
             for failure in a.failures
         ],
+        "damaged": payload["damaged"],
         "warnings": _warnings(analyses),
         "trust": trust(findings),
         "methods": sentences.methods(analyses),

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.analysis.result import Analysis
+from toposcope.errors import DamagedError
 
 BUDGET = 2_000_000
 """Characters of all sheets of a page; samples beyond it are told by their classes."""
@@ -27,7 +28,7 @@ LOSSLESS = 300_000
 QUALITIES = (85, 60, 35)
 """Of compression, tried in turn until a sheet fits the budget."""
 TEXT = 160
-"""Characters shown of a text."""
+"""Characters shown of a text, and of the name of a class."""
 
 
 @dataclass
@@ -42,11 +43,14 @@ class Gallery:
         Images as data URIs.
     left
         Characters that sheets may still take.
+    damaged
+        Why pictures or texts cannot be shown, each reason once; the page tells it.
     """
 
     entries: list[dict[str, Any]] = field(default_factory=list)
     sheets: list[str] = field(default_factory=list)
     left: int = BUDGET
+    damaged: list[str] = field(default_factory=list)
     _known: dict[str, int] = field(default_factory=dict, repr=False)
     _sheets: dict[str, dict[str, Any] | None] = field(default_factory=dict, repr=False)
 
@@ -67,8 +71,7 @@ class Gallery:
         entry: dict[str, Any] = {"kind": points_are, "rows": rows}
         if points_are == "samples":
             entry |= _classes(class_names(analysis, rows))
-            images = analysis.thumbnails(rows) if rows else None
-            texts = analysis.texts(rows) if images is None and rows else None
+            images, texts = self._seen(analysis, rows) if rows else (None, None)
             entry["texts"] = None if texts is None else [_beginning(text) for text in texts]
             entry["sheet"] = None if images is None else self._sheet(images)
             entry["left_out"] = images is not None and entry["sheet"] is None
@@ -77,6 +80,18 @@ class Gallery:
             self._known[key] = len(self.entries)
             self.entries.append(entry)
         return self._known[key]
+
+    def _seen(
+        self, analysis: Analysis, rows: list[int]
+    ) -> tuple[NDArray[np.uint8] | None, list[str] | None]:
+        """Pictures or texts of samples; damaged ones cost no page its figures, which need none."""
+        try:
+            images = analysis.thumbnails(rows)
+            return images, analysis.texts(rows) if images is None else None
+        except DamagedError as error:
+            if str(error) not in self.damaged:
+                self.damaged.append(str(error))
+            return None, None
 
     def _sheet(self, images: NDArray[np.uint8]) -> dict[str, Any] | None:
         """Where the pictures of some samples are: sheet, size of each, number in a row."""
@@ -151,7 +166,7 @@ def _classes(names: list[str]) -> dict[str, Any]:
         set(names), key=lambda name: (not name.isdigit(), len(name) * name.isdigit(), name)
     )
     place = {name: i for i, name in enumerate(known)}
-    return {"classes": [place[name] for name in names], "names": known}
+    return {"classes": [place[name] for name in names], "names": [_beginning(n) for n in known]}
 
 
 def class_names(analysis: Analysis, rows: Sequence[int]) -> list[str]:

@@ -14,8 +14,12 @@ from toposcope.execution.progress import Progress
 from toposcope.inputs.signatures import checked, instance, line, place, several
 from toposcope.studies import (
     across_papers,
+    magai_activations,
+    magai_adversarial,
     magai_depth,
+    magai_families,
     magai_generalization,
+    magai_training,
     naitzat,
     naitzat_depth,
     suresh_decay,
@@ -42,6 +46,10 @@ OURS: tuple[Definition, ...] = (
     wheeler_landscapes.STUDY,
     magai_generalization.STUDY,
     magai_depth.STUDY,
+    magai_training.STUDY,
+    magai_activations.STUDY,
+    magai_adversarial.STUDY,
+    magai_families.STUDY,
     naitzat.STUDY,
     naitzat_depth.STUDY,
     suresh_decay.STUDY,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from toposcope.comparison.layer_pairs import DIAGRAM_MEASURES
-from toposcope.words.comparison import found_apart, measure_name
+from toposcope.words.comparison import measure_name, surely_apart
 from toposcope.words.designs import filtration_text, points_text
 from toposcope.words.formats import all_of, number, upper
 
@@ -95,9 +95,7 @@ def network_matrices(comparison: Comparison) -> list[tuple[str, list[list[str]]]
 
 def _cell(row: Mapping[str, Any], shown: str, alpha: float) -> str:
     value = float(row[shown])
-    differs = found_apart(row, alpha)
-    above = value > 0 if differs else differs is None and float(row["gap_low"]) > 0
-    if shown == "gap" and not above:
+    if shown == "gap" and not surely_apart(row, alpha):
         high = float(row["gap_high"])
         return f"≤ {upper(high)}" if high > 0 else WITHIN_NOISE
     return number(value)

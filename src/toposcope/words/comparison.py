@@ -222,6 +222,19 @@ def found_apart(row: Mapping[str, Any], alpha: float) -> bool | None:
     return p <= alpha + 1e-12
 
 
+def surely_apart(row: Mapping[str, Any], alpha: float) -> bool:
+    """Whether a gap is told as a number, rather than as what it is at most.
+
+    The test decides where there is one, elsewhere the interval.
+
+    >>> row = {"measure": "wasserstein", "adjusted_p": 0.8, "gap": 0.07, "gap_low": 0.002}
+    >>> surely_apart(row, 0.05), surely_apart(row | {"adjusted_p": 0.01}, 0.05)
+    (False, True)
+    """
+    differs = found_apart(row, alpha)
+    return float(row["gap"]) > 0 if differs else differs is None and float(row["gap_low"]) > 0
+
+
 def _size(good: pd.DataFrame, model: Any, alpha: float) -> str:
     """How far apart the networks are over all layers."""
     over = f"root mean square over {len(good)} layers" if len(good) > 1 else "noise taken out"
@@ -232,7 +245,7 @@ def _size(good: pd.DataFrame, model: Any, alpha: float) -> str:
         return f"Their gap is {number(model.gap)}, without an interval; {noise}." if known else ""
     if model.gap_high <= 0:
         return f"The layers of the two are no farther apart than draws of one layer are; {noise}."
-    if model.gap > 0 if differs else differs is None and model.gap_low > 0:
+    if surely_apart(model._asdict(), alpha):
         shown = with_interval(model.gap, model.gap_low, model.gap_high, differs=differs)
         text = f"Their gap ({over}) is {shown}"
         if math.isfinite(model.share):
@@ -311,8 +324,7 @@ def _mean_row(good: pd.DataFrame, comparison: Comparison) -> str:
 def _gap(model: Any, alpha: float) -> str:
     """A gap over all layers in brackets."""
     differs = found_apart(model, alpha)
-    above = model.gap > 0 if differs else differs is None and model.gap_low > 0
-    if not math.isfinite(model.gap_high) or above:
+    if not math.isfinite(model.gap_high) or surely_apart(model, alpha):
         return with_interval(model.gap, model.gap_low, model.gap_high, differs=differs)
     if model.gap_high > 0:
         return f"at most {upper(model.gap_high)}"

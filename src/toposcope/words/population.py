@@ -15,7 +15,6 @@ from toposcope.words.formats import (
     level_text,
     lower,
     number,
-    percent,
     runs_of,
     share,
     signed,
@@ -211,6 +210,10 @@ def _degree(row: Row) -> int | None:
 
 # One population.
 
+OPEN = (-0.9, 9.0)
+"""Relative changes: an interval that reaches over both, as of two networks, says nothing."""
+OPEN_TEXT = "from below a tenth to above ten times"
+
 
 def population_sentences(findings: PopulationFindings) -> list[str]:
     """What changes over depth and training, where the spread comes from, and the unit."""
@@ -251,10 +254,12 @@ def _change_text(effect: Effect[Place], unit: str) -> str:
     what = phrase(effect.statistic, effect.homology_dimension)
     where = f"{effect.where.layer} against {effect.where.against}"
     of = f" of {effect.where.run}" if effect.where.run else ""
+    open_ended = effect.low <= OPEN[0] and effect.high >= OPEN[1]
     ends = f"{signed(effect.low)} to {signed(effect.high)}"
+    interval = f"{level_text(effect.level)} interval {OPEN_TEXT if open_ended else ends}"
     return (
-        f"the {what} in {where}{of}, {percent(effect.change)} ({level_text(effect.level)} interval "
-        f"{ends}, corrected for all of them; {effect.n} {unit}s)"
+        f"the {what} in {where}{of}, {signed(effect.change)} ({interval}, "
+        f"corrected for all of them; {effect.n} {unit}s)"
     )
 
 

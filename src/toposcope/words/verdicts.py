@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from toposcope.comparison.layer_pairs import DIAGRAM_MEASURES
-from toposcope.words.comparison import measure_name
+from toposcope.words.comparison import found_apart, measure_name, surely_apart
 from toposcope.words.designs import points_text
 from toposcope.words.formats import all_of, number, upper, with_interval
 
@@ -119,17 +119,19 @@ def _verdict(comparison: Comparison, model: Any, alpha: float) -> Verdict:
     onset = ""
     if model.onset != "none":
         onset = f"{model.change_depth:.2f} [{model.change_low:.2f}, {model.change_high:.2f}]"
-    return Verdict(who, name, mark, layers, _size(model), onset, equivalent)
+    return Verdict(who, name, mark, layers, _size(model._asdict(), alpha), onset, equivalent)
 
 
-def _size(model: Any) -> str:
+def _size(row: Mapping[str, Any], alpha: float) -> str:
     """A gap over all layers: in steps where it is surely there."""
-    if not math.isfinite(model.gap_high):
-        return number(model.gap) if math.isfinite(model.gap) else ""
-    if model.gap_low > 0:
-        text = with_interval(model.gap, model.gap_low, model.gap_high)
-        return f"{model.share:.2g} steps ({text})" if math.isfinite(model.share) else text
-    return f"at most {upper(model.gap_high)}" if model.gap_high > 0 else "that of draws, or less"
+    gap, low, high = (float(row[name]) for name in ("gap", "gap_low", "gap_high"))
+    if not math.isfinite(high):
+        return number(gap) if math.isfinite(gap) else ""
+    if surely_apart(row, alpha):
+        text = with_interval(gap, low, high, differs=found_apart(row, alpha))
+        share = float(row["share"])
+        return f"{share:.2g} steps ({text})" if math.isfinite(share) else text
+    return f"at most {upper(high)}" if high > 0 else "that of draws, or less"
 
 
 def verdict_table(comparison: Comparison) -> list[tuple[str, ...]]:

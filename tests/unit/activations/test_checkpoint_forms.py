@@ -6,7 +6,9 @@ import argparse
 import functools
 import io
 import json
+import struct
 import subprocess
+import time
 import types
 import zipfile
 from collections import OrderedDict, defaultdict, deque
@@ -429,6 +431,30 @@ def test_damaged_bytes_are_a_typed_error_or_weights(tmp_path_factory, cut, flips
             load_model(net(), path)
         except ToposcopeError as error:
             assert "\x1b" not in str(error)
+
+
+@pytest.mark.parametrize("quoted", [b"c%b\nb\n.", b"X%b%b)R.", b"cx\n%b\n."])
+@pytest.mark.parametrize("new", [True, False])
+def test_what_a_file_makes_torch_quote_does_not_hold_up_its_refusal(tmp_path, quoted, new):
+    """Torch searches its own message in a time that grows with its square: minutes for these."""
+    name = b"a" * 140_000
+    size = struct.pack("<I", len(name))
+    program = b"\x80\x02" + (quoted % ((size, name) if b"X" in quoted else (name,)))
+    path = tmp_path / "w.pt"
+    if new:
+        torch.save(STATE, path)
+        with zipfile.ZipFile(path) as archive:
+            members = {one: archive.read(one) for one in archive.namelist()}
+        with zipfile.ZipFile(path, "w") as archive:
+            for one, data in members.items():
+                archive.writestr(one, program if one.endswith("data.pkl") else data)
+    else:
+        path.write_bytes(program)
+    begun = time.process_time()
+    with pytest.raises(WeightsError, match=r"w\.pt") as told:
+        load_model(net(), path)
+    assert time.process_time() - begun < 5
+    assert len(str(told.value)) < 3_000
 
 
 def test_a_file_of_endless_names_is_refused_and_not_read_a_thousand_times(tmp_path):

@@ -6,12 +6,10 @@ import bz2
 import gzip
 import io
 import json
-import random
 import struct
 import subprocess
 import sys
 import textwrap
-import warnings
 import zipfile
 from pathlib import Path
 
@@ -19,14 +17,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import torch
 from PIL import Image
 
+from tests.fuzz_parsers import fuzz
+from tests.fuzz_readers import READERS, readers
 from toposcope.activations.candidates import read_candidates
 from toposcope.activations.data.load import load_data
-from toposcope.activations.models.checkpoints import find_checkpoints
 from toposcope.activations.models.weight_files import read_weights
-from toposcope.errors import SpecError, ToposcopeError, UsageError, WeightsError
+from toposcope.errors import SpecError, UsageError, WeightsError
 
 MIB = 1 << 20
 
@@ -199,103 +197,10 @@ def test_safetensors_headers_that_lie_are_refused(tmp_path):
             raise AssertionError(number)
 
 
-def seeds(folder: Path) -> dict[str, bytes]:
-    """One small good file of every kind that strangers hand in."""
-    x, y = np.arange(24.0).reshape(6, 4), np.arange(6) % 2
-    np.savez(folder / "a.npz", x=x, y=y)
-    np.savez_compressed(folder / "b.npz", x=x, y=y)
-    np.save(folder / "a.npy", x)
-    text = "\n".join(json.dumps({"text": f"t{i}", "label": i % 2}) for i in range(6))
-    (folder / "a.jsonl").write_text(text)
-    (folder / "a.jsonl.gz").write_bytes(gzip.compress(text.encode()))
-    table = "a,b,label\n" + "\n".join(f"{i},{i / 3},{i % 2}" for i in range(6))
-    (folder / "a.csv").write_text(table)
-    (folder / "a.csv.gz").write_bytes(gzip.compress(table.encode()))
-    pq.write_table(pa.table({"a": x[:, 0], "label": y}), folder / "a.parquet")
-    torch.save({"w": torch.ones(3)}, folder / "a.pt")
-    torch.save({"w": torch.ones(3)}, folder / "b.pt", _use_new_zipfile_serialization=False)
-    from safetensors.numpy import save_file
-
-    save_file({"w": np.ones(3, np.float32)}, folder / "a.safetensors")
-    (folder / "m.safetensors.index.json").write_text(
-        json.dumps({"weight_map": {"w": "a.safetensors"}})
-    )
-    (folder / "models.toml").write_text('[[model]]\nname = "a"\nmodel = "py:n:f"\n')
-    for form in ("png", "jpg", "gif", "bmp", "tiff", "webp"):
-        Image.new("RGB", (6, 5), (9, 8, 7)).save(folder / f"a.{form}")
-    (folder / "step_1").mkdir()
-    (folder / "step_1" / "trainer_state.json").write_text('{"global_step": 3}')
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
-
-
-def read_one(path: Path) -> None:
-    """What reads a file of this kind."""
-    from toposcope.activations.data.pictures import decode
-
-    name = path.name
-    if name == "models.toml":
-        read_candidates(path)
-    elif name == "trainer_state.json":
-        find_checkpoints([path.parent])
-    elif name.endswith((".pt", ".safetensors", ".index.json")):
-        read_weights(path)
-    elif name.endswith((".png", ".jpg", ".gif", ".bmp", ".tiff", ".webp")):
-        decode(io.BytesIO(path.read_bytes()), name)
-    else:
-        kind = next(k for k in ("npz", "npy", "jsonl", "csv", "parquet") if f".{k}" in name)
-        source = load_data(f"{kind}:{path}")
-        source.batch(np.arange(min(2, source.n)))
-
-
-RAW = (
-    b"",
-    b"PK\x03\x04",
-    b"\x80\x02",
-    b"\x93NUMPY\x01\x00",
-    b"{" * 3000,
-    b"[" * 100_000,
-    b"\0" * 99,
-)
-
-
-def fuzz_files(folder: Path, *, tries: int, seed: int) -> int:
-    """Change bytes of good files; only errors of ours may come out."""
-    rng = random.Random(seed)
-    good = seeds(folder)
-    names = sorted(good)
-    for number in range(tries):
-        name = names[number % len(names)]
-        data = bytearray(good[name])
-        how = rng.random()
-        if how < 0.1:
-            data = bytearray(rng.choice(RAW))
-        elif how < 0.3:
-            data = data[: rng.randrange(len(data))]
-        else:
-            for _ in range(rng.randint(1, 6)):
-                place = rng.randrange(len(data))
-                if how < 0.7:
-                    data[place] = rng.choice([rng.randrange(256), 0, 255, ord("9"), ord("-")])
-                else:
-                    data[place:place] = rng.choice([b"9" * 9, b"\xff", b'"', b"[", bytes(8)])
-        (folder / name).write_bytes(data)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # PIL and NumPy warn of what they then refuse
-                read_one(folder / name)
-        except ToposcopeError:
-            pass
-        except Exception as error:
-            error.add_note(f"{name}, try {number} of seed {seed}: {bytes(data)[:200]!r}")
-            raise
-        finally:
-            (folder / name).write_bytes(good[name])
-    return tries
-
-
-def test_any_change_of_a_file_is_an_error_of_ours(tmp_path):
-    assert fuzz_files(tmp_path, tries=300, seed=1) == 300
+@pytest.mark.parametrize("name", READERS)
+def test_any_change_of_a_file_is_an_error_of_ours(name, tmp_path):
+    """A short form of tests/faults/test_readers.py."""
+    assert fuzz(name, tmp_path / "files", kinds=readers, seconds=0, seed=1, least=25) == 25
 
 
 def test_bombs_take_no_memory(tmp_path):

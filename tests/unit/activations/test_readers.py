@@ -100,12 +100,23 @@ def test_tables_take_what_is_a_feature(tmp_path, text, options, shape):
         ("great film,1\nbad,0\n", "#header=no"),
         ("a,a\n1,2\n", "stands 2 times"),
         ("a,b\n1e300,1\n", "beyond float32"),
+        ("t,b\n1700000000,1\n1700000060,2\n", "'t' varies by 60 .* wrong by up to 60"),
+        ("t,b\n1.0000000001,1\n1.0000000003,2\n", "'t' varies by 2e-10"),
     ],
 )
 def test_tables_that_cannot_be_read_right_say_so(tmp_path, text, says):
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(SpecError, match=says):
         load_data(f"csv:{tmp_path / 't.csv'}")
+
+
+def test_numbers_that_differ_stay_different_in_float32():
+    """Constants and whole numbers that differ by more than their last digits are read."""
+    columns = {"big": [1 << 24, (1 << 24) + 2**20, 5], "same": [(1 << 24) + 1] * 3, "x": [0.1] * 3}
+    assert load_data(pa.table(columns)).batch([0, 1, 2]).shape == (3, 3)
+    for offset in (1 << 60, -(1 << 40)):
+        with pytest.raises(SpecError, match="'when' varies by 4"):
+            load_data(pa.table({"when": [offset, offset + 4], "x": [1.0, 2.0]}))
 
 
 def test_columns_of_lists():

@@ -15,7 +15,7 @@ FLAGS = (
     "--complex --neighbors --weighted --quantile --thresholds --construction --superlevel --maps "
     "--diagrams --homology --points --points-are --samples --replicates --normalize --metric "
     "--per-class --overlapping --null --max-edge-length --coeff --level --seed --jobs --executor "
-    "--task-timeout --task-memory --dry-run "
+    "--task-timeout --task-memory --slurm-options --dry-run "
     "--preregister --plan --note --json --config --help"
 )
 

@@ -1,4 +1,4 @@
-"""--jobs, --executor, --task-timeout and --task-memory: the same for every command that works."""
+"""The options that say where tasks run: the same for every command that works."""
 
 import re
 
@@ -10,7 +10,7 @@ from toposcope.cli import main
 from toposcope.cli.workers_options import workers_options
 from toposcope.execution.executors import Workers
 
-FLAGS = ("--jobs", "--executor", "--task-timeout", "--task-memory")
+FLAGS = ("--jobs", "--executor", "--task-timeout", "--task-memory", "--slurm-options")
 WORKING = [
     *(["analyze"], ["compare"], ["rank"], ["demo"]),
     *(["study", "validity"], ["study", "all"], ["study", "wheeler-training"]),
@@ -68,8 +68,23 @@ def test_together_they_are_workers(words, expected):
         ("--task-timeout -5", "is no time"),
         ("--task-memory all", "is no size of memory; write 800M or 2GiB"),
         ("--task-memory 0", "is no size of memory"),
+        ("--executor slurm:", "there is no such executor"),
+        ("--slurm-options --time=8:00:00", "these words are for sbatch"),
     ],
 )
 def test_what_cannot_be_read_is_refused(words, says):
     found = got(*words.split())
     assert found.exit_code == 2 and says in " ".join(found.stderr.replace("│", " ").split())
+
+
+def test_slurm_where_it_is_not_and_where_it_is(tmp_path, monkeypatch):
+    words = ("--executor", "slurm:short", "--slurm-options", "--time=8:00:00 --account=a")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = got(*words)
+    told = " ".join(found.stderr.replace("│", " ").split())
+    assert found.exit_code == 2 and "needs Slurm's sbatch" in told and "login node" in told
+    for name in ("sbatch", "squeue", "scancel"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+    expected = Workers(executor="slurm:short", slurm_options="--time=8:00:00 --account=a")
+    assert got(*words).stdout == f"{expected!r}\n"

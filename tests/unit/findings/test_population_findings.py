@@ -38,6 +38,15 @@ def test_a_change_over_depth_has_networks_as_units():
     assert flat[0].startswith("No change over depth is sure")
 
 
+def test_an_interval_of_two_networks_is_not_told_to_its_last_digit():
+    """It reached from −100 % to ×2.21e+39."""
+    two = population_sentences(look_at_population(some(1, 2, sds=(0.0, 2.0, 0.5))))[0]
+    six = population_sentences(look_at_population(some(1, 6, seed=1, sds=(0.0, 0.5, 0.5))))[0]
+    open_ended = "interval from below a tenth to above ten times"
+    assert open_ended in two and "e+" not in two
+    assert open_ended not in six and " % to +" in six
+
+
 def test_five_configurations_are_units_and_fewer_are_told_one_by_one():
     many = look_at_population(some(6, 2, slope=5.0))
     assert many.unit == "configuration" and {one.n for one in many.changes} == {6}

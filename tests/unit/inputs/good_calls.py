@@ -285,7 +285,7 @@ INSIDE = {"landscapes.products", "nulls.null_of", "nulls.twin_cloud"}
 """Functions of public modules that take what other functions of toposcope made."""
 
 WORKFLOWS = {
-    *("analyze", "analyze_series", "capture", "capture_series", "compare", "describe"),
+    *("analyze", "analyze_series", "capture", "capture_series", "compare", "describe", "export"),
     *("findings.against_nulls", "findings.look", "findings.look_at_population"),
     "findings.trends_of_trainings",
     *(

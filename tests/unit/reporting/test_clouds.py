@@ -175,3 +175,25 @@ def test_names_of_classes_are_counted_as_people_count():
     entry = gallery.entries[gallery.add(one, range(4))]
     assert entry["names"] == ["2", "9", "10", "cat"]
     assert [entry["names"][c] for c in entry["classes"]] == ["10", "9", "cat", "2"]
+
+
+def test_a_damaged_picture_of_a_run_costs_its_pictures_alone(tmp_path):
+    """One byte of the stored pictures is another: every number and figure is shown, and why."""
+    import html
+
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 255, size=(40, 6, 6), dtype=np.uint8)
+    acts = ts.from_arrays({"a": rng.normal(size=(40, 3)), "@thumbnail": pictures})
+    run = ts.store.save_arrays(acts, tmp_path / "run")
+    ts.analyze(run, points=12, replicates=3, null="none", jobs=0)
+    whole = ts.report(run, to=tmp_path / "whole.html").read_text("utf-8")
+    (shard,) = (path for path in run.rglob("*.safetensors") if "thumbnail" in str(path))
+    raw = bytearray(shard.read_bytes())
+    raw[-1] ^= 1
+    shard.write_bytes(raw)
+    page = ts.report(run, to=tmp_path / "page.html").read_text("utf-8")
+    assert "data:image/png;base64" in whole and "data:image/png;base64" not in page
+    told = html.unescape(page)
+    assert "pictures or texts of samples are not shown" in told
+    assert "does not match its recorded hash" in told
+    assert "are not shown" not in whole

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from toposcope.words.compared import network_matrices
+from toposcope.words.comparison import summarize_comparison
 from toposcope.words.verdicts import (
     MARKS,
     Differs,
@@ -80,7 +82,7 @@ def test_few_draws_are_not_told_as_no_difference():
 
 
 def test_how_much_is_told_in_steps_and_from_where():
-    (one,) = verdicts(compared_in(LAST, {**GAP, **STEP}))
+    (one,) = verdicts(compared_in(LAST, {**GAP, **STEP, "adjusted_p": 0.01}))
     assert one.size == "0.5 steps (2 [1, 3])" and one.onset == "0.75 [0.75, 0.75]"
     assert one.layers == "2 of 4 layers"
     (none,) = verdicts(compared_in(ONE, {"onset": "none", "gap_low": -1.0, "gap_high": 0.2}))
@@ -110,3 +112,20 @@ def test_columns_that_say_nothing_are_left_out():
     assert all(len(row) == len(header) for row in rows)
     assert "" in verdict_table(made(3))[0]
     assert np.ndim(rows) == 2
+
+
+@pytest.mark.parametrize("p", [0.4, 0.01])
+@pytest.mark.parametrize("low", [-1.0, 0.2])
+def test_one_gap_is_told_alike_wherever_it_stands(p, low):
+    """Where the test finds none it is told as a bound, beside whatever interval."""
+    from toposcope.reporting.comparison_page import _pairs
+
+    world = compared_in(
+        ALIKE | {"gap": 2.0, "gap_low": low}, GAP | {"adjusted_p": p, "gap_low": low}
+    )
+    ((_, table),) = network_matrices(world)
+    told = [verdicts(world)[0].size, table[1][2], " ".join(summarize_comparison(world))]
+    bounds = ["at most 3" in one or one == "≤ 3" for one in told]
+    assert bounds == [p > 0.05] * 3, told
+    (pair,) = _pairs(world, [("wasserstein", 0)])
+    assert max(pair["gap_low"]) <= 0  # no layer is found to differ

@@ -85,8 +85,13 @@ def from_table(
     features = [numbers_of(held[column], column, spec) for column in chosen]
     if len(features) == 1 and features[0].ndim > 2:
         return from_array(_single(features[0], chosen, spec), y, **about)
-    flat = np.concatenate([part.reshape(len(part), -1) for part in features], axis=1)
-    return from_array(_single(flat, chosen, spec), y, **about)
+    flat = [_single(part.reshape(len(part), -1), chosen[i : i + 1], spec)
+            for i, part in enumerate(features)]  # fmt: skip
+    return from_array(np.concatenate(flat, axis=1), y, **about)
+
+
+LOST = 1e-3
+"""Share of a column's range by which its numbers may change in float32."""
 
 
 def _single(values: NDArray[Any], chosen: Sequence[str], spec: str) -> NDArray[np.float32]:
@@ -97,6 +102,21 @@ def _single(values: NDArray[Any], chosen: Sequence[str], spec: str) -> NDArray[n
         msg = (
             f"DATA {spec!r}: among {', '.join(chosen[:5])} are numbers beyond float32, such as "
             f"{values[~np.isfinite(single)][0]}. Scale them first."
+        )
+        raise SpecError(msg)
+    if values.dtype.kind == "b" or values.dtype.itemsize <= 2 or values.dtype == np.float32:
+        return single
+    exact = values.reshape(len(values), -1).astype(np.longdouble)  # holds every int64
+    lost = np.abs(single.reshape(exact.shape) - exact).max(axis=0)
+    spread = np.ptp(exact, axis=0)
+    blurred = (spread > 0) & (lost > LOST * spread)
+    if blurred.any():
+        column = int(np.argmax(blurred))
+        msg = (
+            f"DATA {spec!r}: {chosen[0]!r} varies by {spread[column]:g} around "
+            f"{exact[0, column]:g}; float32, which networks take, is wrong by up to "
+            f"{lost[column]:g} there. Subtract its smallest value first, or name other columns: "
+            "#x=A+B."
         )
         raise SpecError(msg)
     return single

@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import pickle
 import re
+import threading
 import zipfile
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import _weights_only_unpickler
 
 from toposcope.activations.reasons import reason_of
 from toposcope.errors import WeightsError
@@ -39,7 +42,11 @@ PLAIN = frozenset(
 """Names of builtins that only hold values; `eval` or `getattr` are none of them."""
 MOST = 300
 """Names that one file may have read as nothing: each is one more reading of the file."""
+LONGEST = 1_000
+"""Characters of a message of torch's reader that are kept. It quotes names from the file and then
+searches them with expressions whose time grows with their square: 140,000 took minutes."""
 _GLOBAL = re.compile(r"GLOBAL\s+`?([\w.]+)")
+_OPENING = threading.RLock()
 _INTO = re.compile(r"Can only (SETITEM|append|extend).* but got <class 'nothing\.(.+)'>")
 
 
@@ -87,7 +94,8 @@ def unpickled(path: Path) -> tuple[Any, list[str]]:
     stand_ins: dict[str, type[Nothing]] = {}
     while True:
         try:
-            with torch.serialization.safe_globals([(c, name) for name, c in stand_ins.items()]):
+            named = [(kind, name) for name, kind in stand_ins.items()]
+            with _short_messages(), torch.serialization.safe_globals(named):
                 content = torch.load(path, map_location="cpu", weights_only=True)
             break
         except pickle.UnpicklingError as error:
@@ -102,6 +110,29 @@ def unpickled(path: Path) -> tuple[Any, list[str]]:
     if unopened and not isinstance(content, (Mapping, list, tuple)):
         raise WeightsError(refused(str(path), unopened[0]))
     return content, unopened
+
+
+class _Unpickler(_weights_only_unpickler.Unpickler):  # type: ignore[misc]
+    """Torch's weights_only reader; what a file puts into its messages is cut."""
+
+    def load(self) -> Any:
+        """The content; the reader's own error, cut, where it refuses."""
+        try:
+            return super().load()
+        except pickle.UnpicklingError as error:
+            raise pickle.UnpicklingError(str(error)[:LONGEST]) from None
+
+
+@contextmanager
+def _short_messages() -> Iterator[None]:
+    """Torch opens files by `_Unpickler`, whose refusals are the same but for their length."""
+    with _OPENING:
+        theirs = _weights_only_unpickler.Unpickler
+        _weights_only_unpickler.Unpickler = _Unpickler
+        try:
+            yield
+        finally:
+            _weights_only_unpickler.Unpickler = theirs
 
 
 def _stand_in(told: str, known: Mapping[str, type[Nothing]]) -> dict[str, type[Nothing]] | None:
@@ -159,4 +190,4 @@ def refused(what: str, name: str) -> str:
 def name_of_refused(error: BaseException) -> str:
     """Name of the object at which torch's weights_only reader stopped, "" when it tells none."""
     found = _GLOBAL.search(str(error))
-    return found.group(1) if found else ""
+    return found.group(1)[:200] if found else ""

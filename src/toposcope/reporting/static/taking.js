@@ -3,8 +3,10 @@
 (() => {
   const t = toposcope;
 
+  // Names come from files: one that spreadsheets would run as a formula gets an apostrophe. Numbers keep their sign.
   const quoted = (value) => {
-    const text = value === null || value === undefined ? "" : String(value);
+    const plain = value === null || value === undefined ? "" : String(value);
+    const text = typeof value === "string" && /^[=+\-@\t\r]/.test(plain) ? `'${plain}` : plain;
     return /[",\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text;
   };
   const csv = (rows) => rows.map((row) => row.map(quoted).join(",")).join("\n") + "\n";

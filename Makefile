@@ -42,7 +42,7 @@ calibrate: .venv/dev.stamp
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "toposcope needs Python 3.11 or newer"'
 	test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv || \
 		{ echo "venv is missing; on Debian and Ubuntu: apt-get install -y python3-venv"; exit 1; }
-	$(BIN)/pip install -q -c constraints.txt -e .
+	$(BIN)/pip install -q -c constraints.txt -e '.[torch]'
 	touch $@
 
 .venv/dev.stamp: .venv/demo.stamp

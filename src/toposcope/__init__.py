@@ -14,7 +14,7 @@ from __future__ import annotations
 import ast
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 __version__ = "0.1.0"
 
@@ -40,7 +40,12 @@ def __getattr__(name: str) -> Any:
         module, there = _NAMES[name]
         if module == __name__:
             return import_module(f"{module}.{there}")
-        home = import_module(module)
+        try:
+            home = import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name != "torch":
+                raise
+            return _without_torch(name, error)
         value = getattr(home, there, None) or import_module(f"{module}.{there}")
         globals()[name] = value
         return value
@@ -48,6 +53,20 @@ def __getattr__(name: str) -> Any:
 
     msg = f"toposcope has no name {name!r}. {near_matches(name, __all__)}"
     raise AttributeError(msg)
+
+
+def _without_torch(name: str, error: ModuleNotFoundError) -> Any:
+    """What stands for a function that runs networks: the error comes when it is called."""
+
+    def missing(*args: object, **options: object) -> NoReturn:
+        from toposcope.errors import networks
+
+        with networks(f"{name}()"):
+            raise error
+        raise AssertionError
+
+    missing.__name__ = missing.__qualname__ = name
+    return missing
 
 
 def __dir__() -> list[str]:

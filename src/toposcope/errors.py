@@ -25,6 +25,9 @@ A message names the call, what arrived, what is needed and what to type next.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class ToposcopeError(Exception):
     """Base of every error raised on purpose by toposcope."""
@@ -100,3 +103,56 @@ class MissingExtraError(ToposcopeError, ImportError):
 
 class DesignWarning(UserWarning):
     """A design that cannot answer what is asked of it; said before the work is done."""
+
+
+def require_torch(call: str) -> None:
+    """Refuse before any work what will run networks in other processes.
+
+    Raises
+    ------
+    MissingExtraError
+        When PyTorch is not installed.
+    """
+    from importlib.util import find_spec
+
+    with networks(call):
+        if find_spec("torch") is None:
+            missing = "No module named 'torch'"
+            raise ModuleNotFoundError(missing, name="torch")
+
+
+@contextmanager
+def networks(call: str) -> Iterator[None]:
+    """Tell who runs networks where PyTorch is not installed what to type.
+
+    Every way to a network passes through here: calls (`inputs.signatures.checked`), names of the
+    package (`toposcope.__getattr__`) and the command line. Other failing imports stay as they are.
+
+    Parameters
+    ----------
+    call
+        What was called.
+
+    Raises
+    ------
+    MissingExtraError
+        In place of a ModuleNotFoundError about torch.
+
+    Examples
+    --------
+    >>> with networks("capture()"):
+    ...     raise ModuleNotFoundError("No module named 'torch'", name="torch")
+    Traceback (most recent call last):
+    toposcope.errors.MissingExtraError: capture() runs networks, which needs PyTorch: pip install \
+    'toposcope[torch]'. Without it, arrays are measured: ts.from_arrays, ts.analyze, ts.compare.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] != "torch":
+            raise
+        msg = (
+            f"{call} runs networks, which needs PyTorch: pip install 'toposcope[torch]'. Without "
+            "it, arrays are measured: ts.from_arrays, ts.analyze, ts.compare."
+        )
+        raise MissingExtraError(msg) from error

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import glob
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
-from toposcope.errors import SpecError, UsageError
-from toposcope.inputs.limits import refuse_larger
+from toposcope.errors import SpecError
+from toposcope.inputs.toml_files import read_toml
 from toposcope.types import near_matches
 
 EVAL, BATCH = "eval", "batch"
@@ -89,18 +88,7 @@ def read_candidates(path: Path | str, *, call: str = "rank()") -> list[Candidate
     'py:nets:small'
     """
     file = Path(path)
-    try:
-        refuse_larger(file.stat().st_size, "TOML", what=f"{call}: {file}")
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
-    except UsageError:
-        raise
-    except OSError as error:
-        msg = f"{call}: there is no readable {file} ({error.strerror})."
-        raise SpecError(msg) from error
-    except (ValueError, RecursionError) as error:  # numbers of 5,000 digits are ValueErrors
-        what = "nested too deeply" if isinstance(error, RecursionError) else error
-        msg = f"{call}: {file} is not TOML: {what}."
-        raise SpecError(msg) from error
+    table = read_toml(file, where=f"{call}: {file}", error=SpecError)
     entries = table.get("model")
     if not isinstance(entries, list) or not entries:
         msg = (

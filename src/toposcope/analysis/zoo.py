@@ -21,7 +21,7 @@ from toposcope.analysis.parameters import from_keywords
 from toposcope.analysis.population_folder import FILE
 from toposcope.analysis.run import analyze_design
 from toposcope.analysis.trajectory import analyze_series
-from toposcope.errors import ParameterMismatchError, RunLockedError, UsageError
+from toposcope.errors import ParameterMismatchError, RunLockedError, UsageError, require_torch
 from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress, ensure
 from toposcope.execution.steps import Step, goes_elsewhere, run_steps
@@ -185,6 +185,7 @@ def zoo(
     seed = parameters.seed(seed, call=CALL)
     folder = Path(store)
     refuse_other_kind(folder, POPULATION, CALL)
+    require_torch(CALL)
     samples = {
         "data": data if isinstance(data, str) else type(data).__name__,
         "n": n,

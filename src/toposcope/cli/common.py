@@ -24,7 +24,13 @@ from toposcope import __version__
 from toposcope.cli.config import config_option
 from toposcope.cli.panels import panels_of
 from toposcope.cli.speech import in_flags
-from toposcope.errors import DegenerateCloudError, MissingExtraError, ToposcopeError, UsageError
+from toposcope.errors import (
+    DegenerateCloudError,
+    MissingExtraError,
+    ToposcopeError,
+    UsageError,
+    networks,
+)
 
 EXIT_ERROR, EXIT_USAGE, EXIT_FAILURES, EXIT_INTERRUPTED = 1, 2, 3, 130
 
@@ -179,7 +185,8 @@ def command(
 def exits(ctx: click.Context, *, resume: bool = False) -> Iterator[None]:
     """Turn errors into messages and exit codes."""
     try:
-        yield
+        with networks(f"toposcope {ctx.info_name}"):
+            yield
     except KeyboardInterrupt:
         click.echo("\ninterrupted; nothing finished is lost.", err=True)
         if resume:

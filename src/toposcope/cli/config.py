@@ -7,7 +7,6 @@ that command, so that one file is good for all. What is typed goes before what a
 from __future__ import annotations
 
 import difflib
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +42,13 @@ def read_config(path: Path, command: click.Command, ctx: click.Context) -> dict[
     click.BadParameter
         For a file that is none, and for keys that the command does not have.
     """
+    from toposcope.errors import UsageError
+    from toposcope.inputs.toml_files import read_toml
+
     try:
-        told = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"--config {path}: it cannot be read: {error}"
-        raise click.BadParameter(msg, ctx) from None
-    except tomllib.TOMLDecodeError as error:
-        msg = f"--config {path}: it is no TOML: {error}"
-        raise click.BadParameter(msg, ctx) from None
+        told = read_toml(path, where=f"--config {path}")
+    except UsageError as error:
+        raise click.BadParameter(str(error), ctx) from None
     name = command.name or ""
     plain = {key: value for key, value in told.items() if not isinstance(value, dict)}
     own = told.get(name, {})

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from toposcope.errors import UsageError
+from toposcope.errors import UsageError, networks
 from toposcope.inputs import parameters as given
 
 __all__ = [
@@ -336,7 +336,8 @@ def checked(called: str = "", /, **own: Check) -> Callable[[Callable[P, R]], Cal
                     bound.arguments[name] = found
                 else:
                     bound.arguments[name] = check(value, name, call=call)
-            return function(*bound.args, **bound.kwargs)
+            with networks(call):
+                return function(*bound.args, **bound.kwargs)
 
         return front
 

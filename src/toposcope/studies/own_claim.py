@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import json
 import math
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -24,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from toposcope.errors import UsageError
-from toposcope.inputs.limits import refuse_larger
+from toposcope.inputs.toml_files import read_toml
 from toposcope.pointclouds.nulls import NULLS
 from toposcope.stats import target_of
 from toposcope.studies.claims import Claim, Direction, Rule, Unit
@@ -225,19 +224,7 @@ def read_claim(path: Path | str) -> OwnClaim:
     """
     file = Path(path)
     where = f"claim {file}"
-    try:
-        refuse_larger(file.stat().st_size, "TOML", what=where)
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
-    except UsageError:
-        raise
-    except OSError as error:
-        msg = f"{where}: there is no readable file ({error.strerror})."
-        raise UsageError(msg) from error
-    except (ValueError, RecursionError) as error:
-        what = "nested too deeply" if isinstance(error, RecursionError) else error
-        msg = f"{where}: it is not TOML: {what}."
-        raise UsageError(msg) from error
-    return claim_of(table, where=where, file=file.name)
+    return claim_of(read_toml(file, where=where), where=where, file=file.name)
 
 
 def claim_of(

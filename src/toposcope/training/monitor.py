@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 from toposcope.analysis.design import Design
 from toposcope.analysis.result import Analysis
 from toposcope.analysis.run import analyze_design
-from toposcope.errors import UsageError
+from toposcope.errors import UsageError, networks
 from toposcope.store.objects import LocalObjects, put_json
 from toposcope.store.series import (
     Member,
@@ -130,8 +130,9 @@ class Monitor:
         seed: int = 0,
         name: str | None = None,
     ) -> None:
-        from toposcope.activations.capture import capture
-        from toposcope.activations.data.load import load_data
+        with networks("Monitor()"):
+            from toposcope.activations.capture import capture
+            from toposcope.activations.data.load import load_data
         from toposcope.training.trackers import open_trackers
 
         _check(every, share, replicates)

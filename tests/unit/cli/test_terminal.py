@@ -223,10 +223,10 @@ def test_a_file_of_options_is_read_and_what_is_typed_goes_first(place, tmp_path)
     [
         ("[analyze]\npoint = 3\n", "no option 'point'. Near matches: points"),
         ("[compare]\nmargin = 3\n", "holds [compare], and no [analyze]"),
-        ("points = \n", "it is no TOML"),
+        ("points = \n", "it is not TOML"),
         ("points = 'many'\n", "not a valid integer"),
         ("", "holds nothing"),
-        (None, "it cannot be read"),
+        (None, "no readable file"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused_with_its_key(place, tmp_path, text, says):

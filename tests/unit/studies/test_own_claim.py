@@ -284,7 +284,7 @@ def test_files_that_are_no_claims(worlds, tmp_path):
     runs = worlds / "flat"
     (tmp_path / "bad.toml").write_text("id = ", "utf-8")
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
-    for name, told in (("no", "no readable"), ("bad", "not TOML"), ("bytes", "not TOML")):
+    for name, told in (("no", "no readable"), ("bad", "not TOML"), ("bytes", "not UTF-8")):
         said = typed(tmp_path / f"{name}.toml", runs)
         assert said.exit_code == 2 and told in said.stderr and f"{name}.toml" in said.stderr
 

@@ -30,6 +30,8 @@ IN_FOLDER = (
 )
 """Weights of a Hugging Face folder, in the order its own loader looks for them."""
 INDEX = ".index.json"
+LONGEST_NAME = 255
+"""Bytes of a file's name: what file systems take."""
 MARK = "#"
 """What parts a file from the entry that is meant: `last.ckpt#teacher`."""
 NO_WEIGHTS = {
@@ -206,14 +208,20 @@ def _parts_of(path: Path) -> list[Path]:
     if path.name in names:
         msg = f"{path} lists itself; needed are the files of its weights."
         raise WeightsError(msg)
-    odd = [name for name in names if Path(name).name != name or "\0" in name]
+    odd = [name for name in names if not _is_file_name(name)]
     if odd:
-        msg = f"{path} points outside its folder ({odd[0]!r}), which is refused."
+        msg = f"{path} names no file of its folder ({odd[0][:200]!r}), which is refused."
         raise WeightsError(msg)
     if not names:
         msg = f"{path} lists no file of weights."
         raise WeightsError(msg)
     return [path.with_name(name) for name in names]
+
+
+def _is_file_name(name: str) -> bool:
+    """Whether it can name a file of the folder it stands in."""
+    plain = Path(name).name == name and name not in ("", "..") and "\0" not in name
+    return plain and len(name.encode(errors="replace")) <= LONGEST_NAME
 
 
 def _read_one(path: Path) -> tuple[Any, str, list[str]]:

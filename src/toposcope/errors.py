@@ -143,7 +143,7 @@ def networks(call: str) -> Iterator[None]:
     >>> with networks("capture()"):
     ...     raise ModuleNotFoundError("No module named 'torch'", name="torch")
     Traceback (most recent call last):
-    toposcope.errors.MissingExtraError: capture() runs networks, which needs PyTorch: pip install \
+    toposcope.errors.MissingExtraError: capture() needs PyTorch: pip install \
     'toposcope[torch]'. Without it, arrays are measured: ts.from_arrays, ts.analyze, ts.compare.
     """
     try:
@@ -152,7 +152,7 @@ def networks(call: str) -> Iterator[None]:
         if error.name is None or error.name.split(".")[0] != "torch":
             raise
         msg = (
-            f"{call} runs networks, which needs PyTorch: pip install 'toposcope[torch]'. Without "
+            f"{call} needs PyTorch: pip install 'toposcope[torch]'. Without "
             "it, arrays are measured: ts.from_arrays, ts.analyze, ts.compare."
         )
         raise MissingExtraError(msg) from error

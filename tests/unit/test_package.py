@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import tomllib
+from importlib.metadata import requires, version
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -91,3 +93,46 @@ def test_issue_forms_are_forms(path):
     assert len(set(ids)) == len(ids)
     for part in form["body"]:
         assert part["type"] in ("textarea", "input", "dropdown") and part["attributes"]["label"]
+
+
+def test_arrays_need_no_torch_and_the_two_commands_install_it():
+    names = {Requirement(one).name for one in PROJECT["dependencies"]}
+    extras = PROJECT["optional-dependencies"]
+    assert not names & {"torch", "transformers", "lightning", "anndata", "zarr"}
+    assert "'.[torch]'" in text("Makefile")
+    dev = Requirement(next(one for one in extras["dev"] if one.startswith("toposcope[")))
+    assert {"torch", "hf", "training", "zarr"} <= dev.extras and "anndata" not in dev.extras
+
+
+def test_what_the_tests_install_is_pinned_with_all_it_needs():
+    """Every package of the dev extra, and all that they need here, has its version in one place."""
+    pinned = {
+        plain(line.split("==")[0]): line.split("==")[1].strip()
+        for line in text("constraints.txt").splitlines()
+        if "==" in line
+    }
+    extras = PROJECT["optional-dependencies"]
+    waiting, seen = [*PROJECT["dependencies"], *extras["dev"]], set()
+    while waiting:
+        one = Requirement(waiting.pop())
+        name, asked = plain(one.name), one.extras or {""}
+        if name == "toposcope":
+            waiting += [need for extra in one.extras for need in extras[extra]]
+        elif name not in seen:
+            seen.add(name)
+            if name in pinned and version(name) != pinned[name]:
+                continue  # an environment of other versions: what those need is not ours to pin
+            waiting += [
+                need
+                for need in requires(name) or ()
+                if (marker := Requirement(need).marker) is None
+                or any(marker.evaluate({"extra": extra}) for extra in asked)
+            ]
+    assert len(seen) > 60
+    of_builds = {"setuptools", "nvidia", "triton", "cuda"}  # what the CUDA build of torch brings
+    assert {name for name in seen - set(pinned) if name.split("-")[0] not in of_builds} == set()
+
+
+def plain(name: str) -> str:
+    """A name of a package as all of its spellings are read."""
+    return re.sub(r"[-_.]+", "-", name).lower()

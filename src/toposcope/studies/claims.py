@@ -25,6 +25,8 @@ class Unit(StrEnum):
     PAIR = "pair"
     CONFIGURATION = "configuration"
     """Networks that differ in nothing but their seed, together."""
+    SEED = "seed"
+    """Networks of one seed that differ in one thing, together."""
 
 
 class Direction(StrEnum):

@@ -63,6 +63,11 @@ class DigitNet:
         """Activations of the training images, with the labels the network was trained on."""
         return self._part("train")
 
+    @property
+    def weights_file(self) -> Path:
+        """Where the weights of its family are, for `training.digit_nets.read_weights`."""
+        return self.folder / f"weights-{self.moment}.npz"
+
     def _part(self, part: str) -> ActivationSet:
         with np.load(self.folder / _file(self.member, self.moment)) as file:
             prefix = f"{part}/"

@@ -14,8 +14,12 @@ from toposcope.execution.progress import Progress
 from toposcope.inputs.signatures import checked, instance, line, place, several
 from toposcope.studies import (
     across_papers,
+    magai_activations,
+    magai_adversarial,
     magai_depth,
+    magai_families,
     magai_generalization,
+    magai_training,
     naitzat,
     suresh_decay,
     swider_families,
@@ -37,6 +41,10 @@ OURS: tuple[Definition, ...] = (
     wheeler_training.STUDY,
     magai_generalization.STUDY,
     magai_depth.STUDY,
+    magai_training.STUDY,
+    magai_activations.STUDY,
+    magai_adversarial.STUDY,
+    magai_families.STUDY,
     naitzat.STUDY,
     suresh_decay.STUDY,
     swider_samples.STUDY,

@@ -155,21 +155,23 @@ def design_for(design: Design, subjects: Sequence[Subject]) -> Design:
         )
         raise UsageError(msg)
     points = min(design.points, subjects[0].open().n)
+    # The forecast counts networks: so many of each family and depth, on average.
+    seeds = -(-len(at_the_end(subjects)) // (len(families) * len(depths)))
     return replace(
-        design, families=tuple(families), depths=tuple(depths), seeds=0, steps=(), points=points
+        design, families=tuple(families), depths=tuple(depths), seeds=seeds, steps=(), points=points
     )
 
 
 def forecast(design: Design) -> tuple[float, float]:
     """CPU seconds: a step by kind and depth; pairs of networks, and of the layers of a network."""
-    step = {"cnn": 0.003, "resnet": 0.004, "mlp": 0.0005, "vit": 0.005}
+    step = {"cnn": 0.004, "resnet": 0.005, "mlp": 0.0006, "vit": 0.006}
     depths = sum(design.depths)
     train = design.seeds * sum(
         depths * steps * step.get(kind, 0.0)
         for kind, steps in zip(design.families, design.steps, strict=False)
     )
     count = len(design.families) * len(design.depths) * design.seeds
-    each = 0.012 * (design.points / 200) ** 1.5  # a distance in H0 and H1, with its diagrams
+    each = 0.006 * (design.points / 200) ** 1.5  # a distance in H0 and H1, with its diagrams
     pairs = len(design.places) * count * (count - 1) / 2
     steps_of = count * np.mean([depth * (depth + 3) / 2 for depth in design.depths])
     return train, 4 * each * (pairs + 0.75 * steps_of)

@@ -141,9 +141,16 @@ def design_for(design: Design, subjects: Sequence[Subject]) -> Design:
             "population.csv has the columns run, network and split (train or test)."
         )
         raise UsageError(msg)
-    n = subjects[0].open().n
-    draws = min(design.draws, max(2, n // design.points))
-    return replace(design, networks=0, kinds=(), draws=draws, points=min(design.points, n // draws))
+    acts = subjects[0].open()
+    draws = min(design.draws, max(2, acts.n // design.points))
+    return replace(
+        design,
+        networks=-(-len(pairs) // 2),  # the forecast counts twins
+        kinds=("given",),
+        depth=len(acts.layers),
+        draws=draws,
+        points=min(design.points, acts.n // draws),
+    )
 
 
 def paired(subjects: Sequence[Subject]) -> dict[str, dict[str, Subject]]:
@@ -157,7 +164,7 @@ def paired(subjects: Sequence[Subject]) -> dict[str, dict[str, Subject]]:
 
 def forecast(design: Design) -> tuple[float, float]:
     """CPU seconds: steps of the trainings; diagrams and distances of every layer."""
-    step = {"cnn": 0.003, "resnet": 0.004 * (design.width / 16)}
+    step = {"cnn": 0.004, "resnet": 0.005 * (design.width / 16)}
     train = sum(
         design.networks * design.depth * (design.steps + design.memorized) * step.get(kind, 0.0)
         for kind in design.kinds

@@ -150,7 +150,17 @@ def design_for(design: Design, subjects: Sequence[Subject]) -> Design:
             raise UsageError(msg)
     n = subjects[0].open().n
     draws = min(design.draws, max(2, n // design.points))
-    return replace(design, kinds=(), steps=(), draws=draws, points=min(design.points, n // draws))
+    networks = {one.network: len(one.open().layers) for one in subjects}
+    return replace(
+        design,
+        kinds=("given",),
+        steps=(0,),
+        tasks=("given",),
+        pairs=len(networks),
+        depth=round(sum(networks.values()) / len(networks)),
+        draws=draws,
+        points=min(design.points, n // draws),
+    )
 
 
 def initial(count: int) -> NDArray[np.bool_]:
@@ -164,7 +174,7 @@ def initial(count: int) -> NDArray[np.bool_]:
 
 def forecast(design: Design) -> tuple[float, float]:
     """CPU seconds: a step by kind; diagrams and distances of every block."""
-    step = {"cnn": 0.003, "resnet": 0.004, "vit": 0.005}
+    step = {"cnn": 0.004, "resnet": 0.005, "vit": 0.006}
     each = len(design.tasks) * design.pairs
     train = each * sum(
         design.depth * (steps + design.tuned) * step.get(kind, 0.0)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -124,9 +125,14 @@ def activations_of(
     -------
     "stem", "block1", ..., "hidden" where there is one, "logits".
     """
+    return layers_of(recipe, of_member(recipe, moment.weights, member), x)
+
+
+def layers_of(recipe: NetRecipe, weights: Weights, x: Tensor) -> dict[str, NDArray[np.float32]]:
+    """`activations_of` the weights of one member."""
     kept: dict[str, Tensor] = {}
     with torch.no_grad():
-        _forward(recipe, of_member(recipe, moment.weights, member), x, kept=kept)
+        _forward(recipe, weights, x, kept=kept)
     return {name: value[0].numpy() for name, value in kept.items()}
 
 
@@ -134,6 +140,13 @@ def of_member(recipe: NetRecipe, weights: Weights, member: int) -> dict[str, Ten
     """The weights of one member alone."""
     n = len(recipe.members)
     return {name: value.reshape(n, -1, *value.shape[1:])[member] for name, value in weights.items()}
+
+
+def read_weights(recipe: NetRecipe, file: Path, member: int) -> dict[str, Tensor]:
+    """The weights of one member, from the npz of a family that is kept."""
+    with np.load(file) as held:
+        weights = {name: torch.from_numpy(held[name]) for name in held.files}
+    return of_member(recipe, weights, member)
 
 
 def logits_of(recipe: NetRecipe, weights: Weights, x: Tensor) -> Tensor:

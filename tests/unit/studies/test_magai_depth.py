@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.calibration.claims import load, rate
-from toposcope.studies import magai_depth
+from toposcope.studies import magai_depth, materials
 from toposcope.studies.running import run_definition
 from toposcope.studies.study import Given
 from toposcope.studies.verdicts import Decided
@@ -36,7 +36,7 @@ def test_noise_has_no_hump() -> None:
 def test_a_small_training_from_networks_to_verdicts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TOPOSCOPE_CACHE", str(tmp_path))
+    monkeypatch.setattr(materials, "user_cache", lambda: tmp_path / "cache")
     tiny = replace(
         magai_depth.QUICK, widths=(4,), seeds=4, blocks=2, steps=4, points=20, known=120, draws=6
     )

@@ -12,7 +12,7 @@ from benchmarks.calibration.claims import load, rate
 from toposcope.errors import TooFewSamplesError, UsageError
 from toposcope.execution.tasks import spec_hash
 from toposcope.store.arrays import from_arrays
-from toposcope.studies import magai_generalization, populations
+from toposcope.studies import magai_generalization, materials, populations
 from toposcope.studies.materials_digit_nets import nets
 from toposcope.studies.running import check_needs, run_definition
 from toposcope.studies.study import Given
@@ -85,7 +85,7 @@ def test_shuffled_labels_keep_their_classes() -> None:
 def test_a_member_is_the_same_whoever_is_beside_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TOPOSCOPE_CACHE", str(tmp_path))
+    monkeypatch.setattr(materials, "user_cache", lambda: tmp_path / "cache")
     shape = NetRecipe(blocks=2, width=4, hidden=6, steps=12, members=(Member(5, 0.1, 0.2),))
     alone = nets(shape)[0]
     beside = nets(replace(shape, members=(Member(1), Member(5, 0.1, 0.2), Member(7))))[1]
@@ -113,7 +113,7 @@ TINY = replace(
 def test_a_small_population_from_training_to_verdicts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TOPOSCOPE_CACHE", str(tmp_path))
+    monkeypatch.setattr(materials, "user_cache", lambda: tmp_path / "cache")
     study = replace(magai_generalization.STUDY, quick=TINY)
     found = run_definition(study, Given(), quick=True, out=tmp_path / "study", jobs=1)
     assert [one.claim.id for one in found.verdicts] == ["M4", "M4p", "X3"]

@@ -67,7 +67,7 @@ def tiny():
         depths=(3, 4, 5, 6, 7),
         seeds=1,
         width=8,
-        points=24,
+        points=16,
         places=(0.0, 1.0),
     )
 

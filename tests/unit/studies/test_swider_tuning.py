@@ -13,6 +13,7 @@ from toposcope.studies import materials, swider_split, swider_tuning
 from toposcope.studies.materials_digits import digit_networks
 from toposcope.studies.running import run_definition
 from toposcope.studies.study import Given
+from toposcope.studies.subjects import subjects_of
 from toposcope.studies.swider_statistics import beyond, diagrams_of, disjoint, excess, together
 from toposcope.training.digit_networks import TASKS, DigitNet, train_digit_network
 
@@ -55,7 +56,7 @@ def test_excess_is_nothing_for_one_distribution_and_something_for_another():
 
 
 def test_fine_tuning_learns_its_task_and_starts_from_the_first():
-    recipe = DigitNet(kind="cnn", depth=2, width=8, steps=60, moments=(60, -1))
+    recipe = DigitNet(kind="mlp", depth=2, width=32, steps=60, moments=(60, -1))
     plain = train_digit_network(replace(recipe, moments=(-1,)))[0]
     before, after = train_digit_network(replace(recipe, task="inverted", tuned=60))
     assert (before.step, after.step) == (60, 120)
@@ -93,23 +94,33 @@ def test_tiny_pairs_go_the_whole_path(tmp_path, monkeypatch):
         swider_tuning.QUICK,
         kinds=("mlp",),
         steps=(2,),
+        pairs=1,
         tuned=2,
         depth=4,
         width=8,
-        points=30,
+        points=20,
         draws=2,
     )
     found = run_definition(
         replace(swider_tuning.STUDY, quick=design), Given(), quick=True, out=tmp_path, jobs=0
     )
     assert [one.claim.id for one in found.verdicts] == ["S7", "S7-initial"]
-    assert not found.failures and all(one.n == 6 for one in found.verdicts)
+    assert not found.failures and all(one.n == 3 for one in found.verdicts)
     assert len(found.figure.panels) == 2
 
 
 def test_tiny_splits_go_the_whole_path(tmp_path, monkeypatch):
     monkeypatch.setattr(materials, "user_cache", lambda: tmp_path / "cache")
-    design = replace(swider_split.QUICK, depth=2, width=4, steps=2, memorized=3, points=30, draws=2)
+    design = replace(
+        swider_split.QUICK,
+        kinds=("mlp",),
+        depth=2,
+        width=4,
+        steps=2,
+        memorized=3,
+        points=20,
+        draws=2,
+    )
     found = run_definition(
         replace(swider_split.STUDY, quick=design), Given(), quick=True, out=tmp_path, jobs=0
     )
@@ -130,6 +141,17 @@ def splits(folder, *, shift):
             lines.append(f"{side}{k},net{k},{side}")
     (folder / "population.csv").write_text("\n".join(lines))
     return Given((folder,))
+
+
+def test_forecasts_count_the_networks_that_were_handed_in(tmp_path):
+    subjects = subjects_of(splits(tmp_path, shift=0.0), call="test")
+    for study, few in ((swider_split, subjects), (swider_tuning, subjects[::2])):
+        design = study.design_for(study.QUICK, few)
+        training, measuring = study.forecast(design)
+        assert training == 0 < measuring
+        twice = replace(design, depth=2 * design.depth)
+        assert study.forecast(twice)[1] == pytest.approx(2 * measuring)
+    assert swider_tuning.design_for(swider_tuning.QUICK, subjects).pairs == 16
 
 
 def test_runs_of_both_splits_are_decided_by_equivalence(tmp_path):

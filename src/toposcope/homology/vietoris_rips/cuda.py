@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from toposcope.errors import UsageError
+from toposcope.errors import UsageError, networks
 from toposcope.homology.metrics import Products, centered, products, refuse_pairs
 from toposcope.homology.spanning import kruskal
 from toposcope.inputs.arrays import read_cloud
@@ -207,7 +207,8 @@ def _tiles(n: int, tile: int) -> list[slice]:
 
 
 def _torch(device: str, call: str) -> ModuleType:
-    import torch
+    with networks(f"{call} with device={device!r}"):
+        import torch
 
     try:
         torch.device(device)

@@ -17,6 +17,7 @@ is recorded as failed while everything else completes. dispatch.py says what is 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -27,12 +28,18 @@ from toposcope.execution.progress import Progress, ensure
 from toposcope.execution.slices import Receipt
 from toposcope.execution.tasks import Task
 from toposcope.execution.watching import Watched, told_of
-from toposcope.store.ledger import DONE, Failure, Ledger, part_name, tick_name
-from toposcope.store.objects import Objects, get_checked
+from toposcope.store.ledger import DONE, LEDGER, Failure, Ledger, part_name, tick_name
+from toposcope.store.objects import LocalObjects, Objects, find_json, get_checked, put_json_at
 from toposcope.store.seals import Seal, put_seal
+from toposcope.store.shapes import expect
 
 Inputs = TypeVar("Inputs")
 Body = Callable[[Any, Inputs], bytes]
+
+INDEX = ".done.json"
+"""Keys that are done, beside a large ledger; hidden, so that no seal and no digest knows it."""
+MANY = 1000
+"""Tasks from which it is kept: reading a tick takes 60 us and more, finding its name one."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,8 @@ class Workbook:
     def todo(self, tasks: Sequence[Task[Any]]) -> list[Task[Any]]:
         """Tasks without a result; failed ones are among them."""
         ledger = self.ledger
-        return [task for task in tasks if not ledger.done(task.key)]
+        known = self._known_done() if len(tasks) >= MANY else frozenset()
+        return [task for task in tasks if task.key not in known and not ledger.done(task.key)]
 
     def run(
         self,
@@ -95,6 +103,7 @@ class Workbook:
         todo, workers = self.todo(tasks), named(jobs)
         seconds = {} if forecast is None else {task.key: forecast(task.job) for task in todo}
         budgets = {task.key: workers.budget(seconds.get(task.key)) for task in todo}
+        ended: set[str] = set()
         with ensure(progress).task(title, len(tasks)) as bar:
             bar.advance(len(tasks) - len(todo))
             if not todo:
@@ -111,6 +120,8 @@ class Workbook:
                 )
 
                 def settled(receipt: Receipt) -> None:
+                    if receipt.kind == DONE:
+                        ended.add(receipt.key)
                     watched.settled(receipt)
                     bar.advance()
 
@@ -121,7 +132,22 @@ class Workbook:
                 )
                 with watched:
                     dispatch.run(todo)
+        if len(tasks) >= MANY:
+            done = {task.key for task in tasks} - {task.key for task in todo} | ended
+            put_json_at(self.objects, INDEX, {"done": sorted(done)})
         return todo
+
+    def _known_done(self) -> frozenset[str]:
+        """Keys that an earlier run found done, of which the ticks are still there."""
+        # Only where a listing tells the truth; `parts` checks every tick when it reads it.
+        if not isinstance(self.objects, LocalObjects):
+            return frozenset()
+        index = find_json(self.objects, INDEX)
+        if index is None:
+            return frozenset()
+        expect(index, {"done": [str]}, where=self.objects.where(INDEX), again="Delete it.")
+        ticks = set(os.listdir(self.objects.path / LEDGER))  # noqa: PTH208  (names alone)
+        return frozenset(key for key in index["done"] if f"{key}.json" in ticks)
 
     def parts(self, tasks: Sequence[Task[Any]]) -> Iterator[tuple[Task[Any], bytes]]:
         """Parts of the tasks that are done, in their order, each held against its tick.

@@ -213,6 +213,9 @@ def compare(
                     seed=options["seed"],
                     out=out,
                     report=report,
+                    preregister=preregister,
+                    plan=options["plan"],
+                    note=note,
                     as_json=as_json,
                 )
             return

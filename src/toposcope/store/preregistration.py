@@ -67,7 +67,7 @@ class Preregistration:
     Parameters
     ----------
     kind
-        "analysis" or "comparison".
+        "analysis", "comparison" or "comparison of groups".
     parameters
         Everything that decides the results, by name, as plain values.
     families
@@ -300,6 +300,10 @@ def now() -> str:
 def refuse_other_kind(plan: Preregistration, kind: str, *, where: Path | str) -> None:
     """Refuse a plan of other work."""
     if plan.kind != kind:
-        verb = {"analysis": "analyze", "comparison": "compare"}.get(plan.kind, plan.kind)
+        verb = {
+            "analysis": "analyze",
+            "comparison": "compare RUN RUN",
+            "comparison of groups": "compare POPULATION --by COLUMN",
+        }.get(plan.kind, plan.kind)
         msg = f"plan {where}: it is a plan for 'toposcope {verb}'. Follow it with that."
         raise UsageError(msg)

@@ -66,6 +66,7 @@ def good(name: str) -> dict[str, Any]:
         },
         "compare": pair,
         "describe": {"result": 3},
+        "export": {"run": "nowhere", "to": "npz", "out": "nowhere.npz"},
         "findings.against_nulls": {"analysis": analysis},
         "findings.look": {"analyses": [analysis]},
         "findings.look_at_population": {"population": population()},

@@ -13,7 +13,7 @@ from toposcope.errors import UsageError
 from toposcope.inputs import parameters
 from toposcope.inputs.foreign import real
 from toposcope.inputs.labels import count_unlabelled, read_class_names, read_labels
-from toposcope.inputs.signatures import checked, store, whole_of
+from toposcope.inputs.signatures import checked, store, texts, whole_of
 from toposcope.store.arrays import read_ids
 from toposcope.store.runs import CHUNK_BYTES, Run
 from toposcope.store.samples import Samples
@@ -23,7 +23,7 @@ CALL = "save_batches()"
 Batch = Mapping[str, NDArray[Any]]
 
 
-@checked(path=store, n=whole_of(1), name=parameters.text)
+@checked(path=store, n=whole_of(1), name=parameters.text, class_names=texts)
 def save_batches(
     path: Path | str,
     batches: Iterable[Batch],

@@ -24,6 +24,7 @@ from toposcope.analysis.trajectory import analyze_series
 from toposcope.errors import ParameterMismatchError, RunLockedError, UsageError, require_torch
 from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress, ensure
+from toposcope.execution.steps import Step, goes_elsewhere, run_steps
 from toposcope.inputs import parameters
 from toposcope.inputs.signatures import checked, instance, models_file_or_entries
 from toposcope.store.folders import POPULATION, refuse_other_kind
@@ -200,7 +201,15 @@ def zoo(
         source = _source(data)
         reporter = ensure(progress)
         with reporter.task("networks", len(candidates)) as steps:
+            lost = _captured_elsewhere(candidates, data, folder, how, jobs, reporter)
             for number, one in enumerate(candidates):
+                if one.name in lost:
+                    networks[number] = replace(
+                        networks[number], state=CAPTURE, reason=lost[one.name]
+                    )
+                    _keep(folder, samples, networks)
+                    steps.advance()
+                    continue
                 networks[number] = _one(
                     one, source, folder, how, design, level=level, jobs=jobs, progress=reporter
                 )
@@ -292,6 +301,45 @@ def _one(
         notes = "".join(f" {note}" for note in getattr(error, "__notes__", ()))
         return replace(state, state=stage, reason=f"{type(error).__name__}: {error}{notes}")
     return replace(state, state=DONE, failed_tasks=len(failed))
+
+
+def _captured_elsewhere(
+    candidates: Sequence[Candidate],
+    data: Any,
+    folder: Path,
+    how: Mapping[str, Any],
+    jobs: Jobs,
+    progress: Progress,
+) -> dict[str, str]:
+    """Have the workers of a named executor capture what can be told to them in words.
+
+    Networks and arrays that are objects of this process are captured here.
+
+    Returns
+    -------
+    Reasons of those that could not be captured, by name.
+    """
+    if not (goes_elsewhere(jobs) and isinstance(data, str)):
+        return {}
+    told = {one.name: one for one in candidates if isinstance(one.model, str)}
+    asked = (told, data, folder, dict(how))
+    return run_steps(
+        _capture_step,
+        list(told),
+        asked,
+        folder=folder,
+        jobs=jobs,
+        progress=progress,
+        title="capture",
+    )
+
+
+def _capture_step(step: Step, asked: tuple[dict[str, Candidate], str, Path, Any]) -> bytes:
+    """Capture one network in a worker; one that is there is not captured again."""
+    candidates, data, folder, how = asked
+    one = candidates[step.name]
+    _capture(one, _source(data), folder / one.folder, how, ensure(None))
+    return b"captured"
 
 
 def _capture(

@@ -8,6 +8,7 @@ out of memory (once more, alone, with a larger claim); its own errors and its ti
 from __future__ import annotations
 
 import logging
+import os
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
@@ -134,7 +135,10 @@ class Dispatch:
             # A second try must not repeat what the first one had published.
             again = any(self.deaths[task.key] for task in tasks)
             again = again or getattr(self.executor, "slices", False)
-            work = Slice(self.objects, self.suffix, self.body, self.inputs, tasks, budgets, again)
+            work = Slice(
+                *(self.objects, self.suffix, self.body, self.inputs, tasks, budgets, again),
+                here=os.getcwd(),  # noqa: PTH109
+            )
             try:
                 future = _submitted(self.executor, work)
             except self.executor.died as error:

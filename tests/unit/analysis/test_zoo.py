@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -170,3 +171,37 @@ def test_a_zoo_is_not_written_into_a_folder_of_another_kind(tmp_path):
     with pytest.raises(UsageError, match="is a RUN already"):
         make([model("a", 5)], tmp_path / "run")
     shutil.rmtree(tmp_path / "run")
+
+
+HERE = "py:tests.unit.analysis.models_of_a_zoo:"
+ELSEWHERE = [
+    {"name": name, "model": HERE + name, "layers": "2", "covariates": {"width": width}}
+    for name, width in (("fatal", 3), ("wide", 8))
+]
+
+
+def test_a_named_executor_captures_too_and_outlives_a_network_that_kills_its_process(
+    tmp_path, monkeypatch
+):
+    from toposcope.execution.executors import Processes
+    from toposcope.store.verify import verify
+
+    monkeypatch.setenv("TRACES", str(tmp_path))
+    how = {"analysis": HOW, "n": 60}
+    there = tmp_path / "there"
+    workers = Processes(1)
+    made = ts.zoo(ELSEWHERE, "sklearn:digits", store=there, jobs=workers, **how)
+    workers.close()
+    assert {one.name: one.state for one in made.networks} == {
+        "fatal": "capture",
+        "wide": "done",
+    }
+    (reason,) = (one.reason for one in made.failures)
+    assert "died" in reason and "exit code 9" in reason
+    builders = {int(path.name.rpartition("-")[2]) for path in tmp_path.glob("*-in-*")}
+    assert len(builders - {os.getpid()}) >= 2, "it was captured in this process"
+    assert not (there / ".steps").exists()
+
+    here = tmp_path / "here"
+    ts.zoo(ELSEWHERE[1:], "sklearn:digits", store=here, jobs=0, **how)
+    assert verify(there / "wide").digest == verify(here / "wide").digest

@@ -17,7 +17,7 @@ from toposcope.errors import DamagedError, UsageError, WorkersLostError
 from toposcope.execution.executors import Inline, Loky, Processes, Workers
 from toposcope.execution.tasks import Task
 from toposcope.execution.workbook import Workbook
-from toposcope.store.ledger import Failure
+from toposcope.store.ledger import Failure, Ledger
 from toposcope.store.objects import LocalObjects
 
 from ..store.memory_objects import MemoryObjects  # noqa: TID252 - the tests are no package
@@ -431,3 +431,45 @@ def test_failures_are_read_back_as_they_were_recorded(workbook):
     assert workbook.ledger.failure("key") == failure and not workbook.ledger.done("key")
     assert workbook.ledger.failure("other") is None
     assert workbook.ledger.tried() == ["key"]
+
+
+class TestManyTasks:
+    """A large ledger is not read tick by tick to see that nothing is left."""
+
+    @pytest.fixture
+    def few(self, tmp_path, monkeypatch):
+        monkeypatch.setattr("toposcope.execution.workbook.MANY", 5)
+        workbook = Workbook(LocalObjects(tmp_path / "work"), suffix=".txt")
+        around = Around(tmp_path, special={3: "error"})
+        workbook.run(square, make(), around, jobs=0, title="square")
+        return workbook, around
+
+    def test_what_is_done_is_known_and_what_failed_is_tried_again(self, few, monkeypatch):
+        workbook, around = few
+        asked = []
+        done = Ledger.done
+        monkeypatch.setattr(Ledger, "done", lambda self, key: asked.append(key) or done(self, key))
+        assert [task.job.x for task in workbook.todo(make())] == [3]
+        assert asked == [make()[3].key]
+        around.special.clear()
+        workbook.run(square, make(), around, jobs=0, title="square")
+        asked.clear()
+        assert workbook.todo(make()) == [] == asked
+        assert values(workbook, make()) == ALL
+
+    def test_a_tick_that_was_deleted_is_done_again(self, few):
+        workbook, around = few
+        (workbook.objects.path / "ledger" / f"{make()[7].key}.json").unlink()
+        assert [task.job.x for task in workbook.todo(make())] == [3, 7]
+        workbook.run(square, make(), around, jobs=0, title="square")
+        assert [runs_of(around.folder, x) for x in (6, 7)] == [1, 2]
+
+    def test_one_that_was_damaged_is_told_and_one_that_is_gone_costs_nothing(self, few):
+        workbook, _ = few
+        index = workbook.objects.path / ".done.json"
+        whole = index.read_bytes()
+        index.write_bytes(whole.replace(b"done", b"gone"))
+        with pytest.raises(DamagedError, match=r"\.done\.json"):
+            workbook.todo(make())
+        index.unlink()
+        assert [task.job.x for task in workbook.todo(make())] == [3]

@@ -30,6 +30,7 @@ from toposcope.analysis.plan import SCIENCE, code_hash
 from toposcope.errors import RunLockedError, UsageError
 from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress
+from toposcope.execution.steps import Step, goes_elsewhere, run_steps
 from toposcope.execution.tasks import Task
 from toposcope.execution.workbook import Workbook
 from toposcope.inputs import parameters
@@ -212,7 +213,7 @@ def _rank(
     jobs: Jobs,
     progress: Progress | None,
 ) -> pd.DataFrame:
-    captured, failures = _capture(candidates, data, design, folder, device, progress)
+    captured, failures = _capture(candidates, data, target, design, folder, device, jobs, progress)
     tasks = _tasks(captured, design)
     workbook = Workbook(LocalObjects(folder), ".json", again="rank again")
     material = Material(captured, folder / SECONDS)
@@ -258,28 +259,42 @@ def _rank(
 def _capture(
     candidates: Sequence[Candidate],
     data: DataSource,
+    target: Any,
     design: RankingDesign,
     folder: Path,
     device: str,
+    jobs: Jobs,
     progress: Progress | None,
 ) -> tuple[dict[str, CapturedCandidate], dict[str, str]]:
     """What could be captured by name, and why the others could not."""
     from toposcope.activations.candidate_capture import capture_candidate
 
+    how: dict[str, Any] = {
+        "n": design.n or design.points * design.replicates,
+        "images": design.images if _any(design.scores, "volumes") else 0,
+        "device": device,
+        "seed": design.seed,
+    }
     captured: dict[str, CapturedCandidate] = {}
     failures: dict[str, str] = {}
+    if goes_elsewhere(jobs) and isinstance(target, str):
+        # What is told in words; networks that are objects of this process are captured in it.
+        told = {one.name: one for one in candidates if isinstance(one.model, str)}
+        failures = run_steps(
+            _capture_step,
+            list(told),
+            (told, target, folder, how),
+            folder=folder,
+            jobs=jobs,
+            progress=progress,
+            title="capture",
+        )
     for one in candidates:
+        if one.name in failures:
+            continue
+        place = folder / "candidates" / one.folder
         try:
-            captured[one.name] = capture_candidate(
-                one,
-                data,
-                folder / "candidates" / one.folder,
-                n=design.n or design.points * design.replicates,
-                images=design.images if _any(design.scores, "volumes") else 0,
-                device=device,
-                seed=design.seed,
-                progress=progress,
-            )
+            captured[one.name] = capture_candidate(one, data, place, progress=progress, **how)
         except RunLockedError:
             raise  # the folder is in use: that says nothing of the candidate
         except Exception as error:  # a candidate's own code may raise anything; the others go on
@@ -289,6 +304,16 @@ def _capture(
         msg = f"rank(): no candidate could be captured. {_reasons(failures)}"
         raise UsageError(msg)
     return captured, failures
+
+
+def _capture_step(step: Step, asked: tuple[dict[str, Candidate], str, Path, Any]) -> bytes:
+    """Capture one candidate in a worker; here it is found captured."""
+    from toposcope.activations.candidate_capture import capture_candidate
+
+    candidates, target, folder, how = asked
+    one = candidates[step.name]
+    capture_candidate(one, target, folder / "candidates" / one.folder, **how)
+    return b"captured"
 
 
 def _reasons(failures: Mapping[str, str]) -> str:

@@ -13,6 +13,7 @@ from toposcope import studies as studies
 from toposcope import transfer as transfer
 from toposcope.activations.capture import capture as capture
 from toposcope.activations.checkpoint_series import capture_series as capture_series
+from toposcope.analysis.covering import landmarks as landmarks
 from toposcope.analysis.filtrations import Cubical as Cubical
 from toposcope.analysis.filtrations import Geodesic as Geodesic
 from toposcope.analysis.filtrations import Local as Local

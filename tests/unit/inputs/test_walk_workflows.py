@@ -79,6 +79,8 @@ def good(name: str) -> dict[str, Any]:
         "rank": {"models": "nowhere", "target": "npz:nowhere"},
         "report": {"items": "nowhere"},
         "population": {"items": "nowhere"},
+        "landmarks": {"activations": "nowhere"},
+        "store.save_batches": {"path": "nowhere", "batches": [{"a": good_calls.SMALL}], "n": 9},
         "store.save_arrays": {"activations": good_calls.activations(), "path": "nowhere"},
         "store.twin_of": {"run": "nowhere"},
         "store.twins_of": {"run": "nowhere"},

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-faults guarantees check format bench calibrate clean
+.PHONY: demo test test-faults guarantees check format docs bench calibrate clean
 
 demo: .venv/demo.stamp
 	$(BIN)/toposcope demo --out demo
@@ -30,6 +30,11 @@ format: .venv/dev.stamp
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# The site in site/, its API from the docstrings; a link that leads nowhere fails it.
+docs: .venv/demo.stamp
+	$(BIN)/pip install -q -c constraints.txt -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 bench: .venv/dev.stamp
 	$(BIN)/pip install -q -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m benchmarks.run
@@ -50,4 +55,4 @@ calibrate: .venv/dev.stamp
 	touch $@
 
 clean:
-	rm -rf .venv demo build src/*.egg-info
+	rm -rf .venv demo build site src/*.egg-info

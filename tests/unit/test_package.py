@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from importlib.metadata import requires, version
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -136,3 +137,17 @@ def test_what_the_tests_install_is_pinned_with_all_it_needs():
 def plain(name: str) -> str:
     """A name of a package as all of its spellings are read."""
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_the_site_has_every_page_and_every_public_name():
+    """`make docs` fails for links that lead nowhere; this is what it would not miss."""
+    spec = spec_from_file_location("site_pages", ROOT / "docs" / "site_pages.py")
+    site = module_from_spec(spec)
+    spec.loader.exec_module(site)
+    made = site.api()
+    told = set(re.findall(r"^::: (\S+)", "\n".join(made.values()), re.M))
+    stub = re.findall(r"^from (\S+) import (\w+)", text("src/toposcope/__init__.pyi"), re.M)
+    assert told == {f"{module}.{name}" for module, name in stub}
+    shown = set(re.findall(r"[\w/-]+\.md", text("mkdocs.yml")))
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
+    assert shown == pages | {"index.md", "api/index.md"}

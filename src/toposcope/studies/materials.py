@@ -282,6 +282,41 @@ class Mlps:
     milestones: tuple[float, ...] = ()
     seed: int = 0
 
+    @property
+    def hidden(self) -> tuple[int, ...]:
+        """Widths of the hidden layers."""
+        return (self.width,) * self.depth
+
+    @property
+    def shape(self) -> str:
+        """What networks of these layers are called."""
+        return f"{self.depth}x{self.width}"
+
+
+@dataclass(frozen=True)
+class Bottleneck(Mlps):
+    """The same with a narrow layer in the middle.
+
+    Parameters
+    ----------
+    narrow
+        Its width.
+    """
+
+    narrow: int = 3
+
+    @property
+    def hidden(self) -> tuple[int, ...]:
+        """Widths of the hidden layers."""
+        before = self.depth // 2
+        after = self.depth - before - 1
+        return (*[self.width] * before, self.narrow, *[self.width] * after)
+
+    @property
+    def shape(self) -> str:
+        """What networks of these layers are called."""
+        return f"{super().shape} with {self.narrow} in the middle"
+
 
 MATERIAL_SOURCES = ("studies/materials.py", "training/mlps.py", "pointclouds/datasets.py")
 
@@ -310,7 +345,7 @@ def mlps(recipe: Mlps, *, progress: Progress | None = None) -> list[MlpSubject]:
         MlpSubject(
             folder,
             member,
-            f"{recipe.data} {recipe.activation} {recipe.depth}x{recipe.width} seed {member}",
+            f"{recipe.data} {recipe.activation} {recipe.shape} seed {member}",
             spec_hash([known["content"], member, moment]),
             moment,
             {
@@ -318,6 +353,7 @@ def mlps(recipe: Mlps, *, progress: Progress | None = None) -> list[MlpSubject]:
                 "activation": recipe.activation,
                 "depth": recipe.depth,
                 "width": recipe.width,
+                "shape": recipe.shape,
                 "seed": member,
                 "milestone": stages[moment],
                 "step": step,
@@ -338,7 +374,7 @@ def _train(
 
     x, y = shapes(recipe.data, recipe.train, recipe.seed)
     fresh, classes = shapes(recipe.data, recipe.fresh, recipe.seed + 1_000_003)
-    widths = (x.shape[1], *[recipe.width] * recipe.depth, int(y.max()) + 1)
+    widths = (x.shape[1], *recipe.hidden, int(y.max()) + 1)
     made = train_mlps(
         MlpRecipe(
             widths,

@@ -254,7 +254,8 @@ def measure(job: Job, subjects: Mapping[str, Subject]) -> list[dict[str, Any]]:
                 found = [
                     ("hops", k, job.hops, hop_betti(cloud, k, job.hops)) for k in job.neighbors
                 ]
-                found.append(("mean distance", 0, job.scales, rips_betti(cloud, job.scales)))
+                if job.scales:
+                    found.append(("mean distance", 0, job.scales, rips_betti(cloud, job.scales)))
                 rows += [
                     where
                     | {

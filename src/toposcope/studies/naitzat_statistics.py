@@ -114,3 +114,39 @@ def omegas(rows: pd.DataFrame) -> pd.DataFrame:
     """Networks (by seed) x layers: beta_0 + beta_1, mean over draws."""
     total = (rows["betti0"] + rows["betti1"]).rename("omega")
     return total.groupby([rows["seed"], rows["layer"]]).mean().unstack("layer").sort_index()
+
+
+def late_share(omega: ArrayLike) -> Array:
+    """(...) share of the fall from the first to the last layer that lies in the second half.
+
+    Linear between layers where there is no middle one; NaN where nothing falls.
+
+    Parameters
+    ----------
+    omega
+        (..., layers), the input first.
+
+    >>> late_share([[9.0, 9.0, 1.0], [9.0, 5.0, 1.0], [9.0, 9.0, 9.0]]).tolist()
+    [1.0, 0.5, nan]
+    """
+    values = np.asarray(omega, dtype=np.float64)
+    half = (values.shape[-1] - 1) / 2
+    middle = (values[..., int(np.floor(half))] + values[..., int(np.ceil(half))]) / 2
+    return _share(middle - values[..., -1], values)
+
+
+def step_share(omega: ArrayLike, layer: int) -> Array:
+    """(...) share of the fall from the first to the last layer that lies in the step to one layer.
+
+    >>> step_share([[9.0, 9.0, 1.0], [9.0, 5.0, 1.0]], 1).tolist()
+    [0.0, 0.5]
+    """
+    values = np.asarray(omega, dtype=np.float64)
+    return _share(values[..., layer - 1] - values[..., layer], values)
+
+
+def _share(part: Array, values: Array) -> Array:
+    whole = values[..., 0] - values[..., -1]
+    return np.asarray(
+        np.divide(part, whole, out=np.full_like(whole, np.nan), where=whole > 0), dtype=np.float64
+    )

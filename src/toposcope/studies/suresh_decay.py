@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope.errors import UsageError
 from toposcope.execution.progress import Progress
 from toposcope.execution.tasks import Task
 from toposcope.studies.claims import Claim, Direction, Rule, Unit
@@ -34,6 +33,7 @@ from toposcope.studies.suresh_statistics import (
     total_betti,
     variation,
 )
+from toposcope.studies.suresh_volumes import LAYERS, refuse_without_volumes, volume_layers
 from toposcope.studies.verdicts import Evidence, evidence_of_mean
 
 if TYPE_CHECKING:
@@ -155,7 +155,6 @@ class Design:
 FULL = Design()
 QUICK = replace(FULL, networks=6, depths=(6,), images=16, permutations=50)
 FEWEST = C1.rule.fewest
-LAYERS = 3
 
 
 def materials(design: Design, *, progress: Progress | None = None) -> Sequence[Subject]:
@@ -178,25 +177,8 @@ def materials(design: Design, *, progress: Progress | None = None) -> Sequence[S
 
 def design_for(design: Design, subjects: Sequence[Subject]) -> Design:
     """Images that there are; networks without feature volumes are refused."""
-    for subject in subjects:
-        acts = subject.open()
-        have = volume_layers(subject)
-        if len(have) < LAYERS:
-            shapes = ", ".join(f"{name} {acts[name].shape[1:]}" for name in acts.layers[:3])
-            msg = (
-                f"study suresh-decay: {subject.network!r} has {len(have)} layers with feature maps "
-                f"(channels, height, width), {LAYERS} or more are needed; its layers are {shapes}. "
-                "Capture it again with its maps: toposcope capture MODEL DATA --pool volume -o RUN."
-            )
-            raise UsageError(msg)
+    refuse_without_volumes("suresh-decay", subjects)
     return replace(design, networks=0, images=min(design.images, subjects[0].open().n))
-
-
-def volume_layers(subject: Subject) -> list[str]:
-    """Layers that kept more than one place of (channels, height, width) maps, in order."""
-    acts = subject.open()
-    shapes = {name: acts[name].shape for name in acts.layers}
-    return [name for name, one in shapes.items() if len(one) == 4 and one[2] * one[3] > 1]
 
 
 def forecast(design: Design) -> tuple[float, float]:
@@ -399,6 +381,7 @@ def _curve(rows: pd.DataFrame, name: str, column: str) -> Any:
 SOURCES = (
     "studies/suresh_decay.py",
     "studies/suresh_statistics.py",
+    "studies/suresh_volumes.py",
     *DIGIT_SOURCES,
 )
 STUDY = Definition(

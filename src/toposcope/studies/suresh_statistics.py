@@ -157,3 +157,15 @@ def shuffled_falls(curves: Array, orders: NDArray[np.intp]) -> Array:
 def orders_of(layers: int, arrangements: int, rng: np.random.Generator) -> NDArray[np.intp]:
     """(arrangements, layers) random orders of the layers."""
     return rng.permuted(np.tile(np.arange(layers), (arrangements, 1)), axis=1)
+
+
+def mean_betti(volumes: Array, etas: Sequence[float]) -> Array:
+    """(degrees,) Betti numbers of (n, c, h, w) volumes, means over images and thresholds.
+
+    >>> mean_betti(np.zeros((2, 1, 2, 2)), (0.0, 1.0)).tolist()
+    [1.0, 0.0, 0.0]
+    """
+    betti = homology.betti_numbers_batch(
+        np.ascontiguousarray(volumes), np.sort(etas), construction="V", sublevel=True, jobs=1
+    )
+    return np.asarray(betti.mean(axis=(0, 1)), dtype=np.float64)

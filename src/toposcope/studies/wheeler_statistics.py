@@ -121,3 +121,26 @@ def layer_share(norms: Array) -> Array:
     total = between + inside
     shares = (between - inside) / np.where(total > 0, total, 1.0)
     return np.asarray(shares, dtype=np.float64)
+
+
+def left_out_alone(features: Array, truth: Array) -> Array:
+    """(arrangements, networks) 1 where kernel least squares without a network puts it right.
+
+    Parameters
+    ----------
+    features
+        (networks, numbers); the kernel is their inner product, as in `left_out`.
+    truth
+        (arrangements, networks) of -1 and 1; both groups weigh alike.
+
+    >>> left_out_alone(np.array([[-3.0], [-2.0], [2.0], [3.0]]), np.array([[-1.0, -1, 1, 1]]))
+    array([[1., 1., 1., 1.]])
+    """
+    n = len(features)
+    x = features - features.mean(axis=0)
+    gram = x @ x.T
+    ridge = 0.1 * np.trace(gram) / n or 1.0
+    hat = gram @ np.linalg.inv(gram + ridge * np.eye(n)) + 1.0 / n
+    residual = truth - truth @ hat.T
+    without = truth - residual / (1 - np.diag(hat))
+    return np.asarray(without * truth > 0, dtype=np.float64)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.s3_server import S3Server
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # Minutes to hours of damage, kills and fuzzing: `make test-faults` asks for them.
@@ -20,3 +22,19 @@ def pack() -> Path:
     if not (folder / "weights").is_dir():
         pytest.skip(f"no pack of real weights and data at {folder}; set TOPOSCOPE_PACK")
     return folder
+
+
+@pytest.fixture(scope="session")
+def _s3_server(tmp_path_factory):
+    """One S3 server for all tests of a process; it ends with them."""
+    server = S3Server(tmp_path_factory.mktemp("s3") / "requests.log")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def s3(_s3_server, monkeypatch):
+    """The S3 server, with the environment of this process set to it."""
+    for name, value in _s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return _s3_server

@@ -61,6 +61,7 @@ class Disk:
     locked: bool = False
 
     __hash__ = object.__hash__
+    joins = False
 
     def _fault(self, kinds: tuple[str, ...]) -> str:
         if self.rng.random() >= self.rate:
@@ -85,13 +86,13 @@ class Disk:
         if fault == "fsync error":
             raise OSError(errno.EIO, "Input/output error", name)
 
-    def get(self, name: str) -> bytes:
+    def get(self, name: str, first: int | None = None) -> bytes:
         """The bytes, unless they cannot be read this time."""
         if self._fault(("read error",)):
             raise OSError(errno.EIO, "Input/output error", name)
         if name not in self.objects:
             raise FileNotFoundError(errno.ENOENT, "No such file or directory", name)
-        return self.objects[name]
+        return self.objects[name][:first]
 
     def map(self, name: str) -> np.ndarray:
         """As `get`."""

@@ -13,6 +13,7 @@ from toposcope import studies as studies
 from toposcope import transfer as transfer
 from toposcope.activations.capture import capture as capture
 from toposcope.activations.checkpoint_series import capture_series as capture_series
+from toposcope.analysis.covering import landmarks as landmarks
 from toposcope.analysis.filtrations import Cubical as Cubical
 from toposcope.analysis.filtrations import Geodesic as Geodesic
 from toposcope.analysis.filtrations import Local as Local
@@ -28,7 +29,7 @@ from toposcope.analysis.zoo import Zoo as Zoo
 from toposcope.analysis.zoo import zoo as zoo
 from toposcope.comparison.groups import GroupComparison as GroupComparison
 from toposcope.comparison.population import compare as compare
-from toposcope.comparison.preregister import preregister_comparison as preregister_comparison
+from toposcope.comparison.preregister_groups import preregister_comparison as preregister_comparison
 from toposcope.comparison.result import Comparison as Comparison
 from toposcope.diagrams import distances as distances
 from toposcope.diagrams import estimators as estimators

@@ -355,5 +355,5 @@ def _html_table(
 _NEEDED = "an ActivationSet, as ts.open() and ts.from_arrays() return it"
 ACTIVATIONS = instance(ActivationSet, needed=_NEEDED)
 """Checks that a parameter is an `ActivationSet`."""
-ACTIVATIONS_OR_RUN = instance(ActivationSet, needed=_NEEDED, path=True)
+ACTIVATIONS_OR_RUN = instance(ActivationSet, needed=_NEEDED, path=True, url=True)
 """Checks that it is one, or the path of a RUN."""

@@ -263,7 +263,7 @@ def test_every_command_has_help_with_examples(here):
             "rank",
             "report",
         ),
-        *("plan", "status", "study", "verify", "zoo"),
+        *("plan", "status", "study", "verify", "zoo", "landmarks"),
     }
     for name in names:
         found = cli(here, name, "--help")

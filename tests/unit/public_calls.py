@@ -44,6 +44,7 @@ CALLS = [
     partial(homology.distances, X),
     partial(homology.estimate_cost, 500, 10),
     partial(homology.farthest_landmarks, X, 5),
+    partial(homology.landmarks_in_blocks, [X], 5),
     partial(homology.random_landmarks, X, 5),
     partial(homology.geodesic_distances, X),
     partial(homology.geodesic_distances, X, weighted=True),

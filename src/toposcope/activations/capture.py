@@ -25,6 +25,8 @@ from toposcope.errors import UsageError
 from toposcope.execution.progress import Progress, ensure
 from toposcope.inputs import parameters as given
 from toposcope.inputs.signatures import checked, place, sample_ids
+from toposcope.inputs.signatures import store as store_place
+from toposcope.inputs.urls import place_text
 from toposcope.pointclouds.nulls import TWINS
 from toposcope.store.runs import twin_of
 from toposcope.types import ActivationSet
@@ -34,7 +36,7 @@ def _number_of_twins(value: object, name: str, *, call: str) -> bool | int:
     return value if isinstance(value, bool) else given.whole(value, name, call=call, low=0)
 
 
-@checked(weights=place, twin=_number_of_twins, ids=sample_ids)
+@checked(weights=place, store=store_place, twin=_number_of_twins, ids=sample_ids)
 def capture(
     model: str | nn.Module | LoadedModel,
     data: Any,
@@ -256,4 +258,5 @@ def _flags(**options: Any) -> list[str]:
 
 def command_line(*words: object) -> str:
     """The `toposcope capture` that does the same as a call from Python."""
-    return shlex.join(["toposcope", "capture", *map(str, words)])
+    told = (place_text(word) if isinstance(word, Path) else str(word) for word in words)
+    return shlex.join(["toposcope", "capture", *told])

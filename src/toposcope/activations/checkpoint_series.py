@@ -19,6 +19,7 @@ from toposcope.errors import WeightsError
 from toposcope.execution.progress import Progress, ensure
 from toposcope.inputs import parameters as given
 from toposcope.inputs.signatures import checked, places, sample_ids
+from toposcope.inputs.signatures import store as store_place
 from toposcope.store.series import (
     Member,
     Series,
@@ -33,7 +34,7 @@ from toposcope.store.series import (
 log = logging.getLogger("toposcope")
 
 
-@checked(weights=places, ids=sample_ids, steps=given.numbers)
+@checked(weights=places, store=store_place, ids=sample_ids, steps=given.numbers)
 def capture_series(
     model: str | nn.Module | LoadedModel,
     data: Any,

@@ -18,6 +18,7 @@ from toposcope.analysis.jobs import Job, rows_hash, stream_of
 from toposcope.analysis.work import WORKER_BYTES, Work
 from toposcope.errors import TooFewSamplesError, UsageError
 from toposcope.homology.vietoris_rips.cost import estimate_cost
+from toposcope.inputs.urls import place_text
 from toposcope.pointclouds.cloudset import CloudSet, clouds
 from toposcope.pointclouds.kinds import points_of, unfit
 from toposcope.pointclouds.nulls import COPULA, GAUSSIAN, PERMUTED_LABELS, RANDOM_INIT
@@ -226,7 +227,8 @@ def _twin_hashes(run: Run, layers: Sequence[str]) -> dict[str, tuple[str, ...]]:
     if not paths:
         msg = (
             f"analyze(): null={RANDOM_INIT!r} needs the activations of random-init twins in "
-            f"{twin_of(run.path)}. Run the capture again with --twin (ts.capture(..., twin=True))."
+            f"{place_text(twin_of(run.path))}. Run the capture again with --twin "
+            "(ts.capture(..., twin=True))."
         )
         raise UsageError(msg)
     twins = [Run.open(path) for path in paths]

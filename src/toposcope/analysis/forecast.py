@@ -32,6 +32,7 @@ from toposcope.errors import UsageError
 from toposcope.execution.executors import Processes, default_jobs
 from toposcope.execution.progress import Progress, Steps, ensure
 from toposcope.inputs.memory import available_memory, gib
+from toposcope.inputs.urls import url_of
 
 BUDGET = 4.0
 """Seconds that a probe may measure for, after its worker has started."""
@@ -165,6 +166,8 @@ def _on_disk(tasks: int, part: float) -> int:
 
 
 def _free(place: Path) -> int:
+    if url_of(place) is not None:  # nobody knows the end of a bucket
+        return 2**63 - 1
     try:
         return shutil.disk_usage(place).free
     except OSError:  # no such call for this file system

@@ -25,7 +25,7 @@ from toposcope.execution.workbook import Workbook
 from toposcope.inputs.memory import available_memory, gib
 from toposcope.pointclouds.cloudset import CloudSet
 from toposcope.pointclouds.kinds import points_of, unfit
-from toposcope.store.objects import LocalObjects
+from toposcope.store.objects import objects_in
 from toposcope.store.runs import Run, open_run
 from toposcope.types import ActivationSet
 
@@ -112,7 +112,7 @@ class Plan:
     def workbook(self) -> Workbook:
         """Where the parts are kept."""
         name = self.folder.relative_to(self.run).as_posix()
-        objects = LocalObjects(self.run).within(name)
+        objects = objects_in(self.run).within(name)
         return Workbook(objects, suffix=".parquet", again="analyze again")
 
 
@@ -177,9 +177,9 @@ def plan_analysis(run_path: Path | str, design: Design) -> Plan:
     run = Run.open(activations.run)
     design = opened(activations, design)
     work, code = work_of(design.filtration), code_of(design.filtration)
-    folder = run.path / "results" / spec_hash({**design.to_spec(), "code": code})[:12]
+    folder = activations.run / "results" / spec_hash({**design.to_spec(), "code": code})[:12]
     jobs = work.jobs(run, work.draw(activations, design), design, code)
-    plan = Plan(run.path, folder, design, code, [Task(job, job.title) for job in jobs])
+    plan = Plan(activations.run, folder, design, code, [Task(job, job.title) for job in jobs])
     todo = plan.workbook.todo(plan.tasks)
     seconds, peak = work.predict(run, [task.job for task in todo], design)
     done = len(jobs) - len(todo)

@@ -6,14 +6,16 @@ import hashlib
 import shlex
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from toposcope.analysis.design import Design
 from toposcope.analysis.filtrations.points import HEADLINE
+from toposcope.analysis.stored import finished_in
 from toposcope.errors import UsageError
 from toposcope.inputs import parameters as given
-from toposcope.inputs.signatures import checked, place
+from toposcope.inputs.signatures import checked, store
+from toposcope.store.objects import Objects
 from toposcope.store.preregistration import Deviation, Family, Followed, Preregistration
 from toposcope.store.runs import Run, open_run
 from toposcope.store.series import is_series, open_series
@@ -34,7 +36,7 @@ __all__ = [
 KIND = "analysis"
 
 
-@checked(runs=place, level=given.level)
+@checked(runs=store, level=given.level)
 def preregister(
     path: Path | str,
     *runs: Path | str,
@@ -86,7 +88,7 @@ def plan_of(
         msg = "preregister(): no RUN given. Pass the folder of one, or of a SERIES."
         raise UsageError(msg)
     sizes = {run.n for run in opened}
-    designs = {resolved_for(open_run(run.path), design) for run in opened}
+    designs = {resolved_for(open_run(run.objects), design) for run in opened}
     if len(designs) > 1:
         msg = (
             f"preregister(): the RUNs have {', '.join(map(str, sorted(sizes)))} samples, which "
@@ -98,11 +100,11 @@ def plan_of(
         kind=KIND,
         parameters=parameters_used(chosen, level),
         families=tuple(_families(chosen, max(len(run.addresses) for run in opened), level)),
-        networks={str(run.path): capture_hash(run) for run in opened},
-        earlier=tuple(name for run in opened for name in finished_analyses(run.path)),
+        networks={run.objects.where(): capture_hash(run) for run in opened},
+        earlier=tuple(name for run in opened for name in finished_analyses(run.objects)),
         command=shlex.join(
             [
-                *("toposcope", "analyze", str(opened[0].path), *chosen.command_words()),
+                *("toposcope", "analyze", opened[0].objects.where(), *chosen.command_words()),
                 *("--level", str(level), "--plan", str(path)),
             ]
         ),
@@ -124,7 +126,7 @@ def capture_hash(run: Run) -> str:
 
 def _places(given: Path | str) -> Iterator[Path]:
     """The RUNs of a folder."""
-    if is_series(Path(given)):
+    if is_series(given):
         yield from open_series(given).runs
         return
     opened = open_run(given)
@@ -132,10 +134,9 @@ def _places(given: Path | str) -> Iterator[Path]:
     yield opened.run
 
 
-def finished_analyses(run: Path) -> list[str]:
+def finished_analyses(run: Objects) -> list[str]:
     """RUN/analysis of every analysis that a RUN has already."""
-    done = sorted((run / "results").glob("*/done.json"))
-    return [f"{run.name}/{folder.parent.name}" for folder in done]
+    return [f"{PurePath(run.where()).name}/{name}" for name in finished_in(run)]
 
 
 def _families(design: Design, layers: int, level: float) -> Iterator[Family]:

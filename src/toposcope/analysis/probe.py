@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toposcope.analysis.jobs import Inputs, Job, measure_job
+from toposcope.inputs.urls import url_of
 from toposcope.store.ledger import Ledger, part_name
 from toposcope.store.objects import LocalObjects, content_hash
 
@@ -178,4 +179,5 @@ def continued(trials: Sequence[Trial], size: int) -> float:
 
 def writable(run: Path) -> Path:
     """Where the parts of a probe are put: beside the real ones, if that can be written to."""
-    return run if os.access(run, os.W_OK) else Path(tempfile.gettempdir())
+    here = url_of(run) is None and os.access(run, os.W_OK)
+    return run if here else Path(tempfile.gettempdir())

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from toposcope.analysis.design import Design
 from toposcope.analysis.scale_error import units_of
-from toposcope.analysis.stored import RESULTS, current_name
+from toposcope.analysis.stored import RESULTS, current_name, finished_in
 from toposcope.errors import DamagedError, StoreError
 from toposcope.inputs.signatures import instance
+from toposcope.inputs.urls import place_text
 from toposcope.stats import mean_interval
-from toposcope.store.objects import LocalObjects
+from toposcope.store.objects import objects_in
 from toposcope.store.seals import SEAL, Seal
 from toposcope.store.tables import (
     KEY_COLUMNS,
@@ -314,19 +315,21 @@ def _loops(table: pa.Table) -> pd.DataFrame:
 
 def current_folder(run: Path, analysis: str | None = None) -> Path:
     """Folder of the analysis to show: the one named, or the last one finished."""
-    results = run / RESULTS
     if analysis is None:
         analysis = current_name(run)
         if analysis is None:
-            msg = f"{run} has no finished analysis. Run 'toposcope analyze {run}' first."
+            where = place_text(run)
+            msg = f"{where} has no finished analysis. Run 'toposcope analyze {where}' first."
             raise StoreError(msg)
-    objects = LocalObjects(run).within(f"{RESULTS}/{analysis}")
-    folder = objects.path
-    if not objects.exists(SEAL):
-        known = sorted(p.parent.name for p in results.glob("*/done.json"))
-        msg = f"{run} has no finished analysis {analysis!r}; finished are: {known or 'none'}."
+    whole = objects_in(run)
+    if not whole.within(f"{RESULTS}/{analysis}").exists(SEAL):
+        known = finished_in(whole)
+        msg = (
+            f"{place_text(run)} has no finished analysis {analysis!r}; finished are: "
+            f"{known or 'none'}."
+        )
         raise StoreError(msg)
-    return folder
+    return run / RESULTS / analysis
 
 
 ANALYSIS = instance(

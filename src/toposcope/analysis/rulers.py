@@ -22,6 +22,7 @@ from toposcope.pointclouds.normalize import Normalizer
 from toposcope.pointclouds.nulls import GaussianNull, gaussian_null
 from toposcope.pointclouds.rulers import MOST_POINTS, ROOM, layer_ruler, ruler_rows
 from toposcope.store.runs import Run
+from toposcope.store.shards import let_go
 from toposcope.types import MASK
 
 
@@ -138,4 +139,5 @@ def _count_non_finite(run: Run, layer: str) -> int:
         if not np.isfinite(shard.sum(dtype=np.float64)):
             finite = np.isfinite(shard).reshape(len(shard), -1).all(axis=1)
             count += int((~finite).sum())
+        let_go(shard)
     return count

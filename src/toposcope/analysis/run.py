@@ -37,11 +37,12 @@ from toposcope.errors import StoreError, UsageError
 from toposcope.execution.executors import Jobs, workers_of
 from toposcope.execution.progress import Progress
 from toposcope.inputs import parameters
-from toposcope.inputs.signatures import checked
+from toposcope.inputs.signatures import checked, store
+from toposcope.inputs.urls import place_text
 from toposcope.pointclouds.nulls import NULLS
 from toposcope.store.arrays import save_arrays
 from toposcope.store.commands import plain_command
-from toposcope.store.objects import LocalObjects, find_json, lock_folder, put_json_at
+from toposcope.store.objects import find_json, objects_in, put_json_at
 from toposcope.store.preregistration import NAME as PLAN
 from toposcope.store.preregistration import (
     Preregistration,
@@ -237,7 +238,7 @@ def run_plan(
     workbook = plan.workbook
     if frozen is None and _is_there(plan, level, current):
         return
-    with lock_folder(plan.run):
+    with objects_in(plan.run).lock():
         if frozen is not None:
             take_up(plan.folder, frozen, before=plan.done)
         told = {"level": level, "versions": versions()}
@@ -274,9 +275,10 @@ def run_plan(
         kept = [name for name in (PLAN,) if workbook.objects.exists(name)]
         whose = Run.open(plan.run).whose
         names = [*tables, SPEC, FAILURES, *kept]
-        workbook.seal(names, of=whose, digest=digest, **told)
+        # Of a URL what exists is known from the plan, and not from a list.
+        workbook.seal(names, of=whose, tasks=plan.tasks, digest=digest, **told)
         if current or current_name(plan.run) is None:
-            put_json_at(LocalObjects(plan.run), POINTER, {"analysis": plan.folder.name})
+            put_json_at(objects_in(plan.run), POINTER, {"analysis": plan.folder.name})
 
 
 def _is_there(plan: Plan, level: float, current: bool) -> bool:
@@ -289,7 +291,7 @@ def _is_there(plan: Plan, level: float, current: bool) -> bool:
     return seal.record.get("level") == level and seal.record.get("versions") == versions()
 
 
-@checked(analysis=parameters.text)
+@checked(path=store, analysis=parameters.text)
 def load_analysis(path: Path | str, analysis: str | None = None) -> Analysis:
     """The finished analysis of a RUN: the one named, or the last one.
 
@@ -325,7 +327,7 @@ def load_analysis(path: Path | str, analysis: str | None = None) -> Analysis:
     run = activations.run
     folder = result.current_folder(run, analysis)
     seal = sealed(run, folder.name)
-    with understood(str(folder / SPEC), again=AGAIN):
+    with understood(place_text(folder / SPEC), again=AGAIN):
         spec = spec_of(seal)
         design = Design.from_spec(spec)
     attrs = {
@@ -346,11 +348,11 @@ def load_analysis(path: Path | str, analysis: str | None = None) -> Analysis:
         "plan": followed(
             folder,
             parameters_used(design, spec["level"]),
-            lambda: {str(run): capture_hash(Run.open(run))},
+            lambda: {place_text(run): capture_hash(Run.open(run))},
         ),
         "warnings": _warnings(activations, design),
     }
-    with understood(str(folder), again=AGAIN):
+    with understood(place_text(folder), again=AGAIN):
         loaded = Analysis.load(
             seal,
             name=str(
@@ -367,7 +369,7 @@ def load_analysis(path: Path | str, analysis: str | None = None) -> Analysis:
 
 def analyze_command(run: Path | str, design: Design, *, level: float | None = None) -> str:
     """The command line that computes an analysis."""
-    words = ["toposcope", "analyze", str(run), *design.command_words()]
+    words = ["toposcope", "analyze", place_text(run), *design.command_words()]
     return shlex.join(words + ([] if level is None else ["--level", str(level)]))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from toposcope.analysis.design import Design
 from toposcope.errors import DamagedError, StoreError
-from toposcope.store.objects import LocalObjects, find_json
+from toposcope.store.objects import LocalObjects, Objects, find_json, objects_in
 from toposcope.store.runs import Run
 from toposcope.store.seals import AGAIN, SEAL, Seal, find_seal
 from toposcope.store.shapes import expect, understood
@@ -43,26 +43,35 @@ def stored_analyses(run: Path) -> list[Stored]:
     Parameters
     ----------
     run
-        RUN folder.
+        RUN.
 
     Returns
     -------
     Newest first; empty for a RUN that is not analyzed.
     """
-    results = run / RESULTS
-    ended = {tick.parent.name: tick.stat().st_mtime_ns for tick in results.glob(f"*/{SEAL}")}
-    shown = current_name(run)
-    order = sorted(ended, key=lambda name: (name != shown, -ended[name], name))
+    objects, shown = objects_in(run), current_name(run)
+    if isinstance(objects, LocalObjects):
+        seals = (objects.path / RESULTS).glob(f"*/{SEAL}")
+        ended = {seal.parent.name: -seal.stat().st_mtime_ns for seal in seals}
+    else:  # a URL tells no times that could be compared: by name
+        ended = dict.fromkeys(finished_in(objects), 0)
+    order = sorted(ended, key=lambda name: (name != shown, ended[name], name))
     return [_stored(run, name) for name in order]
+
+
+def finished_in(objects: Objects) -> list[str]:
+    """Names of the finished analyses of a RUN, sorted."""
+    names = (name.split("/") for name in objects.list(f"{RESULTS}/"))
+    return sorted(parts[1] for parts in names if len(parts) == 3 and parts[2] == SEAL)
 
 
 def current_name(run: Path) -> str | None:
     """Name of the analysis that a report of the RUN shows; None where there is none."""
-    objects = LocalObjects(run)
+    objects = objects_in(run)
     pointer = find_json(objects, POINTER)
     if pointer is None:
         return None
-    again = f"Delete it and run 'toposcope analyze {run}' again."
+    again = f"Delete it and run 'toposcope analyze {objects.where()}' again."
     expect(pointer, {"analysis": str}, where=objects.where(POINTER), again=again)
     return str(pointer["analysis"])
 
@@ -77,10 +86,10 @@ def sealed(run: Path, name: str) -> Seal:
     StoreError
         When the analysis is not finished.
     """
-    objects = LocalObjects(run).within(f"{RESULTS}/{name}")
-    seal = find_seal(objects)
+    whole = objects_in(run)
+    seal, where = find_seal(whole.within(f"{RESULTS}/{name}")), whole.where()
     if seal is None:
-        msg = f"{run} has no finished analysis {name!r}. Run 'toposcope analyze {run}' first."
+        msg = f"{where} has no finished analysis {name!r}. Run 'toposcope analyze {where}' first."
         raise StoreError(msg)
     seal.refuse_another(Run.open(run).whose)
     return seal

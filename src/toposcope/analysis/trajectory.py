@@ -79,7 +79,7 @@ class Trajectory(Shown):
         return pd.concat(parts, ignore_index=True)
 
 
-SERIES = instance(Series, path=True, needed="a Series, as ts.open_series() returns it")
+SERIES = instance(Series, path=True, url=True, needed="a Series, as ts.open_series() returns it")
 
 
 @checked(series=SERIES, design=instance(Design, needed="a Design"), level=given.level)

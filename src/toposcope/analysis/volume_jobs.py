@@ -111,8 +111,8 @@ def volume_jobs(run: Run, draws: CloudSet, design: Design, code: str) -> list[Vo
     if all(len(run.layers[layer]["shape"]) != 3 for layer in activations.layers):
         shapes = {layer: tuple(run.layers[layer]["shape"]) for layer in activations.layers[:4]}
         msg = (
-            f"analyze(filtration=Cubical()): no layer of {run.path} holds volumes (C, H, W); they "
-            f"are {shapes}. Capture again with --pool volume into another folder."
+            f"analyze(filtration=Cubical()): no layer of {run.objects.where()} holds volumes "
+            f"(C, H, W); they are {shapes}. Capture again with --pool volume into another folder."
         )
         raise UsageError(msg)
     jobs = []

@@ -20,7 +20,9 @@ from toposcope.cli.common import (
     show,
 )
 from toposcope.cli.design_options import DesignCommand, take_design
+from toposcope.cli.places import Place
 from toposcope.cli.workers_options import workers_options
+from toposcope.inputs.urls import place_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,19 +48,19 @@ REASONS = 4
     "toposcope analyze runs/r20 --per-class --points 50 --normalize quantile_distance",
     cls=DesignCommand,
 )
-@click.argument("run", metavar="RUN|SERIES", type=click.Path(path_type=Path))
+@click.argument("run", metavar="RUN|SERIES", type=Place(urls=True))
 @click.option("--level", type=float, default=0.95, show_default=True, help="Coverage of intervals.")
 @workers_options()
 @click.option("--dry-run", is_flag=True, help="Predict time and memory, compute nothing.")
 @click.option(
     "--preregister",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=Place(dir_okay=False),
     help="Write down what this will test, with hash and time, and compute nothing.",
 )
 @click.option(
     "--plan",
     "frozen",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=Place(dir_okay=False),
     help="The plan this follows: kept with the results, and reports say whether it was.",
 )
 @click.option("--note", default="", help="For --preregister: the question, what is expected.")
@@ -114,10 +116,10 @@ def analyze(
         folder = run / "results" / analysis.attrs["analysis"]
         answer = _answer([analysis])
         value = {
-            "run": str(run),
+            "run": place_text(run),
             "answer": answer,
             "analysis": analysis.attrs["analysis"],
-            "table": str(folder / "table.parquet"),
+            "table": place_text(folder / "table.parquet"),
             "failures": analysis.failures,
         }
         if frozen is not None:
@@ -131,7 +133,7 @@ def analyze(
             f"{not_computed(analysis.table)}failed tasks: {len(analysis.failures)}\n"
             + (f"plan: {value['plan']}\n" if frozen is not None else "")
             + (f"{told}\n" if told else "")
-            + f"next: toposcope report {shlex.quote(str(run))} -o report.html"
+            + f"next: toposcope report {shlex.quote(place_text(run))} -o report.html"
         )
         show(value, as_json, text)
     exit_with_failures(analysis.failures)
@@ -175,7 +177,7 @@ def _dry_run(run: Path, design: Design, jobs: Jobs) -> dict[str, Any]:
     refuse_what_cannot_fit(plan, workers)
     expected = forecast(plan, workers)
     refuse_a_full_disk(expected, run)
-    return {"run": str(run), "analysis": plan.folder.name, **forecast_numbers(expected)}
+    return {"run": place_text(run), "analysis": plan.folder.name, **forecast_numbers(expected)}
 
 
 def say(line: str) -> None:
@@ -255,7 +257,7 @@ def _analyze_series(
     told = dimension_sentence(trajectory.analyses[-1])
     answer = _answer(trajectory.analyses)
     value = {
-        "series": str(path),
+        "series": place_text(path),
         "answer": answer,
         "steps": list(trajectory.steps),
         "analyses": [one.attrs["analysis"] for one in trajectory.analyses],
@@ -269,7 +271,7 @@ def _analyze_series(
         f"{len(trajectory.table):,} numbers\n"
         f"{not_computed(trajectory.table)}failed tasks: {len(trajectory.failures)}\n"
         + (f"last checkpoint: {told}\n" if told else "")
-        + f"next: toposcope report {shlex.quote(str(path))} -o report.html"
+        + f"next: toposcope report {shlex.quote(place_text(path))} -o report.html"
     )
     show(value, as_json, text)
     return trajectory.failures

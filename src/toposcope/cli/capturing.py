@@ -20,8 +20,10 @@ from toposcope.cli.common import (
     show,
     this_command,
 )
+from toposcope.cli.places import Place
 from toposcope.cli.stepwise import capture_checkpoints, parse_steps
 from toposcope.errors import UsageError
+from toposcope.inputs.urls import place_text
 
 MODEL_HELP = """\b
 MODEL  py:package.module:factory   a function of yours that returns a torch module
@@ -87,7 +89,7 @@ def _layer_table(table: Sequence[Any]) -> str:
 @click.argument("model")
 @click.argument("data")
 @click.option(
-    "-o", "--out", "run", type=click.Path(path_type=Path), required=True, help="RUN folder."
+    "-o", "--out", "run", type=Place(urls=True), required=True, help="RUN folder, or its URL."
 )
 @click.option(
     "--weights",
@@ -206,7 +208,7 @@ def capture(
         bad = acts.attrs.get("nonfinite") or {}
         note = acts.attrs.get("top1_note", "")
         value = {
-            "run": str(run),
+            "run": place_text(run),
             "layers": list(acts.layers),
             "n": acts.n,
             "top1": top1,
@@ -223,9 +225,9 @@ def capture(
                 f"n = {labelled:,})" + f"; {note}" * bool(note)
             )
         text = (
-            f"captured {len(acts)} layers x {acts.n} samples into {run}\n"
+            f"captured {len(acts)} layers x {acts.n} samples into {place_text(run)}\n"
             f"top-1 accuracy on these samples: {accuracy}\n"
-            f"next: toposcope analyze {shlex.quote(str(run))}"
+            f"next: toposcope analyze {shlex.quote(place_text(run))}"
         )
         show(value, as_json, text)
         for layer, count in bad.items():

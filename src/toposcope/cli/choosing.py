@@ -19,6 +19,7 @@ from toposcope.cli.common import (
     show,
     this_command,
 )
+from toposcope.cli.places import Place
 from toposcope.cli.workers_options import workers_options
 
 TOML_HELP = """\b
@@ -39,7 +40,7 @@ MODELS.toml, one table per candidate:
     "toposcope rank --board runs/ranking --evaluate accuracies.csv\n"
     "toposcope rank --evaluate my_scores.csv --lower-is-better theta"
 )
-@click.argument("models", type=click.Path(path_type=Path), required=False)
+@click.argument("models", type=Place(), required=False)
 @click.option(
     "--target",
     help="DATA with labels: what the model is wanted for. With --evaluate alone: the target of the "
@@ -47,21 +48,19 @@ MODELS.toml, one table per candidate:
 )
 @click.option(
     "--evaluate",
-    type=click.Path(path_type=Path),
+    type=Place(),
     help="CSV of accuracies after fine-tuning: how far can each score be trusted?",
 )
 @names_option("--accuracy", help="Its accuracy columns; default: accuracy*.")
 @names_option("--lower-is-better", help="Its score columns that want small values.")
-@click.option(
-    "--board", type=click.Path(path_type=Path), help="Folder of a ranking that is done already."
-)
+@click.option("--board", type=Place(), help="Folder of a ranking that is done already.")
 @names_option("--scores", help="Names separated by commas; default: all.")
 @click.option("--every-score", is_flag=True, help="Print all candidates by every score.")
 @click.option(
     "-o",
     "--out",
     "store",
-    type=click.Path(path_type=Path),
+    type=Place(),
     default=Path("ranking"),
     show_default=True,
     help="Folder of captures and scores; an interrupted call continues there.",

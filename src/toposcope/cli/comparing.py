@@ -24,6 +24,7 @@ from toposcope.cli.common import (
 )
 from toposcope.cli.comparing_groups import compare_folder, refuse_others
 from toposcope.cli.design_options import parse_dimensions
+from toposcope.cli.places import Place
 from toposcope.cli.workers_options import workers_options
 
 
@@ -84,7 +85,7 @@ def parse_optional(
 @click.argument(
     "runs",
     metavar="RUN|SERIES...|POPULATION",
-    type=click.Path(path_type=Path),
+    type=Place(),
     nargs=-1,
     required=True,
 )
@@ -155,10 +156,8 @@ def parse_optional(
     help="Of permutations and shuffles.",
 )
 @workers_options()
-@click.option(
-    "-o", "--out", type=click.Path(path_type=Path), help="Folder to keep it in; resumes there."
-)
-@click.option("--report", type=click.Path(path_type=Path), help="HTML file to write.")
+@click.option("-o", "--out", type=Place(), help="Folder to keep it in; resumes there.")
+@click.option("--report", type=Place(), help="HTML file to write.")
 @click.option("--by", help="Of a POPULATION: the column of population.csv that tells groups.")
 @names_option("--groups", help="Of a POPULATION: values of --by to compare.  [default: all]")
 @names_option(
@@ -172,12 +171,12 @@ def parse_optional(
 )
 @click.option(
     "--preregister",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=Place(dir_okay=False),
     help="Write down what this will test, with hash and time, and compare nothing.",
 )
 @click.option(
     "--plan",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=Place(dir_okay=False),
     help="The plan this follows: kept with the results, which say whether it was.",
 )
 @click.option("--note", default="", help="For --preregister: the question, what is expected.")
@@ -214,6 +213,9 @@ def compare(
                     seed=options["seed"],
                     out=out,
                     report=report,
+                    preregister=preregister,
+                    plan=options["plan"],
+                    note=note,
                     as_json=as_json,
                 )
             return

@@ -11,7 +11,10 @@ from click.core import ParameterSource
 
 from toposcope.cli.common import columns, printable, show
 
-TAKEN = ("runs", "out", "by", "groups", "statistics", "configuration", "analysis", "level", "seed")
+TAKEN = (
+    *("runs", "out", "by", "groups", "statistics", "configuration", "analysis", "level", "seed"),
+    *("preregister", "plan", "note"),
+)
 """Options that a comparison of groups takes, besides `report` and `as_json`."""
 
 
@@ -26,7 +29,7 @@ def refuse_others(ctx: click.Context) -> None:
             msg = (
                 f"compare --by: {flag} is about two networks, not about groups of a population, "
                 "which takes --by, --groups, --statistics, --configuration, --analysis, --level, "
-                f"--seed, --out and --report. Leave {flag} out."
+                f"--seed, --preregister, --plan, --note, --out and --report. Leave {flag} out."
             )
             raise UsageError(msg)
 
@@ -43,12 +46,17 @@ def compare_folder(
     seed: int,
     out: Path | None,
     report: Path | None,
+    preregister: Path | None,
+    plan: Path | None,
+    note: str,
     as_json: bool,
 ) -> None:
-    """Compare and show."""
+    """Compare and show, or write a plan and show that."""
     from toposcope.analysis.population_folder import population
     from toposcope.comparison.population import compare_groups
+    from toposcope.comparison.preregister_groups import preregister_groups
     from toposcope.errors import UsageError
+    from toposcope.words.plans import comparison_plan, plan_lines
     from toposcope.words.population import group_sentences
 
     if len(analysis) > 1:
@@ -59,15 +67,19 @@ def compare_folder(
         configuration=list(configuration) or None,
         analysis=analysis[0] if analysis else None,
     )
-    found = compare_groups(
-        networks,
-        by=by,
-        groups=list(groups) or None,
-        statistics=list(statistics) or None,
-        level=level,
-        seed=seed,
-        store=out,
-    )
+    asked: dict[str, Any] = {
+        "by": by,
+        "groups": list(groups) or None,
+        "statistics": list(statistics) or None,
+        "level": level,
+        "seed": seed,
+    }
+    if preregister is not None:
+        frozen = preregister_groups(preregister, networks, **asked, note=note)
+        value = {"path": str(preregister), **frozen.as_dict()}
+        show(value, as_json, "\n".join(plan_lines(frozen)))
+        return
+    found = compare_groups(networks, **asked, store=out, plan=plan)
     if report is not None:
         from toposcope.reporting.population_page import write_groups
 
@@ -86,6 +98,7 @@ def compare_folder(
         "out": None if out is None else str(out),
         "report": None if report is None else str(report),
         "warnings": list(found.attrs["notes"]),
+        "plan": comparison_plan(found.attrs),
     }
     text = "\n".join(f"- {sentence}" for sentence in summary)
     kept = f"kept in {out}" if out is not None else "not kept; pass -o FOLDER to keep it"

@@ -12,13 +12,15 @@ from typing import Any
 
 import click
 
+from toposcope.cli.places import Place
+
 
 def config_option() -> click.Option:
     """The option, eager: what a file says has to be known before other options are read."""
     return click.Option(
         ["--config"],
         metavar="FILE.toml",
-        type=click.Path(path_type=Path, dir_okay=False),
+        type=Place(dir_okay=False),
         is_eager=True,
         expose_value=False,
         callback=_take,

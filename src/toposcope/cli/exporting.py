@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from toposcope.cli.common import Choice, command, exits, json_option, show
+from toposcope.cli.places import Place
 
 FORMATS = ("csv", "npz", "zarr", "anndata", "hf-dataset", "embedding-atlas", "virtual-zarr")
 
@@ -19,11 +20,9 @@ FORMATS = ("csv", "npz", "zarr", "anndata", "hf-dataset", "embedding-atlas", "vi
     "toposcope export runs/r20 --to hf-dataset -o r20_dataset\n"
     "toposcope export runs/r20 --to embedding-atlas --layer layer3.2 -o layer.parquet"
 )
-@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("run", metavar="RUN", type=Place())
 @click.option("--to", type=Choice(FORMATS), required=True, help="Format.")
-@click.option(
-    "-o", "--out", type=click.Path(path_type=Path), required=True, help="File or folder to write."
-)
+@click.option("-o", "--out", type=Place(), required=True, help="File or folder to write.")
 @click.option("--layer", help="embedding-atlas: the layer that is shown.  [default: the last]")
 @click.option("--analysis", help="Which analysis.  [default: the last one finished]")
 @json_option

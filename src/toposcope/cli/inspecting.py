@@ -10,12 +10,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from toposcope.analysis.covering import FILE as LANDMARKS
+from toposcope.analysis.covering import find_covering
 from toposcope.analysis.population_folder import FILE as POPULATION_FILE
 from toposcope.analysis.population_folder import read_covariates
 from toposcope.analysis.zoo import open_zoo
 from toposcope.store.folders import POPULATION, RUN, SERIES, folder_kind
-from toposcope.store.ledger import Ledger
+from toposcope.store.ledger import LEDGER, Ledger
 from toposcope.store.objects import (
+    LocalObjects,
     Objects,
     Place,
     find_json,
@@ -87,11 +90,26 @@ def describe(place: Place) -> dict[str, Any]:
         "top1": summary.get("top1"),
         **({"depends on": told} if (told := _dependence(summary)) else {}),
         "complete": run.summary is not None,
+        **({"landmarks": covered} if (covered := _covered(run)) else {}),
         "analyses": [
             {"analysis": name, "shown": name == shown, **_short(_spec(objects, name))}
             for name in analyses_in(names)
         ],
         "bytes": sum(map(objects.size, names)),
+    }
+
+
+def _covered(run: Run) -> dict[str, Any]:
+    """Landmarks of the layers, with the bound that they imply; empty where there are none."""
+    objects = run.objects
+    covering = find_covering(objects) if objects.exists(LANDMARKS) else None
+    return {
+        one.layer: {
+            "landmarks": len(one.rows),
+            "covering radius": one.radius,
+            "bottleneck bound": one.bound,
+        }
+        for one in (covering.layers if covering is not None else ())
     }
 
 
@@ -177,11 +195,17 @@ def work_in(place: Path) -> list[dict[str, Any]]:
     """What was told last of all work in a folder and below it, the latest last."""
     from toposcope.execution.watching import STATUS, find_status
 
-    found = []
-    for file in sorted(place.rglob(STATUS)):
-        told = find_status(objects_in(file.parent))
+    objects, found = objects_in(place), []
+    if isinstance(objects, LocalObjects):
+        folders = sorted(file.parent for file in objects.path.rglob(STATUS))
+        places: list[Objects] = [objects_in(folder) for folder in folders]
+    else:  # hidden names are not listed: a place of tasks has a ledger
+        seen = {name.partition(LEDGER)[0] for name in objects.list() if LEDGER in name}
+        places = [objects.within(name.rstrip("/")) for name in sorted(seen)]
+    for one in places:
+        told = find_status(one)
         if told is not None:
-            found.append({"place": str(file.parent), **told})
+            found.append({"place": one.where(), **told})
     return sorted(found, key=lambda one: one["now"])
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from toposcope.cli.common import command, exits, json_option, main, show
+from toposcope.cli.places import Place
 
 PLANNED = ("analyze", "compare")
 """Commands that a plan can be written for; both take --preregister and --plan."""
@@ -19,7 +20,7 @@ PLANNED = ("analyze", "compare")
     # Options behind COMMAND are its own; those of plan stand before FILE.
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
-@click.argument("plan", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("plan", metavar="FILE", type=Place(dir_okay=False))
 @click.argument("words", metavar="[COMMAND...]", nargs=-1, type=click.UNPROCESSED)
 @json_option
 @click.pass_context

@@ -19,7 +19,9 @@ from toposcope.cli.common import (
     printable,
     show,
 )
+from toposcope.cli.places import Place
 from toposcope.cli.workers_options import workers_options
+from toposcope.inputs.urls import place_text
 
 if TYPE_CHECKING:
     from toposcope.execution.executors import Jobs
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 @command("toposcope demo\ntoposcope demo --out digits")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=Place(),
     default=Path("demo"),
     show_default=True,
     help="Folder.",
@@ -61,14 +63,14 @@ def demo(ctx: click.Context, out: Path, jobs: Jobs, seed: int, as_json: bool) ->
 @click.argument(
     "runs",
     metavar="RUN|SERIES|COMPARISON|RANKING|STUDIES|POPULATION...",
-    type=click.Path(path_type=Path),
+    type=Place(urls=True),
     nargs=-1,
     required=True,
 )
 @click.option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path),
+    type=Place(),
     default=Path("report.html"),
     show_default=True,
     help="HTML file to write.",
@@ -106,7 +108,11 @@ def report(
         if not has_own_page(items):
             items = analyses_shown(items, analysis or None)
             shown = [
-                {"name": one.name, "run": str(one.run), "analysis": one.attrs.get("analysis")}
+                {
+                    "name": one.name,
+                    "run": place_text(one.run) if one.run else None,
+                    "analysis": one.attrs.get("analysis"),
+                }
                 | {
                     key: one.attrs.get(key)
                     for key in ("complex", "filtration", "normalize", "metric")
@@ -132,7 +138,7 @@ def report(
 
 
 @command("toposcope verify runs/r20\ntoposcope verify runs/vgg_series --digest")
-@click.argument("run", metavar="RUN|SERIES|COMPARISON|RANKING", type=click.Path(path_type=Path))
+@click.argument("run", metavar="RUN|SERIES|COMPARISON|RANKING", type=Place(urls=True))
 @click.option("--digest", is_flag=True, help="Print the digest over all values only.")
 @json_option
 @click.pass_context
@@ -167,7 +173,7 @@ def verify(ctx: click.Context, run: Path, digest: bool, as_json: bool) -> None:
     "toposcope info runs/vgg_series\n"
     "toposcope info runs/r20 --toml > r20.toml    # then: toposcope capture --config r20.toml"
 )
-@click.argument("run", metavar="RUN|SERIES", type=click.Path(path_type=Path))
+@click.argument("run", metavar="RUN|SERIES", type=Place(urls=True))
 @click.option("--toml", is_flag=True, help="What was typed for it, as a file for --config.")
 @json_option
 @click.pass_context
@@ -186,7 +192,7 @@ def info(ctx: click.Context, run: Path, toml: bool, as_json: bool) -> None:
 
 
 @command("toposcope status runs/r20\ntoposcope status runs/vgg_series\ntoposcope status runs/zoo")
-@click.argument("run", metavar="FOLDER", type=click.Path(path_type=Path))
+@click.argument("run", metavar="FOLDER", type=Place(urls=True))
 @json_option
 @click.pass_context
 def status(ctx: click.Context, run: Path, as_json: bool) -> None:

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from toposcope.cli.common import main
 from toposcope.errors import UsageError
+from toposcope.inputs.urls import place_text
 
 NOT_KEPT = (
     "config",
@@ -54,11 +55,11 @@ def recorded_as_config(run: Path) -> str:
 
         design = load_analysis(opened.path).design
         assert design is not None, "a stored analysis has one"
-        parts.append(_section(["analyze", str(run), *design.command_words()]))
+        parts.append(_section(["analyze", place_text(run), *design.command_words()]))
     elif not command:
         msg = (
-            f"info --toml: {run} was captured in Python and has no analysis, so there is no "
-            "command to write down."
+            f"info --toml: {place_text(run)} was captured in Python and has no analysis, so there "
+            "is no command to write down."
         )
         raise UsageError(msg)
     return "\n".join(parts).rstrip()

@@ -10,6 +10,7 @@ import click
 
 from toposcope.cli.common import EXIT_FAILURES, columns, printable, show, this_command
 from toposcope.errors import UsageError
+from toposcope.inputs.urls import place_text
 
 
 def parse_steps(
@@ -63,7 +64,7 @@ def capture_checkpoints(
         shown = "-" if share is None else f"{share:.4f}"
         rows.append((number(member.step), member.weights, shown, f"{summary['n']:,}"))
     value = {
-        "series": str(store),
+        "series": place_text(store),
         "unit": series.unit,
         "steps": list(series.steps),
         "top1": top1,
@@ -71,8 +72,8 @@ def capture_checkpoints(
         "notes": list(series.notes),
     }
     text = (
-        f"{len(series)} checkpoints on the same samples in {store}\n{columns(rows)}\n"
-        f"next: toposcope analyze {shlex.quote(str(store))}"
+        f"{len(series)} checkpoints on the same samples in {place_text(store)}\n{columns(rows)}\n"
+        f"next: toposcope analyze {shlex.quote(place_text(store))}"
     )
     show(value, as_json, text)
     for note in filter(None, notes):

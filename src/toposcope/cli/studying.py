@@ -17,6 +17,7 @@ from toposcope.cli.common import (
     printable,
     show,
 )
+from toposcope.cli.places import Place
 from toposcope.cli.workers_options import workers_options
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _own_command(name: str, question: str) -> click.Command:
     """The command of a study that runs itself: it takes a RUN and nothing of its own."""
 
     @click.command(name, cls=Command, help=question)
-    @click.argument("run", type=click.Path(path_type=Path))
+    @click.argument("run", type=Place())
     @jobs_option
     @json_option
     @click.pass_context
@@ -97,9 +98,7 @@ def _claim_command(path: str) -> click.Command:
         help="Decide a claim of your own; the power of its n is said before a value is read.",
         epilog="toposcope study claim.toml population\ntoposcope study claim.toml runs/r20",
     )
-    @click.argument(
-        "runs", metavar="[RUN|SERIES|POPULATION]...", nargs=-1, type=click.Path(path_type=Path)
-    )
+    @click.argument("runs", metavar="[RUN|SERIES|POPULATION]...", nargs=-1, type=Place())
     @out_option
     @click.option("--dry-run", is_flag=True, help="Say the power; freeze and read nothing.")
     @json_option
@@ -149,7 +148,7 @@ def _study_command(name: str, question: str) -> click.Command:
         help=f"{question} Without RUNs it trains what it needs.",
         epilog=f"toposcope study {name} --quick\ntoposcope study {name} series/* -o studies/mine",
     )
-    @click.argument("runs", metavar="[RUN|SERIES]...", nargs=-1, type=click.Path(path_type=Path))
+    @click.argument("runs", metavar="[RUN|SERIES]...", nargs=-1, type=Place())
     @models_option
     @data_option
     @quick_option
@@ -233,15 +232,13 @@ def _value(
 
 jobs_option = workers_options()
 models_option = click.option(
-    "--models", type=click.Path(path_type=Path), help="A MODELS.toml, for studies that take one."
+    "--models", type=Place(), help="A MODELS.toml, for studies that take one."
 )
 data_option = click.option("--data", metavar="DATA", help="With --models: what they are run on.")
 quick_option = click.option(
     "--quick", is_flag=True, help="The small design: at most three minutes on two cores."
 )
-out_option = click.option(
-    "-o", "--out", type=click.Path(path_type=Path), help="Folder; default: studies/NAME."
-)
+out_option = click.option("-o", "--out", type=Place(), help="Folder; default: studies/NAME.")
 dry_option = click.option("--dry-run", is_flag=True, help="Say how long it takes; do nothing.")
 
 
@@ -296,14 +293,12 @@ def run_all(
     epilog="toposcope study validity runs/r20\n"
     "toposcope study validity runs/r20 --checks outliers,metric --json",
 )
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=Place())
 @click.option("--checks", help="Some of sample_size,outliers,normalization,concentration,metric.")
 @click.option("--points", type=int, help="Design to check; default: the last analysis of RUN.")
 @click.option("--replicates", type=int, help="Disjoint draws; default: the last analysis of RUN.")
 @click.option("--level", type=float, default=0.95, show_default=True, help="Coverage of intervals.")
-@click.option(
-    "-o", "--out", type=click.Path(path_type=Path), help="Folder; default: RUN/studies/validity."
-)
+@click.option("-o", "--out", type=Place(), help="Folder; default: RUN/studies/validity.")
 @jobs_option
 @json_option
 @click.pass_context

@@ -19,6 +19,7 @@ from toposcope.cli.common import (
     show,
 )
 from toposcope.cli.design_options import DesignCommand, take_design
+from toposcope.cli.places import Place
 from toposcope.cli.workers_options import workers_options
 
 if TYPE_CHECKING:
@@ -43,13 +44,13 @@ MODELS.toml, one table per network:
     "toposcope compare runs/zoo --by depth --configuration depth",
     cls=DesignCommand,
 )
-@click.argument("models", metavar="MODELS.toml", type=click.Path(path_type=Path))
+@click.argument("models", metavar="MODELS.toml", type=Place())
 @click.argument("data")
 @click.option(
     "-o",
     "--out",
     "store",
-    type=click.Path(path_type=Path),
+    type=Place(),
     required=True,
     help="Folder of all networks; an interrupted call continues there, new models are added.",
 )

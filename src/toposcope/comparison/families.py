@@ -36,6 +36,8 @@ from toposcope.stats.arrangements import sign_flips
 Array = NDArray[np.float64]
 
 DIFFER, RELATED, EQUIVALENT = "layers differ", "layers are related", "layers are equivalent"
+GROUPS_DIFFER = "groups differ"
+"""The family of a comparison of groups of networks."""
 
 _ROUNDING = 1e-12
 """Statistics that spread less than this share of the distances are those of equal layers."""

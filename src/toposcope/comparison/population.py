@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import tempfile
 import warnings
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -17,6 +18,7 @@ from toposcope.analysis.network_means import network_means
 from toposcope.analysis.population import Population
 from toposcope.analysis.run import versions
 from toposcope.comparison.groups import GroupComparison, Pair, measure, pair_tested
+from toposcope.comparison.groups_plan import Question, begin
 from toposcope.comparison.kept_groups import refuse_another
 from toposcope.comparison.result import Comparison
 from toposcope.comparison.run import compare as compare_networks
@@ -51,6 +53,7 @@ class Compare(Protocol[P]):
         n_resamples: int = ...,
         seed: int = ...,
         store: Path | str | None = ...,
+        plan: Path | str | None = ...,
     ) -> GroupComparison: ...
 
     @overload
@@ -95,6 +98,7 @@ def compare_groups(
     n_resamples: int = 9999,
     seed: int = 0,
     store: Path | str | None = None,
+    plan: Path | str | None = None,
 ) -> GroupComparison:
     """Compare groups of trained networks, layer by layer; what `compare(population, by=)` calls.
 
@@ -114,6 +118,9 @@ def compare_groups(
         Of exchanges of units.
     store
         Folder to keep it in, for `toposcope report` and `GroupComparison.load`.
+    plan
+        A plan written by `preregister_comparison(path, population, by=)`. The comparison says
+        whether it was followed.
 
     Returns
     -------
@@ -129,6 +136,75 @@ def compare_groups(
     folder = None if store is None else Path(parameters.path(store, "store", call=CALL))
     if folder is not None:
         refuse_other_kind(folder, GROUPS, CALL)
+    question, pairs = asked_of(
+        population,
+        by=by,
+        groups=groups,
+        statistics=statistics,
+        level=level,
+        n_resamples=n_resamples,
+        seed=seed,
+    )
+    if folder is not None:
+        refuse_another(folder, question.values(), call=CALL)
+    begun = None
+    if plan is not None and folder is not None:
+        begun = begin(plan, folder)
+    elif plan is not None:
+        with tempfile.TemporaryDirectory(prefix="toposcope-") as place:
+            begun = begin(plan, Path(place))
+    warn_too_few(pairs, question.level, question.n_resamples)
+    layers: list[dict[str, Any]] = []
+    models: list[dict[str, Any]] = []
+    for pair in pairs:
+        rows, whole = pair_tested(
+            pair,
+            measure(population, question.statistics, pair.rows),
+            level=question.level,
+            n_resamples=question.n_resamples,
+            seed=question.seed,
+            pairs=len(pairs),
+        )
+        layers, models = layers + rows, models + whole
+    compared = np.unique(np.concatenate([pair.rows for pair in pairs]))
+    attrs = {
+        **question.values(),
+        "networks": len(compared),
+        "n": population.analyses[0].attrs.get("n"),
+        "unit": "network",
+        "versions": versions(),
+        "notes": list(population.notes),
+        "commands": _commands(population, question, groups, statistics),
+    }
+    if begun is not None:
+        attrs["preregistered"] = begun.followed(question, population).as_dict()
+    looked = list(dict.fromkeys([*population.headline, *question.statistics]))
+    out = GroupComparison(
+        question.by,
+        _frame(layers),
+        _frame(models),
+        _frame([_pair_row(pair, 1 - (1 - question.level) / len(pairs)) for pair in pairs]),
+        attrs,
+        population,
+        network_means(population, looked),
+        folder,
+    )
+    if folder is not None:
+        out.save(folder)
+    return out
+
+
+def asked_of(
+    population: Population,
+    *,
+    by: str | None,
+    groups: Sequence[Any] | None,
+    statistics: Sequence[str] | None,
+    level: float,
+    n_resamples: int,
+    seed: int,
+) -> tuple[Question, list[Pair]]:
+    """What is asked with nothing left open, and the pairs of groups with their units."""
     level = parameters.number(level, "level", call=CALL, above=0.5, below=1.0)
     n_resamples = parameters.whole(n_resamples, "n_resamples", call=CALL, low=99)
     seed = parameters.seed(seed, call=CALL)
@@ -140,56 +216,19 @@ def compare_groups(
         )
         raise UsageError(msg)
     kinds, columns = _groups(population, by, groups)
-    looked = _statistics(population, statistics)
-    pairs = _pairs(population, columns, kinds)
-    if folder is not None:
-        asked = {"by": by, "groups": kinds, "level": level, "n_resamples": n_resamples}
-        asked |= {"seed": seed, "statistics": [list(one) for one in looked]}
-        asked |= {"configuration": list(population.configuration), **population.design.to_spec()}
-        refuse_another(folder, asked, call=CALL)
-    _warn_too_few(pairs, level, n_resamples)
-    layers: list[dict[str, Any]] = []
-    models: list[dict[str, Any]] = []
-    for pair in pairs:
-        rows, whole = pair_tested(
-            pair,
-            measure(population, looked, pair.rows),
-            level=level,
-            n_resamples=n_resamples,
-            seed=seed,
-            pairs=len(pairs),
-        )
-        layers, models = layers + rows, models + whole
-    compared = np.unique(np.concatenate([pair.rows for pair in pairs]))
-    attrs = {
-        **population.design.to_spec(),
-        "by": by,
-        "groups": kinds,
-        "configuration": list(population.configuration),
-        "networks": len(compared),
-        "n": population.analyses[0].attrs.get("n"),
-        "level": level,
-        "n_resamples": n_resamples,
-        "seed": seed,
-        "statistics": [list(one) for one in looked],
-        "unit": "network",
-        "versions": versions(),
-        "notes": list(population.notes),
-        "commands": _commands(population, by, groups, statistics, level, seed),
-    }
-    out = GroupComparison(
-        by,
-        _frame(layers),
-        _frame(models),
-        _frame([_pair_row(pair, 1 - (1 - level) / len(pairs)) for pair in pairs]),
-        attrs,
-        population,
-        network_means(population, list(dict.fromkeys([*population.headline, *looked]))),
-        folder,
+    told = list(zip(population.names, columns, strict=True))
+    question = Question(
+        by=by,
+        groups=tuple(kinds),
+        members={kind: tuple(name for name, one in told if one == kind) for kind in kinds},
+        statistics=tuple(_statistics(population, statistics)),
+        configuration=tuple(population.configuration),
+        level=level,
+        n_resamples=n_resamples,
+        seed=seed,
+        design=population.design.to_spec(),
     )
-    if folder is not None:
-        out.save(folder)
-    return out
+    return question, _pairs(population, columns, kinds)
 
 
 def _groups(
@@ -257,7 +296,7 @@ def _pairs(population: Population, columns: Sequence[str], kinds: Sequence[str])
     return out
 
 
-def _warn_too_few(pairs: Sequence[Pair], level: float, n_resamples: int) -> None:
+def warn_too_few(pairs: Sequence[Pair], level: float, n_resamples: int) -> None:
     """Say that no layer could be found to differ, and what would be needed."""
     for pair in pairs:
         least = max(pair.units.smallest_p, 1 / (n_resamples + 1)) * len(pairs)
@@ -309,23 +348,21 @@ def _frame(rows: Sequence[dict[str, Any]]) -> Any:
 
 def _commands(
     population: Population,
-    by: str,
+    question: Question,
     groups: Sequence[Any] | None,
     statistics: Sequence[str] | None,
-    level: float,
-    seed: int,
 ) -> list[str]:
     captured = dict.fromkeys(
         str(line) for one in population for line in one.attrs.get("commands") or ()
     )
     if population.folder is None:
         return list(captured)
-    words = ["toposcope", "compare", str(population.folder), "--by", by]
+    words = ["toposcope", "compare", str(population.folder), "--by", question.by]
     if groups is not None:
         words += ["--groups", ",".join(map(str, groups))]
     if statistics is not None:
         words += ["--statistics", ",".join(statistics)]
     if population.configuration:
         words += ["--configuration", ",".join(population.configuration)]
-    words += ["--level", str(level), "--seed", str(seed)]
+    words += ["--level", str(question.level), "--seed", str(question.seed)]
     return [*captured, shlex.join(words)]

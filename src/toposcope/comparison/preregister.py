@@ -180,7 +180,7 @@ def preregister_comparison(
         parameters=chosen.values(),
         families=tuple(_families(items, chosen)),
         networks={str(run.path): capture_hash(run) for run in runs},
-        earlier=tuple(name for run in runs for name in finished_analyses(run.path)),
+        earlier=tuple(name for run in runs for name in finished_analyses(run.objects)),
         command=_command(given, chosen, options, step, names, path),
         version=version("toposcope"),
         note=note,

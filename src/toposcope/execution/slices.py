@@ -28,8 +28,8 @@ from toposcope.execution.budgets import (
 )
 from toposcope.execution.hands import MEMORY, TIMEOUT, Hand, LostError, StoppedError, TaskError
 from toposcope.execution.tasks import Task
-from toposcope.store.ledger import Ledger, part_name
-from toposcope.store.objects import Objects, content_hash
+from toposcope.store.ledger import Ledger
+from toposcope.store.objects import Objects
 
 log = logging.getLogger("toposcope")
 
@@ -164,8 +164,7 @@ def attempt(task: Task[Any], budget: Budget, work: Slice) -> Receipt:
         if not (work.again and ledger.done(key)):
             with limited(budget):
                 data = work.body(task.job, work.inputs)
-            work.objects.put(part_name(key, work.suffix), data)
-            ledger.tick(key, part=content_hash(data))
+            ledger.publish(key, data, work.suffix)
     except TimeIsUp as error:
         kind, (_, trace), reason = TIMEOUT, told(error), timeout_reason(budget)
     except (Exception, SystemExit) as error:

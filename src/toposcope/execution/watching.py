@@ -8,6 +8,7 @@ from there, and whether anybody is still at work from how old it is.
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import time
@@ -20,8 +21,8 @@ from toposcope.store.objects import Objects, find_json, put_json_at
 from toposcope.store.shapes import expect
 
 STATUS = ".status.json"
-EVERY = 3.0
-"""Seconds between two records."""
+EVERY, WHERE_PAID = 3.0, 30.0
+"""Seconds between two records; where each is a request that is paid."""
 SILENT_AFTER = 60.0
 """Seconds without a record after which nobody is at work any more."""
 SHOWN = 8
@@ -76,7 +77,8 @@ class Watched:
     ) -> None:
         self._objects, self._seconds, self._weight = objects, seconds, 0.0
         self._todo, self._ended = tasks - before, 0
-        self._began, self._last, self._clock = time.time(), -EVERY, time.monotonic()
+        self._every = WHERE_PAID if objects.joins else EVERY
+        self._began, self._last, self._clock = time.time(), -math.inf, time.monotonic()
         self._record: dict[str, Any] = {
             "title": title,
             "tasks": tasks,
@@ -96,7 +98,7 @@ class Watched:
 
     def tell(self, in_flight: Sequence[Task[Any]]) -> None:
         """Write the record, unless that was done a moment ago."""
-        if time.monotonic() - self._last >= EVERY:
+        if time.monotonic() - self._last >= self._every:
             self._write(in_flight, finished=False)
 
     def __enter__(self) -> None:

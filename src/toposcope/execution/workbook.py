@@ -18,6 +18,7 @@ is recorded as failed while everything else completes. dispatch.py says what is 
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -28,8 +29,8 @@ from toposcope.execution.progress import Progress, ensure
 from toposcope.execution.slices import Receipt
 from toposcope.execution.tasks import Task
 from toposcope.execution.watching import Watched, told_of
-from toposcope.store.ledger import DONE, LEDGER, Failure, Ledger, part_name, tick_name
-from toposcope.store.objects import LocalObjects, Objects, find_json, get_checked, put_json_at
+from toposcope.store.ledger import AT_ONCE, DONE, LEDGER, Failure, Ledger, joined_name, tick_name
+from toposcope.store.objects import LocalObjects, Objects, find_json, put_json_at
 from toposcope.store.seals import Seal, put_seal
 from toposcope.store.shapes import expect
 
@@ -49,7 +50,8 @@ class Workbook:
     Parameters
     ----------
     objects
-        Where they are kept: `parts/<key><suffix>` and `ledger/<key>.json`.
+        Where they are kept: `parts/<key><suffix>` and `ledger/<key>.json`, or both in one object
+        (store/ledger.py).
     suffix
         End of the names of parts, as ".parquet".
     again
@@ -69,7 +71,9 @@ class Workbook:
         """Tasks without a result; failed ones are among them."""
         ledger = self.ledger
         known = self._known_done() if len(tasks) >= MANY else frozenset()
-        return [task for task in tasks if task.key not in known and not ledger.done(task.key)]
+        looked = [task for task in tasks if task.key not in known]
+        done = ledger.each(ledger.done, [task.key for task in looked])
+        return [task for task, one in zip(looked, done, strict=True) if not one]
 
     def run(
         self,
@@ -109,6 +113,8 @@ class Workbook:
             if not todo:
                 return todo
             with opened(jobs, tasks=len(todo)) as executor:
+                if executor.workers:
+                    pickle.dumps(self.objects)  # what other processes cannot reach says so here
                 watched = Watched(
                     self.objects,
                     title=title,
@@ -158,17 +164,32 @@ class Workbook:
             When the bytes of a part are not those that were ticked off.
         """
         ledger = self.ledger
-        for task in tasks:
-            entry = ledger.entry(task.key)
-            if entry is not None and entry["status"] == DONE:
-                yield task, self.part(task.key, entry["part"])
 
-    def part(self, key: str, expected: str) -> bytes:
+        def look(key: str) -> bytes | None:
+            entry = ledger.entry(key)
+            return self.part(key, entry) if entry and entry["status"] == DONE else None
+
+        for begin in range(0, len(tasks), AT_ONCE):  # few at a time: parts can be large
+            some = tasks[begin : begin + AT_ONCE]
+            found = ledger.each(look, [task.key for task in some])
+            yield from (
+                (task, one) for task, one in zip(some, found, strict=True) if one is not None
+            )
+
+    def part(self, key: str, entry: dict[str, Any]) -> bytes:
         """The part of one task, held against the hash that its tick recorded."""
-        again = f"Delete its tick, {self.objects.where(tick_name(key))}, then {self.again}."
-        return get_checked(self.objects, part_name(key, self.suffix), expected, again=again)
+        name = joined_name(key) if entry.get("joined") else tick_name(key)
+        again = f"Delete its tick, {self.objects.where(name)}, then {self.again}."
+        return self.ledger.part(key, entry, self.suffix, again=again)
 
-    def seal(self, names: Iterable[str], *, of: str = "", **values: Any) -> Seal:
+    def seal(
+        self,
+        names: Iterable[str],
+        *,
+        of: str = "",
+        tasks: Sequence[Task[Any]] | None = None,
+        **values: Any,
+    ) -> Seal:
         """Put the seal over all tasks and the files that were made from them; see store/seals.py.
 
         Parameters
@@ -177,15 +198,16 @@ class Workbook:
             Every file of the place beside parts and ticks.
         of
             Hash of what it was made from, where it lies inside that.
+        tasks
+            Those it covers; None for all that the ledger lists.
         values
             What else is to be read with it.
         """
-        return put_seal(self.objects, names, of=of, **values)
+        keys = None if tasks is None else [task.key for task in tasks]
+        return put_seal(self.objects, names, of=of, keys=keys, **values)
 
     def failures(self, tasks: Sequence[Task[Any]]) -> Iterator[tuple[Task[Any], Failure]]:
         """Tasks that could not be done, with the reason."""
         ledger = self.ledger
-        for task in tasks:
-            failure = ledger.failure(task.key)
-            if failure is not None:
-                yield task, failure
+        found = ledger.each(ledger.failure, [task.key for task in tasks])
+        yield from ((task, one) for task, one in zip(tasks, found, strict=True) if one is not None)

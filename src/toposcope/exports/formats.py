@@ -101,7 +101,7 @@ def export(
     ...         sorted(read)
     ['attrs', 'layer:first', 'layer:second', 'sample_id']
     """
-    if to == VIRTUAL:
+    if isinstance(to, str) and to == VIRTUAL:
         msg = (
             f"{CALL}: to={VIRTUAL!r} would need a reader of safetensors, which no release of "
             "VirtualiZarr has (looked at: 2.5.1). Pass to='zarr', which copies the values."
@@ -125,6 +125,8 @@ def export(
     if analysis is not None:
         analysis = parameters.text(analysis, "analysis", call=CALL)
     free_place(place)
+    if isinstance(run, str | Path):
+        run = parameters.path(run, "run", call=CALL)
     held = hold(run, analysis)
     write = chosen.write if layer is None else partial(to_embedding_atlas, layer=layer)
     if to == "csv":

@@ -176,7 +176,7 @@ def hold(run: object, analysis: str | None) -> Held:
     if found is None or acts_of is None:
         what = type(run).__name__ if found is None else "an Analysis without its activations"
         msg = (
-            f"{CALL}: got {what}; needed is the path of a RUN, an ActivationSet, or an Analysis "
+            f"{CALL}: run is {what}; needed is the path of a RUN, an ActivationSet, or an Analysis "
             "that holds its activations."
         )
         raise UsageError(msg)

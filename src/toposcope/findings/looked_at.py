@@ -18,6 +18,7 @@ from toposcope.analysis.draw_values import replicate_values as replicate_values
 from toposcope.analysis.filtrations.points import HEADLINE as HEADLINE
 from toposcope.analysis.result import Analysis
 from toposcope.analysis.result import overlap_of as overlap_of
+from toposcope.inputs.urls import url_of
 from toposcope.store.series import is_series
 
 
@@ -63,8 +64,11 @@ def _training(analysis: Analysis) -> str:
 
 def _series_folder(analysis: Analysis) -> str:
     """Name of the SERIES that a RUN lies in; "" outside of one."""
-    folder = None if analysis.run is None else analysis.run.resolve().parent
-    return folder.name if folder is not None and is_series(folder) else ""
+    if analysis.run is None:
+        return ""
+    remote = url_of(analysis.run) is not None
+    folder = (analysis.run if remote else analysis.run.resolve()).parent
+    return folder.name if is_series(folder) else ""
 
 
 def _paired(a: Analysis, b: Analysis) -> bool:

@@ -19,6 +19,7 @@ from toposcope.homology.vietoris_rips.geodesic import geodesic_distances
 from toposcope.homology.vietoris_rips.landmarks import (
     Landmarks,
     farthest_landmarks,
+    landmarks_in_blocks,
     random_landmarks,
 )
 from toposcope.homology.vietoris_rips.local import local_distances
@@ -40,6 +41,7 @@ __all__ = [
     "farthest_landmarks",
     "geodesic_distances",
     "kernel_hash",
+    "landmarks_in_blocks",
     "local_distances",
     "longest_loops",
     "nested_h0",

@@ -17,6 +17,7 @@ from typing import Any, cast
 import numpy as np
 
 from toposcope.errors import ToposcopeError, UsageError
+from toposcope.inputs.urls import local_path, refuse_unknown, refuse_url, url_of
 
 LARGEST_PRIME = 46337
 """Largest field of coefficients: products of its residues fit 32 bits, as GUDHI needs."""
@@ -228,8 +229,8 @@ def text(value: object, name: str, *, call: str) -> str:
     raise _refusal(value, name, call, "a text, not empty")
 
 
-def path(value: object, name: str, *, call: str) -> Path:
-    """A place in the file system.
+def path(value: object, name: str, *, call: str, url: bool = False) -> Path:
+    """A place in the file system; with `url`, or a URL, in a path (inputs/urls.py).
 
     >>> path("run", "store", call="capture()").name
     'run'
@@ -237,6 +238,11 @@ def path(value: object, name: str, *, call: str) -> Path:
     if isinstance(value, str | os.PathLike):
         place = os.fspath(value)
         if isinstance(place, str) and place.strip() and "\0" not in place:
+            told = url_of(value)
+            if told is not None and (folder := local_path(told, call=call)) is not None:
+                return folder
+            if told is not None:
+                (refuse_unknown if url else refuse_url)(told, call=call)
             return Path(place)
     raise _refusal(value, name, call, "a path, as a text or a pathlib.Path")
 

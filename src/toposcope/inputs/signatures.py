@@ -46,7 +46,17 @@ def place(value: object, name: str, *, call: str) -> Any:
     'run'
     """
     found = given.path(value, name, call=call)
-    return value if isinstance(value, str) else found
+    return value if isinstance(value, str) and not value.lower().startswith("file:/") else found
+
+
+def store(value: object, name: str, *, call: str) -> Any:
+    """A path or a URL, as it was given.
+
+    >>> store("s3://bucket/run", "run", call="open()")
+    's3://bucket/run'
+    """
+    found = given.path(value, name, call=call, url=True)
+    return value if isinstance(value, str) and not value.lower().startswith("file:/") else found
 
 
 def places(value: object, name: str, *, call: str) -> Any:
@@ -217,8 +227,14 @@ def having(method: str, needed: str) -> Check:
     return check
 
 
-def instance(*kinds: type, needed: str, path: bool = False, like: tuple[str, ...] = ()) -> Check:
-    """A checker of what one of our own calls returned; with `path`, or a folder of it.
+def instance(
+    *kinds: type,
+    needed: str,
+    path: bool = False,
+    url: bool = False,
+    like: tuple[str, ...] = (),
+) -> Check:
+    """A checker of what one of our own calls returned; with `path`, or a folder of it; or a URL.
 
     With `like`, whatever has those attributes passes too.
 
@@ -231,7 +247,7 @@ def instance(*kinds: type, needed: str, path: bool = False, like: tuple[str, ...
         if isinstance(value, kinds) or (alike and not isinstance(value, type)):
             return value
         if path and isinstance(value, str | os.PathLike):
-            return place(value, name, call=call)
+            return (store if url else place)(value, name, call=call)
         or_path = ", or the path of its folder" if path else ""
         kind = type(value).__name__
         msg = f"{call}: {name}={given.shown(value)} ({kind}); needed is {needed}{or_path}."

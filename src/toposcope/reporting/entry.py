@@ -18,13 +18,14 @@ from toposcope.errors import UsageError
 from toposcope.findings.findings import look
 from toposcope.findings.population import look_at_population
 from toposcope.inputs.signatures import checked
+from toposcope.inputs.urls import place_text, url_of
 from toposcope.reporting.comparison_page import write_comparison
 from toposcope.reporting.names import in_training_order, steps_apart, told_apart
 from toposcope.reporting.population_page import write_groups, write_population
 from toposcope.reporting.ranking_page import write_board
 from toposcope.reporting.report_page import write_report
 from toposcope.reporting.study_page import write_studies
-from toposcope.store.folders import GROUPS, MARKS, STUDY, folder_kind
+from toposcope.store.folders import GROUPS, MARKS, RUN, SERIES, STUDY, folder_kind
 from toposcope.store.series import is_series
 from toposcope.studies.stored import load_study, study_folders
 from toposcope.studies.study import Study
@@ -160,6 +161,14 @@ def as_studies(items: Sequence[Any]) -> list[Study]:
 
 def analyses_of(item: object, analysis: str | None = None) -> list[Analysis]:
     """The analyses behind an item: those of all checkpoints of a SERIES, or the one."""
+    if isinstance(item, (str, Path)) and url_of(item) is not None:
+        kind = folder_kind(item)
+        if kind not in (RUN, SERIES, None):
+            msg = (
+                f"report(): {place_text(item)} is a {kind}, and those are read from folders of "
+                "this machine only. Copy it into a folder, and pass that."
+            )
+            raise UsageError(msg)
     if isinstance(item, (str, Path)) and is_series(item):
         item = load_trajectory(item, analysis)
     if not isinstance(item, Trajectory):

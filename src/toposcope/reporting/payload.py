@@ -16,6 +16,7 @@ from toposcope.analysis.result import Analysis
 from toposcope.analysis.statistic_names import split_statistic
 from toposcope.diagrams import curves as panels
 from toposcope.findings.looked_at import training_names
+from toposcope.inputs.urls import place_text
 from toposcope.pointclouds.nulls import NULLS
 from toposcope.reporting.clouds import pictured
 from toposcope.reporting.colors import run_styles
@@ -130,7 +131,7 @@ def run_payload(
     depths = dict(zip(frame["layer"], frame["depth"], strict=True))
     return {
         "name": analysis.name,
-        "folder": None if analysis.run is None else str(analysis.run),
+        "folder": None if analysis.run is None else place_text(analysis.run),
         "analysis": attrs.get("analysis"),
         "step": attrs.get("step"),
         "stepUnit": "epoch" if attrs.get("step_unit") == "epoch" else "training step",

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from toposcope.analysis.covering import find_covering
 from toposcope.analysis.result import Analysis
 from toposcope.findings.findings import Findings
 from toposcope.findings.looked_at import training_names
 from toposcope.findings.places import step_of
+from toposcope.inputs.urls import place_text
 from toposcope.reporting.page import PLOTLY, page
 from toposcope.reporting.payload import report_payload
 from toposcope.reporting.terms import explained, terms_in
@@ -18,6 +20,7 @@ from toposcope.stats import Interval
 from toposcope.store.objects import put
 from toposcope.words import analysis as sentences
 from toposcope.words.changes import change_rows
+from toposcope.words.covering import cover_sentences
 from toposcope.words.designs import draws_text, filtration_text, is_cubical
 from toposcope.words.formats import count, level_text, short_name, step_cell
 from toposcope.words.headline import headline
@@ -131,6 +134,7 @@ def context(findings: Findings, payload: dict[str, Any], title: str | None) -> d
         ],
         "damaged": payload["damaged"],
         "warnings": _warnings(analyses),
+        "landmarks": _landmarks(analyses),
         "trust": trust(findings),
         "methods": sentences.methods(analyses),
         "meanings": sentences.meanings(
@@ -237,6 +241,18 @@ def identity(
     }
 
 
+def _landmarks(analyses: Sequence[Analysis]) -> list[tuple[str, str]]:
+    """(run, sentence) for each layer whose landmarks a RUN keeps, each RUN once."""
+    runs = {analysis.run: analysis.name for analysis in analyses if analysis.run is not None}
+    found = [(name, find_covering(run)) for run, name in runs.items()]
+    return [
+        (name, sentence)
+        for name, covering in found
+        if covering is not None
+        for sentence in cover_sentences(covering)
+    ]
+
+
 def _warnings(analyses: Sequence[Analysis]) -> list[tuple[str, str]]:
     """(runs, warning) pairs, each warning once."""
     by_text: dict[str, list[str]] = {}
@@ -262,7 +278,7 @@ def _commands(analyses: Sequence[Analysis]) -> str:
     import shlex
 
     lines = dict.fromkeys(str(c) for a in analyses for c in a.attrs.get("commands") or ())
-    runs = [str(a.run) for a in analyses if a.run is not None]
+    runs = [place_text(a.run) for a in analyses if a.run is not None]
     if len(runs) == len(analyses):
         words = ["toposcope", "report", *runs]
         names = [str(a.attrs["analysis"]) for a in analyses if a.attrs.get("analysis")]

@@ -13,7 +13,7 @@ from toposcope.errors import UsageError
 from toposcope.inputs import parameters
 from toposcope.inputs.foreign import real
 from toposcope.inputs.labels import count_unlabelled, read_class_names, read_labels
-from toposcope.inputs.signatures import checked
+from toposcope.inputs.signatures import checked, store
 from toposcope.store.runs import CHUNK_BYTES, Run
 from toposcope.store.samples import Samples
 from toposcope.store.shards import STORED_TYPES
@@ -91,7 +91,7 @@ def from_arrays(
         )
         raise UsageError(msg)
     n = next(iter(arrays.values())).shape[0]
-    ids = np.arange(n).astype(str) if sample_ids is None else _ids(sample_ids, call)
+    ids = np.arange(n).astype(str) if sample_ids is None else read_ids(sample_ids, call)
     if ids.shape != (n,) or len(np.unique(ids)) != n:
         msg = (
             f"from_arrays(): {n} samples need {n} unique sample_ids; got {ids.size}, "
@@ -118,7 +118,7 @@ def from_arrays(
     )
 
 
-def _ids(sample_ids: ArrayLike, call: str) -> NDArray[np.str_]:
+def read_ids(sample_ids: ArrayLike, call: str) -> NDArray[np.str_]:
     """Names of samples as texts; numbers of any kind are names too."""
     given: Any = sample_ids
     if hasattr(given, "detach"):
@@ -146,7 +146,7 @@ def _kept(values: NDArray[Any]) -> NDArray[Any]:
     return values
 
 
-@checked(activations=ACTIVATIONS)
+@checked(activations=ACTIVATIONS, path=store)
 def save_arrays(activations: ActivationSet, path: Path | str) -> Path:
     """Write activations held in memory as a RUN; returns its folder."""
     arrays = {layer: np.asarray(activations.rows(layer)) for layer in activations.layers}

@@ -1,23 +1,35 @@
 """The ledger of a place where tasks are done: what is done, and what could not be.
 
 One small object per finished task, `ledger/<key>.json`, beside its part, `parts/<key>.<suffix>`. A
-part is put first and its tick last; a part without its tick is garbage. How tasks are run is no
-business of this file: toposcope.execution.workbook.
+part is put first and its tick last; a part without its tick is garbage. Where every put is a
+request that is paid (`Objects.joins`) both are one object, `ledger/<key>.task`: the length of the
+tick in 8 bytes, the tick, the part. Either form is read in any place, so that folders and buckets
+can be copied into each other. How tasks are run is no business of this file:
+toposcope.execution.workbook.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from toposcope.errors import DamagedError
-from toposcope.store.objects import Objects, find_json, put_json_at
+from toposcope.store import checked_json
+from toposcope.store.objects import Objects, content_hash, find_json, get_checked, put_json_at
 from toposcope.store.shapes import expect
 
 DONE, FAILED = "done", "failed"
 LEDGER, PARTS = "ledger/", "parts/"
 SHAPES = {DONE: {"part": str}, FAILED: {"task": str, "reason": str, "traceback": str, "kind?": str}}
 AGAIN = "Delete it and run the command again: its task alone is repeated."
+FIRST = 4096
+"""Bytes of a joined object that hold the tick of a task that is done."""
+AT_ONCE = 16
+"""Requests in flight where each waits for a network."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -60,9 +72,9 @@ class Ledger:
 
     def entry(self, key: str) -> dict[str, Any] | None:
         """What is recorded of a task, or None."""
-        entry: dict[str, Any] | None = find_json(self.objects, tick_name(key))
+        entry, name = self._found(key)
         if entry is not None:
-            where = self.objects.where(tick_name(key))
+            where = self.objects.where(name)
             expect(entry, {"status": str}, where=where, again=AGAIN)
             shape = SHAPES.get(entry["status"])
             if shape is None:
@@ -73,13 +85,46 @@ class Ledger:
 
     def tried(self) -> list[str]:
         """Keys of all tasks that were tried."""
-        names = self.objects.list(LEDGER)
-        return [name.removeprefix(LEDGER).removesuffix(".json") for name in names]
+        names = (name.removeprefix(LEDGER) for name in self.objects.list(LEDGER))
+        return sorted({name.removesuffix(".json").removesuffix(".task") for name in names})
+
+    def each(self, look: Callable[[str], T], keys: Iterable[str]) -> list[T]:
+        """What a look at each of some tasks gives, many at once where a look is a request."""
+        if not self.objects.joins:
+            return [look(key) for key in keys]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return list(pool.map(look, keys))
 
     def done(self, key: str) -> bool:
         """Whether the task was finished with a result."""
         entry = self.entry(key)
         return entry is not None and entry["status"] == DONE
+
+    def publish(self, key: str, data: bytes, suffix: str) -> None:
+        """Put the part of a task, then its tick; with one request where that counts."""
+        if self.objects.joins:
+            self._join({"status": DONE, "part": content_hash(data)}, key, data)
+        else:
+            self.objects.put(part_name(key, suffix), data)
+            self.tick(key, part=content_hash(data))
+
+    def part(self, key: str, entry: dict[str, Any], suffix: str, *, again: str) -> bytes:
+        """The part of a task that is done, held against the hash in its entry.
+
+        Raises
+        ------
+        DamagedError
+            When it is missing, or its bytes are others.
+        """
+        if entry.get("joined"):
+            data = self.objects.get(joined_name(key))
+            data = data[8 + int.from_bytes(data[:8], "little") :]
+            if content_hash(data) != entry["part"]:
+                where = self.objects.where(joined_name(key))
+                msg = f"the part in {where} does not match its recorded hash. {again}"
+                raise DamagedError(msg)
+            return data
+        return get_checked(self.objects, part_name(key, suffix), entry["part"], again=again)
 
     def tick(self, key: str, *, part: str) -> None:
         """Record a finished task with the hash of its part, which must be in place already."""
@@ -87,7 +132,11 @@ class Ledger:
 
     def fail(self, key: str, failure: Failure) -> None:
         """Record a task that could not be done."""
-        put_json_at(self.objects, tick_name(key), {"status": FAILED, **asdict(failure)})
+        record = {"status": FAILED, **asdict(failure)}
+        if self.objects.joins:
+            self._join(record, key, b"")
+        else:
+            put_json_at(self.objects, tick_name(key), record)
 
     def failure(self, key: str) -> Failure | None:
         """Why a task could not be done; None when it was, or was not tried yet."""
@@ -98,10 +147,49 @@ class Ledger:
             entry["task"], entry["reason"], entry["traceback"], entry.get("kind", "error")
         )
 
+    def _join(self, record: dict[str, Any], key: str, data: bytes) -> None:
+        name = joined_name(key)
+        tick = checked_json.pack(name, record)
+        self.objects.put(name, len(tick).to_bytes(8, "little"), tick, data)
+
+    def _found(self, key: str) -> tuple[dict[str, Any] | None, str]:
+        """The record of a task in the form it has here, and the name of its object."""
+        looks = [(self._apart, tick_name(key)), (self._joined, joined_name(key))]
+        for look, name in reversed(looks) if self.objects.joins else looks:
+            entry = look(name)
+            if entry is not None:
+                return entry, name
+        return None, ""
+
+    def _apart(self, name: str) -> dict[str, Any] | None:
+        entry: dict[str, Any] | None = find_json(self.objects, name)
+        return entry
+
+    def _joined(self, name: str) -> dict[str, Any] | None:
+        try:
+            data = self.objects.get(name, first=FIRST)
+            end = 8 + int.from_bytes(data[:8], "little")
+            if end > len(data) and len(data) == FIRST:
+                data = self.objects.get(name)
+        except FileNotFoundError:
+            return None
+        where = self.objects.where(name)
+        entry = checked_json.unpack(name, data[8:end], where=where, again=AGAIN)
+        return {**expect(entry, {}, where=where, again=AGAIN), "joined": True}
+
 
 def tick_name(key: str) -> str:
     """Name of the tick of a task."""
     return f"{LEDGER}{key}.json"
+
+
+def joined_name(key: str) -> str:
+    """Name of the object that holds the tick and the part of a task.
+
+    >>> joined_name("4f2a")
+    'ledger/4f2a.task'
+    """
+    return f"{LEDGER}{key}.task"
 
 
 def part_name(key: str, suffix: str) -> str:

@@ -2,7 +2,7 @@
 
 `put` is the only write primitive of the project (tmp file, fsync, rename, fsync of the folder), so
 that the layouts built on it survive a kill at any moment. `Objects` is what a layout asks of the
-place it lies in, so that object storage can be such a place; `objects_in` opens a folder as one.
+place it lies in: a folder here, object storage in remote.py; `objects_in` opens either.
 """
 
 from __future__ import annotations
@@ -19,16 +19,18 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, Protocol
+from typing import IO, Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from toposcope.errors import DamagedError, RunLockedError, StoreError
+from toposcope.errors import DamagedError, RunLockedError, StoreError, UsageError
 from toposcope.inputs import parameters
 from toposcope.inputs.limits import refuse_larger
 from toposcope.inputs.signatures import having
+from toposcope.inputs.urls import local_path, url_of
 from toposcope.store import checked_json
+from toposcope.store.remote import RemoteObjects, path_of
 
 LONGEST = 255
 """Bytes of a file's name that every file system of Linux and macOS takes."""
@@ -39,11 +41,16 @@ LEFT_BEHIND = 60.0
 class Objects(Protocol):
     """A place that holds whole objects under names such as "ledger/4f2a.json".
 
-    Local folders are the first kind (`LocalObjects`); the contract that every kind passes is in
-    tests/unit/store/test_objects.py. An object appears whole or not at all, and readers see the
-    last one that was put. Picklable, so that workers read and write by reference, and hashable, so
-    that what was read can be kept by place and name.
+    Local folders are the first kind (`LocalObjects`), URLs the second (`RemoteObjects`); the
+    contract that every kind passes is in tests/unit/store/test_objects.py. An object appears whole
+    or not at all, and readers see the last one that was put. Picklable, so that workers read and
+    write by reference, and hashable, so that what was read can be kept by place and name.
     """
+
+    @property
+    def joins(self) -> bool:
+        """Whether the tick of a task and its part are one object here (store/ledger.py)."""
+        ...
 
     def __hash__(self) -> int: ...
 
@@ -51,8 +58,8 @@ class Objects(Protocol):
         """Place an object, atomically and durably, replacing what was there."""
         ...
 
-    def get(self, name: str) -> bytes:
-        """The bytes of an object; FileNotFoundError where there is none."""
+    def get(self, name: str, first: int | None = None) -> bytes:
+        """The bytes of an object, or the first of them; FileNotFoundError where there is none."""
         ...
 
     def map(self, name: str) -> NDArray[np.uint8]:
@@ -110,15 +117,19 @@ class LocalObjects:
     """
 
     path: Path
+    joins: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        _refuse_url(self.path)
 
     def put(self, name: str, *parts: Any) -> None:
         """Place an object: tmp file, fsync, rename, fsync of the folder."""
         put(self._file(name), *parts)
 
-    def get(self, name: str) -> bytes:
-        """The bytes of an object."""
+    def get(self, name: str, first: int | None = None) -> bytes:
+        """The bytes of an object, or the first of them."""
         with _folders_hold_nothing(self._file(name)) as file:
-            return _read_regular(file)
+            return _read_regular(file, first)
 
     def map(self, name: str) -> NDArray[np.uint8]:
         """(bytes,) memory map of an object."""
@@ -200,14 +211,14 @@ def _folders_hold_nothing(file: Path) -> Iterator[Path]:
 
 
 Place = Path | str | Objects
-"""How a place may be given: a folder by its path, or what holds its objects."""
+"""How a place may be given: a folder by its path, a URL, or what holds its objects."""
 
 
 def checked_place(value: object, name: str, *, call: str) -> Any:
     """A place as it was given: a path, or objects in a store of their own."""
     if isinstance(value, str | os.PathLike):
-        return parameters.path(value, name, call=call)
-    needed = "the path of a folder, or objects of a store (docs/storage.md)"
+        return parameters.path(value, name, call=call, url=True)
+    needed = "the path of a folder, a URL, or objects of a store (docs/storage.md)"
     return having("where", needed)(value, name, call=call)
 
 
@@ -216,10 +227,31 @@ def objects_in(place: Place) -> Objects:
 
     Examples
     --------
-    >>> objects_in("runs/r20")
-    LocalObjects(path=PosixPath('runs/r20'))
+    >>> objects_in("runs/r20"), objects_in("s3://bucket/runs/r20")
+    (LocalObjects(path=PosixPath('runs/r20')), RemoteObjects(url='s3://bucket/runs/r20'))
     """
-    return LocalObjects(Path(place)) if isinstance(place, (str, Path)) else place
+    if not isinstance(place, (str, Path)):
+        return place
+    url = url_of(place)
+    if url is None:
+        return LocalObjects(Path(place))
+    folder = local_path(url, call="opening a place")
+    return RemoteObjects(url) if folder is None else LocalObjects(folder)
+
+
+def path_to(objects: Objects) -> Path | None:
+    """What `objects_in` reads back: the path of a folder, or a URL in a path; None for others."""
+    return objects.path if isinstance(objects, LocalObjects) else path_of(objects)
+
+
+def _refuse_url(path: Path) -> None:
+    """Nothing is ever read from or written to a folder named "s3:"."""
+    if ":" in str(path) and url_of(path) is not None:
+        msg = (
+            f"{url_of(path)} is a URL, and this step works in folders of this machine only. Pass "
+            "the path of a folder; what takes URLs stands in docs/howto/stores.md."
+        )
+        raise UsageError(msg)
 
 
 def local_folder(objects: Objects) -> Path:
@@ -249,6 +281,7 @@ def put(path: Path, *parts: Any) -> None:
     parts
         Its content: bytes and other buffers, written one after the other without being joined.
     """
+    _refuse_url(path)
     if path.is_dir():
         msg = f"{path} is a folder; name a file to write."
         raise IsADirectoryError(msg)
@@ -357,6 +390,7 @@ def lock_folder(path: Path) -> IO[str]:
 
     Who has it removes what killed writers left behind.
     """
+    _refuse_url(path)
     lock = path / ".lock"
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -415,12 +449,12 @@ def _lives(process: int) -> bool:
     return True
 
 
-def _read_regular(file: Path) -> bytes:
-    """All bytes of a regular file: to open a pipe would wait for ever."""
+def _read_regular(file: Path, first: int | None = None) -> bytes:
+    """Bytes of a regular file: to open a pipe would wait for ever."""
     descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as stream:
         _refuse_irregular(file, os.fstat(descriptor))
-        return stream.read()
+        return stream.read(first)
 
 
 def _refuse_irregular(file: Path, status: os.stat_result) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from toposcope.errors import DamagedError, UsageError
-from toposcope.store.objects import LocalObjects, find_json, put_json_at, read_json
+from toposcope.store.objects import LocalObjects, find_json, objects_in, put_json_at, read_json
 from toposcope.store.shapes import expect
 
 SCHEMA = 1
@@ -67,7 +67,7 @@ class Preregistration:
     Parameters
     ----------
     kind
-        "analysis" or "comparison".
+        "analysis", "comparison" or "comparison of groups".
     parameters
         Everything that decides the results, by name, as plain values.
     families
@@ -257,10 +257,10 @@ def take_up(
     UsageError
         Where they were begun under another plan: a second one comes after results.
     """
-    kept = find_json(LocalObjects(folder), name)
+    kept = find_json(objects_in(folder), name)
     if kept is None:
         kept = {"plan": plan.as_dict(), "begun": begun or now(), "before": before}
-        put_json_at(LocalObjects(folder), name, kept)
+        put_json_at(objects_in(folder), name, kept)
     shape = {"plan": {"hash": str, "written": str}, "begun": str, "before": int}
     again = "Delete it: what is done then counts as done without a plan."
     first = expect(kept, shape, where=str(folder / name), again=again)["plan"]
@@ -282,7 +282,7 @@ def followed(
 
     `networks` is asked only where there is one: it has to hash captures.
     """
-    kept = find_json(LocalObjects(folder), NAME)
+    kept = find_json(objects_in(folder), NAME)
     if kept is None:
         return None
     shape = {"plan": dict, "begun": str, "before": int}
@@ -300,6 +300,10 @@ def now() -> str:
 def refuse_other_kind(plan: Preregistration, kind: str, *, where: Path | str) -> None:
     """Refuse a plan of other work."""
     if plan.kind != kind:
-        verb = {"analysis": "analyze", "comparison": "compare"}.get(plan.kind, plan.kind)
+        verb = {
+            "analysis": "analyze",
+            "comparison": "compare RUN RUN",
+            "comparison of groups": "compare POPULATION --by COLUMN",
+        }.get(plan.kind, plan.kind)
         msg = f"plan {where}: it is a plan for 'toposcope {verb}'. Follow it with that."
         raise UsageError(msg)

@@ -29,11 +29,10 @@ from toposcope.errors import (
     StoreError,
     UsageError,
 )
-from toposcope.inputs.signatures import checked, place, whole_of
+from toposcope.inputs.signatures import checked, store, whole_of
 from toposcope.store.commands import plain_command
 from toposcope.store.folders import MARKS, RUN, refuse_other_kind, what_is_no
 from toposcope.store.objects import (
-    LocalObjects,
     Objects,
     Place,
     checked_place,
@@ -41,6 +40,7 @@ from toposcope.store.objects import (
     find_json,
     local_folder,
     objects_in,
+    path_to,
     put_json_at,
 )
 from toposcope.store.samples import (
@@ -52,7 +52,7 @@ from toposcope.store.samples import (
     sample_hash,
 )
 from toposcope.store.shapes import expect
-from toposcope.store.shards import STORED_TYPES, map_shard, shard_header
+from toposcope.store.shards import STORED_TYPES, let_go, map_shard, shard_header
 from toposcope.types import ActivationSet
 
 SCHEMA_VERSION = 2
@@ -92,7 +92,7 @@ TWIN = "twin"
 """Where the RUN of a network's first random-init twin lies: inside the RUN of the network."""
 
 
-@checked(run=place, number=whole_of(0))
+@checked(run=store, number=whole_of(0))
 def twin_of(run: Path | str, number: int = 0) -> Path:
     """Folder of the RUN of a network's random-init twin: twin, twin_2, twin_3 and so on."""
     return Path(run) / (TWIN if number == 0 else f"{TWIN}_{number + 1}")
@@ -103,11 +103,11 @@ def is_twin(folder: str) -> bool:
     return re.fullmatch(rf"{TWIN}(_[0-9]+)?", folder) is not None
 
 
-@checked(run=place)
+@checked(run=store)
 def twins_of(run: Path | str) -> list[Path]:
     """Folders of the random-init twins that were captured, in order."""
     found: list[Path] = []
-    while (path := twin_of(run, len(found))).joinpath("capture.json").exists():
+    while objects_in(path := twin_of(run, len(found))).exists(SUMMARY):
         found.append(path)
     return found
 
@@ -222,14 +222,14 @@ class Run:
 
     @property
     def path(self) -> Path:
-        """The RUN folder.
+        """The RUN folder, or its URL in a path.
 
         Raises
         ------
         StoreError
-            When the RUN lies in no folder of this machine.
+            When the RUN lies in objects of another kind.
         """
-        return local_folder(self.objects)
+        return path_to(self.objects) or local_folder(self.objects)
 
     @property
     def n(self) -> int:
@@ -329,6 +329,9 @@ class Run:
         if values.shape != tuple(want) or values.dtype != np.dtype(plan["dtype"]):
             msg = f"{self.objects.where(name)} holds {values.dtype}{values.shape}, not {want}."
             raise DamagedError(msg)
+        # Its pages were needed for the hash; rows that are read come back one by one. Without this
+        # a worker shows the whole of every layer it looked at as its own memory.
+        let_go(values)
         self._checked[layer, index] = values
         return values
 
@@ -391,8 +394,8 @@ class Run:
 def open_run(place: Place) -> ActivationSet:
     """Activations of a complete RUN, read lazily from its shards (`ts.open`).
 
-    Of a RUN in no folder of this machine, `run` is None: what needs a folder treats it as it treats
-    arrays in memory.
+    Of a RUN behind a URL, `run` is that URL in a path. Of one in objects of a kind of your own it
+    is None, and it is treated as arrays in memory are.
     """
     run = Run.open(place)
     summary = run.summary
@@ -408,7 +411,7 @@ def open_run(place: Place) -> ActivationSet:
         read=run.read,
         labels=run.samples.labels,
         class_names=run.samples.class_names,
-        run=run.path if isinstance(run.objects, LocalObjects) else None,
+        run=path_to(run.objects),
         attrs={**run.spec, **summary},
         pseudo=tuple(name for name in run.layers if name.startswith("@")),
     )

@@ -13,7 +13,7 @@ A workbook's folder is sealed by `Workbook.seal`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -96,7 +96,14 @@ class Seal:
             raise DamagedError(msg)
 
 
-def put_seal(objects: Objects, names: Iterable[str], *, of: str = "", **values: Any) -> Seal:
+def put_seal(
+    objects: Objects,
+    names: Iterable[str],
+    *,
+    of: str = "",
+    keys: Sequence[str] | None = None,
+    **values: Any,
+) -> Seal:
     """Seal a place: put last, over files that are there.
 
     Parameters
@@ -107,15 +114,18 @@ def put_seal(objects: Objects, names: Iterable[str], *, of: str = "", **values: 
         Every file of it but ticks and parts, which are sealed without being named.
     of
         Hash of what it was made from, where it lies inside that.
+    keys
+        Tasks it covers; None for those that the ledger lists.
     values
         What else is to be read with it.
     """
     files = {name: content_hash(objects.get(name)) for name in sorted(names)}
     ledger = Ledger(objects)
+    covered = sorted(ledger.tried() if keys is None else keys)
     tasks = {
         key: entry["part"] if entry["status"] == DONE else entry["status"]
-        for key in ledger.tried()
-        if (entry := ledger.entry(key)) is not None
+        for key, entry in zip(covered, ledger.each(ledger.entry, covered), strict=True)
+        if entry is not None
     }
     record = {**values, "schema": SCHEMA, "files": files, "tasks": tasks, "of": of}
     put_json_at(objects, SEAL, record)

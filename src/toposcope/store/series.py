@@ -25,6 +25,7 @@ from toposcope.store.objects import (
     find_json,
     local_folder,
     objects_in,
+    path_to,
     put_json_at,
 )
 from toposcope.store.runs import Run, open_run, whose_is
@@ -112,14 +113,14 @@ class Series(Shown):
 
     @property
     def path(self) -> Path:
-        """The SERIES folder.
+        """The SERIES folder, or its URL in a path.
 
         Raises
         ------
         StoreError
-            When the SERIES lies in no folder of this machine.
+            When the SERIES lies in objects of another kind.
         """
-        return local_folder(self.objects)
+        return path_to(self.objects) or local_folder(self.objects)
 
     def within(self, member: Member) -> Objects:
         """What holds the RUN of a member."""

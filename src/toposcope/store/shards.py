@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import mmap
 import struct
 from typing import Any
 
@@ -56,6 +57,19 @@ def map_shard(objects: Objects, name: str, expected: str) -> NDArray[Any]:
         msg = f"shard {where} does not match its recorded hash: its bytes were changed or cut."
         raise DamagedError(msg)
     return tensor_in(raw, where=where)
+
+
+def let_go(values: NDArray[Any]) -> None:
+    """Give the pages of a mapped file back; what is touched again is read again.
+
+    Arrays that are no maps of files stay as they are.
+    """
+    memory: Any = values
+    while isinstance(memory, np.ndarray) and not isinstance(memory, np.memmap):
+        memory = memory.base
+    mapped = getattr(memory, "_mmap", None)
+    if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def tensor_in(raw: NDArray[np.uint8], *, where: str) -> NDArray[Any]:

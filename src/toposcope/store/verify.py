@@ -28,8 +28,17 @@ from toposcope.store.folders import (
     folder_kind,
     what_is_no,
 )
-from toposcope.store.ledger import DONE, FAILED, LEDGER, PARTS, Ledger, part_name, tick_name
-from toposcope.store.objects import Objects, Place, content_hash, get_checked, objects_in
+from toposcope.store.ledger import (
+    DONE,
+    FAILED,
+    LEDGER,
+    PARTS,
+    Ledger,
+    joined_name,
+    part_name,
+    tick_name,
+)
+from toposcope.store.objects import Objects, Place, content_hash, objects_in
 from toposcope.store.runs import PLAN, SUMMARY, Run, is_twin, whose_is
 from toposcope.store.samples import SAMPLES
 from toposcope.store.seals import SEAL, Seal, find_seal
@@ -43,7 +52,7 @@ STUDIES = "studies/"
 
 BEGUN = re.compile(rf"(?:(.*)/)?{re.escape(PLAN)}")
 WORKED = re.compile(
-    rf"(?:(.*)/)?(?:{LEDGER}[0-9a-f]{{32}}\.json|{re.escape(SEAL)}|spec\.json|"
+    rf"(?:(.*)/)?(?:{LEDGER}[0-9a-f]{{32}}\.(?:json|task)|{re.escape(SEAL)}|spec\.json|"
     rf"{re.escape(MARKS[RANKING])}|{re.escape(MARKS[COMPARISON])}|{re.escape(MARKS[STUDY])}|"
     rf"{re.escape(MARKS[GROUPS])})"
 )
@@ -51,7 +60,7 @@ WORKED = re.compile(
 
 OURS = re.compile(
     r"(?:.*/)?(?:acts|results|studies|parts|ledger|inputs|candidates|seconds)/.*"
-    r"|(?:twin(?:_[0-9]+)?|[a-z]+_[0-9.e+-]+)/.*|.*\.(?:json|parquet|safetensors)"
+    r"|(?:twin(?:_[0-9]+)?|[a-z]+_[0-9.e+-]+)/.*|.*\.(?:json|parquet|safetensors|task)"
 )
 """Names that only we write: such a file without a hash is a problem, others are a note."""
 
@@ -263,15 +272,21 @@ class _Check:
             again = f"Delete its tick, {objects.where(tick_name(key))}, and run its command again."
             try:
                 entry = ledger.entry(key) or {}
-                self.stated(folder, tick_name(key))
+                joined = bool(entry.get("joined"))
+                if not joined:
+                    self.stated(folder, tick_name(key))
                 ticked[key] = str(entry.get("status"))
                 if ticked[key] == DONE:
                     name = named.get(key, part_name(key, ""))
-                    get_checked(objects, name, entry["part"], again=again)
+                    suffix = name.removeprefix(part_name(key, ""))
+                    ledger.part(key, entry, suffix, again=again)
                     ticked[key] = entry["part"]
-                    self.vouch(folder, name)
+                    if not joined:
+                        self.vouch(folder, name)
+                if joined:
+                    self.vouch(folder, joined_name(key))
             except (StoreError, OSError) as error:
-                self.tell(folder, named.get(key, ""), error)
+                self.tell(folder, named.get(key, joined_name(key)), error)
         hashes = [part for part in ticked.values() if part not in (DONE, FAILED, "None")]
         self.parts += len(hashes)
         try:
@@ -301,7 +316,8 @@ class _Check:
             except (StoreError, OSError) as error:
                 self.tell(folder, name, error)
         for key, part in (seal.tasks or {}).items():
-            if ticked.get(key, part) != part or not objects.exists(tick_name(key)):
+            there = any(objects.exists(name(key)) for name in (tick_name, joined_name))
+            if ticked.get(key, part) != part or not there:
                 where = objects.where(tick_name(key))
                 self.problems.append(f"{where} is missing or not the one that was sealed. {AGAIN}")
         inside = re.fullmatch(rf"(.*?)/?(?:{RESULTS}|{STUDIES}).*", f"{folder}/")
@@ -402,7 +418,8 @@ class _Check:
         folder, _, last = name.rpartition("/")
         key = last.partition(".")[0]
         if folder == "parts" or folder.endswith("/parts"):
-            return not self.objects.exists(f"{folder[: -len(PARTS) + 1]}{tick_name(key)}")
+            place = self.objects.within(folder.removesuffix("parts").rstrip("/"))
+            return not any(place.exists(name(key)) for name in (tick_name, joined_name))
         return last.endswith(".safetensors") and not self.objects.exists(f"{folder}/{key}.json")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import Any
 
+from toposcope.analysis.covering import Covering
 from toposcope.analysis.population import Population
 from toposcope.analysis.result import Analysis
 from toposcope.analysis.trajectory import Trajectory
@@ -28,6 +29,7 @@ from toposcope.transfer.evaluation.paired_scores import ScoreComparison
 from toposcope.transfer.evaluation.rank_agreement import Agreement
 from toposcope.words.analysis import answer
 from toposcope.words.comparison import summarize_comparison
+from toposcope.words.covering import cover_sentences
 from toposcope.words.inference import (
     agreement_text,
     change_point_text,
@@ -111,6 +113,11 @@ def _(result: Analysis) -> str:
 @_told.register
 def _(result: Trajectory) -> str:
     return describe(look(result.analyses))
+
+
+@_told.register
+def _(result: Covering) -> str:
+    return "\n".join(cover_sentences(result))
 
 
 @_told.register

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from toposcope.analysis.preregister import Deviation, Family, Followed, Preregistration
-from toposcope.comparison.families import DIFFER, EQUIVALENT, RELATED
+from toposcope.comparison.families import DIFFER, EQUIVALENT, GROUPS_DIFFER, RELATED
 from toposcope.words.formats import all_of, level_text
 
 NULLS = {
     DIFFER: "both layers give diagrams of one distribution, in every pair of layers",
     RELATED: "the layers are unrelated, any sample may be paired with any other",
     EQUIVALENT: "the gap is the margin or more",
+    GROUPS_DIFFER: "units can change places between the groups",
     "change": "a statistic is the same in both layers of every pair",
 }
 """The hypothesis that a family of tests may reject, by what the family is about."""
@@ -82,7 +83,8 @@ diagrams of one distribution, in every pair of layers; step-down maximum, at mos
     null = NULLS.get(family.about)
     if null is None:  # "null gaussian"
         null = f"a statistic is that of the {family.about.removeprefix('null ')} clouds"
-    what = family.about if family.about in (DIFFER, RELATED, EQUIVALENT) else "it differs"
+    named = family.about in (DIFFER, RELATED, EQUIVALENT, GROUPS_DIFFER)
+    what = family.about if named else "it differs"
     tests = "one test" if family.tests == 1 else f"up to {family.tests} tests"
     how = CORRECTIONS.get(family.correction, family.correction)
     return (

@@ -20,6 +20,7 @@ from toposcope.words.formats import (
     signed,
     with_interval,
 )
+from toposcope.words.plans import comparison_plan
 from toposcope.words.statistics import phrase
 from toposcope.words.trends import trend_sentence
 
@@ -50,7 +51,9 @@ def group_sentences(comparison: GroupComparison) -> list[str]:
         layers = _of_pair(comparison.layers.to_dict("records"), pair)
         models = _of_pair(comparison.models.to_dict("records"), pair)
         out += _pair_sentences(comparison, pair, layers, models)
-    return [*out, basis_sentence(comparison)]
+    planned = comparison.attrs.get("preregistered") is not None
+    plan = [f"Its plan was {comparison_plan(comparison.attrs)}."] if planned else []
+    return [*out, basis_sentence(comparison), *plan]
 
 
 def unit_text(pair: Row) -> str:

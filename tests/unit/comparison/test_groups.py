@@ -1,6 +1,7 @@
 """Groups of networks: units, families, sentences that are false in other worlds, refusals."""
 
 import json
+import shutil
 import warnings
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from benchmarks.calibration.population import DESIGNS, planted
 from toposcope.cli import main
 from toposcope.errors import DamagedError, DesignWarning, StoreError, UsageError
 from toposcope.store import save_arrays
+from toposcope.store.preregistration import Preregistration
 from toposcope.store.verify import verify
 from toposcope.words.population import group_sentences
 
@@ -244,3 +246,45 @@ def test_a_folder_holds_one_question(tmp_path):
         ts.GroupComparison.load(tmp_path / "nothing")
     with pytest.raises(UsageError, match=r"holds no networks"):
         replace(found, networks=None).save(tmp_path / "other")
+
+
+def test_a_plan_of_groups_says_whether_it_was_followed(folder, tmp_path):
+    """Who is in which group belongs to it: a network that changes sides is another question."""
+    path = tmp_path / "plan.json"
+    how = ("compare", folder, "--by", "activation", "--configuration", "activation")
+    told = cli(*how, "--preregister", path, "--note", "relu?")
+    assert told.exit_code == 0, told.stderr
+    assert "that groups differ (" in told.stdout and "question: relu?" in told.stdout
+    command = told.stdout.partition("follow it with: toposcope ")[2].split()
+    done = json.loads(cli(*command, "--json", "-o", tmp_path / "kept").stdout)
+    assert done["plan"].startswith("followed (") and "Its plan was followed" in done["summary"][-1]
+    again = cli(*command, "-o", tmp_path / "kept", "--json")
+    assert json.loads(again.stdout)["plan"] == done["plan"]
+    other = json.loads(cli(*command, "--seed", 5, "--json").stdout)["plan"]
+    assert other.startswith("not followed (") and "seed 5 where 0 was planned" in other
+    rows = (folder / "population.csv").read_text().splitlines()
+    moved = tmp_path / "moved"
+    shutil.copytree(folder, moved)
+    first, last = rows[1].split(","), rows[-1].split(",")
+    column = rows[0].split(",").index("activation")
+    first[column], last[column] = last[column], first[column]
+    changed = [rows[0], ",".join(first), *rows[2:-1], ",".join(last)]
+    (moved / "population.csv").write_text("\n".join(changed) + "\n")
+    command[1] = str(moved)
+    assert "members" in json.loads(cli(*command, "--json").stdout)["plan"]
+
+
+def test_a_plan_of_groups_is_none_of_networks_and_holds_saved_networks(folder, tmp_path):
+    plan = tmp_path / "plan.json"
+    population = ts.population(folder, configuration=["activation"])
+    frozen = ts.preregister_comparison(plan, population, by="activation")
+    assert Preregistration.read(plan) == frozen and frozen.kind == "comparison of groups"
+    runs = sorted(one for one in folder.iterdir() if one.is_dir())[:2]
+    with pytest.raises(UsageError, match="compare POPULATION --by COLUMN"):
+        ts.compare(*runs, plan=plan, jobs=0)
+    with pytest.raises(UsageError, match="Pass it alone"):
+        ts.preregister_comparison(tmp_path / "x.json", population, population, by="activation")
+    with pytest.raises(UsageError, match="lies in memory"):
+        ts.preregister_comparison(tmp_path / "y.json", world("two"), by="group")
+    with pytest.raises(UsageError, match="exists already"):
+        ts.preregister_comparison(plan, population, by="activation")

@@ -106,6 +106,7 @@ GOOD: dict[str, Callable[[], dict[str, Any]]] = {
     "homology.distances": lambda: _SMALL,
     "homology.estimate_cost": lambda: {"n": 500, "d": 10},
     "homology.farthest_landmarks": lambda: {"X": SMALL, "count": 3},
+    "homology.landmarks_in_blocks": lambda: {"blocks": [SMALL], "count": 3},
     "homology.random_landmarks": lambda: {"X": SMALL, "count": 3},
     "homology.geodesic_distances": lambda: {"X": SMALL, "k": 3},
     "homology.local_distances": lambda: _SMALL,
@@ -307,7 +308,7 @@ WORKFLOWS = {
         "plots.plot_diagram",
     ),
     *("plots.plot_landscape", "plots.plot_landscape_panel", "plots.plot_layer_distances"),
-    *("store.save_arrays", "store.twin_of", "store.twins_of"),
+    *("landmarks", "store.save_arrays", "store.save_batches", "store.twin_of", "store.twins_of"),
     *(
         "studies.run",
         "studies.judge",

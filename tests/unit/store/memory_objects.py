@@ -18,14 +18,15 @@ class MemoryObjects:
     held: dict[str, bytes] = field(default_factory=dict, hash=False)
     locks: set[str] = field(default_factory=set, hash=False)
     above: str = ""
+    joins = False
 
     def put(self, name, *parts):
         self.held[self.above + name] = b"".join(map(bytes, parts))
 
-    def get(self, name):
+    def get(self, name, first=None):
         if not self.exists(name):
             raise FileNotFoundError(self.where(name))
-        return self.held[self.above + name]
+        return self.held[self.above + name][:first]
 
     def map(self, name):
         return np.frombuffer(self.get(name), dtype=np.uint8)

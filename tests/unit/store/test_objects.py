@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import uuid
 from pathlib import Path
 
 import numpy as np
@@ -25,15 +26,19 @@ from toposcope.store.objects import (
 from .memory_objects import MemoryObjects
 
 PLACES = {
-    "folder": lambda path: LocalObjects(path / "place"),
-    "memory": lambda path: MemoryObjects(),
+    "folder": lambda path, name: LocalObjects(path / "place"),
+    "dictionary": lambda path, name: MemoryObjects(),
+    "memory": lambda path, name: objects_in(f"memory://contract/{name}"),
+    "s3": lambda path, name: objects_in(f"s3://bucket/contract/{name}"),
 }
 
 
 @pytest.fixture(params=PLACES)
 def objects(request, tmp_path):
     """An empty place of each kind."""
-    return PLACES[request.param](tmp_path)
+    if request.param == "s3":
+        request.getfixturevalue("s3")
+    return PLACES[request.param](tmp_path, uuid.uuid4().hex)
 
 
 class TestContract:
@@ -44,10 +49,17 @@ class TestContract:
         assert objects.get("a.txt") == b"one and two"
         assert objects.exists("a.txt") and objects.list() == ["a.txt"]
         assert objects.size("a.txt") == 11
+        assert [objects.get("a.txt", first=n) for n in (3, 11, 99)] == [
+            b"one",
+            b"one and two",
+            b"one and two",
+        ]
 
     def test_an_object_may_be_empty(self, objects):
         objects.put("empty")
-        assert objects.get("empty") == b"" and objects.map("empty").shape == (0,)
+        assert objects.get("empty") == objects.get("empty", first=8) == b"" and objects.map(
+            "empty"
+        ).shape == (0,)
 
     def test_the_last_put_counts(self, objects):
         objects.put("a", b"a longer first version")

@@ -25,6 +25,7 @@ ELSEWHERE = {
     "plain": "words/test_headline.py",
     "validity_rules": "findings/test_validity_words.py",
     "own_claim": "studies/test_own_claim.py",
+    "covering": "words/test_covering_words.py",
     "population": "findings/test_population_findings.py",
     "across": "studies/test_across_papers.py",
     "work": "words/test_work_words.py",

@@ -17,7 +17,7 @@ from toposcope.findings.validity.sample_size import sample_size
 from toposcope.findings.validity.verdict import Decision, Verdict
 from toposcope.inputs.signatures import checked
 from toposcope.store import checked_json
-from toposcope.store.objects import LocalObjects, find_json
+from toposcope.store.objects import find_json, objects_in
 from toposcope.store.runs import Run
 from toposcope.store.seals import Seal, find_seal
 from toposcope.store.shapes import expect, understood
@@ -121,7 +121,7 @@ def _stored(analysis: Analysis) -> list[Verdict]:
     """Verdicts of the last study of a RUN when it is about this analysis, from its measurements."""
     if analysis.run is None:
         return []
-    objects = LocalObjects(analysis.run)
+    objects = objects_in(analysis.run)
     pointer = find_json(objects, f"{ROOT}/current.json")
     if pointer is None:
         return []

@@ -112,6 +112,8 @@ def main() -> None:
     if PACK.exists():
         words = ["-m", "benchmarks.bench_theta", PACK, "--cripser", oracle]
         pages.append(section("Theta of Suresh et al.", *words))
+    pages.append(section("Executors", "-m", "benchmarks.bench_executors"))
+    pages.append(section("A zoo on many workers, simulated", "-m", "benchmarks.simulate_zoo"))
     pack = ["--pack", PACK] if PACK.exists() else []
     pages.append(section("Cubical", "-m", "benchmarks.bench_cubical", "--cripser", oracle, *pack))
     (ROOT / "benchmarks" / "RESULTS.md").write_text("\n".join(pages))

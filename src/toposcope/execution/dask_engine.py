@@ -66,6 +66,10 @@ class Dask:
                 f"--executor {address} needs the distributed package: pip install 'toposcope[dask]'"
             )
             raise MissingExtraError(msg) from error
+        # Importing it turns its news on (INFO), which would be the command's own on stderr.
+        self._log = logging.getLogger("distributed")
+        self._level, quiet = self._log.level, address == LOCAL
+        self._log.setLevel(logging.ERROR if quiet else logging.WARNING)
         self.address, self._asked, self._given = address, max(workers, 1), 0
         self._cluster: Any = None
         self._seen: tuple[float, dict[str, int]] = -LOOK_EVERY, {}
@@ -87,6 +91,7 @@ class Dask:
                 set_as_default=False,
             )
         except (OSError, TimeoutError, ValueError) as error:
+            self.close()
             msg = (
                 f"no Dask scheduler answers at {address} within {CONNECTS_WITHIN:.0f} s ({error}). "
                 "Start one: dask scheduler --host 127.0.0.1, then workers: dask worker HOST:PORT"
@@ -150,6 +155,7 @@ class Dask:
         for one in (getattr(self, "_client", None), self._cluster):
             if one is not None:
                 one.close()
+        self._log.setLevel(self._level)
 
     def _threads(self) -> dict[str, int]:
         """Threads by address of a worker, as they were known last."""

@@ -68,7 +68,7 @@ def crossed(
     pseudo = networks * whole - (networks - 1) * without
     interval = crossed_interval(pseudo, level=rule.level, comparisons=comparisons)
     half = interval.half
-    own = found.interval
-    return Evidence(
-        replace(own, low=own.value - half, high=own.value + half), found.p, found.against
-    )
+    own, against = found.interval, found.against
+    if against is not None:  # of a null that is one number: as far from it as the interval is
+        against = replace(against, low=against.value - half, high=against.value + half)
+    return Evidence(replace(own, low=own.value - half, high=own.value + half), found.p, against)

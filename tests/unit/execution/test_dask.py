@@ -222,7 +222,8 @@ class TestRefusals:
         assert "toposcope" in differences(fingerprint(), {**fingerprint(), "toposcope": "x"})
 
 
-def test_local_on_any_number_of_workers(tmp_path):
+def test_local_on_any_number_of_workers_without_news_of_its_own(tmp_path, caplog):
+    caplog.set_level("INFO")
     for count in (1, 3):
         folder = tmp_path / str(count)
         folder.mkdir()
@@ -231,3 +232,4 @@ def test_local_on_any_number_of_workers(tmp_path):
         workbook.run(square, make(), Around(folder), jobs=jobs, title="square")
         assert values(workbook, make()) == ALL
         assert [runs_of(folder, x) for x in range(12)] == [1] * 12
+    assert [one.message for one in caplog.records if one.name.startswith("distributed")] == []

@@ -130,19 +130,41 @@ def mean_interval(
     ----------
     Nadeau & Bengio, Inference for the generalization error, 2003 (the overlap correction).
     """
-    from scipy.special import stdtrit
-
     call = "mean_interval()"
     values = finite(call, "values", values, ndim=(1,))
     unit, level, overlap, comparisons = _terms(call, unit, level, overlap, comparisons)
-    count = len(values)
-    mean = float(values.mean())
+    ((mean,), (half,)) = means_and_halves(
+        values[None], level=level, overlap=overlap, comparisons=comparisons
+    ).tolist()
+    return Interval(mean, mean - half, mean + half, level, len(values), unit)
+
+
+def means_and_halves(
+    values: NDArray[np.float64], *, level: float, overlap: float = 0.0, comparisons: int = 1
+) -> NDArray[np.float64]:
+    """(2, k) means of many rows and the half widths of their intervals, as `mean_interval`.
+
+    Parameters
+    ----------
+    values
+        (k, R) finite values, each row on its own.
+    level, overlap, comparisons
+        As in `mean_interval`; checked there.
+
+    Examples
+    --------
+    >>> means_and_halves(np.array([[1.0, 2.0, 3.0], [4.0, 4.0, 4.0]]), level=0.95).round(3).tolist()
+    [[2.0, 4.0], [2.484, 0.0]]
+    """
+    from scipy.special import stdtrit
+
+    means, count = values.mean(axis=1), values.shape[1]
     if count == 1:
-        return Interval(mean, np.nan, np.nan, level, 1, unit)
-    variance = values.var(ddof=1) / (1.0 - overlap) * (1.0 + overlap * (count - 1)) / count
+        return np.stack([means, np.full_like(means, np.nan)])
+    variances = values.var(axis=1, ddof=1) / (1.0 - overlap)
+    variances = variances * (1.0 + overlap * (count - 1)) / count
     tail = (1.0 - level) / (2 * comparisons)
-    half = float(stdtrit(count - 1, 1.0 - tail) * np.sqrt(variance))
-    return Interval(mean, mean - half, mean + half, level, count, unit)
+    return np.stack([means, stdtrit(count - 1, 1.0 - tail) * np.sqrt(variances)])
 
 
 def linearized(
@@ -154,17 +176,17 @@ def linearized(
     ----------
     values
         (R,) numbers by draw, each over the same scale to some power, which was estimated on these
-        draws.
+        draws; or (k, R), each row with a scale of its own.
     shares
-        (R,) the scale as each draw alone would set it, over the scale.
+        (R,) or (k, R), the scale as each draw alone would set it, over the scale.
     power
         1 for a length, 2 for a squared one, 0 for what has none.
 
     Returns
     -------
-    (R,) values - power mean(values) (shares - mean(shares)): the same mean; their spread over
-    sqrt(R) is the standard error of mean(L) / scale^power to first order, where `values` alone
-    would count the scale as known.
+    As `values`: values - power mean(values) (shares - mean(shares)), with the same mean. Their
+    spread over sqrt(R) is the standard error of mean(L) / scale^power to first order, where
+    `values` alone would count the scale as known.
 
     Examples
     --------
@@ -179,14 +201,19 @@ def linearized(
     """
     call = "linearized()"
     values, shares = (
-        finite(call, name, given, ndim=(1,))
+        finite(call, name, given, ndim=(1, 2))
         for name, given in (("values", values), ("shares", shares))
     )
     if values.shape != shares.shape:
-        msg = f"{call}: {len(values)} values and {len(shares)} shares; needed is one for each draw."
+        msg = (
+            f"{call}: values of shape {values.shape} and shares of shape {shares.shape}; needed is "
+            "one share for each draw."
+        )
         raise UsageError(msg)
     power = parameters.number(power, "power", call=call)
-    out: NDArray[np.float64] = values - power * values.mean() * (shares - np.mean(shares))
+    out: NDArray[np.float64] = values - power * values.mean(axis=-1, keepdims=True) * (
+        shares - shares.mean(axis=-1, keepdims=True)
+    )
     return out
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,17 +34,17 @@ def rows_by(table: pd.DataFrame, columns: Sequence[str]) -> dict[tuple[Any, ...]
     >>> {key: rows.tolist() for key, rows in rows_by(table, ["layer", "degree"]).items()}
     {('a', 0.0): [0, 2], ('b', None): [1]}
     """
-    import pandas as pd
-
     if not len(table):
         return {}
     number = table.groupby(list(columns), sort=False, dropna=False).ngroup().to_numpy()
     order = np.argsort(number, kind="stable").astype(np.intp)
-    parts = np.split(order, np.flatnonzero(np.diff(number[order])) + 1)
+    ends = [0, *(np.flatnonzero(np.diff(number[order])) + 1).tolist(), len(order)]
+    parts = [order[begin:end] for begin, end in pairwise(ends)]
     parts.sort(key=lambda rows: int(rows[0]))
     firsts = [int(rows[0]) for rows in parts]
-    values = [
-        [None if pd.isna(one) else one for one in table[name].iloc[firsts].tolist()]
-        for name in columns
-    ]
+    values = []
+    for name in columns:
+        first = table[name].iloc[firsts]
+        held = zip(first.tolist(), first.isna().tolist(), strict=True)
+        values.append([None if missing else one for one, missing in held])
     return dict(zip(zip(*values, strict=True), parts, strict=True))

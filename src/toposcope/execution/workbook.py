@@ -136,12 +136,17 @@ class Workbook:
                     settled=settled,
                     tell=watched.tell,
                 )
+                before = {task.key for task in tasks} - {task.key for task in todo}
+                if len(tasks) >= MANY:  # what is tried again may fail now: it is not done meanwhile
+                    self._index(before)
                 with watched:
                     dispatch.run(todo)
         if len(tasks) >= MANY:
-            done = {task.key for task in tasks} - {task.key for task in todo} | ended
-            put_json_at(self.objects, INDEX, {"done": sorted(done)})
+            self._index(before | ended)
         return todo
+
+    def _index(self, keys: set[str]) -> None:
+        put_json_at(self.objects, INDEX, {"done": sorted(keys)})
 
     def _known_done(self) -> frozenset[str]:
         """Keys that an earlier run found done, of which the ticks are still there."""

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from toposcope.errors import DamagedError, UsageError, WorkersLostError
+from toposcope.execution.dispatch import Dispatch
 from toposcope.execution.executors import Inline, Loky, Processes, Workers
 from toposcope.execution.tasks import Task
 from toposcope.execution.workbook import Workbook
@@ -473,3 +474,22 @@ class TestManyTasks:
             workbook.todo(make())
         index.unlink()
         assert [task.job.x for task in workbook.todo(make())] == [3]
+
+    def test_one_that_fails_in_a_run_that_is_killed_is_tried_again(self, few, monkeypatch):
+        """The list of an earlier run calls it done, and so it was until its tick was deleted."""
+        workbook, around = few
+        (workbook.objects.path / "ledger" / f"{make()[7].key}.json").unlink()
+        around.special[7] = "error"
+        dispatched = Dispatch.run
+        with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+
+            def run(dispatch, tasks):
+                dispatched(dispatch, tasks)
+                raise KeyboardInterrupt
+
+            killed.setattr(Dispatch, "run", run)
+            workbook.run(square, make(), around, jobs=0, title="square")
+        around.special.clear()
+        assert [task.job.x for task in workbook.todo(make())] == [3, 7]
+        workbook.run(square, make(), around, jobs=0, title="square")
+        assert values(workbook, make()) == ALL

@@ -1,6 +1,7 @@
 """RUNs that nobody held whole: the same bytes as from arrays, and batches that do not fit."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import toposcope as ts
@@ -40,6 +41,15 @@ def test_it_is_the_run_of_the_arrays(size, tmp_path):
     assert acts.labels.tolist() == LABELS.tolist() and acts.class_names == ("a", "b", "c")
     assert acts.sample_ids.tolist() == whole.sample_ids.tolist()
     assert len([n for n in objects_in(made).list() if "first" in n and "safe" in n]) == 7
+
+
+def test_its_numbers_are_those_of_the_arrays(tmp_path):
+    made = ts.store.save_batches(tmp_path / "run", cut(16), n=103)
+    found = [
+        ts.analyze(one, points=20, replicates=3, jobs=0).table
+        for one in (made, ts.from_arrays({"first": X, "second": Y}))
+    ]
+    pd.testing.assert_frame_equal(*found)
 
 
 @pytest.mark.parametrize(

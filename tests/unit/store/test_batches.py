@@ -6,8 +6,8 @@ import pytest
 
 import toposcope as ts
 from toposcope.errors import StoreError, UsageError
+from toposcope.store import arrays, runs
 from toposcope.store import batches as module
-from toposcope.store import runs
 from toposcope.store.objects import objects_in
 from toposcope.store.shards import let_go
 
@@ -24,7 +24,7 @@ def cut(size):
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch):
     """Chunks of 16 rows, as if rows were large."""
-    for place in (module, runs):
+    for place in (module, runs, arrays):
         monkeypatch.setattr(place, "CHUNK_BYTES", 16 * (4 * 4 + 8 * 6))
 
 
@@ -44,11 +44,11 @@ def test_it_is_the_run_of_the_arrays(size, tmp_path):
 
 
 def test_its_numbers_are_those_of_the_arrays(tmp_path):
+    """Nulls too, whose chance follows from how a layer is stored."""
+    whole = ts.from_arrays({"first": X, "second": Y})
     made = ts.store.save_batches(tmp_path / "run", cut(16), n=103)
-    found = [
-        ts.analyze(one, points=20, replicates=3, jobs=0).table
-        for one in (made, ts.from_arrays({"first": X, "second": Y}))
-    ]
+    saved = ts.store.save_arrays(whole, tmp_path / "saved")
+    found = [ts.analyze(one, points=20, replicates=3, jobs=0).table for one in (made, saved)]
     pd.testing.assert_frame_equal(*found)
 
 

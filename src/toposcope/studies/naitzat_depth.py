@@ -227,11 +227,15 @@ def evidence(claim: Claim, table: pd.DataFrame, design: Design, choice: str) -> 
         values.append(dict(zip(omega.index, changes, strict=True)))
     # Pairs of one seed of which both networks are accurate and lose something.
     both = [seed for seed in values[0] if np.isfinite([v.get(seed, np.nan) for v in values]).all()]
+    own = [values[0][seed] for seed in both]
+    # A share may leave [0, 1], but units that are all alike have no other spread to go by.
+    alike = len(set(own)) == 1 and 0 <= own[0] <= 1
     try:
         return evidence_of_mean(
-            [values[0][seed] for seed in both],
+            own,
             claim.rule,
             null=[values[1][seed] for seed in both],
+            bounds=(0, 1) if alike else None,
             comparisons=len(CLAIMS),
         )
     except TooFewSamplesError:

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from benchmarks.calibration.claims import load, rate
+from benchmarks.calibration.studies_naitzat_depth import rows, table
 from toposcope.errors import UsageError
 from toposcope.studies import materials
 from toposcope.studies.materials import Bottleneck, Mlps
-from toposcope.studies.naitzat_depth import CLAIMS, QUICK, STUDY
+from toposcope.studies.naitzat_depth import CLAIMS, QUICK, STUDY, evidence
 from toposcope.studies.naitzat_statistics import late_share, step_share
 from toposcope.studies.running import run_definition
 from toposcope.studies.study import Given
@@ -27,6 +28,15 @@ def test_shares_of_all_steps_add_up_to_1_and_halves_too():
     omega[:, 0], omega[:, -1] = 9.0, 1.0
     assert sum(step_share(omega, k) for k in range(1, 6)) == pytest.approx(np.ones(5))
     assert late_share(omega) + late_share(10 - omega[:, ::-1]) == pytest.approx(np.ones(5))
+
+
+def test_networks_that_are_all_alike_do_not_show_that_each_would_be():
+    """Twelve that lose everything in their second half had an interval from 1 to 1."""
+    steps = {3: [0, 0, 0, 8], 8: [1] * 8 + [0]}
+    omega = {k: 9 - np.cumsum(np.tile(one, (12, 1)), axis=1) for k, one in steps.items()}
+    parts = [rows(one, Mlps(depth=k, width=QUICK.width)) for k, one in omega.items()]
+    found = evidence(CLAIMS[0], table(*parts), QUICK, "").interval
+    assert found.value == found.high == 1.0 and 0.6 < found.low < 0.8
 
 
 def test_the_narrow_layer_is_in_the_middle():

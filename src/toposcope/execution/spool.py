@@ -36,7 +36,7 @@ class Spool:
     Examples
     --------
     >>> import tempfile
-    >>> spool = Spool(Path(tempfile.mkdtemp())).made()
+    >>> spool = Spool(Path(tempfile.mkdtemp()) / "spool").made()
     >>> spool.add(7, "0", b"work")
     >>> spool.take("0", "job_1"), spool.take("0", "job_2")
     ((7, b'work'), None)

@@ -26,7 +26,7 @@ def test_one_seed_is_one_story():
 def test_the_story_would_see_a_wrong_value(monkeypatch):
     """A ledger that took damaged parts for good ones would be found out."""
     monkeypatch.setattr(
-        "toposcope.execution.workbook.get_checked",
+        "toposcope.store.ledger.get_checked",
         lambda objects, name, *_, **__: objects.get(name),
     )
     with pytest.raises(AssertionError):

@@ -114,8 +114,9 @@ def test_a_finished_analysis_of_a_read_only_run_is_returned(run, monkeypatch):
     def refuse(*args, **kwargs):
         raise OSError(30, "Read-only file system")
 
-    for name in ("lock_folder", "put_json_at", "compact"):
+    for name in ("put_json_at", "compact"):
         monkeypatch.setattr(module, name, refuse)
+    monkeypatch.setattr(LocalObjects, "lock", refuse)
     again = ts.analyze(run, points=10, replicates=2, null="none", jobs=0)
     assert again.table.equals(first.table)
     assert before == {path: path.stat().st_mtime_ns for path in run.rglob("*")}

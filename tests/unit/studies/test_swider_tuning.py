@@ -56,10 +56,10 @@ def test_excess_is_nothing_for_one_distribution_and_something_for_another():
 
 
 def test_fine_tuning_learns_its_task_and_starts_from_the_first():
-    recipe = DigitNet(kind="mlp", depth=2, width=32, steps=60, moments=(60, -1))
+    recipe = DigitNet(kind="mlp", depth=2, width=32, steps=120, moments=(120, -1))
     plain = train_digit_network(replace(recipe, moments=(-1,)))[0]
-    before, after = train_digit_network(replace(recipe, task="inverted", tuned=60))
-    assert (before.step, after.step) == (60, 120)
+    before, after = train_digit_network(replace(recipe, task="inverted", tuned=120))
+    assert (before.step, after.step) == (120, 240)
     assert all((plain.state[name] == before.state[name]).all() for name in plain.state)
     assert after.numbers["test"] > before.numbers["test"] + 0.2
 

@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 from toposcope.errors import TooFewSamplesError, UsageError
 from toposcope.execution.progress import Progress
 from toposcope.execution.tasks import Task
-from toposcope.pointclouds.normalize import flat
 from toposcope.studies import materials_digit_nets
 from toposcope.studies.claims import Claim, Rule, Unit
 from toposcope.studies.figures import Figure, Panel, curve_of_means
-from toposcope.studies.magai_sums import rows_by_class, sums_by_scale, told
+from toposcope.studies.magai_sums import layer_sums
 from toposcope.studies.materials import Subject
 from toposcope.studies.study import Definition, Needs, code_of
 from toposcope.studies.verdicts import Evidence, evidence_of_mean
@@ -266,9 +265,6 @@ def measure(job: Job, subjects: Mapping[str, Subject]) -> list[dict[str, Any]]:
     """Lifespan sums of classes, and of as many points of all, at every layer."""
     subject = subjects[job.subject]
     acts = subject.open()
-    rng = np.random.default_rng(job.seed)
-    classes = rows_by_class(np.asarray(acts.labels), job.points, rng)
-    pooled = [rng.permutation(acts.n)[: job.points]]
     base = {
         "unit": job.unit,
         "kind": job.unit.split(" seed ")[0],
@@ -277,13 +273,7 @@ def measure(job: Job, subjects: Mapping[str, Subject]) -> list[dict[str, Any]]:
         "equal": job.equal,
         "last": job.last,
     }
-    rows: list[dict[str, Any]] = []
-    for depth, layer in enumerate(acts.layers):
-        X = flat(acts.rows(layer, np.arange(acts.n)))
-        for together, clouds in ((False, classes), (True, pooled)):
-            place = {**base, "layer": depth, "name": layer, "pooled": together}
-            rows += [{**place, **row} for row in told(sums_by_scale(X, clouds))]
-    return rows
+    return [{**base, **row} for row in layer_sums(acts, job.points, job.seed)]
 
 
 # -------------------------------------------------------------------------------------- decision

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from toposcope import homology
 from toposcope.diagrams.summaries import finite, lifespan_sum
-from toposcope.pointclouds.normalize import estimate_normalizer
+from toposcope.pointclouds.normalize import estimate_normalizer, flat
+from toposcope.types import ActivationSet
 
 Array = NDArray[np.float64]
 SCALES = ("minmax", "mean_distance", "none")
@@ -63,3 +64,21 @@ def told(by_scale: dict[str, Array]) -> Iterator[dict[str, Any]]:
     for scale, values in by_scale.items():
         for degree in DEGREES:
             yield {"scale": scale, "degree": degree, "value": float(values[degree])}
+
+
+def layer_sums(acts: ActivationSet, points: int, seed: int) -> list[dict[str, Any]]:
+    """Rows of sums at every layer, of classes (`pooled` False) and of as many points of all.
+
+    `points` is the size of every cloud; classes with fewer are left out. Rows hold layer (from 0),
+    name, pooled, scale, degree and value.
+    """
+    rng = np.random.default_rng(seed)
+    classes = rows_by_class(np.asarray(acts.labels), points, rng)
+    pooled = [rng.permutation(acts.n)[:points]]
+    rows = []
+    for depth, layer in enumerate(acts.layers):
+        X = flat(acts.rows(layer, np.arange(acts.n)))
+        for together, clouds in ((False, classes), (True, pooled)):
+            place = {"layer": depth, "name": layer, "pooled": together}
+            rows += [{**place, **row} for row in told(sums_by_scale(X, clouds))]
+    return rows

@@ -17,16 +17,14 @@ from numpy.typing import NDArray
 from toposcope.errors import UsageError
 from toposcope.execution.progress import Progress
 from toposcope.execution.tasks import Task
-from toposcope.pointclouds.normalize import flat
 from toposcope.studies import materials_digit_nets
 from toposcope.studies.claims import Claim, Direction, Rule, Unit
 from toposcope.studies.figures import Figure, Panel, curve_of_means
-from toposcope.studies.magai_sums import rows_by_class, sums_by_scale, told
+from toposcope.studies.magai_sums import layer_sums
 from toposcope.studies.materials import Subject
 from toposcope.studies.study import Definition, Needs, code_of
 from toposcope.studies.verdicts import Evidence, evidence_of_mean
 from toposcope.training.digit_recipes import Member, NetRecipe
-from toposcope.types import ActivationSet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -236,20 +234,9 @@ def measure(job: Job, subjects: Mapping[str, Subject]) -> list[dict[str, Any]]:
         if isinstance(one, materials_digit_nets.DigitNet):
             parts = {"train": one.open_train(), **parts}
         for part, acts in parts.items():
-            rows += [{**base, "part": part, **row} for row in _layers(acts, job)]
-    return rows
-
-
-def _layers(acts: ActivationSet, job: Job) -> list[dict[str, Any]]:
-    rng = np.random.default_rng(job.seed)
-    classes = rows_by_class(np.asarray(acts.labels), job.points, rng)
-    pooled = [rng.permutation(acts.n)[: job.points]]
-    rows = []
-    for depth, layer in enumerate(acts.layers):
-        X = flat(acts.rows(layer, np.arange(acts.n)))
-        for together, clouds in ((False, classes), (True, pooled)):
-            place = {"layer": depth, "name": layer, "pooled": together}
-            rows += [{**place, **row} for row in told(sums_by_scale(X, clouds))]
+            rows += [
+                {**base, "part": part, **row} for row in layer_sums(acts, job.points, job.seed)
+            ]
     return rows
 
 

@@ -239,9 +239,11 @@ def plot_cloud(analysis: Analysis, layer: str, *, label: str = "", ax: Axes | No
                 label=literal(name),
             )
         ax.legend(fontsize="small", markerscale=2, ncols=2)
-    ax.set(aspect="equal", xlabel="first direction", ylabel="second direction")
+    # The frame stays as it is given: a flat cloud beside a round one leaves no strip of a panel.
+    ax.set_aspect("equal", adjustable="datalim")
+    ax.set(xlabel="first direction", ylabel="second direction")
     kept = f"{shares.sum():.0%} of the variance, rank correlation of distances {agreement:.2f}"
-    ax.set_title(f"{literal(layer)}: {kept}", fontsize="medium")
+    ax.set_title(f"{literal(layer)}\n{kept}", fontsize="small")
     return ax
 
 

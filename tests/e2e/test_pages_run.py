@@ -1,4 +1,4 @@
-"""Code of the pages runs as it stands: tutorials, each in a process of its own."""
+"""Code of the pages runs as it stands: tutorials and gallery, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -20,9 +20,21 @@ sys.path.insert(0, sys.argv[1])
 from run_pages import run
 names = {}
 shown = list(run(Path(sys.argv[2]), names))
-exec(sys.argv[3], {"names": names, "shown": shown})
+exec(sys.argv[3])
 """
 CLAIMS = {
+    "gallery": """
+import run_pages
+named = [picture for _, picture in run_pages.cells(Path(sys.argv[2])) if picture]
+drawn = [len(one.figures) for one in shown]
+assert drawn == [0] + [1] * len(named) and len(set(named)) == len(named) >= 11
+kept = {f"images/gallery/{one.name}" for one in (run_pages.DOCS / "images/gallery").iterdir()}
+assert kept == set(named)
+assert sum((run_pages.DOCS / one).stat().st_size for one in kept) < 600_000
+public = {one for one in dir(names["ts"].plots) if one.startswith("plot_")}
+code = Path(sys.argv[2]).read_text("utf-8")
+assert public - {one for one in public if one in code} == {"plot_depth", "plot_study"}
+""",
     # The ring is told from the null and gone at the end; its pictures go round once.
     "newcomer": """
 import numpy as np
@@ -46,11 +58,21 @@ assert lengths[0] > 2 * lengths[1]
 }
 
 
-@pytest.mark.parametrize("name", BOOKS)
-def test_a_tutorial_runs_and_what_it_says_is_so(name, tmp_path):
-    path = DOCS / "tutorials" / f"{name}.ipynb"
+@pytest.mark.parametrize("name", ["gallery", *BOOKS])
+def test_a_page_runs_and_what_it_says_is_so(name, tmp_path):
+    """A whole network in training for a page: up to half a minute on one core."""
+    path = DOCS / ("gallery.md" if name == "gallery" else f"tutorials/{name}.ipynb")
     done = subprocess.run(
-        [sys.executable, "-c", DRIVER, str(DOCS), str(path), CLAIMS[name]],
+        [
+            sys.executable,
+            "-W",
+            "error::UserWarning",
+            "-c",
+            DRIVER,
+            str(DOCS),
+            str(path),
+            CLAIMS[name],
+        ],
         capture_output=True,
         text=True,
         cwd=tmp_path,

@@ -58,6 +58,7 @@ assert lengths[0] > 2 * lengths[1]
 }
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", ["gallery", *BOOKS])
 def test_a_page_runs_and_what_it_says_is_so(name, tmp_path):
     """A whole network in training for a page: up to half a minute on one core."""
@@ -76,7 +77,7 @@ def test_a_page_runs_and_what_it_says_is_so(name, tmp_path):
         capture_output=True,
         text=True,
         cwd=tmp_path,
-        timeout=240,
+        timeout=540,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-faults guarantees check format docs bench calibrate clean
+.PHONY: demo test test-faults guarantees check format pictures docs bench calibrate clean
 
 demo: .venv/demo.stamp
 	$(BIN)/toposcope demo --out demo
@@ -29,6 +29,10 @@ check: .venv/dev.stamp
 format: .venv/dev.stamp
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# Outputs of the tutorials and figures of the gallery, from the code that stands beside them.
+pictures: .venv/dev.stamp
+	$(BIN)/python docs/run_pages.py
 
 # The site in site/, its API from the docstrings; a link that leads nowhere fails it.
 docs: .venv/demo.stamp

@@ -16,12 +16,14 @@ from toposcope.activations.batches import Feed, find_device, on_device
 from toposcope.activations.capture_plan import make_plan, make_spec
 from toposcope.activations.data.load import load_data
 from toposcope.activations.data.sample import excerpts, sample
+from toposcope.activations.forecast import capture_forecast, refuse_what_cannot_fit
 from toposcope.activations.forward_passes import in_memory, on_disk
 from toposcope.activations.layers import as_patterns
 from toposcope.activations.models.load import load_model
 from toposcope.activations.models.model import LoadedModel
 from toposcope.activations.random_init import CALIBRATION, random_twin
 from toposcope.errors import UsageError
+from toposcope.execution.forecasts import listener, unannounced
 from toposcope.execution.progress import Progress, ensure
 from toposcope.inputs import parameters as given
 from toposcope.inputs.signatures import checked, place, sample_ids
@@ -202,6 +204,13 @@ def capture(
         spec.update(name=name or loaded.name, step=step, layers=layers, command=command)
         if step_unit != "step":
             spec["step_unit"] = step_unit
+        where = None if store is None else Path(store)
+        refuse_what_cannot_fit(feed, plan, store=where, networks=1 + twins)
+        if (tell := listener(progress)) is not None:
+            tell(
+                f"capture {feed.loaded.name}",
+                capture_forecast(feed, plan, store=where, networks=1 + twins),
+            )
         if store is None:
             return in_memory(feed, plan, spec, ensure(progress))
         acts = on_disk(feed, plan, spec, Path(store), ensure(progress))
@@ -224,7 +233,7 @@ def capture(
             dtype=dtype,
             channels=channels,
             thumbnails=False,
-            progress=progress,
+            progress=unannounced(progress),
             command=command,
             ids=ids,
         )

@@ -63,7 +63,7 @@ def in_memory(feed: Feed, plan: Plan, spec: dict[str, Any], progress: Progress) 
     began = time.perf_counter()
     with (
         progress.task(f"capture {feed.loaded.name}", feed.n) as steps,
-        record(feed.loaded.model, plan.addresses, _pool_of(feed, plan)) as recorder,
+        record(feed.loaded.model, plan.addresses, pool_of(feed, plan)) as recorder,
     ):
         chunk = _compute(feed, plan, recorder, 0, feed.n, steps, seed=spec["seed"])
         feed.clock.hooks = recorder.seconds
@@ -91,7 +91,7 @@ def _fill(
     with (
         progress.task(f"capture {feed.loaded.name}", feed.n) as steps,
         ShardWriter(run, feed, CHUNKS_IN_FLIGHT if plan.chunk_rows < CHUNK_ROWS else 1) as writer,
-        record(feed.loaded.model, plan.addresses, _pool_of(feed, plan)) as recorder,
+        record(feed.loaded.model, plan.addresses, pool_of(feed, plan)) as recorder,
     ):
         for index, start, stop in run.chunks:
             if missing[index]:
@@ -107,7 +107,7 @@ def _fill(
     return nonfinite
 
 
-def _pool_of(feed: Feed, plan: Plan) -> Any:
+def pool_of(feed: Feed, plan: Plan) -> Any:
     """The pooling function for `record`: each layer's own pool, in the stored type."""
     types = {address: getattr(torch, plan.layers[address]["dtype"]) for address in plan.addresses}
     axes = {row.address: row.batch_axis for row in plan.rows}

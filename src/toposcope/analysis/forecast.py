@@ -7,11 +7,10 @@ tasks that are done.
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,9 +29,10 @@ from toposcope.analysis.probe import (
 from toposcope.analysis.work import WORKER_BYTES, WORKER_SECONDS
 from toposcope.errors import UsageError
 from toposcope.execution.executors import Processes, default_jobs
+from toposcope.execution.forecasts import BLOCK, PER_DONE, by_the_clock, free_room
+from toposcope.execution.forecasts import Forecast as Forecast
 from toposcope.execution.progress import Progress, Steps, ensure
 from toposcope.inputs.memory import available_memory, gib
-from toposcope.inputs.urls import url_of
 
 BUDGET = 4.0
 """Seconds that a probe may measure for, after its worker has started."""
@@ -42,50 +42,6 @@ LAYERS = 3
 """Layers that a probe looks at: the narrowest, the middle one and the widest."""
 SMALLEST = 48
 """Points that a probe begins with, at least."""
-PER_DONE = 1.5e-3
-"""Seconds that a finished task takes at the end, when the parts are put into tables."""
-BLOCK = 4096
-"""Bytes that the smallest file takes."""
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """What is left to do of an analysis, and what it will take.
-
-    Parameters
-    ----------
-    tasks, done
-        Tasks, and how many of them are finished.
-    workers
-        How many run at once.
-    cpu_seconds, seconds
-        Of all tasks left, and of the whole by the clock.
-    worker_bytes
-        Peak memory of a worker, with what it maps.
-    mapped_bytes
-        Files that a worker maps, which give way when memory is short.
-    disk_bytes
-        What the results will take.
-    available_bytes, free_bytes
-        Memory and room on disk that there are.
-    probed
-        Seconds the probe took; 0 where the sizes of arrays alone decided.
-    task_seconds
-        Of each task left, in their order.
-    """
-
-    tasks: int
-    done: int
-    workers: int
-    cpu_seconds: float
-    seconds: float
-    worker_bytes: int
-    mapped_bytes: int
-    disk_bytes: int
-    available_bytes: int
-    free_bytes: int
-    probed: float = 0.0
-    task_seconds: tuple[float, ...] = field(default=(), repr=False)
 
 
 def forecast(plan: Plan, workers: int, *, budget: float = BUDGET, worth: float = 0.0) -> Forecast:
@@ -141,37 +97,19 @@ def _from_sizes(plan: Plan, workers: int) -> Forecast:
         done=plan.done,
         workers=workers,
         cpu_seconds=sum(seconds),
-        seconds=_by_the_clock(seconds, workers, WORKER_SECONDS, len(plan.tasks)),
+        seconds=by_the_clock(seconds, workers, WORKER_SECONDS, len(plan.tasks)),
         worker_bytes=plan.worker_bytes + mapped if todo else 0,
         mapped_bytes=mapped if todo else 0,
         disk_bytes=_on_disk(len(todo), part),
         available_bytes=available_memory(),
-        free_bytes=_free(plan.run),
+        free_bytes=free_room(plan.run),
         task_seconds=seconds,
     )
-
-
-def _by_the_clock(seconds: Sequence[float], workers: int, start: float, tasks: int) -> float:
-    """From CPU seconds of tasks to seconds by the clock."""
-    if not seconds:
-        return 0.0
-    at_once = min(workers, default_jobs(), len(seconds))
-    rounds = -(-len(seconds) // at_once)
-    return start + max(sum(seconds) / at_once, rounds * min(seconds)) + tasks * PER_DONE
 
 
 def _on_disk(tasks: int, part: float) -> int:
     """Parts and ticks, and the parts again in the tables."""
     return int(tasks * (2 * part + 2 * BLOCK))
-
-
-def _free(place: Path) -> int:
-    if url_of(place) is not None:  # nobody knows the end of a bucket
-        return 2**63 - 1
-    try:
-        return shutil.disk_usage(place).free
-    except OSError:  # no such call for this file system
-        return 2**63 - 1
 
 
 def _chosen(plan: Plan) -> list[str]:
@@ -248,7 +186,7 @@ def _from_probe(
     return replace(
         first,
         cpu_seconds=sum(seconds) * float(np.mean(share)),
-        seconds=_by_the_clock(seconds, workers, found.start, len(plan.tasks)),
+        seconds=by_the_clock(seconds, workers, found.start, len(plan.tasks)),
         worker_bytes=_memory(plan, first, known, found.base, size),
         disk_bytes=_on_disk(len(plan.todo), part),
         task_seconds=seconds,

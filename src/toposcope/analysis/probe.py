@@ -12,11 +12,11 @@ import os
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from toposcope.analysis.jobs import Inputs, Job, measure_job
+from toposcope.execution.forecasts import peak_memory
 from toposcope.inputs.urls import url_of
 from toposcope.store.ledger import Ledger, part_name
 from toposcope.store.objects import LocalObjects, content_hash
@@ -133,25 +133,6 @@ def _once(job: Job, inputs: Inputs, objects: LocalObjects) -> tuple[float, float
     objects.put(part_name("probe", ".parquet"), data)
     Ledger(objects).tick("probe", part=content_hash(data))
     return time.perf_counter() - wall, time.process_time() - cpu, len(data)
-
-
-def peak_memory() -> int:
-    """Largest resident memory of this process so far, in bytes.
-
-    Examples
-    --------
-    >>> peak_memory() > 10_000_000
-    True
-    """
-    with suppress(OSError, ValueError, IndexError):
-        # Not ru_maxrss: that begins with the memory of the process this one was started by.
-        status = Path("/proc/self/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0]) * 1024
-    import resource
-    import sys
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def continued(trials: Sequence[Trial], size: int) -> float:

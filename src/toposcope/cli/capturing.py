@@ -20,6 +20,7 @@ from toposcope.cli.common import (
     show,
     this_command,
 )
+from toposcope.cli.forecasts import forecasts_told
 from toposcope.cli.places import Place
 from toposcope.cli.stepwise import capture_checkpoints, parse_steps
 from toposcope.errors import UsageError
@@ -165,6 +166,7 @@ def _layer_table(table: Sequence[Any]) -> str:
 @click.option(
     "--step", type=float, help="Training step of these weights, for series of checkpoints."
 )
+@click.option("--dry-run", is_flag=True, help="Predict time, memory and disk, capture nothing.")
 @json_option
 @click.pass_context
 def capture(
@@ -175,6 +177,7 @@ def capture(
     layers: tuple[str, ...],
     weights: tuple[str, ...],
     steps: tuple[float, ...] | None,
+    dry_run: bool,
     **options: Any,
 ) -> None:
     """Run MODEL over DATA and keep the activations of its layers in a RUN folder."""
@@ -183,27 +186,30 @@ def capture(
         from toposcope.activations.capture import capture as do_capture
         from toposcope.activations.models.checkpoints import is_single
         from toposcope.activations.models.weight_files import weights_file
-        from toposcope.execution.progress import bars
         from toposcope.stats import proportion_interval
 
         keep_freed_memory()
         selection = layers[0] if len(layers) == 1 else list(layers)
         if weights and (steps is not None or not is_single(weights)):
             options.update(layers=selection, steps=steps)
+            if dry_run:
+                msg = "--dry-run is for one network: pass one file of the series as --weights."
+                raise UsageError(msg)
             sys.exit(capture_checkpoints(weights, run, as_json, options))
         if steps is not None:
             msg = "--steps needs --weights: the checkpoints they belong to."
             raise UsageError(msg)
-        acts = do_capture(
-            options.pop("model"),
-            options.pop("data"),
-            layers=selection,
-            store=run,
-            weights=weights_file(Path(weights[0])) if weights else None,
-            progress=bars(),
-            command=this_command(),
-            **options,
-        )
+        with forecasts_told(dry_run, as_json, run=place_text(run)) as progress:
+            acts = do_capture(
+                options.pop("model"),
+                options.pop("data"),
+                layers=selection,
+                store=run,
+                weights=weights_file(Path(weights[0])) if weights else None,
+                progress=progress,
+                command=this_command(),
+                **options,
+            )
         top1 = acts.attrs.get("top1")
         bad = acts.attrs.get("nonfinite") or {}
         note = acts.attrs.get("top1_note", "")

@@ -113,7 +113,7 @@ def rank(
     """Score pre-trained models for a target data set, with intervals, ties and constants."""
     failures: list[dict[str, str]] = []
     with exits(ctx, resume=True):
-        from toposcope.execution.progress import bars
+        from toposcope.cli.forecasts import announced
         from toposcope.transfer.ranking import kept
         from toposcope.transfer.ranking import run as ranking
         from toposcope.transfer.ranking.accuracies import judge
@@ -135,7 +135,12 @@ def rank(
         if models is not None:
             names = list(scores) or None
             table = ranking.rank(
-                models, target, scores=names, progress=bars(), command=this_command(), **options
+                models,
+                target,
+                scores=names,
+                progress=announced(),
+                command=this_command(),
+                **options,
             )
             board = options["store"]
         elif board is not None:

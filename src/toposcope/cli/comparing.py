@@ -24,8 +24,10 @@ from toposcope.cli.common import (
 )
 from toposcope.cli.comparing_groups import compare_folder, refuse_others
 from toposcope.cli.design_options import parse_dimensions
+from toposcope.cli.forecasts import forecasts_told
 from toposcope.cli.places import Place
 from toposcope.cli.workers_options import workers_options
+from toposcope.inputs.urls import place_text
 
 
 def parse_margin(
@@ -180,6 +182,7 @@ def parse_optional(
     help="The plan this follows: kept with the results, which say whether it was.",
 )
 @click.option("--note", default="", help="For --preregister: the question, what is expected.")
+@click.option("--dry-run", is_flag=True, help="Predict time, memory and disk, compare nothing.")
 @json_option
 @click.pass_context
 def compare(
@@ -194,6 +197,7 @@ def compare(
     groups: tuple[str, ...],
     statistics: tuple[str, ...],
     configuration: tuple[str, ...],
+    dry_run: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -221,7 +225,6 @@ def compare(
             return
         from toposcope.comparison.run import compare as run_comparison
         from toposcope.errors import UsageError
-        from toposcope.execution.progress import bars
         from toposcope.words.compared import (
             compared_text,
             design_of_comparison,
@@ -242,9 +245,12 @@ def compare(
                     preregister, runs, options, measures=measures, note=note, as_json=as_json
                 )
             return
-        with warnings_told():
+        # Where there is a part already it is told what is left; a folder is not made for it.
+        store = None if dry_run and (out is None or not out.exists()) else out
+        told = forecasts_told(dry_run, as_json, networks=[place_text(run) for run in runs])
+        with warnings_told(), told as progress:
             comparison = run_comparison(
-                first, second, *others, measures=measures, store=out, progress=bars(), **options
+                first, second, *others, measures=measures, store=store, progress=progress, **options
             )
         summary = summarize_comparison(comparison)
         level = float(comparison.attrs["level"])

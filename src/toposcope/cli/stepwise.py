@@ -31,7 +31,7 @@ def capture_checkpoints(
 ) -> int:
     """Capture a series and show it; returns the exit code."""
     from toposcope.activations.checkpoint_series import capture_series
-    from toposcope.execution.progress import bars
+    from toposcope.cli.forecasts import announced
     from toposcope.store.runs import Run
     from toposcope.store.series import number
 
@@ -49,7 +49,7 @@ def capture_checkpoints(
         options.pop("data"),
         weights=weights,
         store=store,
-        progress=bars(),
+        progress=announced(),
         command=this_command(),
         **options,
     )

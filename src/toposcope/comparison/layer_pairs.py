@@ -57,6 +57,9 @@ SOURCES = ("diagrams/distances.py", "similarity", "comparison/layer_pairs.py")
 SLOW = frozenset({"rtd"})
 """Measures of seconds a pair: beyond matched and neighboring layers, one draw only."""
 
+ACTIVATIONS_HELD = 64
+"""Draws of layers that a worker keeps in memory."""
+
 SAME, FLOOR, CROSS = "same", "floor", "cross"
 
 
@@ -190,7 +193,7 @@ def _input(name: str) -> str:
     return f"{INPUTS}{name}"
 
 
-def _read_input(objects: Objects, name: str) -> bytes:
+def read_input(objects: Objects, name: str) -> bytes:
     """An input, held against the hash that is its name."""
     again = "Delete it and compare again."
     return get_checked(objects, _input(name), name, again=again)
@@ -198,12 +201,12 @@ def _read_input(objects: Objects, name: str) -> bytes:
 
 @lru_cache(maxsize=256)
 def _diagrams(objects: Objects, name: str) -> dict[tuple[int, int], Array]:
-    return unpack_diagrams(_read_input(objects, name))
+    return unpack_diagrams(read_input(objects, name))
 
 
 @lru_cache(maxsize=16)
 def _draws(objects: Objects, name: str) -> list[NDArray[np.intp]]:
-    return [np.asarray(rows, dtype=np.intp) for rows in json.loads(_read_input(objects, name))]
+    return [np.asarray(rows, dtype=np.intp) for rows in json.loads(read_input(objects, name))]
 
 
 @lru_cache(maxsize=4)
@@ -211,7 +214,7 @@ def _run(path: Path) -> Run:
     return Run.open(path)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=ACTIVATIONS_HELD)
 def _activations(side: Side, inputs: PairsInputs, draw: int, *, rotated: bool) -> Array:
     """(points, d) activations of one draw; `rotated` into at most `points` coordinates."""
     run = inputs.runs[side.network]

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from toposcope import homology
-from toposcope.comparison.layer_pairs import BETTI_NUMBERS, measure_pairs
+from toposcope.comparison.forecast import from_probe, from_sizes, refuse_what_cannot_fit
+from toposcope.comparison.layer_pairs import (
+    BETTI_NUMBERS,
+    PairsInputs,
+    PairsJob,
+    measure_pairs,
+)
 from toposcope.comparison.networks import Network
 from toposcope.comparison.pair_values import PairValues, over_classes, read_values
 from toposcope.comparison.plan import plan_tasks
@@ -20,8 +26,10 @@ from toposcope.comparison.volume_values import (
     volumes_over_classes,
 )
 from toposcope.errors import UsageError
-from toposcope.execution.executors import Jobs
+from toposcope.execution.executors import Jobs, workers_of
+from toposcope.execution.forecasts import listener
 from toposcope.execution.progress import Progress
+from toposcope.execution.tasks import Task
 from toposcope.execution.workbook import Workbook
 from toposcope.store.objects import LocalObjects
 
@@ -62,6 +70,7 @@ def measure_parts(
             homology.warm_up()
         tasks = [task for made, _ in planned.values() for task in made]
         (inputs, *_) = (inputs for _, inputs in planned.values())
+        _foretell(workbook, tasks, inputs, folder, jobs=jobs, progress=progress)
         workbook.run(measure_pairs, tasks, inputs, jobs=jobs, progress=progress, title="compare")
         replicates = len(networks[0].draws)
         values = {
@@ -73,6 +82,25 @@ def measure_parts(
     for label in classes:
         parts[label] = inside[label], values[label]
     return parts, failures
+
+
+def _foretell(
+    workbook: Workbook,
+    tasks: Sequence[Task[PairsJob]],
+    inputs: PairsInputs,
+    folder: Path,
+    *,
+    jobs: Jobs,
+    progress: Progress | None,
+) -> None:
+    """Refuse tasks that cannot fit, and say what they will take to who listens."""
+    todo = workbook.todo(tasks)
+    if not todo:
+        return
+    expected = from_sizes(tasks, todo, inputs, workers=workers_of(jobs), place=folder)
+    refuse_what_cannot_fit(expected, todo, inputs, folder)
+    if (tell := listener(progress)) is not None:
+        tell("compare", from_probe(expected, todo, inputs))
 
 
 def _classes(networks: Sequence[Network]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What an analysis will take, in a line and in numbers."""
+"""What work will take, in a line and in numbers."""
 
 from __future__ import annotations
 

@@ -28,7 +28,8 @@ from toposcope.activations.data.load import load_data
 from toposcope.activations.data.source import DataSource
 from toposcope.analysis.plan import SCIENCE, code_hash
 from toposcope.errors import RunLockedError, UsageError
-from toposcope.execution.executors import Jobs
+from toposcope.execution.executors import Jobs, workers_of
+from toposcope.execution.forecasts import listener
 from toposcope.execution.progress import Progress
 from toposcope.execution.steps import Step, goes_elsewhere, run_steps
 from toposcope.execution.tasks import Task
@@ -49,6 +50,7 @@ from toposcope.store.shapes import expect
 from toposcope.store.tables import OK
 from toposcope.transfer.ranking import board as boards
 from toposcope.transfer.ranking.board import Entry
+from toposcope.transfer.ranking.forecast import score_forecast
 from toposcope.transfer.ranking.kept import SECONDS, put_board
 from toposcope.transfer.ranking.scoring import DrawJob, Material, measure_draw, sensitivity
 from toposcope.transfer.ranking.sizes import IMAGES, check_sizes, points_that_fit
@@ -217,6 +219,8 @@ def _rank(
     tasks = _tasks(captured, design)
     workbook = Workbook(LocalObjects(folder), ".json", again="rank again")
     material = Material(captured, folder / SECONDS)
+    if (tell := listener(progress)) is not None and (todo := workbook.todo(tasks)):
+        tell("score", score_forecast(tasks, todo, material, folder, workers_of(jobs)))
     workbook.run(measure_draw, tasks, material, jobs=jobs, progress=progress, title="score")
     draws = _draws(workbook, tasks)
     spent = _seconds(folder, tasks)

@@ -113,6 +113,7 @@ PROMISES = {
         (
             "memory within [0.8, 2], refusals with ways out that work, time left that follows",
             "tests/unit/analysis/test_forecast.py",
+            "tests/unit/execution/test_forecasts.py",
         ),
     ],
 }
@@ -203,7 +204,7 @@ MODEL = {
         "tests/unit/analysis/test_duplicates.py",
         "tests/e2e/test_compare.py::test_constant_and_non_finite_layers_have_a_status_and_a_reason",
     ],
-    "21 too few points": [],
+    "21 too few points": ["tests/unit/analysis/test_few_points.py"],
     "22 near duplicates": [
         "tests/unit/homology/test_homology_oracles.py::test_large_clouds_keep_near_duplicates_apart"
     ],
@@ -212,7 +213,10 @@ MODEL = {
         "tests/unit/activations/test_hooks.py",
         "tests/unit/activations/test_shared_networks.py",
     ],
-    "24 constant memory of a capture": [],
+    "24 constant memory of a capture": [
+        "tests/unit/activations/test_capture_truths.py::"
+        "test_memory_does_not_grow_with_what_is_captured"
+    ],
     "25 malicious files": [FILES, "tests/unit/activations/test_checkpoint_forms.py"],
     "26 fuzzed settings (without atheris)": [
         "tests/unit/store/test_parsers.py",

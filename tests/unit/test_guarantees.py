@@ -29,10 +29,7 @@ def test_everything_found_from_outside_has_a_row():
 
 def test_all_thirty_tests_of_the_fault_model_have_a_row():
     assert [int(what.split()[0]) for what in guarantees.MODEL] == list(range(1, 31))
-    assert [what for what, tests in guarantees.MODEL.items() if not tests] == [
-        "21 too few points",
-        "24 constant memory of a capture",
-    ]
+    assert all(guarantees.MODEL.values())
 
 
 def test_the_page_holds_the_counts():

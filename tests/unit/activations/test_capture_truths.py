@@ -1,5 +1,8 @@
 """Truths of a capture that the other test files do not already hold."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -81,3 +84,29 @@ def test_an_error_half_way_leaves_modes_hooks_gradients_and_random_state():
     assert torch.is_grad_enabled()
     with record(model, ["0.first"], lambda address, output: output):
         pass  # and it can be captured again
+
+
+MEASURED = """
+import resource, sys
+import numpy as np, torch
+from torch import nn
+import toposcope as ts
+from toposcope.activations import capture_plan
+
+capture_plan.CHUNK_BYTES = capture_plan.SHARD_BYTES = 4 << 20  # two of them are held at a time
+torch.manual_seed(0)
+net = nn.Sequential(nn.Linear(8, 4096), nn.ReLU())
+for n in (1500, 11_500):
+    x = np.random.default_rng(0).normal(size=(n, 8)).astype(np.float32)
+    acts = ts.capture(net, x, layers="1", store=f"{sys.argv[1]}/{n}", batch_size=64)
+    assert acts["1"].shape == (n, 4096) if n < 2000 else acts.n == n
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_memory_does_not_grow_with_what_is_captured(tmp_path):
+    """24 MB of activations, then twenty times what may be held at once, 188 MB."""
+    words = [sys.executable, "-c", MEASURED, str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    few, many = (int(line) * 1024 for line in done.stdout.split())
+    assert many - few < 0.08 * 10_000 * 4096 * 4

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import toposcope as ts
-from toposcope.analysis.run import load_analysis
+from toposcope.analysis.opening import load_analysis
 from toposcope.findings.validity.judge import trust_verdicts
 from toposcope.store.objects import LocalObjects
 from toposcope.store.runs import Run, open_run, twins_of

@@ -18,12 +18,12 @@ from toposcope.analysis.filtrations import Cubical as Cubical
 from toposcope.analysis.filtrations import Geodesic as Geodesic
 from toposcope.analysis.filtrations import Local as Local
 from toposcope.analysis.filtrations import Rips as Rips
+from toposcope.analysis.opening import load_analysis as load_analysis
 from toposcope.analysis.population import Population as Population
 from toposcope.analysis.population_folder import population as population
 from toposcope.analysis.preregister import preregister as preregister
 from toposcope.analysis.result import Analysis as Analysis
 from toposcope.analysis.run import analyze as analyze
-from toposcope.analysis.run import load_analysis as load_analysis
 from toposcope.analysis.trajectory import analyze_series as analyze_series
 from toposcope.analysis.zoo import Zoo as Zoo
 from toposcope.analysis.zoo import zoo as zoo

@@ -8,7 +8,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 import toposcope as ts
-from toposcope.analysis.run import load_analysis
+from toposcope.analysis.opening import load_analysis
 from toposcope.cli.inspecting import describe, progress_of
 from toposcope.store.verify import verify
 

@@ -160,7 +160,7 @@ def test_non_finite_layers_are_named_and_others_are_measured(here):
     found = cli(here, *ANALYZE, "--jobs", 0, "--json")
     assert found.returncode == 0, found.stderr
 
-    from toposcope.analysis.run import load_analysis
+    from toposcope.analysis.opening import load_analysis
 
     table = load_analysis(here / "run").table
     status = table.groupby("layer")["status"].agg(lambda s: set(s))

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 import toposcope as ts
-from toposcope.analysis.run import load_analysis
+from toposcope.analysis.opening import load_analysis
 from toposcope.cli import main
 from toposcope.errors import DesignWarning, UsageError
 from toposcope.store.arrays import save_arrays

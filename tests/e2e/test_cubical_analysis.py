@@ -7,8 +7,8 @@ import pytest
 
 import toposcope as ts
 from toposcope.analysis.design import Design
+from toposcope.analysis.opening import analyze_command
 from toposcope.analysis.plan import plan_analysis
-from toposcope.analysis.run import analyze_command
 from toposcope.cli.analyzing import analyze as command
 from toposcope.cli.design_options import take_design
 from toposcope.errors import UsageError

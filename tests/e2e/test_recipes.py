@@ -90,7 +90,7 @@ run = save_arrays(acts, FOLDER)
 words = "--complex reachability --density-neighbors 8 --points 30 --replicates 4 --jobs 1"
 done = CliRunner().invoke(main, ["analyze", str(run), *words.split()])
 assert done.exit_code == 0, done.output
-from toposcope.analysis.run import load_analysis
+from toposcope.analysis.opening import load_analysis
 found = load_analysis(run)
 print(found.design.filtration)
 cloud = ts.clouds(acts, points=30, replicates=4)

@@ -19,6 +19,7 @@ from toposcope.analysis.filtrations import PointFiltration
 from toposcope.analysis.jobs import Inputs, Job
 from toposcope.analysis.rulers import Layer, Source, fit_copula_null, fit_gaussian_null, prepare
 from toposcope.analysis.scale_error import RULER
+from toposcope.analysis.statistic_names import DUPLICATES
 from toposcope.diagrams import summaries
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UndefinedError
 from toposcope.pointclouds.copula import copula_null
@@ -45,8 +46,6 @@ _NO_FINITE_DIMENSION = (
     "points; more points may show a finite one"
 )
 DIMENSIONS = ("ph_dimension", "ph_dimension_r2", "two_nn")
-DUPLICATES = "duplicates"
-"""Points of a cloud that repeat another one; no row where there are none."""
 LOOPS_KEPT = 3
 
 

@@ -182,16 +182,18 @@ class Design:
 
     def __post_init__(self) -> None:
         """Check every value, then what goes together."""
-        from toposcope.homology.vietoris_rips.persistence import check_arguments
         from toposcope.pointclouds.nulls import parse_nulls
 
         refuse_unfit(self.filtration, call="analyze", taken=parameters(type(self)))
         # Records hold numbers: of a generator, one that is drawn from it now.
         object.__setattr__(self, "seed", inputs.seed(self.seed, call="analyze()"))
         checked(self, call="analyze")
-        degrees, _, _ = check_arguments(
-            self.homology_dimensions, self.max_edge_length, self.coeff, call="analyze()"
+        # As `rips` checks them, without the half second that its kernels take to import.
+        degrees = inputs.degrees(self.homology_dimensions, call="analyze()")
+        inputs.number(
+            self.max_edge_length, "max_edge_length", call="analyze()", low=0.0, finite=False
         )
+        inputs.prime(self.coeff, call="analyze()")
         if len(set(degrees)) != len(degrees):
             msg = f"analyze(): homology_dimensions={degrees} names a degree twice."
             raise UsageError(msg)

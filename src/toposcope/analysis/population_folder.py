@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from toposcope.analysis.opening import load_analysis
 from toposcope.analysis.picking import pick
 from toposcope.analysis.population import (
     Population,
@@ -20,7 +21,6 @@ from toposcope.analysis.population import (
     told_columns,
 )
 from toposcope.analysis.result import Analysis
-from toposcope.analysis.run import load_analysis
 from toposcope.analysis.stored import Stored, stored_analyses
 from toposcope.analysis.trajectory import Trajectory
 from toposcope.errors import StoreError, UsageError

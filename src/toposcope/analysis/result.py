@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,14 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.analysis.design import Design
-from toposcope.analysis.scale_error import units_of
+from toposcope.analysis.scale_error import UNIT_COLUMNS, units_of
 from toposcope.analysis.stored import RESULTS, current_name, finished_in
 from toposcope.errors import DamagedError, StoreError
+from toposcope.inputs import parameters
 from toposcope.inputs.signatures import instance
 from toposcope.inputs.urls import place_text
-from toposcope.stats import mean_interval
+from toposcope.stats.intervals import means_and_halves
+from toposcope.stats.units import finite
+from toposcope.store.coded import Coded
 from toposcope.store.objects import objects_in
-from toposcope.store.seals import SEAL, Seal
+from toposcope.store.seals import AGAIN, SEAL, Seal
+from toposcope.store.shapes import understood
 from toposcope.store.tables import (
     KEY_COLUMNS,
     OK,
@@ -40,6 +45,11 @@ from toposcope.types import (
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+
+
+TABLE = f"{TABLES[0]}.parquet"
+INTERVAL_COLUMNS = tuple(dict.fromkeys([*UNIT_COLUMNS, *KEY_COLUMNS, "status", "reason"]))
+"""Columns that decide intervals and their units."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,10 +92,15 @@ class Analysis(Shown):
     run: Path | None = None
     validity: pd.DataFrame = field(default_factory=lambda: empty_validity(), repr=False)
 
-    @property
+    @cached_property
+    def columns(self) -> Coded:
+        """The columns of `table` as numbers."""
+        return Coded.of_frame(self.table, INTERVAL_COLUMNS)
+
+    @cached_property
     def layers(self) -> tuple[str, ...]:
         """Layers in network order."""
-        return tuple(self.table["layer"].unique())
+        return tuple(self.columns.distinct("layer"))
 
     @cached_property
     def design(self) -> Design | None:
@@ -100,7 +115,7 @@ class Analysis(Shown):
     @cached_property
     def units(self) -> NDArray[np.float64]:
         """(rows of `table`,) the values to take spreads over draws from; see `units_of`."""
-        return units_of(self.table)
+        return units_of(self.columns)
 
     @cached_property
     def dimensions(self) -> pd.DataFrame:
@@ -130,31 +145,59 @@ class Analysis(Shown):
 
     @classmethod
     def load(cls, seal: Seal, **context: Any) -> Self:
-        """Read the compacted tables of a finished analysis, verified against their hashes."""
-        tables = {
-            name: table_of(seal.get(file), where=seal.objects.where(file))
-            for name in TABLES
-            if (file := f"{name}.parquet") in seal.files
-        }
-        known = part_schema().names
-        for name, table in tables.items():
-            if not set(table.column_names) <= set(known):
-                where = seal.objects.where(f"{name}.parquet")
-                msg = f"{where} is damaged: its columns are {', '.join(table.column_names)[:200]}."
-                raise DamagedError(msg)
-        table = frame(tables["table"])
+        """Open the compacted tables of a finished analysis, all held against their hashes.
+
+        What takes time or room to make of them is made when it is first asked for: the numbers of
+        30,000 tasks as people see them take 170 MB, their diagrams 60.
+        """
+        for name in TABLES[1:]:
+            if f"{name}.parquet" in seal.files:
+                seal.get(f"{name}.parquet")
+        columns = Coded.of_part(seal.get(TABLE), where=seal.objects.where(TABLE))
         attrs = context["attrs"]
-        overlap = overlap_of(attrs)
-        return cls(
-            table=table,
-            intervals=intervals(
-                table, level=attrs["level"], overlap=overlap, units=units_of(table)
-            ),
-            diagrams=_diagrams(tables["diagrams"], attrs),
-            loops=_loops(tables["loops"]),
-            validity=frame(tables["validity"]) if "validity" in tables else empty_validity(),
-            **context,
-        )
+        late: dict[str, Callable[[], Any]] = {
+            "table": columns.frame,
+            "intervals": partial(_intervals, columns, attrs),
+            "diagrams": partial(_read, seal, "diagrams", partial(_diagrams, attrs=attrs)),
+            "loops": partial(_read, seal, "loops", _loops),
+            "validity": partial(_read, seal, "validity", frame),
+        }
+        if "validity.parquet" not in seal.files:
+            late["validity"] = empty_validity
+        nothing: dict[str, Any] = dict.fromkeys(late)
+        made = cls(**nothing, **context)
+        for name in late:
+            vars(made).pop(name)
+        vars(made).update(columns=columns, _late=late, _where=seal.objects.where())
+        return made
+
+    if not TYPE_CHECKING:  # a misspelled name stays an error of types
+
+        def __getattr__(self, name: str) -> Any:
+            late = vars(self).get("_late", {})
+            if name not in late:
+                msg = f"{type(self).__name__!r} object has no attribute {name!r}"
+                raise AttributeError(msg)
+            with understood(vars(self)["_where"], again=AGAIN):
+                vars(self)[name] = late[name]()
+            return vars(self)[name]
+
+
+def _intervals(columns: Coded, attrs: Mapping[str, Any]) -> pd.DataFrame:
+    return intervals(
+        columns, level=attrs["level"], overlap=overlap_of(attrs), units=units_of(columns)
+    )
+
+
+def _read(seal: Seal, name: str, made: Callable[[pa.Table], Any]) -> Any:
+    """What is made of a table as it was sealed, of columns that are known."""
+    file = f"{name}.parquet"
+    where = seal.objects.where(file)
+    table = table_of(seal.get(file), where=where)
+    if not set(table.column_names) <= set(part_schema().names):
+        msg = f"{where} is damaged: its columns are {', '.join(table.column_names)[:200]}."
+        raise DamagedError(msg)
+    return made(table)
 
 
 def overlap_of(attrs: Mapping[str, Any]) -> float:
@@ -220,7 +263,7 @@ def frame(table: pa.Table) -> pd.DataFrame:
 
 
 def intervals(
-    table: pd.DataFrame,
+    table: pd.DataFrame | Coded,
     *,
     level: float = 0.95,
     overlap: float = 0.0,
@@ -231,7 +274,7 @@ def intervals(
     Parameters
     ----------
     table
-        Tidy numbers, as from `summarize` or `Analysis.table`.
+        Tidy numbers, as from `summarize` or `Analysis.table`, or its columns as numbers.
     level
         Coverage of each interval.
     overlap
@@ -248,62 +291,73 @@ def intervals(
     """
     import pandas as pd
 
-    out = []
-    values = table["value"].to_numpy(float) if units is None else units
-    statuses = table["status"].to_numpy(object)
-    reasons, fine = table["reason"].to_numpy(object), statuses == OK
-    for key, rows in rows_by(table, KEY_COLUMNS).items():
-        good, bad = rows[fine[rows]], rows[~fine[rows]]
-        row = dict(zip(KEY_COLUMNS, key, strict=True)) | {"level": level, "replicates": len(good)}
-        row["method"] = "t, overlapping draws" if overlap else "t, disjoint draws"
-        if len(good):
-            mean = mean_interval(values[good], level=level, overlap=overlap)
-            row |= {"mean": mean.value, "low": mean.low, "high": mean.high}
-        else:
-            row |= {"mean": np.nan, "low": np.nan, "high": np.nan}
-        row["status"] = statuses[bad[0]] if len(bad) else OK
-        row["reason"] = reasons[bad[0]] if len(bad) else ""
-        if len(bad) and len(good):
-            row["reason"] = (
-                f"{len(bad)} of {len(rows)} draws have no value ({reasons[bad[0]]}); the interval "
-                f"is over the other {len(good)}"
-            )
-        if len(good) == 1 and not len(bad):
-            row |= {"status": "one_replicate", "reason": "one replicate has no spread"}
-        out.append(row)
+    level = parameters.level(level, call="intervals()")
+    coded = table if isinstance(table, Coded) else Coded.of_frame(table, INTERVAL_COLUMNS)
     ends = ("mean", "low", "high", "level", "replicates", "method", "status", "reason")
-    columns = [*KEY_COLUMNS, *ends]
-    result = pd.DataFrame(out, columns=columns)
-    result["homology_dimension"] = result["homology_dimension"].astype("Int64")
-    return result
+    if not len(coded):
+        empty = pd.DataFrame([], columns=[*KEY_COLUMNS, *ends])
+        return empty.astype({"homology_dimension": "Int64"})
+    groups = coded.groups(KEY_COLUMNS)
+    values = (coded.numbers if units is None else units)[groups.rows]
+    fine = coded.having("status", OK)[groups.rows]
+    sizes = np.add.reduceat(fine, groups.begins, dtype=np.intp)
+    # Those that have a value, group after group as before, and the first that has none.
+    good, begins = values[fine], np.cumsum(sizes) - sizes
+    means, halves = np.full((2, len(groups)), np.nan)
+    for size in np.unique(sizes[sizes > 0]).tolist():
+        # Rows of one length together: 70,000 intervals one by one took 15 s of an opening.
+        same = np.flatnonzero(sizes == size)
+        inside = finite(
+            "intervals()", "value", good[begins[same][:, None] + np.arange(size)], ndim=(2,)
+        )
+        means[same], halves[same] = means_and_halves(inside, level=level, overlap=overlap)
+    owner = np.repeat(np.arange(len(groups)), groups.sizes)[~fine]
+    lacking, first = np.unique(owner, return_index=True)
+    statuses = np.full(len(groups), OK, dtype=object)
+    reasons = np.full(len(groups), "", dtype=object)
+    bad = groups.rows[~fine][first]
+    said = zip(
+        lacking.tolist(), coded.taken("status", bad), coded.taken("reason", bad), strict=True
+    )
+    for group, status, reason in said:
+        has, of = int(sizes[group]), int(groups.sizes[group])
+        statuses[group], reasons[group] = status, reason
+        if has:
+            reasons[group] = (
+                f"{of - has} of {of} draws have no value ({reason}); the interval is over the "
+                f"other {has}"
+            )
+    alone = (sizes == 1) & (groups.sizes == 1)
+    statuses[alone], reasons[alone] = "one_replicate", "one replicate has no spread"
+    order = groups.appearance
+    out: dict[str, Any] = {name: coded.taken(name, groups.firsts[order]) for name in KEY_COLUMNS}
+    out["homology_dimension"] = pd.array(out["homology_dimension"], dtype="Int64")
+    out |= {"mean": means[order], "low": (means - halves)[order], "high": (means + halves)[order]}
+    out |= {"level": level, "replicates": sizes[order]}
+    out["method"] = "t, overlapping draws" if overlap else "t, disjoint draws"
+    return pd.DataFrame(
+        out | {"status": statuses[order].tolist(), "reason": reasons[order].tolist()}
+    )
 
 
 def _diagrams(table: pa.Table, attrs: Mapping[str, Any]) -> DiagramSet:
-    keys, pairs = [], []
+    names = [one.name for one in fields(DiagramKey)]
+    columns = zip(*(_shared(table[name].to_pylist()) for name in names), strict=True)
+    keys = tuple(itertools.starmap(DiagramKey, columns))
     births, deaths = table["births"].combine_chunks(), table["deaths"].combine_chunks()
-    columns = {
-        name: table[name].to_pylist()
-        for name in (
-            "layer",
-            "depth",
-            "replicate",
-            "homology_dimension",
-            "label",
-            "cloud",
-            "points",
-        )
-    }
-    for i in range(len(table)):
-        keys.append(DiagramKey(**{name: values[i] for name, values in columns.items()}))
-        pairs.append(
-            np.column_stack(
-                [
-                    births[i].values.to_numpy(zero_copy_only=False),
-                    deaths[i].values.to_numpy(zero_copy_only=False),
-                ]
-            ).reshape(-1, 2)
-        )
-    return DiagramSet(tuple(keys), tuple(pairs), attrs)
+    ends = births.offsets.to_numpy()
+    if not np.array_equal(ends - ends[:1], deaths.offsets.to_numpy() - deaths.offsets[0].as_py()):
+        msg = "a diagram has another number of births than of deaths"
+        raise ValueError(msg)
+    pairs = np.column_stack([births.flatten().to_numpy(), deaths.flatten().to_numpy()])
+    each = itertools.pairwise((ends - ends[:1]).tolist())
+    return DiagramSet(keys, tuple(pairs[begin:end] for begin, end in each), attrs)
+
+
+def _shared(values: list[Any]) -> list[Any]:
+    """The values, equal ones as one object."""
+    known: dict[Any, Any] = {}
+    return [known.setdefault(value, value) for value in values]
 
 
 def _loops(table: pa.Table) -> pd.DataFrame:

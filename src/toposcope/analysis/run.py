@@ -6,19 +6,14 @@ cloud_task.py, how tasks survive in execution/tasks.py.
 
 from __future__ import annotations
 
-import shlex
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from toposcope.analysis import result
-from toposcope.analysis.cloud_task import DUPLICATES
 from toposcope.analysis.design import Design
 from toposcope.analysis.filtrations import Filtration, Rips
 from toposcope.analysis.forecast import (
@@ -29,36 +24,31 @@ from toposcope.analysis.forecast import (
     refuse_a_full_disk,
 )
 from toposcope.analysis.jobs import Inputs, measure_job
+from toposcope.analysis.opening import load_analysis
 from toposcope.analysis.plan import Plan, forecast_of, plan_analysis, refuse_what_cannot_fit
-from toposcope.analysis.preregister import KIND, capture_hash, parameters_used
+from toposcope.analysis.preregister import KIND
 from toposcope.analysis.result import Analysis
-from toposcope.analysis.stored import FAILURES, POINTER, SPEC, current_name, sealed, spec_of
+from toposcope.analysis.stored import FAILURES, POINTER, SPEC, current_name
 from toposcope.errors import StoreError, UsageError
 from toposcope.execution.executors import Jobs, workers_of
+from toposcope.execution.forecasts import listener
 from toposcope.execution.progress import Progress
 from toposcope.inputs import parameters
-from toposcope.inputs.signatures import checked, store
-from toposcope.inputs.urls import place_text
-from toposcope.pointclouds.nulls import NULLS
+from toposcope.inputs.signatures import checked
 from toposcope.store.arrays import save_arrays
-from toposcope.store.commands import plain_command
 from toposcope.store.objects import find_json, objects_in, put_json_at
 from toposcope.store.preregistration import NAME as PLAN
 from toposcope.store.preregistration import (
     Preregistration,
-    followed,
     refuse_other_kind,
     take_up,
 )
-from toposcope.store.runs import Run, open_run
-from toposcope.store.seals import AGAIN, find_seal
-from toposcope.store.shapes import understood
+from toposcope.store.runs import Run
+from toposcope.store.seals import find_seal
 from toposcope.store.tables import TABLES, compact
-from toposcope.types import ACTIVATIONS_OR_RUN, DATA_CLOUD, ActivationSet
+from toposcope.types import ACTIVATIONS_OR_RUN, ActivationSet
 
 RIPS = Rips()
-REPEATED_SHARE = 0.05
-"""Share of repeated points in a cloud from which on a layer is warned of."""
 
 
 @checked(activations=ACTIVATIONS_OR_RUN)
@@ -212,6 +202,8 @@ def analyze_design(
         assert run is not None
         work = plan_analysis(run, design)
         refuse_what_cannot_fit(work, workers_of(jobs))
+        if tell is None and (heard := listener(progress)) is not None:
+            tell = partial(heard, f"analyze {work.run.name}")
         if tell is not None and work.todo:
             expected = forecast(work, workers_of(jobs), worth=WORTH_A_PROBE)
             refuse_a_full_disk(expected, work.run)
@@ -289,146 +281,6 @@ def _is_there(plan: Plan, level: float, current: bool) -> bool:
     if seal is None or not seal.covers_all:
         return False
     return seal.record.get("level") == level and seal.record.get("versions") == versions()
-
-
-@checked(path=store, analysis=parameters.text)
-def load_analysis(path: Path | str, analysis: str | None = None) -> Analysis:
-    """The finished analysis of a RUN: the one named, or the last one.
-
-    Parameters
-    ----------
-    path
-        RUN folder.
-    analysis
-        Name of a folder in RUN/results; None for the last one finished.
-
-    Returns
-    -------
-    Analysis
-        With all its tables, checked against their hashes; `activations` are read when asked for.
-
-    Raises
-    ------
-    StoreError
-        When there is none, or when it is damaged.
-
-    Examples
-    --------
-    >>> import tempfile, numpy as np, toposcope as ts
-    >>> X = np.random.default_rng(0).normal(size=(40, 3))
-    >>> with tempfile.TemporaryDirectory() as place:
-    ...     _ = ts.store.save_arrays(ts.from_arrays({"layer1": X}), f"{place}/run")
-    ...     _ = ts.analyze(f"{place}/run", points=20, replicates=2, null="none", jobs=0)
-    ...     list(ts.load_analysis(f"{place}/run").layers)
-    ['layer1']
-    """
-    activations = open_run(path)
-    assert activations.run is not None
-    run = activations.run
-    folder = result.current_folder(run, analysis)
-    seal = sealed(run, folder.name)
-    with understood(place_text(folder / SPEC), again=AGAIN):
-        spec = spec_of(seal)
-        design = Design.from_spec(spec)
-    attrs = {
-        **activations.attrs,
-        **{key: value for key, value in spec.items() if key not in ("versions",)},
-        "n": activations.n,
-        "smallest_class": _smallest_class(activations) if design.per_class else None,
-        "pool": _pools(activations.attrs.get("pool")),
-        "analysis": folder.name,
-        "versions": {**activations.attrs.get("versions", {}), **spec["versions"]},
-        "conventions": {
-            "filtration": design.filtration.describe(),
-            **design.filtration.conventions(design),
-            **{f"null {name}": NULLS[name] for name in design.nulls},
-        },
-        "class_names": list(activations.class_names),
-        "commands": _commands(activations, design, spec["level"]),
-        "plan": followed(
-            folder,
-            parameters_used(design, spec["level"]),
-            lambda: {place_text(run): capture_hash(Run.open(run))},
-        ),
-        "warnings": _warnings(activations, design),
-    }
-    with understood(place_text(folder), again=AGAIN):
-        loaded = Analysis.load(
-            seal,
-            name=str(
-                activations.attrs.get("name") or activations.attrs.get("model") or folder.name
-            ),
-            failures=list(seal.json(FAILURES)),
-            attrs=attrs,
-            activations=activations,
-            run=activations.run,
-        )
-    attrs["warnings"] += _repeats(loaded)
-    return loaded
-
-
-def analyze_command(run: Path | str, design: Design, *, level: float | None = None) -> str:
-    """The command line that computes an analysis."""
-    words = ["toposcope", "analyze", place_text(run), *design.command_words()]
-    return shlex.join(words + ([] if level is None else ["--level", str(level)]))
-
-
-def _commands(activations: ActivationSet, design: Design, level: float) -> list[str]:
-    noted = activations.attrs.get("command")
-    # A RUN may be a stranger's: what is no capture becomes a comment for whoever pastes it.
-    plain = plain_command(noted, imports=True)
-    capture = noted and (plain or f"# noted: {' '.join(str(noted).split())}")
-    analyze_line = analyze_command(activations.run or "RUN", design, level=level)
-    return [*([capture] if capture else []), analyze_line]
-
-
-def _smallest_class(activations: ActivationSet) -> int:
-    """Samples of the class that has fewest."""
-    assert activations.labels is not None, "draws inside classes need labels"
-    return int(np.unique(activations.labels, return_counts=True)[1].min())
-
-
-def _pools(pool: Any) -> str:
-    """Pools in words: one name where all layers share it."""
-    if not isinstance(pool, dict):
-        return str(pool or "as given")
-    names = sorted(set(map(str, pool.values())))
-    if len(names) == 1:
-        return names[0]
-    return "; ".join(f"{layer}: {name}" for layer, name in pool.items())
-
-
-def _warnings(activations: ActivationSet, design: Design) -> list[str]:
-    said = [
-        f"layer {layer}: {count:,} values are not finite; it was not measured"
-        for layer, count in (activations.attrs.get("nonfinite") or {}).items()
-    ]
-    if activations.attrs.get("truncated"):
-        said.append(
-            f"{activations.attrs['truncated']:,} of {activations.n:,} texts have more than "
-            f"{activations.attrs['token_limit']:,} tokens and were cut"
-        )
-    if design.overlapping:
-        said.append(
-            "draws overlap: intervals are widened for it, and draws are no permutation units"
-        )
-    return said + design.filtration.reservations(design, activations)
-
-
-def _repeats(analysis: Analysis) -> list[str]:
-    """Layers whose clouds have fewer distinct points than the design says."""
-    table = analysis.table
-    rows = table[(table["statistic"] == DUPLICATES) & (table["cloud"] == DATA_CLOUD)]
-    rows = rows[rows["value"] >= REPEATED_SHARE * rows["points"]]
-    return [
-        f"layer {layer}: up to {most['value']:.0f} of {most['points']} points of a cloud repeat "
-        "another one, so it has fewer pairs in H0: sums and numbers of pairs are not comparable "
-        "with layers of distinct points"
-        for layer, most in (
-            (layer, group.loc[group["value"].idxmax()])
-            for layer, group in rows.groupby("layer", sort=False)
-        )
-    ]
 
 
 def versions() -> dict[str, str]:

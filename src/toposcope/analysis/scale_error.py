@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from toposcope.pointclouds.nulls import COPULA, GAUSSIAN, RANDOM_INIT, null_of
 from toposcope.stats.intervals import linearized
+from toposcope.store.coded import Coded
 from toposcope.store.tables import OK
-from toposcope.store.tidy import rows_by
 from toposcope.types import DATA_CLOUD
 
 if TYPE_CHECKING:
@@ -34,13 +34,19 @@ POWERS: dict[str, float] = {
 """Power of the length unit in each statistic; numbers that are not here have none."""
 
 
-def units_of(table: pd.DataFrame) -> NDArray[np.float64]:
+PLACE = ("layer", "label", "cloud", "replicate")
+"""What a draw of a layer is told by: it has one pull on the scale."""
+UNIT_COLUMNS = (*PLACE, "statistic", "homology_dimension", "status")
+"""Columns that decide what spreads."""
+
+
+def units_of(table: pd.DataFrame | Coded) -> NDArray[np.float64]:
     """(rows,) what to take spreads and tests over draws from; the means are those of `value`.
 
     Parameters
     ----------
     table
-        As `Analysis.table`.
+        As `Analysis.table`, or its columns as numbers.
 
     Returns
     -------
@@ -48,34 +54,37 @@ def units_of(table: pd.DataFrame) -> NDArray[np.float64]:
     as they are. Gaussian and copula nulls are clouds of their own, fitted to the samples that the
     scale is estimated on: its error cancels in their mean. Random-init twins have their own ruler.
     """
-    values: NDArray[np.float64] = table["value"].to_numpy(np.float64).copy()
-    controls = table[(table["statistic"] == RULER) & (table["status"] == OK)]
+    coded = table if isinstance(table, Coded) else Coded.of_frame(table, UNIT_COLUMNS)
+    values: NDArray[np.float64] = coded.numbers.copy()
+    fine = coded.having("status", OK)
+    controls = np.flatnonzero(coded.having("statistic", RULER) & fine)
     if not len(controls):
         return values
-    place = ["layer", "label", "cloud", "replicate"]
-    shares = {
-        key: float(value)
-        for key, value in zip(
-            controls[place].itertuples(index=False, name=None), controls["value"], strict=True
-        )
-    }
+    # The last one counts, as it would of a mapping: first of the draw seen from the end.
+    draws, first = np.unique(coded.places(PLACE)[controls][::-1], return_index=True)
+    shares = coded.numbers[controls][::-1][first]
+    clouds = coded.values["cloud"]
+    nulls = [cloud for cloud in clouds if cloud and null_of(cloud) in (GAUSSIAN, COPULA)]
     # Few rows are lengths, and only they are looked at: of 1.4 million it took 2 s.
-    powers = table["statistic"].map(POWERS).to_numpy(np.float64)
-    nulls = [cloud for cloud in table["cloud"].unique() if null_of(cloud) in (GAUSSIAN, COPULA)]
     lengths = np.flatnonzero(
-        (powers > 0) & ((table["status"] == OK) & ~table["cloud"].isin(nulls)).to_numpy(bool)
+        coded.having("statistic", *POWERS) & fine & ~coded.having("cloud", *nulls)
     )
-    replicate = table["replicate"].to_numpy()
-    columns = ["layer", "label", "cloud", "statistic", "homology_dimension"]
-    alike: dict[tuple[float, int], list[tuple[NDArray[np.intp], list[float]]]] = {}
-    for (layer, label, cloud, _, _), inside in rows_by(table.iloc[lengths], columns).items():
-        good = lengths[inside]
-        ruler = cloud if null_of(cloud) == RANDOM_INIT else DATA_CLOUD
-        own = [shares.get((layer, label, ruler, r)) for r in replicate[good].tolist()]
-        if None not in own:
-            alike.setdefault((float(powers[good[0]]), len(good)), []).append((good, own))  # type: ignore[arg-type]
-    for (power, _), members in alike.items():
-        places = np.stack([good for good, _ in members])
-        own_shares = np.array([own for _, own in members], dtype=np.float64)
-        values[places] = linearized(values[places], own_shares, power=power)
+    # Of another cloud a length hangs on the scale of the data; where there are none, on nothing.
+    data = clouds.index(DATA_CLOUD) if DATA_CLOUD in clouds else len(clouds) - 1
+    ruler = [
+        i if cloud and null_of(cloud) == RANDOM_INIT else data for i, cloud in enumerate(clouds)
+    ]
+    codes = {name: coded.codes[name][lengths] for name in PLACE}
+    codes["cloud"] = np.array(ruler)[codes["cloud"]]
+    wanted = coded.places(PLACE, codes=codes)
+    at = np.minimum(np.searchsorted(draws, wanted), len(draws) - 1)
+    own = np.where(draws[at] == wanted, shares[at], np.nan)
+    groups = coded.groups(("layer", "label", "cloud", "statistic", "homology_dimension"), lengths)
+    own = own[np.searchsorted(lengths, groups.rows)]
+    known = np.logical_and.reduceat(np.isfinite(own), groups.begins) if len(groups) else np.empty(0)
+    powers = np.array([POWERS[name] for name in coded.taken("statistic", groups.firsts)])
+    for power, size in sorted({*zip(powers[known > 0], groups.sizes[known > 0], strict=True)}):
+        alike = groups.where((powers == power) & (groups.sizes == size) & (known > 0))
+        places = groups.rows[alike]
+        values[places] = linearized(values[places], own[alike], power=float(power))
     return values

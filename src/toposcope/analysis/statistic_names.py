@@ -1,6 +1,9 @@
-"""Names of statistics that are taken at a threshold, as they stand in tables."""
+"""Names of statistics, as they stand in tables."""
 
 from __future__ import annotations
+
+DUPLICATES = "duplicates"
+"""Points of a cloud that repeat another one; no row where there are none."""
 
 
 def at(statistic: str, threshold: float) -> str:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from toposcope.analysis.design import Design
 from toposcope.analysis.forecast import Forecast
+from toposcope.analysis.opening import load_analysis
 from toposcope.analysis.parameters import from_keywords
 from toposcope.analysis.result import Analysis
-from toposcope.analysis.run import analyze_design, load_analysis
+from toposcope.analysis.run import analyze_design
 from toposcope.errors import StoreError, UsageError
 from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress, ensure

@@ -51,7 +51,7 @@ def recorded_as_config(run: Path) -> str:
     else:
         parts.append("# The capture was made in Python, so there is no command of it.\n")
     if current_name(opened.path) is not None:
-        from toposcope.analysis.run import load_analysis
+        from toposcope.analysis.opening import load_analysis
 
         design = load_analysis(opened.path).design
         assert design is not None, "a stored analysis has one"

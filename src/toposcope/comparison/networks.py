@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.analysis.design import BESIDE, Design
+from toposcope.analysis.opening import analyze_command
 from toposcope.analysis.picking import LOOSE, pick
 from toposcope.analysis.plan import code_of, draws_of
 from toposcope.analysis.plan import opened as opened_design
 from toposcope.analysis.registry import POINTS, VOLUMES
 from toposcope.analysis.result import Analysis
-from toposcope.analysis.run import analyze_command, analyze_design
+from toposcope.analysis.run import analyze_design
 from toposcope.analysis.stored import Stored
 from toposcope.comparison.opened import Item, Opened, design_of, each_named, network_names
 from toposcope.comparison.opened import opened as opened_as

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toposcope.analysis.design import Design
+from toposcope.analysis.opening import load_analysis
 from toposcope.analysis.result import Analysis, current_folder
-from toposcope.analysis.run import load_analysis
 from toposcope.analysis.stored import Stored, stored_analyses
 from toposcope.errors import UsageError
 from toposcope.inputs.signatures import instance

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope import __version__
+from toposcope.analysis.opening import load_analysis
 from toposcope.analysis.result import Analysis
-from toposcope.analysis.run import load_analysis
 from toposcope.analysis.stored import current_name
 from toposcope.errors import MissingExtraError, UsageError
 from toposcope.exports.publishing import CALL

@@ -18,9 +18,8 @@ from toposcope.errors import DegenerateCloudError
 from toposcope.homology.jit import kernel
 from toposcope.inputs.arrays import read_cloud, read_distances
 from toposcope.inputs.memory import refuse_beyond_memory
+from toposcope.inputs.parameters import METRICS as METRICS
 from toposcope.inputs.parameters import choice
-
-METRICS = ("euclidean", "cosine", "correlation", "precomputed")
 
 # Rounding of the product is about 1e-15 (|x|^2 + |y|^2): above this fraction the squared distance
 # keeps a relative error below 1e-10.

@@ -19,6 +19,8 @@ import numpy as np
 from toposcope.errors import ToposcopeError, UsageError
 from toposcope.inputs.urls import local_path, refuse_unknown, refuse_url, url_of
 
+METRICS = ("euclidean", "cosine", "correlation", "precomputed")
+"""Distances between points, or those that are handed in."""
 LARGEST_PRIME = 46337
 """Largest field of coefficients: products of its residues fit 32 bits, as GUDHI needs."""
 MOST_RESAMPLES, USUAL_RESAMPLES = 10**7, 9999

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from toposcope.analysis.opening import load_analysis
 from toposcope.analysis.population import Population
 from toposcope.analysis.population_folder import is_population, population
 from toposcope.analysis.result import Analysis, analysis_of_diagrams
-from toposcope.analysis.run import load_analysis
 from toposcope.analysis.trajectory import Trajectory, load_trajectory
 from toposcope.comparison.groups import GroupComparison
 from toposcope.comparison.result import Comparison, is_comparison

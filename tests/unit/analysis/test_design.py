@@ -9,7 +9,7 @@ import pytest
 
 import toposcope as ts
 from toposcope.analysis.design import BESIDE, Design
-from toposcope.analysis.run import analyze_command, load_analysis
+from toposcope.analysis.opening import analyze_command, load_analysis
 from toposcope.errors import StoreError, UsageError
 from toposcope.pointclouds.kinds import POINT_KINDS
 from toposcope.store.arrays import save_arrays

@@ -11,9 +11,9 @@ import pytest
 import toposcope as ts
 from toposcope.analysis.design import Design, filtration_named
 from toposcope.analysis.filtrations import FILTRATIONS, PointFiltration, register
+from toposcope.analysis.opening import load_analysis
 from toposcope.analysis.parameters import parameter
 from toposcope.analysis.plan import plan_analysis
-from toposcope.analysis.run import load_analysis
 from toposcope.errors import StoreError, UsageError
 from toposcope.store.arrays import save_arrays
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import toposcope as ts
-from toposcope.analysis.run import analyze_command
+from toposcope.analysis.opening import analyze_command
 from toposcope.errors import TooFewSamplesError, UsageError
 from toposcope.pointclouds.kinds import points_of, unfit
 from toposcope.store.arrays import save_arrays

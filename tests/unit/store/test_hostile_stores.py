@@ -155,7 +155,7 @@ def test_the_seal_of_an_analysis_names_the_run_it_was_made_from(run, tmp_path):
     shutil.rmtree(run / "results")
     shutil.copytree(other / "results", run / "results")
     assert any("another RUN" in problem for problem in verify(run).problems)
-    from toposcope.analysis.run import load_analysis
+    from toposcope.analysis.opening import load_analysis
 
     with pytest.raises(DamagedError, match="another RUN"):
         load_analysis(run)

@@ -73,7 +73,7 @@ def test_it_resumes_and_repeats_nothing(run, study):
 
 
 def test_a_report_prefers_the_full_study(run, study):
-    from toposcope.analysis.run import load_analysis
+    from toposcope.analysis.opening import load_analysis
 
     shown = trust_verdicts(load_analysis(run))
     assert list(map(as_json, shown)) == list(map(as_json, study.verdicts))

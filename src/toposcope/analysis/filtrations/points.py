@@ -68,7 +68,7 @@ class PointFiltration(Filtration):
 
     def check(self, design: Design) -> None:
         """Refuse what does not go together."""
-        from toposcope.homology.metrics import METRICS
+        from toposcope.inputs.parameters import METRICS
         from toposcope.pointclouds.normalize import NORMALIZATIONS
         from toposcope.pointclouds.nulls import PERMUTED_LABELS, SHUFFLED_VOXELS
 

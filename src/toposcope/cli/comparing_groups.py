@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from toposcope.cli.common import columns, printable, show
+from toposcope.inputs.urls import place_text
 
 TAKEN = (
     *("runs", "out", "by", "groups", "statistics", "configuration", "analysis", "level", "seed"),
@@ -95,13 +96,15 @@ def compare_folder(
         "pairs": found.pairs.to_dict("records"),
         "summary": summary,
         "layers": [_plain(row) for row in found.layers.to_dict("records")],
-        "out": None if out is None else str(out),
+        "out": None if out is None else place_text(out),
         "report": None if report is None else str(report),
         "warnings": list(found.attrs["notes"]),
         "plan": comparison_plan(found.attrs),
     }
     text = "\n".join(f"- {sentence}" for sentence in summary)
-    kept = f"kept in {out}" if out is not None else "not kept; pass -o FOLDER to keep it"
+    kept = (
+        f"kept in {place_text(out)}" if out is not None else "not kept; pass -o FOLDER to keep it"
+    )
     show(value, as_json, f"{text}\n\n{columns([header, *table])}\n\n{kept}")
     for note in networks.notes:
         click.echo(printable(f"warning: {note}"), err=True)

@@ -24,7 +24,7 @@ from toposcope.comparison.layer_pairs import (
 )
 from toposcope.comparison.networks import INDEPENDENT, Network, memory_run, relation
 from toposcope.execution.tasks import Task
-from toposcope.store.objects import LocalObjects, Objects
+from toposcope.store.objects import Objects, objects_in
 from toposcope.store.runs import Run
 from toposcope.types import DATA_CLOUD
 
@@ -57,7 +57,7 @@ def plan_tasks(
 
     Diagrams, draws, and activations held in memory are written to the comparison on the way.
     """
-    objects = LocalObjects(folder)
+    objects = objects_in(folder)
     runs = tuple(
         memory_run(network, folder, index) if paired_measures else None
         for index, network in enumerate(networks)

@@ -133,7 +133,7 @@ def compare_groups(
         For groups with fewer than two units, with how many are needed, and for a folder that holds
         something else.
     """
-    folder = None if store is None else Path(parameters.path(store, "store", call=CALL))
+    folder = None if store is None else Path(parameters.path(store, "store", call=CALL, url=True))
     if folder is not None:
         refuse_other_kind(folder, GROUPS, CALL)
     question, pairs = asked_of(

@@ -29,7 +29,7 @@ from toposcope.execution.slices import (
     told,
 )
 from toposcope.execution.tasks import Task
-from toposcope.store.ledger import Failure, Ledger
+from toposcope.store.ledger import Failure, Ledger, Noted
 from toposcope.store.objects import Objects
 
 log = logging.getLogger("toposcope")
@@ -68,7 +68,7 @@ class Dispatch:
 
     objects: Objects
     suffix: str
-    body: Callable[[Any, Any], bytes]
+    body: Callable[[Any, Any], bytes | Noted]
     inputs: Any
     executor: Executor
     budgets: dict[str, Budget]

@@ -29,13 +29,22 @@ from toposcope.execution.progress import Progress, ensure
 from toposcope.execution.slices import Receipt
 from toposcope.execution.tasks import Task
 from toposcope.execution.watching import Watched, told_of
-from toposcope.store.ledger import AT_ONCE, DONE, LEDGER, Failure, Ledger, joined_name, tick_name
+from toposcope.store.ledger import (
+    AT_ONCE,
+    DONE,
+    LEDGER,
+    Failure,
+    Ledger,
+    Noted,
+    joined_name,
+    tick_name,
+)
 from toposcope.store.objects import LocalObjects, Objects, find_json, put_json_at
 from toposcope.store.seals import Seal, put_seal
 from toposcope.store.shapes import expect
 
 Inputs = TypeVar("Inputs")
-Body = Callable[[Any, Inputs], bytes]
+Body = Callable[[Any, Inputs], bytes | Noted]
 
 INDEX = ".done.json"
 """Keys that are done, beside a large ledger; hidden, so that no seal and no digest knows it."""
@@ -91,7 +100,7 @@ class Workbook:
         Parameters
         ----------
         body
-            Module-level function of a job and of `inputs`; the bytes of its part.
+            Module-level function of a job and of `inputs`; the bytes of its part, or `Noted` ones.
         tasks
             In the order they should start, where there is no forecast; keys are unique. Failed ones
             are tried again.

@@ -312,13 +312,13 @@ def put(path: Path, *parts: Any) -> None:
 
 
 def put_json(path: Path, value: object) -> None:
-    """Place a JSON file."""
-    put_json_at(LocalObjects(path.parent), path.name, value)
+    """Place a JSON file, in a folder or behind a URL."""
+    put_json_at(objects_in(path.parent), path.name, value)
 
 
 def read_json(path: Path) -> Any:
     """Read a JSON file; damage is an error that names it."""
-    return get_json(LocalObjects(path.parent), path.name)
+    return get_json(objects_in(path.parent), path.name)
 
 
 def put_json_at(objects: Objects, name: str, value: object) -> None:

@@ -11,7 +11,8 @@ from toposcope.errors import UsageError
 from toposcope.execution.executors import Jobs
 from toposcope.execution.plugins import Registry
 from toposcope.execution.progress import Progress
-from toposcope.inputs.signatures import checked, instance, line, place, several
+from toposcope.inputs.signatures import checked, instance, line, place, several, store
+from toposcope.inputs.urls import refuse_url
 from toposcope.studies import (
     across_papers,
     magai_activations,
@@ -89,7 +90,8 @@ def study_called(name: str) -> Definition | OwnStudy:
 
 
 _FOLDERS = several(
-    instance(Population, path=True, needed="a Population"), of="RUN, SERIES or population folders"
+    instance(Population, path=True, url=True, needed="a Population"),
+    of="RUN, SERIES or population folders",
 )
 
 
@@ -98,6 +100,7 @@ _FOLDERS = several(
     runs=_FOLDERS,
     models=place,
     data=line,
+    out=store,
 )
 def run(
     name: str,
@@ -126,7 +129,7 @@ def run(
     quick
         The small design: three minutes at most on two cores.
     out
-        Folder it is kept in; None for studies/NAME below the current one.
+        Folder or URL it is kept in; None for studies/NAME below the current one.
     jobs, progress
         As in `analyze`.
     say
@@ -150,6 +153,7 @@ def run(
                 "and none of quick=, models=, data= or other options."
             )
             raise UsageError(msg)
+        refuse_url(out, call=f"studies.run({str(name)!r}): out")
         return run_claim(name, runs, out=out)
     study = study_called(name)
     folders = [runs] if isinstance(runs, (str, Path)) else list(runs)

@@ -23,6 +23,12 @@ def refuse_others(ctx: click.Context) -> None:
     """Refuse options of a comparison of networks, which groups would drop in silence."""
     from toposcope.errors import UsageError
 
+    if ctx.params.get("jobs") is not None:
+        msg = (
+            "compare --by: groups of a population are compared by numbers that are there, as one "
+            "task of some seconds in this process. Leave --jobs and --executor out."
+        )
+        raise UsageError(msg)
     for name in ctx.params:
         given = ctx.get_parameter_source(name) not in (ParameterSource.DEFAULT, None)
         if given and name not in (*TAKEN, "report", "as_json"):

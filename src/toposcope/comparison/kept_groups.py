@@ -85,8 +85,9 @@ def refuse_another(folder: Path, attrs: Mapping[str, Any], *, call: str) -> None
     if other:
         name = other[0]
         msg = (
-            f"{call}: {objects.where()} holds a comparison of groups with {name} {held.get(name)!r}, "
-            f"and this one has {asked[name]!r}. Name another folder (-o, store=)."
+            f"{call}: {objects.where()} holds a comparison of groups with {name} "
+            f"{held.get(name)!r}, and this one has {asked[name]!r}. Name another folder (-o, "
+            "store=)."
         )
         raise UsageError(msg)
 

@@ -213,7 +213,8 @@ class Comparison(Shown):
         if schema > SCHEMA:
             msg = (
                 f"{place_text(folder)} was written by a later toposcope (schema {schema} of a "
-                f"comparison; this one reads up to {SCHEMA}). Install that version, or compare again."
+                f"comparison; this one reads up to {SCHEMA}). Install that version, or compare "
+                "again."
             )
             raise SchemaVersionError(msg)
         if schema < SCHEMA:

@@ -267,8 +267,8 @@ def take_up(
     first = expect(kept, shape, where=place_text(folder / name), again=again)["plan"]
     if first["hash"] != plan.hash:
         msg = (
-            f"plan {plan.hash[:12]}, written {plan.written}: the results in {place_text(folder)} were "
-            f"begun {kept['begun']} under another one ({str(first['hash'])[:12]}, written "
+            f"plan {plan.hash[:12]}, written {plan.written}: the results in {place_text(folder)} "
+            f"were begun {kept['begun']} under another one ({str(first['hash'])[:12]}, written "
             f"{first['written']}), and a second plan is none. Leave --plan (plan=) away to read "
             "them as they stand to the first."
         )

@@ -12,7 +12,6 @@ from toposcope.execution.executors import Jobs
 from toposcope.execution.plugins import Registry
 from toposcope.execution.progress import Progress
 from toposcope.inputs.signatures import checked, instance, line, place, several, store
-from toposcope.inputs.urls import refuse_url
 from toposcope.studies import (
     across_papers,
     magai_activations,
@@ -153,7 +152,6 @@ def run(
                 "and none of quick=, models=, data= or other options."
             )
             raise UsageError(msg)
-        refuse_url(out, call=f"studies.run({str(name)!r}): out")
         return run_claim(name, runs, out=out)
     study = study_called(name)
     folders = [runs] if isinstance(runs, (str, Path)) else list(runs)

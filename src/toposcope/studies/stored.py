@@ -25,7 +25,7 @@ def study_folders(where: Path | str) -> list[Path]:
     if objects.exists(mark):
         return [folder]
     if isinstance(objects, LocalObjects):
-        return sorted(file.parent for file in folder.glob(f"*/{mark}"))
+        return sorted(file.parent for file in objects.path.glob(f"*/{mark}"))
     names = (name.split("/") for name in objects.list())
     return [folder / one[0] for one in names if one[1:] == [mark]]
 

@@ -59,7 +59,7 @@ def measure_parts(
         }
         workbook = Workbook(objects_in(folder), ".json", again="compare again")
         if diagram:
-            homology.warm_up()
+            homology.warm_up(load=False)
         tasks = [task for made, _ in planned.values() for task in made]
         (inputs, *_) = (inputs for _, inputs in planned.values())
         workbook.run(measure_pairs, tasks, inputs, jobs=jobs, progress=progress, title="compare")

@@ -169,12 +169,7 @@ class Ledger:
 
     def failure(self, key: str) -> Failure | None:
         """Why a task could not be done; None when it was, or was not tried yet."""
-        entry = self.entry(key)
-        if entry is None or entry["status"] != FAILED:
-            return None
-        return Failure(
-            entry["task"], entry["reason"], entry["traceback"], entry.get("kind", "error")
-        )
+        return failure_in(self.entry(key))
 
     def _join(self, record: dict[str, Any], key: str, data: bytes) -> None:
         name = joined_name(key)
@@ -205,6 +200,13 @@ class Ledger:
         where = self.objects.where(name)
         entry = checked_json.unpack(name, data[8:end], where=where, again=AGAIN)
         return {**expect(entry, {}, where=where, again=AGAIN), "joined": True}
+
+
+def failure_in(entry: Mapping[str, Any] | None) -> Failure | None:
+    """The failure that an entry of a ledger records; None where it is of something else."""
+    if entry is None or entry["status"] != FAILED:
+        return None
+    return Failure(entry["task"], entry["reason"], entry["traceback"], entry.get("kind", "error"))
 
 
 def _done(part: str, note: Mapping[str, float] | None) -> dict[str, Any]:

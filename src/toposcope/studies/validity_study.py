@@ -136,7 +136,7 @@ def validity(
         put_json_at(place, "spec.json", {**spec, "level": level})
         whose = "" if out is not None else source.whose
         if workbook.todo(tasks):
-            homology.warm_up()
+            homology.warm_up(load=False)
         workbook.run(
             measure_check,
             tasks,

@@ -342,7 +342,12 @@ def find_json(objects: Objects, name: str) -> Any:
 def get_json(objects: Objects, name: str) -> Any:
     """Read a JSON object; damage is an error that names it."""
     where, most = objects.where(name), limit("JSON")
-    data = objects.get(name, first=most + 1)  # one request, however large it is
+    try:
+        data = objects.get(name, first=most + 1)  # one request, however large it is
+    except DamagedError as error:
+        if objects.exists(name):
+            raise
+        raise FileNotFoundError(errno.ENOENT, "No such file", where) from error  # but a pipe
     if len(data) > most:
         refuse_larger(objects.size(name), "JSON", what=where)
     return checked_json.unpack(name, data, where=where)

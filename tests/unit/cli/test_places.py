@@ -13,7 +13,7 @@ from toposcope.cli.places import Place
 
 TAKE_URLS = {
     *("analyze", "capture", "compare", "export", "info", "landmarks", "rank", "report", "status"),
-    *("study validity", "verify", "zoo"),
+    *("study all", "study validity", "verify", "zoo"),
 }
 HOWTO = Path(__file__).parents[3] / "docs" / "howto" / "stores.md"
 URLS = [

@@ -63,7 +63,7 @@ def warm_up(*, load: bool = True) -> None:
 
 def _done_file() -> Path:
     """What says that all kernels are compiled for this kind of processor."""
-    from llvmlite.binding import get_host_cpu_name
+    from llvmlite.binding import get_host_cpu_name  # type: ignore[import-untyped]
 
     return cache_folder() / f"warm-{get_host_cpu_name()}"
 

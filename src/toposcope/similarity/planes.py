@@ -128,4 +128,4 @@ def rank_agreement(distances: Array, plane: Array) -> float:
     pairs = [mean_ranks(inside), mean_ranks(pdist(plane[:m]))]
     if any(np.ptp(ranks) == 0 for ranks in pairs):
         return float("nan")
-    return float(np.round(np.corrcoef(pairs)[0, 1], 12))
+    return float(np.round(np.asarray(np.corrcoef(pairs))[0, 1], 12))

@@ -1,6 +1,7 @@
 """What capture costs over the bare forward pass and its peers, and whether its memory stays flat.
 
     python benchmarks/bench_capture.py [--pairs 15] [--networks resnet56,vgg19,minilm]
+    python benchmarks/bench_capture.py --device cuda --skip-memory
 
 Pooled layers of ResNet-56, VGG19 (slim, as in examples/) and MiniLM (where its package is there),
 in rounds: the bare pass (the same batches read, preprocessed and run), our capture into a RUN
@@ -30,6 +31,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 BATCH = 128
 HELD = 20_000
+DEVICE = "cpu"  # --device
 QUIET_MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 33)}
 """glibc otherwise hands every large activation back to the kernel and faults it in again: a quarter
 of the processor time, by turns in one loop or the other, which drowns what is measured here."""
@@ -107,7 +109,7 @@ def feed_of(case: Case) -> Any:
     from toposcope.activations.data.sample import sample
 
     drawn = sample(case.source, None, None, seed=0)
-    return Feed(case.loaded, case.source, drawn, BATCH, torch.device("cpu"))
+    return Feed(case.loaded, case.source, drawn, BATCH, torch.device(DEVICE))
 
 
 def passes(case: Case, taken: Callable[[], None] | None = None) -> None:
@@ -123,6 +125,8 @@ def passes(case: Case, taken: Callable[[], None] | None = None) -> None:
             feed.forward(inputs)
             if taken:
                 taken()
+    if DEVICE == "cuda":
+        torch.cuda.synchronize()
 
 
 def hooked(case: Case, keep: Callable[[str, Any], None], taken: Callable[[], None] | None) -> None:
@@ -153,6 +157,7 @@ def ours(case: Case) -> None:
             layers=case.layers,
             pool=case.pool,
             batch_size=BATCH,
+            device=DEVICE,
             store=Path(folder) / "run",
         )
         assert len(acts) == len(case.layers)
@@ -178,7 +183,7 @@ def in_memory(case: Case) -> None:
 
     def take() -> None:
         for layer, output in whole.items():
-            kept[layer].append(case.reduce(output, case.mask).numpy())
+            kept[layer].append(case.reduce(output, case.mask).cpu().numpy())
         whole.clear()
 
     hooked(case, lambda layer, output: whole.__setitem__(layer, output.detach().clone()), take)
@@ -212,6 +217,7 @@ def clocked(run: Callable[[Case], None], case: Case) -> tuple[float, float]:
 def compare(case: Case, rounds: int) -> None:
     import torch
 
+    case.loaded.model.to(DEVICE)
     runs = [bare, *CONTESTANTS.values()]
     for run in runs:
         run(case)
@@ -222,7 +228,9 @@ def compare(case: Case, rounds: int) -> None:
     base = np.array(seconds[bare])
     n, threads = len(case.source), torch.get_num_threads()
     print(f"\n{case.title}: {len(case.layers)} layers, pool {case.pool}, n = {n:,}, batch {BATCH},")
-    print(f"{threads} threads, {rounds} rounds; bare pass {np.median(base[:, 0]):.2f} s\n")
+    print(
+        f"{DEVICE}, {threads} threads, {rounds} rounds; bare pass {np.median(base[:, 0]):.2f} s\n"
+    )
     print("| over the bare forward pass | wall, median [95 %] | processor time, median [95 %] |")
     print("|---|---|---|")
     for title, run in CONTESTANTS.items():
@@ -260,6 +268,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=15)
     parser.add_argument("--samples", type=int, default=4000)
     parser.add_argument("--networks", default="resnet56,vgg19,minilm")
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--skip-memory", action="store_true")
     parser.add_argument("--peak", type=int)
     options = parser.parse_args()
@@ -268,6 +277,8 @@ def main() -> None:
         return
     if not QUIET_MALLOC.keys() <= os.environ.keys():
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **QUIET_MALLOC})
+    global DEVICE
+    DEVICE = options.device
     wanted = options.networks.split(",")
     if "resnet56" in wanted:
         spec = "py:examples.cifar_resnet:resnet56"

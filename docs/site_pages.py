@@ -1,4 +1,4 @@
-"""Pages of the site that are not in docs/: README as the first one, and the API from docstrings.
+"""Pages of the site that are not written as such: README, tutorials, and the API from docstrings.
 
 mkdocs calls the functions `on_...` (mkdocs.yml, hooks). Links to files outside docs/, which the
 site does not hold, become the name of the file.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import posixpath
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def on_files(files: Any, config: Any) -> Any:
     from mkdocs.structure.files import File
 
     start = (ROOT / "README.md").read_text("utf-8").replace("](docs/", "](")
-    made = {"index.md": start, **api()}
+    made = {"index.md": start, **tutorials(), **api()}
     for name, text in made.items():
         files.append(File.generated(config, name, content=text))
     return files
@@ -51,6 +52,15 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
         return f"{text} (`{there.resolve().relative_to(ROOT).as_posix()}`)"
 
     return LINK.sub(led, markdown)
+
+
+def tutorials() -> dict[str, str]:
+    """Notebooks as pages, with the outputs that they were kept with."""
+    sys.path.insert(0, str(ROOT / "docs"))
+    from run_pages import as_markdown
+
+    folder = ROOT / "docs" / "tutorials"
+    return {f"tutorials/{one.stem}.md": as_markdown(one) for one in sorted(folder.glob("*.ipynb"))}
 
 
 def api() -> dict[str, str]:

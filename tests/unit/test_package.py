@@ -150,4 +150,6 @@ def test_the_site_has_every_page_and_every_public_name():
     assert told == {f"{module}.{name}" for module, name in stub}
     shown = set(re.findall(r"[\w/-]+\.md", text("mkdocs.yml")))
     pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
-    assert shown == pages | {"index.md", "api/index.md"}
+    tutorials = set(site.tutorials())
+    assert len(tutorials) >= 2
+    assert shown == pages | tutorials | {"index.md", "api/index.md"}

@@ -29,6 +29,7 @@ from toposcope.activations.models.raw_batches import channel_axis
 from toposcope.activations.reasons import reason_of
 from toposcope.activations.threads import alone_with
 from toposcope.errors import NetworkError, ToposcopeError, UsageError
+from toposcope.execution.budgets import is_memory
 from toposcope.store.samples import Samples
 
 
@@ -120,7 +121,7 @@ class Feed:
         except ToposcopeError:
             raise
         except Exception as error:  # whatever the user's own network raises
-            memory = isinstance(error, (MemoryError, torch.OutOfMemoryError))
+            memory = is_memory(error)
             todo = (
                 f"A smaller batch_size (--batch-size, now {self.batch_size}) needs less memory."
                 if memory

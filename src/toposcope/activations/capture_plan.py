@@ -27,6 +27,7 @@ from toposcope.activations.reasons import reason_of
 from toposcope.activations.repeated_blocks import LayerInfo
 from toposcope.activations.survey import Dependence, Survey, survey
 from toposcope.errors import UsageError
+from toposcope.execution.budgets import is_memory
 from toposcope.types import LOGITS, MASK, PREDICTION, THUMBNAIL
 
 log = logging.getLogger("toposcope")
@@ -224,7 +225,7 @@ def probe(loaded: LoadedModel, inputs: Inputs) -> Survey:
 def cannot_run(loaded: LoadedModel, inputs: Inputs, error: Exception) -> str:
     """What a model was fed, what it said, and what to type next."""
     fed = f"It was fed {told(inputs)} (preprocessing: {loaded.provenance.get('preprocess')})"
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+    if is_memory(error):
         return (
             f"capture(): the model {loaded.name!r} has not enough memory for this data. {fed} and "
             f"raised {reason_of(error)}. Smaller samples need less, and so does another device."

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 NULL_STYLES = (":", "--", "-.", ":.", "--.", "-..")
 """Lines of the null models, in the order of `words.nulls.TITLES`."""
 
+MARKERS = ("o", "^", "s", "D", "v", "P")
+"""Of classes, the next one where the colors begin again."""
+
 INTERVAL_COLUMNS = (
     *("statistic", "homology_dimension", "label", "cloud"),
     *("depth", "mean", "low", "high"),
@@ -228,20 +231,26 @@ def plot_cloud(analysis: Analysis, layer: str, *, label: str = "", ax: Axes | No
         of = np.asarray(labels)[draw.rows]
         for place, number in enumerate(np.unique(of)):
             here, color = plane[of == number], COLORS[place % len(COLORS)]
+            marker = MARKERS[
+                place // len(COLORS) % len(MARKERS)
+            ]  # colors repeat, the pair does not
             name = "unlabelled" if number < 0 else acts.class_names[number]
             ax.scatter(
                 here[:, 0],
                 here[:, 1],
                 s=9,
                 color=color,
+                marker=marker,
                 alpha=0.7,
                 linewidth=0,
                 label=literal(name),
             )
         ax.legend(fontsize="small", markerscale=2, ncols=2)
-    ax.set(aspect="equal", xlabel="first direction", ylabel="second direction")
+    # The frame stays as it is given: a flat cloud beside a round one leaves no strip of a panel.
+    ax.set_aspect("equal", adjustable="datalim")
+    ax.set(xlabel="first direction", ylabel="second direction")
     kept = f"{shares.sum():.0%} of the variance, rank correlation of distances {agreement:.2f}"
-    ax.set_title(f"{literal(layer)}: {kept}", fontsize="medium")
+    ax.set_title(f"{literal(layer)}\n{kept}", fontsize="small")
     return ax
 
 

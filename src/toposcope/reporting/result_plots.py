@@ -5,6 +5,7 @@ As in `plots`: every function draws into `ax` and returns it.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -217,6 +218,10 @@ VALIDITY_MARKS = {
 """Marker and color of a decision: shapes differ too, for eyes that do not tell the colors."""
 
 
+CLAIM_WIDTH = 38
+"""Characters of a line of a check's name, so that a figure of usual size has room for its marks."""
+
+
 def plot_validity(study: ValidityStudy | Sequence[Any], *, ax: Axes | None = None) -> Axes:
     """One named mark per check: holds, in part, fails, undecided or not checked.
 
@@ -238,7 +243,8 @@ def plot_validity(study: ValidityStudy | Sequence[Any], *, ax: Axes | None = Non
         ax.annotate(
             verdict.decision.value, (0, i), (12, 0), textcoords="offset points", va="center"
         )
-    ax.set_yticks(range(len(verdicts)), [told(one).claim for one in verdicts])
+    claims = [textwrap.fill(told(one).claim, CLAIM_WIDTH) for one in verdicts]
+    ax.set_yticks(range(len(verdicts)), claims, fontsize="small")
     ax.set_xticks([])
     ax.set_xlim(-0.2, 1.5)
     ax.invert_yaxis()

@@ -75,3 +75,73 @@ def test_auto_takes_the_gpu_and_a_network_of_the_cpu_goes_back_there() -> None:
     model = network()
     ts.capture(model, images(50), layers=["3"], device="auto")
     assert {parameter.device.type for parameter in model.parameters()} == {"cpu"}
+
+
+@GPU
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("way", ["cast", "autocast", "channels_last"])
+def test_reduced_precision_is_captured_as_plain_hooks_see_it(dtype: torch.dtype, way: str) -> None:
+    class Reduced(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = network() if way == "autocast" else network().to(dtype)
+            if way == "channels_last":
+                self.inner = self.inner.to(memory_format=torch.channels_last)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if way == "autocast":
+                with torch.autocast("cuda", dtype):
+                    return self.inner(x)
+            memory = torch.channels_last if way == "channels_last" else torch.contiguous_format
+            return self.inner(x.to(dtype).contiguous(memory_format=memory))
+
+    x, y = images(128)
+    model = Reduced().cuda().eval()
+    kept: dict[str, np.ndarray] = {}
+    for name in ("inner.0", "inner.3", "inner.7"):
+        model.get_submodule(name).register_forward_hook(
+            lambda module, args, out, name=name: kept.update({name: out.float().cpu().numpy()})
+        )
+    with torch.no_grad():
+        model(torch.from_numpy(x).cuda())
+    run = ts.capture(
+        model, (x, y), layers=list(kept), pool="flatten", batch_size=128, device="cuda"
+    )
+    for name, expected in kept.items():
+        found = np.asarray(run[name], dtype=np.float32)
+        np.testing.assert_array_equal(found.reshape(expected.shape), expected, name)
+
+
+@GPU
+def test_data_that_stand_on_the_gpu_are_taken() -> None:
+    x, y = images(60)
+    there = (torch.from_numpy(x).cuda(), torch.from_numpy(y).cuda())
+    found, expected = (
+        ts.capture(network(), data, layers=["7"], device="cuda") for data in (there, (x, y))
+    )
+    np.testing.assert_array_equal(np.asarray(found["7"]), np.asarray(expected["7"]))
+    np.testing.assert_array_equal(found.labels, expected.labels)
+    arrays = ts.from_arrays({"a": there[0].flatten(1).cuda()}, labels=there[1])
+    np.testing.assert_array_equal(np.asarray(arrays["a"]), x.reshape(60, -1))
+
+
+class Hungry(nn.Module):
+    """Asks for more memory than any device has once a batch is larger than `fits`."""
+
+    def __init__(self, fits: int) -> None:
+        super().__init__()
+        self.layer, self.fits = nn.Linear(64, 4), fits
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if len(x) > self.fits:
+            torch.empty(1 << 45, device=x.device)
+        return self.layer(x.flatten(1))
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_network_that_outgrows_its_device_is_told_with_what_to_type(device: str) -> None:
+    how = {"layers": ["layer"], "batch_size": 64, "device": device}
+    with pytest.raises(ts.errors.NetworkError, match=r"batch_size \(--batch-size, now 64"):
+        ts.capture(Hungry(fits=8), images(100), **how)
+    with pytest.raises(ts.errors.UsageError, match="not enough memory for this data"):
+        ts.capture(Hungry(fits=0), images(100), **how)

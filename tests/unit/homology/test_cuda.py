@@ -58,3 +58,31 @@ def test_wrong_devices_are_named() -> None:
             rips(datasets.circle(20), device="cuda")
     with pytest.raises(UsageError, match="metric='euclidean'"):
         rips(datasets.circle(20), device="cuda", metric="cosine")
+
+
+@GPU
+def test_a_full_gpu_takes_smaller_tiles_or_says_so() -> None:
+    cloud = np.random.default_rng(1).normal(size=(3000, 8))
+    expected = cuda.spanning_tree(cloud, device="cuda")[1]
+    free = torch.cuda.mem_get_info()[0]
+    held = torch.empty(free - (200 << 20), dtype=torch.uint8, device="cuda")
+    try:
+        assert cuda._fitting(torch, "cuda", 8192) < 3000
+        np.testing.assert_allclose(cuda.spanning_tree(cloud, device="cuda")[1], expected, 1e-12)
+    finally:
+        del held
+        torch.cuda.empty_cache()
+    torch.cuda.set_per_process_memory_fraction(1e-6)
+    try:
+        with pytest.raises(UsageError, match=r"rips\(\).*too little free memory.*device='cpu'"):
+            rips(cloud, homology_dimensions=(0,), device="cuda")
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+
+
+@GPU
+def test_clouds_on_the_gpu_are_read_wherever_an_array_is() -> None:
+    cloud = datasets.torus(200, 0.05)
+    there = torch.from_numpy(cloud).cuda().requires_grad_()
+    for device in ("cpu", "cuda"):
+        np.testing.assert_array_equal(rips(there, device=device)[1], rips(cloud, device=device)[1])

@@ -174,6 +174,8 @@ def test_validity_is_a_strip_of_named_marks(tmp_path):
     assert len(ax.get_yticklabels()) == len(Decision)
     assert {text.get_text() for text in ax.texts} == {one.value for one in Decision}
     assert len({line.get_marker() for line in ax.lines}) == len(Decision)
+    ax.figure.draw_without_rendering()  # a frame that collapses is a warning, and here an error
+    assert ax.get_window_extent().width > 0.4 * ax.figure.bbox.width
     with pytest.raises(UsageError, match="no verdicts"):
         ts.plots.plot_validity([])
 

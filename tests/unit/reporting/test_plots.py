@@ -139,6 +139,22 @@ def test_a_cloud_is_drawn_in_its_two_widest_directions_by_class(ax):
         plots.plot_cloud(found, "b", ax=ax)
 
 
+def test_classes_of_one_color_have_their_own_mark_and_a_flat_cloud_keeps_its_frame(ax):
+    rng = np.random.default_rng(0)
+    flat = rng.normal(size=(240, 2)) * [9, 0.1]
+    acts = ts.from_arrays({"a": flat}, labels=np.arange(240) % 12)
+    found = ts.analyze(acts, points=100, replicates=2, homology_dimensions=(0,), null=(), jobs=0)
+    before = ax.get_window_extent().height
+    plots.plot_cloud(found, "a", ax=ax)
+    ax.figure.draw_without_rendering()
+    assert ax.get_window_extent().height == before
+    looks = {
+        (tuple(part.get_facecolor()[0]), str(part.get_paths()[0].vertices.tolist()))
+        for part in ax.collections
+    }
+    assert len(looks) == len(ax.collections) == 12
+
+
 def test_a_class_that_was_not_drawn_apart_has_no_cloud(one, ax):
     with pytest.raises(UsageError, match=r"plot_cloud\(\): no cloud of label='cat'; there are"):
         plots.plot_cloud(one, LAYERS[0], label="cat", ax=ax)

@@ -22,6 +22,8 @@ from toposcope.inputs.arrays import read_cloud
 
 # Rows and columns of a tile of products: 256 MB in float32, and about four times that in all.
 _TILE = 8192
+_PER_PAIR = 48  # bytes of a tile for every pair, products and what becomes of them
+_LEAST = 256  # rows of a tile, however little room there is
 _PAIRS = 1 << 16  # differences computed at a time
 _EXACT_BELOW = 1e-5  # as in metrics.py
 
@@ -41,7 +43,7 @@ def spanning_tree(
     device
         A torch device.
     tile
-        Rows and columns of the products that are held.
+        Most rows and columns of the products that are held; fewer where the device has less room.
     call
         Of the caller, for messages.
 
@@ -52,7 +54,7 @@ def spanning_tree(
     Raises
     ------
     UsageError
-        When the device is not there.
+        When the device is not there or has no room.
 
     Examples
     --------
@@ -68,8 +70,8 @@ def spanning_tree(
     lengths = np.zeros(len(copies))
     scaled = products(cloud[first])
     component = np.arange(len(first))
-    with _full_float32(torch):
-        search = _Search(torch, scaled, device, tile)
+    with _full_float32(torch), _room(torch, device, call):
+        search = _Search(torch, scaled, device, _fitting(torch, device, tile))
         while component.any():
             i, j, squares = search.nearest_outside(component)
             pairs, values = _shortest_per_component(i, j, squares, component)
@@ -101,11 +103,25 @@ def distances(
     refuse_pairs(*cloud.shape, per_pair=16, call=call)  # the result and tiles
     torch = _torch(device, call)
     middle, exponent = centered(cloud)
-    points = torch.from_numpy(np.ldexp(cloud, -exponent)).to(device)
+    result = np.empty((len(cloud), len(cloud)))
+    with _room(torch, device, call):
+        _fill(result, np.ldexp(cloud, -exponent), middle, torch, device, tile)
+    return np.ldexp(result, exponent, out=result) if exponent else result
+
+
+def _fill(
+    result: NDArray[np.float64],
+    cloud: NDArray[np.float64],
+    middle: NDArray[np.float64],
+    torch: ModuleType,
+    device: str,
+    tile: int,
+) -> None:
+    """Distances of `cloud` into `result`; `middle` is the same cloud around its mean."""
+    points = torch.from_numpy(cloud).to(device)
     small = torch.from_numpy(np.ascontiguousarray(middle)).to(device)
     norms = (small * small).sum(1)
-    result = np.empty((len(cloud), len(cloud)))
-    tiles = _tiles(len(cloud), tile)
+    tiles = _tiles(len(cloud), _fitting(torch, device, tile))
     for number, rows in enumerate(tiles):
         for columns in tiles[number:]:
             both = norms[rows, None] + norms[None, columns]
@@ -122,7 +138,6 @@ def distances(
             result[rows, columns] = block.cpu().numpy()
             if rows != columns:
                 result[columns, rows] = block.T.contiguous().cpu().numpy()
-    return np.ldexp(result, exponent, out=result) if exponent else result
 
 
 class _Search:
@@ -223,6 +238,27 @@ def _torch(device: str, call: str) -> ModuleType:
         raise UsageError(msg)
     module: ModuleType = torch
     return module
+
+
+def _fitting(torch: ModuleType, device: str, tile: int) -> int:
+    """Rows of a square tile that half of the device's free memory holds, at most `tile`."""
+    if torch.device(device).type != "cuda":
+        return tile
+    free = torch.cuda.mem_get_info(torch.device(device))[0]
+    return max(_LEAST, min(tile, int((free / 2 / _PER_PAIR) ** 0.5)))
+
+
+@contextmanager
+def _room(torch: ModuleType, device: str, call: str) -> Iterator[None]:
+    """Memory that the device does not have is an error that says so."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        msg = (
+            f"{call}: device {device!r} has too little free memory for this cloud "
+            f"({str(error).splitlines()[0]}). Pass device='cpu', fewer points, or free the device."
+        )
+        raise UsageError(msg) from error
 
 
 @contextmanager

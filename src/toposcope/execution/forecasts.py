@@ -19,6 +19,7 @@ from toposcope.execution.executors import Processes, default_jobs
 from toposcope.execution.progress import Progress, Steps
 from toposcope.inputs.memory import gib
 from toposcope.inputs.urls import url_of
+from toposcope.store.ledger import Noted
 
 PER_DONE = 1.5e-3
 """Seconds that a finished task takes at the end, when the parts are put into tables."""
@@ -156,7 +157,7 @@ class Taken:
 
 
 def measure_jobs(
-    body: Callable[[Any, Any], bytes], jobs: Sequence[Any], inputs: Any, budget: float
+    body: Callable[[Any, Any], bytes | Noted], jobs: Sequence[Any], inputs: Any, budget: float
 ) -> list[Taken]:
     """What a worker does: the first job to be warm, then all while there is time, one at least."""
     body(jobs[0], inputs)
@@ -166,13 +167,18 @@ def measure_jobs(
         begun = time.perf_counter()
         if out and begun > end:
             break
-        part = len(body(job, inputs))
+        made = body(job, inputs)
+        part = len(made.data if isinstance(made, Noted) else made)
         out.append(Taken(time.perf_counter() - begun, peak_memory(), part))
     return out
 
 
 def probed(
-    body: Callable[[Any, Any], bytes], jobs: Sequence[Any], inputs: Any, *, budget: float = 4.0
+    body: Callable[[Any, Any], bytes | Noted],
+    jobs: Sequence[Any],
+    inputs: Any,
+    *,
+    budget: float = 4.0,
 ) -> list[Taken]:
     """What some jobs take in a worker of their own; their results are thrown away.
 

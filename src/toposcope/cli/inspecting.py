@@ -164,7 +164,7 @@ def _short(spec: dict[str, Any]) -> dict[str, Any]:
     """What an analysis measured: filtration and scale first, since they decide what it is."""
     keys = ("homology_dimensions", "points", "replicates", "normalize", "metric", "per_class")
     own = spec.get("filtration") or {}
-    bias = {}
+    bias: dict[str, Any] = {}
     if unit_of(spec) != VOLUMES:
         from toposcope.words.dimensions import bias_text
 

@@ -7,10 +7,13 @@ BIN := .venv/bin
 demo: .venv/demo.stamp
 	$(BIN)/toposcope demo --out demo
 
-# Kernels are compiled once, before two processes share the files of tests.
-test: check
-	$(BIN)/python -c 'from toposcope.homology import warm_up; warm_up()'
+# Kernels are compiled once, while types are checked, before two processes share the files of tests.
+test: .venv/dev.stamp
+	$(MAKE) -j 2 check kernels
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
+
+kernels: .venv/dev.stamp
+	$(BIN)/python -c 'from toposcope.homology import warm_up; warm_up()'
 
 # Every harm to every file and minutes of fuzzing; half an hour on two cores.
 test-faults: .venv/dev.stamp
@@ -47,16 +50,19 @@ calibrate: .venv/dev.stamp
 	$(BIN)/python -m benchmarks.calibration
 	$(BIN)/python -m benchmarks.interval_ranks
 
-.venv/demo.stamp: pyproject.toml constraints.txt
+$(BIN)/pip:
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "toposcope needs Python 3.11 or newer"'
-	test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv || \
+	$(PYTHON) -m venv --clear .venv || \
 		{ echo "venv is missing; on Debian and Ubuntu: apt-get install -y python3-venv"; exit 1; }
+
+.venv/demo.stamp: pyproject.toml constraints.txt | $(BIN)/pip
 	$(BIN)/pip install -q -c constraints.txt -e '.[torch]'
 	touch $@
 
-.venv/dev.stamp: .venv/demo.stamp
+# In one go: [dev] brings [torch].
+.venv/dev.stamp: pyproject.toml constraints.txt | $(BIN)/pip
 	$(BIN)/pip install -q -c constraints.txt -e '.[dev]'
-	touch $@
+	touch .venv/demo.stamp $@
 
 clean:
 	rm -rf .venv demo build site src/*.egg-info

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+from tests.command import command
 from toposcope.store.verify import verify
 
 NETS = """
@@ -68,6 +69,11 @@ def here(tmp_path):
 
 
 def cli(here, *words):
+    """The command in this process; where the process is the point there is `shell`."""
+    return command(here, *words)
+
+
+def shell(here, *words):
     return subprocess.run(
         [sys.executable, "-m", "toposcope.cli", *map(str, words)],
         capture_output=True,
@@ -82,12 +88,12 @@ ANALYZE = ("analyze", "run", "--points", 40, "--replicates", 4, "--jobs", 2)
 
 
 def test_capture_analyze_report(here):
-    found = cli(here, *CAPTURE, "--json")
+    found = shell(here, *CAPTURE, "--json")
     assert found.returncode == 0, found.stderr
     captured = json.loads(found.stdout)
     assert captured["layers"] == ["blocks.0", "blocks.1", "blocks.2"]
     assert captured["n"] == 400 and 0 <= captured["top1"] <= 1 and captured["run"] == "run"
-    found = cli(here, *ANALYZE, "--json")
+    found = shell(here, *ANALYZE, "--jobs", 1, "--json")
     assert found.returncode == 0, found.stderr
     result = json.loads(found.stdout)
     assert result["failures"] == [] and (here / result["table"]).exists()
@@ -151,7 +157,7 @@ def test_non_finite_layers_are_named_and_others_are_measured(here):
     found = cli(here, *words)
     assert found.returncode == 0, found.stderr
     assert "blocks.1" in found.stderr
-    found = cli(here, *ANALYZE, "--json")
+    found = cli(here, *ANALYZE, "--jobs", 0, "--json")
     assert found.returncode == 0, found.stderr
 
     from toposcope.analysis.run import load_analysis
@@ -183,7 +189,7 @@ def test_ctrl_c_leaves_a_run_that_continues(here):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert "to continue: toposcope analyze run" in err and "Traceback" not in err
-    assert cli(here, *words).returncode == 0
+    assert cli(here, *words, "--jobs", 0).returncode == 0
     assert verify(here / "run").problems == ()
 
 

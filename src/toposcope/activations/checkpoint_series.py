@@ -16,7 +16,9 @@ from toposcope.activations.data.load import load_data
 from toposcope.activations.models.checkpoints import Checkpoint, find_checkpoints
 from toposcope.activations.models.model import LoadedModel
 from toposcope.errors import WeightsError
+from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress, ensure
+from toposcope.execution.steps import Step, goes_elsewhere, run_steps
 from toposcope.inputs import parameters as given
 from toposcope.inputs.signatures import checked, places, sample_ids
 from toposcope.inputs.signatures import store as store_place
@@ -58,6 +60,7 @@ def capture_series(
     name: str | None = None,
     command: str | None = None,
     ids: str | Sequence[Any] | None = None,
+    jobs: Jobs = None,
 ) -> Series:
     """Capture every checkpoint of a training on the same samples; what is captured is kept.
 
@@ -77,6 +80,10 @@ def capture_series(
         Name of the network; the step is added to it.
     progress, command
         As in `capture`.
+    jobs
+        An executor (`--executor slurm`): every checkpoint is a task of it, where model and data are
+        told in words; all machines find them, the checkpoints and the SERIES under the same paths.
+        Worker processes of this machine count for nothing: a capture takes all of its cores.
 
     Returns
     -------
@@ -102,39 +109,58 @@ def capture_series(
     source = load_data(data)
     reporter = ensure(progress)
 
+    how: dict[str, Any] = {
+        "layers": layers,
+        "pool": pool,
+        "n": n,
+        "per_class": per_class,
+        "batch_size": batch_size,
+        "device": device,
+        "seed": seed,
+        "dtype": dtype,
+        "channels": channels,
+        "max_tokens": max_tokens,
+        "thumbnails": thumbnails,
+        "logits": logits,
+        "step_unit": unit,
+        "command": command,
+        "ids": ids,
+    }
+
+    def own_of(one: Checkpoint) -> dict[str, Any]:
+        """What differs from checkpoint to checkpoint."""
+        assert one.step is not None, "looked at before"
+        return {
+            "store": place / run_name(one.step, unit),
+            "weights": one.path,
+            "name": f"{called} {unit} {number(one.step)}",
+            "step": int(one.step) if float(one.step).is_integer() else one.step,
+        }
+
     def member_of(one: Checkpoint) -> Member:
         if one.step is None:
             raise WeightsError(one.problem)
-        whole = float(one.step).is_integer()
         run = run_name(one.step, unit)
-        capture(
-            model,
-            source,
-            layers=layers,
-            pool=pool,
-            n=n,
-            per_class=per_class,
-            store=place / run,
-            weights=one.path,
-            batch_size=batch_size,
-            device=device,
-            seed=seed,
-            dtype=dtype,
-            channels=channels,
-            max_tokens=max_tokens,
-            thumbnails=thumbnails,
-            logits=logits,
-            progress=reporter,
-            name=f"{called} {unit} {number(one.step)}",
-            step=int(one.step) if whole else one.step,
-            step_unit=unit,
-            command=command,
-            ids=ids,
-        )
+        if run in lost:
+            raise WeightsError(lost[run])
+        capture(model, source, progress=reporter, **how, **own_of(one))
         return Member(one.step, run, one.name)
 
     with series.objects.lock(), _own_weights(model):
         series = put_series(replace(series, notes=tuple(notes)))
+        lost: dict[str, str] = {}
+        if goes_elsewhere(jobs) and isinstance(model, str) and isinstance(data, str):
+            steps_known = [one for one in checkpoints if one.step is not None]
+            own = {run_name(float(one.step or 0), unit): own_of(one) for one in steps_known}
+            lost = run_steps(
+                _capture_step,
+                list(own),
+                (model, data, how, own),
+                folder=place,
+                jobs=jobs,
+                progress=reporter,
+                title="capture",
+            )
         for one in checkpoints:
             try:
                 series = with_member(series, member_of(one))
@@ -147,6 +173,13 @@ def capture_series(
         msg = f"none of {len(checkpoints)} checkpoints could be captured. {reasons[:800]}"
         raise WeightsError(msg)
     return series
+
+
+def _capture_step(step: Step, asked: tuple[str, str, dict[str, Any], dict[str, Any]]) -> bytes:
+    """Capture one checkpoint in a worker; here it is found captured."""
+    model, data, how, own = asked
+    capture(model, load_data(data), **how, **own[step.name])
+    return b"captured"
 
 
 def _name_of(model: str | nn.Module | LoadedModel) -> str:

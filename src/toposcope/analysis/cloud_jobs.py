@@ -98,8 +98,8 @@ class CloudWork(Work):
         return replace(job, design=design, rows=job.rows[some], strangers=strangers)
 
     def warm_up(self) -> None:
-        """Compile or load the kernels of homology."""
-        homology.warm_up()
+        """Compile the kernels of homology, where that was not done before."""
+        homology.warm_up(load=False)
 
 
 def _cloud_of(run: Run, layer: str, design: Design) -> Cloud:
@@ -161,16 +161,18 @@ def cloud_jobs(run: Run, draws: CloudSet, design: Design, code: str) -> list[Clo
     twins = _twin_hashes(run, activations.layers) if RANDOM_INIT in design.nulls else {}
     strangers = permuted_rows(draws) if PERMUTED_LABELS in design.nulls else {}
     everything = rows_hash(tuple(np.concatenate([draw.rows for draw in draws.draws]).tolist()))
+    alone = replace(design, null="none")  # so that no null moves another
+    hashes_of_rows = {id(draw): rows_hash(tuple(draw.rows.tolist())) for draw in draws.draws}
     jobs = []
     for layer, draw in draws:
         rows = tuple(draw.rows.tolist())
         layer_hash, replicate, label = hashes[layer], draw.replicate, draw.label
         stream = stream_of(
-            replace(design, null="none"),  # so that no null moves another
+            alone,
             layer=layer,
             replicate=replicate,
             label=label,
-            rows=rows_hash(rows),
+            rows=hashes_of_rows[id(draw)],
             content=layer_hash,
         )
         jobs.append(

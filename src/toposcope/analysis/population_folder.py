@@ -7,6 +7,7 @@ of each network (relative to the table), and a column for each covariate. Empty 
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,8 +26,10 @@ from toposcope.analysis.stored import Stored, stored_analyses
 from toposcope.analysis.trajectory import Trajectory
 from toposcope.errors import StoreError, UsageError
 from toposcope.inputs import parameters as given
-from toposcope.inputs.signatures import checked, place
+from toposcope.inputs.signatures import checked, store
+from toposcope.inputs.urls import place_text, url_of
 from toposcope.store.folders import MARKS, POPULATION, RUN, SERIES, folder_kind
+from toposcope.store.objects import LocalObjects, objects_in
 from toposcope.store.series import open_series
 from toposcope.types import ActivationSet
 
@@ -41,7 +44,7 @@ Item = Analysis | Trajectory | ActivationSet | Path | str
 
 def _items(value: object, name: str, *, call: str) -> Any:
     if isinstance(value, str | os.PathLike):
-        return place(value, name, call=call)
+        return store(value, name, call=call)
     if isinstance(value, Mapping):
         return value
     return given.entries(value, name, call=call, of="networks, a dict of them by name, or a folder")
@@ -129,22 +132,26 @@ def population(
 
 
 def is_population(place: object) -> bool:
-    """Whether a path is a folder with a table of networks, or of RUNs alone."""
-    if not isinstance(place, (str, Path)) or not Path(place).is_dir():
+    """Whether a path is a folder with a table of networks, or of RUNs alone; or a URL with one."""
+    if not isinstance(place, (str, Path)):
+        return False
+    if url_of(place) is None and not Path(place).is_dir():
         return False
     kind = folder_kind(place)
     return kind == POPULATION or (kind is None and len(_members(Path(place))) > 1)
 
 
 def _of_folder(folder: Path, covariates: Any) -> tuple[dict[str, Item], pd.DataFrame, list[str]]:
-    if not folder.is_dir():
+    objects = objects_in(folder)
+    where = objects.where()
+    if isinstance(objects, LocalObjects) and not folder.is_dir():
         msg = f"{CALL}: {folder} is no folder. Pass a folder of RUNs with {FILE}."
         raise UsageError(msg)
     there, members = folder / FILE, _members(folder)
-    if not there.exists():
+    if not objects.exists(FILE):
         if len(members) < 2:
             msg = (
-                f"{CALL}: {folder} holds no {FILE} and {len(members)} RUN or SERIES folders; "
+                f"{CALL}: {where} holds no {FILE} and {len(members)} RUN or SERIES folders; "
                 f"needed are two or more. Write {FILE} with a column 'run' (folders of RUNs) and "
                 "one for each covariate, such as run,activation,seed."
             )
@@ -152,15 +159,15 @@ def _of_folder(folder: Path, covariates: Any) -> tuple[dict[str, Item], pd.DataF
         held: dict[str, Item] = {one.name: one for one in members}
         return held, _rows_of(covariates, list(held)), []
     if covariates is not None:
-        msg = f"{CALL}: {folder} has covariates in {FILE}; add columns there, or pass its RUNs."
+        msg = f"{CALL}: {where} has covariates in {FILE}; add columns there, or pass its RUNs."
         raise UsageError(msg)
     table = read_covariates(there)
     runs = table.pop("run").tolist()
     missing = [name for name in runs if folder_kind(folder / name) not in (RUN, SERIES)]
     if missing:
         msg = (
-            f"{CALL}: {len(missing)} of {len(runs)} entries of 'run' in {there} are no RUN or "
-            f"SERIES folders: {', '.join(missing[:5])}. Paths are relative to {folder}."
+            f"{CALL}: {len(missing)} of {len(runs)} entries of 'run' in {place_text(there)} are "
+            f"no RUN or SERIES folders: {', '.join(missing[:5])}. Paths are relative to {where}."
         )
         raise UsageError(msg)
     listed = {(folder / name).resolve() for name in runs}
@@ -180,8 +187,9 @@ def read_covariates(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        with path.open(newline="", encoding="utf-8-sig") as lines:
-            rows = [row for row in csv.reader(lines) if any(cell.strip() for cell in row)]
+        text = objects_in(path.parent).get(path.name).decode("utf-8-sig")
+        lines = io.StringIO(text, newline="")
+        rows = [row for row in csv.reader(lines) if any(cell.strip() for cell in row)]
     except (UnicodeDecodeError, csv.Error) as error:
         msg = f"{CALL}: {path} is not a table of commas in UTF-8: {error}. Save it as such."
         raise UsageError(msg) from error
@@ -232,6 +240,9 @@ def _column(path: Path, name: str, cells: Sequence[str]) -> Any:
 
 
 def _members(folder: Path) -> list[Path]:
+    """RUNs and SERIES in a folder; behind a URL none, where a listing decides nothing."""
+    if url_of(folder) is not None:
+        return []
     inside = sorted(one for one in folder.iterdir() if one.is_dir())
     return [one for one in inside if folder_kind(one) in (RUN, SERIES)]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -280,7 +281,7 @@ def intervals(
 
 def _diagrams(table: pa.Table, attrs: Mapping[str, Any]) -> DiagramSet:
     keys, pairs = [], []
-    births, deaths = table["births"].combine_chunks(), table["deaths"].combine_chunks()
+    births, deaths = (_ends(table[name]) for name in ("births", "deaths"))
     columns = {
         name: table[name].to_pylist()
         for name in (
@@ -295,15 +296,16 @@ def _diagrams(table: pa.Table, attrs: Mapping[str, Any]) -> DiagramSet:
     }
     for i in range(len(table)):
         keys.append(DiagramKey(**{name: values[i] for name, values in columns.items()}))
-        pairs.append(
-            np.column_stack(
-                [
-                    births[i].values.to_numpy(zero_copy_only=False),
-                    deaths[i].values.to_numpy(zero_copy_only=False),
-                ]
-            ).reshape(-1, 2)
-        )
+        pairs.append(np.stack([births[i], deaths[i]], axis=1))
     return DiagramSet(tuple(keys), tuple(pairs), attrs)
+
+
+def _ends(column: pa.ChunkedArray) -> list[NDArray[np.float64]]:
+    """The lists of a column as arrays, without a call into Arrow for each."""
+    lists = column.combine_chunks()
+    values = lists.values.to_numpy(zero_copy_only=False)
+    offsets = lists.offsets.to_numpy()
+    return [values[i:j] for i, j in pairwise(offsets.tolist())]
 
 
 def _loops(table: pa.Table) -> pd.DataFrame:

@@ -257,26 +257,29 @@ def run_plan(
             title="analyze",
             forecast=forecast_of(plan),
         )
+        entries = workbook.entries(plan.tasks)  # once: what follows looks at nothing else
         failures = [
             {
                 **asdict(failure),
                 "layer": task.job.layer,
                 "replicate": task.job.first_replicate,
             }
-            for task, failure in workbook.failures(plan.tasks)
+            for task, failure in workbook.failures(plan.tasks, entries)
         ]
         if len(failures) == len(plan.tasks):
             reasons = sorted({failure["reason"] for failure in failures})
             msg = f"analyze(): all {len(plan.tasks)} tasks failed: {'; '.join(reasons)[:500]}"
             raise StoreError(msg)
-        digest = compact(workbook.objects, (data for _, data in workbook.parts(plan.tasks)))
+        digest = compact(
+            workbook.objects, (data for _, data in workbook.parts(plan.tasks, entries))
+        )
         put_json_at(workbook.objects, FAILURES, failures)
         tables = [f"{name}.parquet" for name in TABLES]
         kept = [name for name in (PLAN,) if workbook.objects.exists(name)]
         whose = Run.open(plan.run).whose
         names = [*tables, SPEC, FAILURES, *kept]
         # Of a URL what exists is known from the plan, and not from a list.
-        workbook.seal(names, of=whose, tasks=plan.tasks, digest=digest, **told)
+        workbook.seal(names, of=whose, tasks=plan.tasks, entries=entries, digest=digest, **told)
         if current or current_name(plan.run) is None:
             put_json_at(objects_in(plan.run), POINTER, {"analysis": plan.folder.name})
 

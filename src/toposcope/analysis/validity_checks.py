@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from toposcope import homology
 from toposcope.analysis.outlier_factor import outliers
 from toposcope.diagrams import summaries
+from toposcope.diagrams.lengths import statistics_of as statistics_of_lengths
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError, UsageError
 from toposcope.homology.spanning import tree_lengths
 
@@ -226,8 +227,7 @@ def h0_statistics(D: Array, kept: NDArray[np.intp] | None = None) -> dict[str, f
     """`STATISTICS` of H0 of some rows of a distance matrix, by one spanning tree."""
     lengths = tree_lengths(D, np.arange(len(D)) if kept is None else kept)
     lengths = lengths[np.isfinite(lengths) & (lengths > 0)]
-    numbers = summaries.diagram_statistics(np.column_stack([np.zeros_like(lengths), lengths]))
-    return {name: numbers[name] for name in STATISTICS}
+    return statistics_of_lengths(lengths, STATISTICS)
 
 
 def halved(points: int) -> tuple[int, int, int]:
@@ -449,8 +449,8 @@ def statistics_of(D: Array, degrees: Sequence[int]) -> dict[int, dict[str, float
 
 def statistics_of_pairs(pairs: Array) -> dict[str, float]:
     """`STATISTICS` of a diagram; essential classes are left out."""
-    numbers = summaries.diagram_statistics(summaries.finite(pairs))
-    return {name: numbers[name] for name in STATISTICS}
+    ended = summaries.finite(pairs)
+    return statistics_of_lengths(ended[:, 1] - ended[:, 0], STATISTICS)
 
 
 def check_names(checks: Sequence[str] | str | None) -> tuple[str, ...]:

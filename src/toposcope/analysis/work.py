@@ -56,7 +56,7 @@ class Work(ABC):
 
     @abstractmethod
     def warm_up(self) -> None:
-        """Compile or load the kernels, once, before workers start."""
+        """Compile the kernels, once, before workers start."""
 
 
 WORKS: dict[str, Work] = {}

@@ -27,8 +27,10 @@ from toposcope.execution.progress import Progress, ensure
 from toposcope.execution.steps import Step, goes_elsewhere, run_steps
 from toposcope.inputs import parameters
 from toposcope.inputs.signatures import checked, instance, models_file_or_entries
+from toposcope.inputs.signatures import store as store_or_url
+from toposcope.inputs.urls import place_text
 from toposcope.store.folders import POPULATION, refuse_other_kind
-from toposcope.store.objects import LocalObjects, find_json, lock_folder, put, put_json_at
+from toposcope.store.objects import find_json, objects_in, put_json_at
 from toposcope.store.series import is_series
 from toposcope.store.shapes import expect
 
@@ -107,6 +109,7 @@ class Zoo:
 @checked(
     models=models_file_or_entries,
     analysis=instance(Design, Mapping, needed="a Design, or a dict of its parameters"),
+    store=store_or_url,
 )
 def zoo(
     models: Path | str | Sequence[Any],
@@ -135,7 +138,7 @@ def zoo(
         DATA argument, arrays or a Dataset: every network sees the same samples of it, through its
         own preprocessing.
     store
-        The folder. Called again it goes on: with more models, only those are new.
+        The folder, or a URL. Called again it goes on: with more models, only those are new.
     n, per_class, dtype, device, seed
         As in `capture`, for all networks.
     analysis
@@ -195,7 +198,7 @@ def zoo(
     }
     _refuse_other_samples(folder, samples)
     how = {"n": n, "per_class": per_class, "dtype": dtype, "device": device, "seed": seed}
-    with lock_folder(folder):
+    with objects_in(folder).lock():
         networks = [Network(one.name, one.folder) for one in candidates]
         _keep(folder, samples, networks)
         source = _source(data)
@@ -225,7 +228,7 @@ def zoo(
 
 def open_zoo(path: Path | str) -> Zoo | None:
     """The record of a zoo; None for a folder that has none, as a population made by hand."""
-    objects = LocalObjects(Path(path))
+    objects = objects_in(path)
     record = find_json(objects, RECORD)
     if record is None:
         return None
@@ -374,24 +377,24 @@ def _source(data: Any) -> Any:
 
 def _refuse_other_samples(folder: Path, samples: Mapping[str, Any]) -> None:
     """Raise where the folder holds networks on other samples: they could not be compared."""
-    record = find_json(LocalObjects(folder), RECORD) if folder.is_dir() else None
+    record = find_json(objects_in(folder), RECORD)
     if record is None:
         return
-    expect(record, SHAPE, where=str(folder / RECORD), again=AGAIN)
+    expect(record, SHAPE, where=place_text(folder / RECORD), again=AGAIN)
     before = record["samples"]
     differing = [key for key in samples if samples[key] != before.get(key)]
     if differing:
         told = ", ".join(f"{key}={before.get(key)!r}, now {samples[key]!r}" for key in differing)
         msg = (
-            f"{CALL}: {folder} was made with {told}. Networks of one zoo see the same samples: "
-            "ask for those, or name another folder (-o; in Python store=)."
+            f"{CALL}: {place_text(folder)} was made with {told}. Networks of one zoo see the "
+            "same samples: ask for those, or name another folder (-o; in Python store=)."
         )
         raise ParameterMismatchError(msg)
 
 
 def _keep(folder: Path, samples: Mapping[str, Any], networks: Sequence[Network]) -> None:
     record = {"samples": dict(samples), "networks": [asdict(one) for one in networks]}
-    put_json_at(LocalObjects(folder), RECORD, record)
+    put_json_at(objects_in(folder), RECORD, record)
 
 
 def _put_table(
@@ -408,7 +411,7 @@ def _put_table(
         if network.state == DONE:
             cells = [one.covariates.get(key, "") for key in columns]
             writer.writerow([network.run, *(int(c) if isinstance(c, bool) else c for c in cells)])
-    put(folder / FILE, text.getvalue().encode())
+    objects_in(folder).put(FILE, text.getvalue().encode())
 
 
 def _reasons(networks: Sequence[Network]) -> str:

@@ -22,6 +22,7 @@ from toposcope.cli.common import (
 )
 from toposcope.cli.places import Place
 from toposcope.cli.stepwise import capture_checkpoints, parse_steps
+from toposcope.cli.workers_options import workers_options
 from toposcope.errors import UsageError
 from toposcope.inputs.urls import place_text
 
@@ -84,6 +85,7 @@ def _layer_table(table: Sequence[Any]) -> str:
     "    --weights resnet20.safetensors --layers blocks --pool gap -n 4000 -o runs/r20\n"
     "toposcope capture py:mynets:net sklearn:digits --layers 'encoder.*' --pool flatten -o runs/d\n"
     "toposcope capture py:mynets:net npz:x.npz --weights 'ckpt/epoch_*.pt' -o runs/training\n"
+    "toposcope capture py:mynets:net npz:x.npz --weights ckpt -o runs/training --executor slurm\n"
     "toposcope capture py:mynets:net npz:x.npz --pool volume --dtype float16 -n 500 -o runs/maps"
 )
 @click.argument("model")
@@ -165,6 +167,7 @@ def _layer_table(table: Sequence[Any]) -> str:
 @click.option(
     "--step", type=float, help="Training step of these weights, for series of checkpoints."
 )
+@workers_options()
 @json_option
 @click.pass_context
 def capture(
@@ -184,13 +187,28 @@ def capture(
         from toposcope.activations.models.checkpoints import is_single
         from toposcope.activations.models.weight_files import weights_file
         from toposcope.execution.progress import bars
+        from toposcope.execution.steps import goes_elsewhere
         from toposcope.stats import proportion_interval
 
         keep_freed_memory()
         selection = layers[0] if len(layers) == 1 else list(layers)
         if weights and (steps is not None or not is_single(weights)):
             options.update(layers=selection, steps=steps)
+            if options["jobs"] is not None and not goes_elsewhere(options["jobs"]):
+                msg = (
+                    "--jobs alone: a capture takes all cores of a machine, so that several at once "
+                    "gain nothing here. Name other ones with --executor, or leave --jobs out."
+                )
+                raise UsageError(msg)
             sys.exit(capture_checkpoints(weights, run, as_json, options))
+        jobs = options.pop("jobs")
+        if jobs is not None:
+            msg = (
+                "one capture is one task, and takes all cores where it runs: --executor and --jobs "
+                "are for a series of checkpoints (several --weights, a glob or a folder) and for "
+                "many networks (toposcope zoo). Leave them out, or type this where it is to run."
+            )
+            raise UsageError(msg)
         if steps is not None:
             msg = "--steps needs --weights: the checkpoints they belong to."
             raise UsageError(msg)

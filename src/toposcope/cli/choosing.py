@@ -21,6 +21,7 @@ from toposcope.cli.common import (
 )
 from toposcope.cli.places import Place
 from toposcope.cli.workers_options import workers_options
+from toposcope.inputs.urls import place_text
 
 TOML_HELP = """\b
 MODELS.toml, one table per candidate:
@@ -53,17 +54,19 @@ MODELS.toml, one table per candidate:
 )
 @names_option("--accuracy", help="Its accuracy columns; default: accuracy*.")
 @names_option("--lower-is-better", help="Its score columns that want small values.")
-@click.option("--board", type=Place(), help="Folder of a ranking that is done already.")
+@click.option(
+    "--board", type=Place(urls=True), help="Folder or URL of a ranking that is done already."
+)
 @names_option("--scores", help="Names separated by commas; default: all.")
 @click.option("--every-score", is_flag=True, help="Print all candidates by every score.")
 @click.option(
     "-o",
     "--out",
     "store",
-    type=Place(),
+    type=Place(urls=True),
     default=Path("ranking"),
     show_default=True,
-    help="Folder of captures and scores; an interrupted call continues there.",
+    help="Folder or URL of captures and scores; an interrupted call continues there.",
 )
 @click.option("-n", "n", type=click.IntRange(min=1), help="Samples; default: points x replicates.")
 @click.option(
@@ -172,7 +175,7 @@ def rank(
             if board is not None:
                 kept.put_judgement(board, judged)
         if board is not None:
-            lines.append(f"next: toposcope report {shlex.quote(str(board))} -o ranking.html")
+            lines.append(f"next: toposcope report {shlex.quote(place_text(board))} -o ranking.html")
         show(value, as_json, "\n".join(lines))
         for one in failures:
             click.echo(printable(f"failed: {one['model']}: {one['reason']}"), err=True)

@@ -26,6 +26,7 @@ from toposcope.cli.comparing_groups import compare_folder, refuse_others
 from toposcope.cli.design_options import parse_dimensions
 from toposcope.cli.places import Place
 from toposcope.cli.workers_options import workers_options
+from toposcope.inputs.urls import place_text
 
 
 def parse_margin(
@@ -85,7 +86,7 @@ def parse_optional(
 @click.argument(
     "runs",
     metavar="RUN|SERIES...|POPULATION",
-    type=Place(),
+    type=Place(urls=True),
     nargs=-1,
     required=True,
 )
@@ -156,7 +157,9 @@ def parse_optional(
     help="Of permutations and shuffles.",
 )
 @workers_options()
-@click.option("-o", "--out", type=Place(), help="Folder to keep it in; resumes there.")
+@click.option(
+    "-o", "--out", type=Place(urls=True), help="Folder or URL to keep it in; resumes there."
+)
 @click.option("--report", type=Place(), help="HTML file to write.")
 @click.option("--by", help="Of a POPULATION: the column of population.csv that tells groups.")
 @names_option("--groups", help="Of a POPULATION: values of --by to compare.  [default: all]")
@@ -261,9 +264,9 @@ def compare(
             "classes": list(comparison.classes),
             "answer": (answer := comparison_answer(comparison)),
             "summary": summary,
-            "table": None if out is None else str(out / "layers.parquet"),
-            "models": None if out is None else str(out / "models.parquet"),
-            "folder": None if out is None else str(out),
+            "table": None if out is None else place_text(out / "layers.parquet"),
+            "models": None if out is None else place_text(out / "models.parquet"),
+            "folder": None if out is None else place_text(out),
             "report": None if report is None else str(report),
             "families": comparison.attrs["families"],
             "failures": [dict(failure) for failure in comparison.failures],
@@ -277,13 +280,17 @@ def compare(
             text = "\n\n".join([*made, text])
         details = [f"- {sentence}" for sentence in summary[short:]]
         if len(comparison.networks) > 2:
-            page = f"toposcope report {out}" if out is not None else "--report PAGE.html"
+            page = (
+                f"toposcope report {place_text(out)}" if out is not None else "--report PAGE.html"
+            )
             text += f"\n\npair by pair: {len(details)} paragraphs, {len(table)} rows: {page}"
             table = []
         elif details:
             text += "\n\npair by pair:\n" + "\n".join(details)
         kept = (
-            f"\n\nkept in {out}" if out is not None else "\n\nnot kept; pass -o FOLDER to keep it"
+            f"\n\nkept in {place_text(out)}"
+            if out is not None
+            else "\n\nnot kept; pass -o FOLDER to keep it"
         )
         said = [
             "\n".join(answer),
@@ -309,7 +316,7 @@ def _of_population(runs: Sequence[Path], by: str | None, *others: Sequence[str])
         msg = (
             "compare --by, --groups, --statistics and --configuration are about one POPULATION: a "
             f"folder of RUNs with population.csv (columns run, ...). Got {len(runs)} item"
-            f"{'s' * (len(runs) != 1)} ({', '.join(map(str, runs[:3]))})."
+            f"{'s' * (len(runs) != 1)} ({', '.join(map(place_text, runs[:3]))})."
         )
         raise UsageError(msg)
     return False

@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from toposcope.cli.common import columns, printable, show
+from toposcope.inputs.urls import place_text
 
 TAKEN = (
     *("runs", "out", "by", "groups", "statistics", "configuration", "analysis", "level", "seed"),
@@ -22,6 +23,12 @@ def refuse_others(ctx: click.Context) -> None:
     """Refuse options of a comparison of networks, which groups would drop in silence."""
     from toposcope.errors import UsageError
 
+    if ctx.params.get("jobs") is not None:
+        msg = (
+            "compare --by: groups of a population are compared by numbers that are there, as one "
+            "task of some seconds in this process. Leave --jobs and --executor out."
+        )
+        raise UsageError(msg)
     for name in ctx.params:
         given = ctx.get_parameter_source(name) not in (ParameterSource.DEFAULT, None)
         if given and name not in (*TAKEN, "report", "as_json"):
@@ -95,13 +102,15 @@ def compare_folder(
         "pairs": found.pairs.to_dict("records"),
         "summary": summary,
         "layers": [_plain(row) for row in found.layers.to_dict("records")],
-        "out": None if out is None else str(out),
+        "out": None if out is None else place_text(out),
         "report": None if report is None else str(report),
         "warnings": list(found.attrs["notes"]),
         "plan": comparison_plan(found.attrs),
     }
     text = "\n".join(f"- {sentence}" for sentence in summary)
-    kept = f"kept in {out}" if out is not None else "not kept; pass -o FOLDER to keep it"
+    kept = (
+        f"kept in {place_text(out)}" if out is not None else "not kept; pass -o FOLDER to keep it"
+    )
     show(value, as_json, f"{text}\n\n{columns([header, *table])}\n\n{kept}")
     for note in networks.notes:
         click.echo(printable(f"warning: {note}"), err=True)

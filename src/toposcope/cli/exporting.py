@@ -8,6 +8,7 @@ import click
 
 from toposcope.cli.common import Choice, command, exits, json_option, show
 from toposcope.cli.places import Place
+from toposcope.inputs.urls import place_text
 
 FORMATS = ("csv", "npz", "zarr", "anndata", "hf-dataset", "embedding-atlas", "virtual-zarr")
 
@@ -20,7 +21,7 @@ FORMATS = ("csv", "npz", "zarr", "anndata", "hf-dataset", "embedding-atlas", "vi
     "toposcope export runs/r20 --to hf-dataset -o r20_dataset\n"
     "toposcope export runs/r20 --to embedding-atlas --layer layer3.2 -o layer.parquet"
 )
-@click.argument("run", metavar="RUN", type=Place())
+@click.argument("run", metavar="RUN", type=Place(urls=True))
 @click.option("--to", type=Choice(FORMATS), required=True, help="Format.")
 @click.option("-o", "--out", type=Place(), required=True, help="File or folder to write.")
 @click.option("--layer", help="embedding-atlas: the layer that is shown.  [default: the last]")
@@ -42,5 +43,5 @@ def export(
         from toposcope.exports import export as write
 
         path = write(run, to=to, out=out, layer=layer, analysis=analysis)
-        value = {"run": str(run), "to": to, "out": str(path)}
+        value = {"run": place_text(run), "to": to, "out": str(path)}
         show(value, as_json, f"wrote {path}\nopen it: {formats[to].opens.format(path)}")

@@ -19,8 +19,8 @@ from toposcope.store.objects import (
     Place,
     find_json,
     get_json,
-    local_folder,
     objects_in,
+    path_to,
 )
 from toposcope.store.runs import PLAN, SCHEMA_VERSION, Run
 from toposcope.store.seals import AGAIN, SEAL, find_seal
@@ -240,7 +240,7 @@ def _describe_population(objects: Objects) -> dict[str, Any]:
     """The table of a population, and what each of its networks holds."""
     from toposcope.analysis.population_folder import read_covariates
 
-    table = read_covariates(local_folder(objects) / MARKS[POPULATION])
+    table = read_covariates(_path(objects) / MARKS[POPULATION])
     held = [describe(objects.within(run)) for run in table["run"]]
     return {
         "population": objects.where(),
@@ -263,7 +263,7 @@ def _progress_of_population(objects: Objects) -> dict[str, Any]:
     from toposcope.analysis.population_folder import read_covariates
     from toposcope.analysis.zoo import open_zoo
 
-    folder = local_folder(objects)
+    folder = _path(objects)
     made = open_zoo(folder)
     if made is None:
         states = [(run, "") for run in read_covariates(folder / MARKS[POPULATION])["run"]]
@@ -282,6 +282,13 @@ def _progress_of_population(objects: Objects) -> dict[str, Any]:
             member = f"{name}/{one['member']}" if "member" in one else name
             runs.append({**one, "member": member})
     return {"population": objects.where(), "runs": runs, "failures": failures}
+
+
+def _path(objects: Objects) -> Path:
+    """The path or URL of a place, as populations are opened by."""
+    path = path_to(objects)
+    assert path is not None, "the command line names places by their paths"
+    return path
 
 
 def environment() -> dict[str, Any]:

@@ -42,8 +42,8 @@ class Place(click.Path):
         if not self.urls:
             self.fail(
                 f"{url} is a URL, and this is a path of this machine only. Name a file or a "
-                "folder; 'toposcope capture', 'analyze', 'landmarks', 'report', 'info', 'status' "
-                "and 'verify' take a RUN or a SERIES by its URL.",
+                "folder. By its URL a RUN, a SERIES and what is kept of them can be named: "
+                "docs/howto/stores.md.",
                 param,
                 ctx,
             )

@@ -19,6 +19,7 @@ from toposcope.cli.common import (
 )
 from toposcope.cli.places import Place
 from toposcope.cli.workers_options import workers_options
+from toposcope.inputs.urls import place_text
 
 if TYPE_CHECKING:
     from toposcope.execution.executors import Jobs
@@ -71,7 +72,7 @@ def _own_command(name: str, question: str) -> click.Command:
     """The command of a study that runs itself: it takes a RUN and nothing of its own."""
 
     @click.command(name, cls=Command, help=question)
-    @click.argument("run", type=Place())
+    @click.argument("run", type=Place(urls=True))
     @jobs_option
     @json_option
     @click.pass_context
@@ -98,7 +99,7 @@ def _claim_command(path: str) -> click.Command:
         help="Decide a claim of your own; the power of its n is said before a value is read.",
         epilog="toposcope study claim.toml population\ntoposcope study claim.toml runs/r20",
     )
-    @click.argument("runs", metavar="[RUN|SERIES|POPULATION]...", nargs=-1, type=Place())
+    @click.argument("runs", metavar="[RUN|SERIES|POPULATION]...", nargs=-1, type=Place(urls=True))
     @out_option
     @click.option("--dry-run", is_flag=True, help="Say the power; freeze and read nothing.")
     @json_option
@@ -148,7 +149,7 @@ def _study_command(name: str, question: str) -> click.Command:
         help=f"{question} Without RUNs it trains what it needs.",
         epilog=f"toposcope study {name} --quick\ntoposcope study {name} series/* -o studies/mine",
     )
-    @click.argument("runs", metavar="[RUN|SERIES]...", nargs=-1, type=Place())
+    @click.argument("runs", metavar="[RUN|SERIES]...", nargs=-1, type=Place(urls=True))
     @models_option
     @data_option
     @quick_option
@@ -197,7 +198,8 @@ def _run(
     if dry_run:
         ahead = forecast(name, runs, models=models, data=data, quick=quick, out=out, jobs=jobs)
         text = (
-            f"{name}: about {duration(ahead.seconds)} on {ahead.workers} workers, in {ahead.folder}"
+            f"{name}: about {duration(ahead.seconds)} on {ahead.workers} workers, in "
+            f"{place_text(ahead.folder)}"
         )
         show(ahead.as_dict(), as_json, text)
         return []
@@ -218,8 +220,9 @@ def _run(
     )
     written = write_studies([found], found.folder / "study.html")
     value = {key: value for key, value in found.as_dict().items() if key != "figure"}
-    text = f"{study_text(found)}\n\ntook {duration(found.seconds['took'])}; figure: {written}"
-    show({**value, "page": str(written)}, as_json, text)
+    took = f"took {duration(found.seconds['took'])}; figure: {place_text(written)}"
+    text = f"{study_text(found)}\n\n{took}"
+    show({**value, "page": place_text(written)}, as_json, text)
     failures: Sequence[dict[str, Any]] = found.failures
     return failures
 
@@ -228,7 +231,7 @@ def _value(
     name: str, run: Path, verdicts: list[dict[str, Any]], failures: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
     """What `--json` prints of a study that runs itself."""
-    return {"study": name, "run": str(run), "verdicts": verdicts, "failures": list(failures)}
+    return {"study": name, "run": place_text(run), "verdicts": verdicts, "failures": list(failures)}
 
 
 jobs_option = workers_options()
@@ -239,7 +242,9 @@ data_option = click.option("--data", metavar="DATA", help="With --models: what t
 quick_option = click.option(
     "--quick", is_flag=True, help="The small design: at most three minutes on two cores."
 )
-out_option = click.option("-o", "--out", type=Place(), help="Folder; default: studies/NAME.")
+out_option = click.option(
+    "-o", "--out", type=Place(urls=True), help="Folder or URL; default: studies/NAME."
+)
 dry_option = click.option("--dry-run", is_flag=True, help="Say how long it takes; do nothing.")
 
 
@@ -294,12 +299,14 @@ def run_all(
     epilog="toposcope study validity runs/r20\n"
     "toposcope study validity runs/r20 --checks outliers,metric --json",
 )
-@click.argument("run", type=Place())
+@click.argument("run", type=Place(urls=True))
 @click.option("--checks", help="Some of sample_size,outliers,normalization,concentration,metric.")
 @click.option("--points", type=int, help="Design to check; default: the last analysis of RUN.")
 @click.option("--replicates", type=int, help="Disjoint draws; default: the last analysis of RUN.")
 @click.option("--level", type=float, default=0.95, show_default=True, help="Coverage of intervals.")
-@click.option("-o", "--out", type=Place(), help="Folder; default: RUN/studies/validity.")
+@click.option(
+    "-o", "--out", type=Place(urls=True), help="Folder or URL; default: RUN/studies/validity."
+)
 @jobs_option
 @json_option
 @click.pass_context
@@ -333,13 +340,14 @@ def validity(
         )
         spec, verdicts = studied.spec, [told_as_json(one) for one in studied.verdicts]
         value = _value("validity", run, verdicts, studied.failures) | {
-            "folder": str(studied.folder),
+            "folder": place_text(studied.folder),
             "design": {k: spec[k] for k in ("points", "replicates", "sizes", "normalize")},
         }
         text = (
             f"{spec['replicates']} disjoint draws of {spec['points']} points, up to "
             f"{spec['largest']} for the sample size\n\n{plain_text(studied.verdicts)}\n\n"
-            f"all numbers: {studied.folder / 'measurements.parquet'}, verdicts.json beside it"
+            f"all numbers: {place_text(studied.folder / 'measurements.parquet')}, "
+            "verdicts.json beside it"
         )
         show(value, as_json, text)
     exit_with_failures(studied.failures)

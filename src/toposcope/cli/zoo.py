@@ -21,6 +21,7 @@ from toposcope.cli.common import (
 from toposcope.cli.design_options import DesignCommand, take_design
 from toposcope.cli.places import Place
 from toposcope.cli.workers_options import workers_options
+from toposcope.inputs.urls import place_text
 
 if TYPE_CHECKING:
     from toposcope.analysis.zoo import Zoo
@@ -50,9 +51,9 @@ MODELS.toml, one table per network:
     "-o",
     "--out",
     "store",
-    type=Place(),
+    type=Place(urls=True),
     required=True,
-    help="Folder of all networks; an interrupted call continues there, new models are added.",
+    help="Folder or URL of all networks; an interrupted call goes on there, new models are added.",
 )
 @click.option("-n", "n", type=click.IntRange(min=1), help="Samples, stratified; default: all.")
 @click.option(
@@ -106,9 +107,9 @@ def zoo(
         failures = len(made.failures)
         done = sum(one.state == "done" for one in made.networks)
         text = (
-            f"{done} of {len(made.networks)} networks on the same samples in {store}\n"
+            f"{done} of {len(made.networks)} networks on the same samples in {place_text(store)}\n"
             f"{zoo_text(made)}\n"
-            f"next: toposcope report {shlex.quote(str(store))} -o zoo.html"
+            f"next: toposcope report {shlex.quote(place_text(store))} -o zoo.html"
         )
         show(_value(made), as_json, text)
         for one in made.failures:
@@ -132,7 +133,7 @@ def _planned(models: Path, store: Path, as_json: bool) -> None:
 
     candidates = read_candidates(models, call=CALL)
     known = covariate_columns(candidates)
-    before = open_zoo(store) if store.is_dir() else None
+    before = open_zoo(store)
     there = {} if before is None else {one.name: one for one in before.networks}
     planned = Zoo(
         store, tuple(there.get(one.name, Network(one.name, one.folder)) for one in candidates)
@@ -144,7 +145,7 @@ def _planned(models: Path, store: Path, as_json: bool) -> None:
 
 
 def _value(made: Zoo) -> dict[str, Any]:
-    return {"zoo": str(made.path), "networks": [asdict(one) for one in made.networks]}
+    return {"zoo": place_text(made.path), "networks": [asdict(one) for one in made.networks]}
 
 
 zoo.help = f"{zoo.help}\n\n{ZOO_HELP}"

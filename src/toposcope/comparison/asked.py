@@ -20,8 +20,9 @@ from toposcope.comparison.layer_pairs import BETTI_NUMBERS, DIAGRAM_MEASURES
 from toposcope.comparison.networks import PAIRED, Network, relation
 from toposcope.errors import DesignWarning, UsageError
 from toposcope.inputs import parameters
+from toposcope.inputs.urls import place_text
 from toposcope.similarity.measures import MEASURES
-from toposcope.store.objects import put_json, read_json
+from toposcope.store.objects import objects_in, put_json, read_json
 from toposcope.store.shapes import expect
 from toposcope.types import near_matches
 
@@ -121,17 +122,17 @@ def recorded(folder: Path, measures: Sequence[str], rules: Rules) -> dict[str, A
         "margin": rules.margin,
         "margin_unit": rules.margin_unit,
     }
-    path = folder / "plan.json"
+    objects, path = objects_in(folder), folder / "plan.json"
     again = "Delete it and compare again: that no margin was chosen before will be recorded."
     plans: list[dict[str, Any]] = []
-    if path.exists():
+    if objects.exists(path.name):
         shape = {"plans": [dict.fromkeys([*chosen, "time", "after_results"], object)]}
-        plans = expect(read_json(path), shape, where=str(path), again=again)["plans"]
+        plans = expect(read_json(path), shape, where=place_text(path), again=again)["plans"]
     for plan in plans:
         if all(plan[name] == value for name, value in chosen.items()):
             return plan
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    plan = chosen | {"time": now, "after_results": (folder / "done.json").exists()}
+    plan = chosen | {"time": now, "after_results": objects.exists("done.json")}
     put_json(path, {"plans": [*plans, plan]})
     return plan
 

@@ -12,7 +12,7 @@ import numpy as np
 from toposcope.analysis.network_means import NetworkMeans
 from toposcope.errors import SchemaVersionError, StoreError, UsageError
 from toposcope.store.folders import GROUPS, MARKS
-from toposcope.store.objects import LocalObjects, get_json, put, put_json
+from toposcope.store.objects import get_json, objects_in, put_json_at
 from toposcope.store.seals import AGAIN, SEAL, find_seal, is_own, put_seal
 from toposcope.store.shapes import expect, understood
 from toposcope.store.tables import parquet_bytes, table_of
@@ -49,9 +49,10 @@ def keep(
     networks: NetworkMeans,
 ) -> None:
     """Put it into a folder; the seal comes last, over all that lies in it."""
+    objects = objects_in(folder)
     for name in TABLES:
-        put(folder / f"{name}.parquet", _parquet(tables[name]))
-    put(folder / MEANS, _parquet(_means_table(networks)))
+        objects.put(f"{name}.parquet", _parquet(tables[name]))
+    objects.put(MEANS, _parquet(_means_table(networks)))
     columns = networks.covariates.to_dict("list")
     rest = {
         "schema": SCHEMA,
@@ -69,24 +70,24 @@ def keep(
             "attrs": _plain(dict(networks.attrs)),
         },
     }
-    put_json(folder / MARK, rest)
-    objects = LocalObjects(folder)
+    put_json_at(objects, MARK, rest)
     put_seal(objects, [name for name in objects.list() if not is_own(name)])
 
 
 def refuse_another(folder: Path, attrs: Mapping[str, Any], *, call: str) -> None:
     """Refuse a folder that holds a comparison with other parameters than those of `attrs`."""
-    if not (folder / MARK).exists():
+    objects = objects_in(folder)
+    if not objects.exists(MARK):
         return
-    objects = LocalObjects(folder)
-    held = expect(get_json(objects, MARK), SHAPE, where=str(folder / MARK), again=AGAIN)["attrs"]
+    held = expect(get_json(objects, MARK), SHAPE, where=objects.where(MARK), again=AGAIN)["attrs"]
     asked = _plain(dict(attrs))
     other = [name for name in sorted(asked) if held.get(name) != asked[name]]
     if other:
         name = other[0]
         msg = (
-            f"{call}: {folder} holds a comparison of groups with {name} {held.get(name)!r}, and "
-            f"this one has {asked[name]!r}. Name another folder (-o, store=)."
+            f"{call}: {objects.where()} holds a comparison of groups with {name} "
+            f"{held.get(name)!r}, and this one has {asked[name]!r}. Name another folder (-o, "
+            "store=)."
         )
         raise UsageError(msg)
 
@@ -95,28 +96,29 @@ def read(
     folder: Path,
 ) -> tuple[str, dict[str, pd.DataFrame], dict[str, Any], NetworkMeans]:
     """What was kept in a folder."""
-    if not (folder / MARK).exists() or not (folder / SEAL).exists():
+    objects, where = objects_in(folder), objects_in(folder).where()
+    if not objects.exists(MARK) or not objects.exists(SEAL):
         msg = (
-            f"{folder} holds no finished comparison of groups. Make one with 'toposcope compare "
-            f"POPULATION --by COLUMN -o {folder}'."
+            f"{where} holds no finished comparison of groups. Make one with 'toposcope compare "
+            f"POPULATION --by COLUMN -o {where}'."
         )
         raise StoreError(msg)
-    seal = find_seal(LocalObjects(folder))
+    seal = find_seal(objects)
     assert seal is not None, "a finished comparison has one"
-    with understood(str(folder), again="Compare again."):
-        rest = expect(seal.json(MARK), SHAPE, where=str(folder / MARK), again=AGAIN)
+    with understood(where, again="Compare again."):
+        rest = expect(seal.json(MARK), SHAPE, where=objects.where(MARK), again=AGAIN)
         if rest["schema"] > SCHEMA:
             msg = (
-                f"{folder} was written by a later toposcope (schema {rest['schema']} of a "
+                f"{where} was written by a later toposcope (schema {rest['schema']} of a "
                 f"comparison of groups; this one reads up to {SCHEMA}). Install that version, or "
                 "compare again."
             )
             raise SchemaVersionError(msg)
         tables = {
-            name: _frame(table_of(seal.get(f"{name}.parquet"), where=str(folder / name)))
+            name: _frame(table_of(seal.get(f"{name}.parquet"), where=objects.where(name)))
             for name in TABLES
         }
-        means = _frame(table_of(seal.get(MEANS), where=str(folder / MEANS)))
+        means = _frame(table_of(seal.get(MEANS), where=objects.where(MEANS)))
         return rest["by"], tables, rest["attrs"], _networks(rest["networks"], means)
 
 

@@ -71,8 +71,8 @@ class Side:
     layer
         Address of the layer.
     diagrams, draws
-        Names of the stored diagrams (None: there are none) and rows of the draws: hashes of their
-        content.
+        Names of the stored diagrams of the network (None: there are none of this layer) and rows
+        of the draws: hashes of their content.
     content
         Hash of the layer's activations; None when no measure pairs them.
     """
@@ -151,26 +151,35 @@ class PairsInputs:
     runs: tuple[Path | None, ...]
 
 
-def pack_diagrams(pairs: Mapping[tuple[int, int], Array]) -> bytes:
-    """Diagrams of one layer, by (replicate, degree), as bytes that are equal for equal diagrams."""
-    head = [[replicate, degree, len(rows)] for (replicate, degree), rows in pairs.items()]
-    body = np.concatenate([np.empty((0, 2)), *pairs.values()])
+Diagrams = Mapping[tuple[int, int], Array]
+"""Diagrams of one layer, by (replicate, degree)."""
+
+
+def pack_diagrams(layers: Mapping[str, Diagrams]) -> bytes:
+    """Diagrams of all layers of a network, as bytes that are equal for equal diagrams.
+
+    One object for all, since every task reads most of them and a put is a request that is paid.
+    """
+    each = [(layer, *key, rows) for layer, pairs in layers.items() for key, rows in pairs.items()]
+    head = [[layer, replicate, degree, len(rows)] for layer, replicate, degree, rows in each]
+    body = np.concatenate([np.empty((0, 2)), *(rows for *_, rows in each)])
     text = json.dumps(head).encode()
     return len(text).to_bytes(8, "little") + text + np.ascontiguousarray(body, "<f8").tobytes()
 
 
-def unpack_diagrams(data: bytes) -> dict[tuple[int, int], Array]:
+def unpack_diagrams(data: bytes) -> dict[str, dict[tuple[int, int], Array]]:
     """The inverse of `pack_diagrams`.
 
-    >>> one = {(0, 1): np.array([[0.0, 2.0]])}
+    >>> one = {"block": {(0, 1): np.array([[0.0, 2.0]])}}
     >>> unpack_diagrams(pack_diagrams(one))
-    {(0, 1): array([[0., 2.]])}
+    {'block': {(0, 1): array([[0., 2.]])}}
     """
     size = int.from_bytes(data[:8], "little")
     body = np.frombuffer(data, dtype="<f8", offset=8 + size).reshape(-1, 2)
-    out, start = {}, 0
-    for replicate, degree, count in json.loads(data[8 : 8 + size]):
-        out[replicate, degree] = body[start : start + count]
+    out: dict[str, dict[tuple[int, int], Array]] = {}
+    start = 0
+    for layer, replicate, degree, count in json.loads(data[8 : 8 + size]):
+        out.setdefault(layer, {})[replicate, degree] = body[start : start + count]
         start += count
     return out
 
@@ -196,8 +205,8 @@ def _read_input(objects: Objects, name: str) -> bytes:
     return get_checked(objects, _input(name), name, again=again)
 
 
-@lru_cache(maxsize=256)
-def _diagrams(objects: Objects, name: str) -> dict[tuple[int, int], Array]:
+@lru_cache(maxsize=8)
+def _diagrams(objects: Objects, name: str) -> dict[str, dict[tuple[int, int], Array]]:
     return unpack_diagrams(_read_input(objects, name))
 
 
@@ -247,8 +256,8 @@ def _between(
         if measure in DIAGRAM_MEASURES:
             if mine.diagrams is None or theirs.diagrams is None:
                 continue
-            left = _diagrams(inputs.objects, mine.diagrams)
-            right = _diagrams(inputs.objects, theirs.diagrams)
+            left = _diagrams(inputs.objects, mine.diagrams)[mine.layer]
+            right = _diagrams(inputs.objects, theirs.diagrams)[theirs.layer]
             within = mine.place == theirs.place
             for degree in job.homology_dimensions:
                 units = [

@@ -23,7 +23,7 @@ from toposcope.errors import UsageError
 from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress
 from toposcope.execution.workbook import Workbook
-from toposcope.store.objects import LocalObjects
+from toposcope.store.objects import objects_in
 
 
 def measure_parts(
@@ -57,9 +57,9 @@ def measure_parts(
             )
             for label, nets in inside.items()
         }
-        workbook = Workbook(LocalObjects(folder), ".json", again="compare again")
+        workbook = Workbook(objects_in(folder), ".json", again="compare again")
         if diagram:
-            homology.warm_up()
+            homology.warm_up(load=False)
         tasks = [task for made, _ in planned.values() for task in made]
         (inputs, *_) = (inputs for _, inputs in planned.values())
         workbook.run(measure_pairs, tasks, inputs, jobs=jobs, progress=progress, title="compare")

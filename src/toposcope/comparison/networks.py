@@ -28,7 +28,8 @@ from toposcope.errors import StoreError, UsageError
 from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress
 from toposcope.store.arrays import save_arrays
-from toposcope.store.runs import open_run
+from toposcope.store.objects import objects_in
+from toposcope.store.runs import SUMMARY, open_run
 from toposcope.types import ActivationSet
 
 PAIRED, INDEPENDENT = "paired", "independent"
@@ -378,7 +379,7 @@ def _on_shared_samples(
         rows = np.array([position[name] for name in shared.tolist()], dtype=np.intp)
         cut = _rows_of(one, rows)
         folder = store / "shared" / f"{index}"
-        if not (folder / "capture.json").exists():
+        if not objects_in(folder).exists(SUMMARY):
             save_arrays(cut, folder)
         out.append(open_run(folder))
         changed.append(True)

@@ -21,7 +21,7 @@ from toposcope.types import ActivationSet
 
 Item = ActivationSet | Analysis | Path | str
 NETWORK = instance(
-    ActivationSet, Analysis, path=True, needed="an Analysis or an ActivationSet of a RUN"
+    ActivationSet, Analysis, path=True, url=True, needed="an Analysis or an ActivationSet of a RUN"
 )
 """Checks that a parameter is one."""
 

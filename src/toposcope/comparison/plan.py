@@ -24,7 +24,7 @@ from toposcope.comparison.layer_pairs import (
 )
 from toposcope.comparison.networks import INDEPENDENT, Network, memory_run, relation
 from toposcope.execution.tasks import Task
-from toposcope.store.objects import LocalObjects, Objects
+from toposcope.store.objects import Objects, objects_in
 from toposcope.store.runs import Run
 from toposcope.types import DATA_CLOUD
 
@@ -57,7 +57,7 @@ def plan_tasks(
 
     Diagrams, draws, and activations held in memory are written to the comparison on the way.
     """
-    objects = LocalObjects(folder)
+    objects = objects_in(folder)
     runs = tuple(
         memory_run(network, folder, index) if paired_measures else None
         for index, network in enumerate(networks)
@@ -101,29 +101,27 @@ def _sides(network: Network, index: int, objects: Objects, run: Path | None) -> 
     opened = None if run is None else Run.open(run)
     rows = [draw.tolist() for draw in network.draws]
     draws = put_input(objects, json.dumps(rows).encode())
-    sides = []
-    for position, layer in enumerate(network.layers):
-        pairs = {}
-        if network.analysis is not None:
-            pairs = _layer_diagrams(network.analysis, layer, network.label)
-        sides.append(
-            Side(
-                network=index,
-                index=position,
-                layer=layer,
-                diagrams=put_input(objects, pack_diagrams(pairs)) if pairs else None,
-                draws=draws,
-                content=None if opened is None else opened.layer_hash(layer),
-            )
+    held = {} if network.analysis is None else _diagrams(network.analysis, network.label)
+    diagrams = put_input(objects, pack_diagrams(held)) if held else None
+    return [
+        Side(
+            network=index,
+            index=position,
+            layer=layer,
+            diagrams=diagrams if layer in held else None,
+            draws=draws,
+            content=None if opened is None else opened.layer_hash(layer),
         )
-    return sides
+        for position, layer in enumerate(network.layers)
+    ]
 
 
-def _layer_diagrams(
-    analysis: Analysis, layer: str, label: str
-) -> dict[tuple[int, int], NDArray[np.float64]]:
-    return {
-        (key.replicate, key.homology_dimension): pairs
-        for key, pairs in analysis.diagrams
-        if key.layer == layer and key.cloud == DATA_CLOUD and key.label == label
-    }
+def _diagrams(
+    analysis: Analysis, label: str
+) -> dict[str, dict[tuple[int, int], NDArray[np.float64]]]:
+    """Diagrams of the data by layer, and by (replicate, degree)."""
+    out: dict[str, dict[tuple[int, int], NDArray[np.float64]]] = {}
+    for key, pairs in analysis.diagrams:
+        if key.cloud == DATA_CLOUD and key.label == label:
+            out.setdefault(key.layer, {})[key.replicate, key.homology_dimension] = pairs
+    return out

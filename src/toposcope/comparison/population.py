@@ -25,6 +25,7 @@ from toposcope.comparison.run import compare as compare_networks
 from toposcope.errors import DesignWarning, UsageError
 from toposcope.inputs import parameters
 from toposcope.inputs.signatures import checked, texts
+from toposcope.inputs.signatures import store as store_or_url
 from toposcope.stats import exchange
 from toposcope.stats.stages import fewest_units, needed_text, refuse_few
 from toposcope.store.folders import GROUPS, refuse_other_kind
@@ -87,7 +88,7 @@ def _also_of_populations(networks: Callable[P, Comparison]) -> Compare[P]:
 compare = _also_of_populations(compare_networks)
 
 
-@checked("compare", statistics=texts)
+@checked("compare", statistics=texts, store=store_or_url)
 def compare_groups(
     population: Population,
     *,
@@ -133,7 +134,7 @@ def compare_groups(
         For groups with fewer than two units, with how many are needed, and for a folder that holds
         something else.
     """
-    folder = None if store is None else Path(parameters.path(store, "store", call=CALL))
+    folder = None if store is None else Path(parameters.path(store, "store", call=CALL, url=True))
     if folder is not None:
         refuse_other_kind(folder, GROUPS, CALL)
     question, pairs = asked_of(

@@ -36,7 +36,7 @@ from toposcope.errors import UsageError
 from toposcope.inputs import parameters
 from toposcope.inputs.signatures import checked, whole_of
 from toposcope.store.ledger import Ledger
-from toposcope.store.objects import LocalObjects
+from toposcope.store.objects import objects_in
 from toposcope.store.preregistration import (
     Deviation,
     Family,
@@ -222,7 +222,7 @@ def begin(path: Path | str, folder: Path) -> Begun:
     """
     plan = Preregistration.read(path)
     refuse_other_kind(plan, KIND, where=str(path))
-    before = len(Ledger(LocalObjects(folder)).tried())
+    before = len(Ledger(objects_in(folder)).tried())
     return Begun(plan, *take_up(folder, plan, before=before, name=COPY))
 
 

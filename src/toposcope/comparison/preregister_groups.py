@@ -15,7 +15,7 @@ from toposcope.comparison.population import asked_of, warn_too_few
 from toposcope.comparison.preregister import preregister_comparison as of_networks
 from toposcope.errors import UsageError
 from toposcope.inputs.signatures import checked, texts
-from toposcope.store.objects import LocalObjects
+from toposcope.store.objects import objects_in
 from toposcope.store.preregistration import Preregistration
 
 P = ParamSpec("P")
@@ -88,7 +88,7 @@ def preregister_groups(
     )
     warn_too_few(pairs, question.level, question.n_resamples)
     networks = captures(population, question.members)
-    runs = [LocalObjects(one.run) for one in population.analyses if one.run is not None]
+    runs = [objects_in(one.run) for one in population.analyses if one.run is not None]
     plan = Preregistration(
         kind=KIND,
         parameters=question.planned(),

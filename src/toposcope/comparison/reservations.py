@@ -8,6 +8,7 @@ from typing import Any
 
 from toposcope.comparison.networks import PAIRED, Network, of_volumes, relation
 from toposcope.comparison.opened import design_of
+from toposcope.inputs.urls import place_text
 
 
 def identity(network: Network) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def identity(network: Network) -> dict[str, Any]:
         "top1": attrs.get("top1"),
         "n": network.activations.n,
         "layers": len(network.layers),
-        "run": None if network.activations.run is None else str(network.activations.run),
+        "run": None if network.activations.run is None else place_text(network.activations.run),
         "analysis": None if network.analysis is None else network.analysis.attrs.get("analysis"),
         "command": str(attrs.get("command") or ""),
     }

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from toposcope.comparison.old_comparisons import upgraded
 from toposcope.errors import SchemaVersionError, StoreError, UsageError
+from toposcope.inputs.urls import place_text
 from toposcope.store.folders import COMPARISON, MARKS
-from toposcope.store.objects import LocalObjects, put, put_json
+from toposcope.store.objects import objects_in, put_json_at
 from toposcope.store.seals import AGAIN, SEAL, Seal, find_seal, is_own, put_seal
 from toposcope.store.shapes import expect, understood
 from toposcope.store.tables import table_of
@@ -156,9 +157,9 @@ class Comparison(Shown):
 
     def save(self, folder: Path | str) -> None:
         """Put all tables into a folder; the seal comes last, over all that lies in it."""
-        folder = Path(folder)
+        objects = objects_in(folder)
         for name in TABLES:
-            put(folder / f"{name}.parquet", _parquet(getattr(self, name)))
+            objects.put(f"{name}.parquet", _parquet(getattr(self, name)))
         rest = {
             "schema": SCHEMA,
             "networks": list(self.networks),
@@ -175,23 +176,22 @@ class Comparison(Shown):
                 for (measure, degree), values in self.matrices.items()
             ],
         }
-        put_json(folder / MARK, rest)
-        objects = LocalObjects(folder)
+        put_json_at(objects, MARK, rest)
         put_seal(objects, [name for name in objects.list() if not is_own(name)])
 
     @classmethod
     def load(cls, folder: Path | str) -> Self:
         """Read a comparison that was stored with `store=` or `-o`."""
-        folder = Path(folder)
+        folder, where = Path(folder), place_text(folder)
         if not is_comparison(folder):
             msg = (
-                f"{folder} holds no finished comparison. Make one with 'toposcope compare RUN RUN "
-                f"-o {folder}'."
+                f"{where} holds no finished comparison. Make one with 'toposcope compare RUN RUN "
+                f"-o {where}'."
             )
             raise StoreError(msg)
-        seal = find_seal(LocalObjects(folder))
+        seal = find_seal(objects_in(folder))
         assert seal is not None, "a finished comparison has one"
-        with understood(str(folder), again="Compare again: what was measured is kept."):
+        with understood(where, again="Compare again: what was measured is kept."):
             return cls._read(folder, seal)
 
     @classmethod
@@ -199,9 +199,9 @@ class Comparison(Shown):
         import pandas as pd
         import pyarrow as pa
 
-        rest = expect(seal.json(MARK), SHAPE, where=str(folder / MARK), again=AGAIN)
+        rest = expect(seal.json(MARK), SHAPE, where=place_text(folder / MARK), again=AGAIN)
         tables = {
-            name: table_of(seal.get(f"{name}.parquet"), where=str(folder / name)).to_pandas(
+            name: table_of(seal.get(f"{name}.parquet"), where=place_text(folder / name)).to_pandas(
                 types_mapper={pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}.get
             )
             for name in TABLES
@@ -212,8 +212,9 @@ class Comparison(Shown):
         schema = rest.get("schema", 1)
         if schema > SCHEMA:
             msg = (
-                f"{folder} was written by a later toposcope (schema {schema} of a comparison; this "
-                f"one reads up to {SCHEMA}). Install that version, or compare again."
+                f"{place_text(folder)} was written by a later toposcope (schema {schema} of a "
+                f"comparison; this one reads up to {SCHEMA}). Install that version, or compare "
+                "again."
             )
             raise SchemaVersionError(msg)
         if schema < SCHEMA:
@@ -245,8 +246,8 @@ class Comparison(Shown):
 
 def is_comparison(folder: Path | str) -> bool:
     """Whether a folder holds a finished comparison."""
-    folder = Path(folder)
-    return (folder / MARK).exists() and (folder / SEAL).exists()
+    objects = objects_in(folder)
+    return objects.exists(MARK) and objects.exists(SEAL)
 
 
 def _rename(rest: dict[str, Any], tables: Mapping[str, pd.DataFrame]) -> None:

@@ -51,13 +51,21 @@ from toposcope.execution.executors import Jobs
 from toposcope.execution.progress import Progress
 from toposcope.inputs import parameters
 from toposcope.inputs.signatures import checked
+from toposcope.inputs.signatures import store as store_or_url
+from toposcope.inputs.urls import place_text
 from toposcope.store.folders import COMPARISON, refuse_other_kind
-from toposcope.store.objects import LocalObjects, put_json
+from toposcope.store.objects import objects_in, put_json
 
 TARGET = "these networks over data: the unit is a disjoint draw of samples, not a training"
 
 
-@checked(a=NETWORK, b=NETWORK, others=NETWORK, homology_dimensions=parameters.degrees)
+@checked(
+    a=NETWORK,
+    b=NETWORK,
+    others=NETWORK,
+    homology_dimensions=parameters.degrees,
+    store=store_or_url,
+)
 def compare(
     a: Item,
     b: Item,
@@ -127,7 +135,7 @@ def compare(
     seed
         Of the permutations, and of the draws of networks that are analyzed here.
     store
-        Folder of this comparison: kept there, a killed one continues. None keeps nothing.
+        Folder or URL of this comparison: kept there, a killed one continues. None keeps nothing.
     plan
         A plan written by `preregister_comparison`. The comparison says whether it was followed.
     progress
@@ -256,7 +264,7 @@ def _folder(store: Path | str | None) -> Iterator[Path]:
             store = stack.enter_context(tempfile.TemporaryDirectory(prefix="toposcope-"))
         folder = Path(store)
         refuse_other_kind(folder, COMPARISON, "compare()")
-        stack.enter_context(LocalObjects(folder).lock())
+        stack.enter_context(objects_in(folder).lock())
         yield folder
 
 
@@ -383,7 +391,7 @@ def _commands(
     rules: Rules,
     store: Path | str | None,
 ) -> list[str]:
-    runs = [str(net.activations.run) for net in networks if net.activations.run is not None]
+    runs = [place_text(net.activations.run) for net in networks if net.activations.run is not None]
     if len(runs) < len(networks):
         return []
     words = ["toposcope", "compare", *runs, "--measures", ",".join(measures), "--test", test]
@@ -399,6 +407,6 @@ def _commands(
         named = rules.margin.items() if isinstance(rules.margin, Mapping) else ()
         text = ",".join(f"{name}={value:g}" for name, value in named) or str(rules.margin)
         words += ["--margin", text, "--margin-unit", rules.margin_unit]
-    words += ["-o", str(store)] if store is not None else []
+    words += ["-o", place_text(store)] if store is not None else []
     captured = [str(net.attrs["command"]) for net in networks if net.attrs.get("command")]
     return [*dict.fromkeys(captured), shlex.join(words)]

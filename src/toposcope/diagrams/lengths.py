@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,13 +88,20 @@ def mean_of(lengths: NDArray[np.float64]) -> float:
     return mean if math.isfinite(mean) else float((lengths / len(lengths)).sum())
 
 
-def statistics_of(lengths: NDArray[np.float64]) -> dict[str, float]:
-    """The statistics of lengths; nan for one that float64 cannot hold."""
+def statistics_of(
+    lengths: NDArray[np.float64], names: Sequence[str] | None = None
+) -> dict[str, float]:
+    """The statistics of lengths, or some; nan for one that float64 cannot hold.
+
+    >>> statistics_of(np.array([1.0, 3.0]), ["lifespan_sum"])
+    {'lifespan_sum': 4.0}
+    """
     longest = float(lengths.max(initial=0.0))
     with np.errstate(over="ignore", under="ignore"):
-        values = {name: statistic(lengths) for name, statistic in OF_LENGTHS.items()}
+        wanted = OF_LENGTHS if names is None else names
+        values = {name: OF_LENGTHS[name](lengths) for name in wanted}
     if longest and not 1e-90 < longest < 1e90:
-        for name in ("lifespan_sum", "total_persistence", "landscape_norm"):
+        for name in {"lifespan_sum", "total_persistence", "landscape_norm"} & values.keys():
             if not VANISHING < values[name] < math.inf:
                 values[name] = math.nan
     return values

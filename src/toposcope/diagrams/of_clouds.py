@@ -85,7 +85,7 @@ def rips(
     metric = choice(metric, METRICS, "metric", call=call)
     for layer in clouds.activations.layers:
         clouds.normalizer(layer)  # once, before threads share it
-    homology.warm_up()
+    homology.warm_up(load=False)
     with ThreadPoolExecutor(workers) as pool:
         computed = list(pool.map(one, clouds))
     keys, pairs = [], []

@@ -1,8 +1,9 @@
 """Gives out the tasks of a workbook, slice by slice, and settles how each ended.
 
 An executor gives each slice at least once; what was published is done, whatever became of the
-message that says so. A task is tried again after its worker died (twice in all) and after it ran
-out of memory (once more, alone, with a larger claim); its own errors and its time are final.
+message that says so. A task is tried again after its worker died, or its slice was lost with the
+machine it was on (twice in all, the second time by itself), and after it ran out of memory (once
+more, alone, with a larger claim); its own errors and its time are final.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from toposcope.execution.slices import (
     told,
 )
 from toposcope.execution.tasks import Task
-from toposcope.store.ledger import Failure, Ledger
+from toposcope.store.ledger import Failure, Ledger, Noted
 from toposcope.store.objects import Objects
 
 log = logging.getLogger("toposcope")
@@ -68,7 +69,7 @@ class Dispatch:
 
     objects: Objects
     suffix: str
-    body: Callable[[Any, Any], bytes]
+    body: Callable[[Any, Any], bytes | Noted]
     inputs: Any
     executor: Executor
     budgets: dict[str, Budget]
@@ -180,7 +181,7 @@ class Dispatch:
         for task in tasks:
             if ledger.done(task.key):
                 self.settled(Receipt(task.key, DONE))
-            elif isinstance(error, SliceLostError) and len(tasks) == 1:
+            elif isinstance(error, SliceLostError):  # nobody knows at which of them it was
                 self._end(task, Receipt(task.key, DIED, str(error)), waiting)
             elif len(tasks) > 1:  # one of them did it
                 waiting.appendleft((task,))

@@ -28,7 +28,7 @@ from toposcope.execution.budgets import (
 )
 from toposcope.execution.hands import MEMORY, TIMEOUT, Hand, LostError, StoppedError, TaskError
 from toposcope.execution.tasks import Task
-from toposcope.store.ledger import Ledger
+from toposcope.store.ledger import Ledger, Noted
 from toposcope.store.objects import Objects
 
 log = logging.getLogger("toposcope")
@@ -87,7 +87,7 @@ class Slice:
 
     objects: Objects
     suffix: str
-    body: Callable[[Any, Any], bytes]
+    body: Callable[[Any, Any], bytes | Noted]
     inputs: Any
     tasks: tuple[Task[Any], ...]
     budgets: tuple[Budget, ...]

@@ -7,6 +7,7 @@ failures of a task.
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from toposcope.execution.executors import Executor, Jobs, named
 from toposcope.execution.progress import Progress
 from toposcope.execution.tasks import Task
 from toposcope.execution.workbook import Workbook
-from toposcope.store.objects import LocalObjects
+from toposcope.inputs.urls import url_of
+from toposcope.store.objects import LocalObjects, Objects, objects_in
 
 FOLDER = ".steps"
 
@@ -30,9 +32,12 @@ class Step:
     ----------
     name
         Which one; the body knows what it stands for.
+    call
+        Of which call: how it ended in another one counts for nothing.
     """
 
     name: str
+    call: str = ""
 
 
 def goes_elsewhere(jobs: Jobs) -> bool:
@@ -70,16 +75,23 @@ def run_steps(
     inputs
         Picklable.
     folder
-        All workers see it; nobody else does steps there meanwhile.
+        All workers see it, a URL too; nobody else does steps there meanwhile.
     jobs, progress, title
         As in `Workbook.run`.
     """
-    place = folder.absolute() / FOLDER
-    shutil.rmtree(place, ignore_errors=True)
-    tasks = [Task(Step(name), name) for name in names]
-    workbook = Workbook(LocalObjects(place), ".txt")
+    objects = objects_in(folder if url_of(folder) else folder.absolute()).within(FOLDER)
+    _clear(objects)
+    call = secrets.token_hex(8)
+    tasks = [Task(Step(name, call), name) for name in names]
+    workbook = Workbook(objects, ".txt")
     try:
         workbook.run(body, tasks, inputs, jobs=jobs, progress=progress, title=title)
         return {task.job.name: failure.reason for task, failure in workbook.failures(tasks)}
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        _clear(objects)
+
+
+def _clear(objects: Objects) -> None:
+    """Remove the record of a call; behind a URL it stays, hidden and of some bytes a step."""
+    if isinstance(objects, LocalObjects):
+        shutil.rmtree(objects.path, ignore_errors=True)

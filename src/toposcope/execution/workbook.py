@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -29,13 +29,23 @@ from toposcope.execution.progress import Progress, ensure
 from toposcope.execution.slices import Receipt
 from toposcope.execution.tasks import Task
 from toposcope.execution.watching import Watched, told_of
-from toposcope.store.ledger import AT_ONCE, DONE, LEDGER, Failure, Ledger, joined_name, tick_name
+from toposcope.store.ledger import (
+    AT_ONCE,
+    DONE,
+    LEDGER,
+    Failure,
+    Ledger,
+    Noted,
+    failure_in,
+    joined_name,
+    tick_name,
+)
 from toposcope.store.objects import LocalObjects, Objects, find_json, put_json_at
 from toposcope.store.seals import Seal, put_seal
 from toposcope.store.shapes import expect
 
 Inputs = TypeVar("Inputs")
-Body = Callable[[Any, Inputs], bytes]
+Body = Callable[[Any, Inputs], bytes | Noted]
 
 INDEX = ".done.json"
 """Keys that are done, beside a large ledger; hidden, so that no seal and no digest knows it."""
@@ -71,9 +81,23 @@ class Workbook:
         """Tasks without a result; failed ones are among them."""
         ledger = self.ledger
         known = self._known_done() if len(tasks) >= MANY else frozenset()
-        looked = [task for task in tasks if task.key not in known]
+        tried = self._tried()
+        looked = [
+            task for task in tasks if task.key not in known and (tried is None or task.key in tried)
+        ]
         done = ledger.each(ledger.done, [task.key for task in looked])
-        return [task for task, one in zip(looked, done, strict=True) if not one]
+        ended = known | {task.key for task, one in zip(looked, done, strict=True) if one}
+        return [task for task in tasks if task.key not in ended]
+
+    def _tried(self) -> set[str] | None:
+        """Keys of tasks that have a tick; None where a listing may not tell the truth."""
+        if not isinstance(self.objects, LocalObjects):
+            return None
+        try:
+            names = os.listdir(self.objects.path / LEDGER)  # noqa: PTH208  (names alone)
+        except (FileNotFoundError, NotADirectoryError):
+            return set()
+        return {name.partition(".")[0] for name in names}
 
     def run(
         self,
@@ -91,7 +115,7 @@ class Workbook:
         Parameters
         ----------
         body
-            Module-level function of a job and of `inputs`; the bytes of its part.
+            Module-level function of a job and of `inputs`; the bytes of its part, or `Noted` ones.
         tasks
             In the order they should start, where there is no forecast; keys are unique. Failed ones
             are tried again.
@@ -160,8 +184,25 @@ class Workbook:
         ticks = set(os.listdir(self.objects.path / LEDGER))  # noqa: PTH208  (names alone)
         return frozenset(key for key in index["done"] if f"{key}.json" in ticks)
 
-    def parts(self, tasks: Sequence[Task[Any]]) -> Iterator[tuple[Task[Any], bytes]]:
+    def entries(self, tasks: Sequence[Task[Any]]) -> dict[str, dict[str, Any]]:
+        """What the ledger says of those that were tried, by key: one look at each tick."""
+        ledger = self.ledger
+        found = ledger.each(ledger.entry, [task.key for task in tasks])
+        return {task.key: one for task, one in zip(tasks, found, strict=True) if one is not None}
+
+    def parts(
+        self,
+        tasks: Sequence[Task[Any]],
+        entries: Mapping[str, dict[str, Any]] | None = None,
+    ) -> Iterator[tuple[Task[Any], bytes]]:
         """Parts of the tasks that are done, in their order, each held against its tick.
+
+        Parameters
+        ----------
+        tasks
+            Whose.
+        entries
+            Their ticks, where they were read a moment ago.
 
         Raises
         ------
@@ -171,7 +212,7 @@ class Workbook:
         ledger = self.ledger
 
         def look(key: str) -> bytes | None:
-            entry = ledger.entry(key)
+            entry = ledger.entry(key) if entries is None else entries.get(key)
             return self.part(key, entry) if entry and entry["status"] == DONE else None
 
         for begin in range(0, len(tasks), AT_ONCE):  # few at a time: parts can be large
@@ -193,6 +234,7 @@ class Workbook:
         *,
         of: str = "",
         tasks: Sequence[Task[Any]] | None = None,
+        entries: Mapping[str, dict[str, Any]] | None = None,
         **values: Any,
     ) -> Seal:
         """Put the seal over all tasks and the files that were made from them; see store/seals.py.
@@ -205,14 +247,20 @@ class Workbook:
             Hash of what it was made from, where it lies inside that.
         tasks
             Those it covers; None for all that the ledger lists.
+        entries
+            Their ticks, where they were read a moment ago.
         values
             What else is to be read with it.
         """
         keys = None if tasks is None else [task.key for task in tasks]
-        return put_seal(self.objects, names, of=of, keys=keys, **values)
+        return put_seal(self.objects, names, of=of, keys=keys, entries=entries, **values)
 
-    def failures(self, tasks: Sequence[Task[Any]]) -> Iterator[tuple[Task[Any], Failure]]:
-        """Tasks that could not be done, with the reason."""
-        ledger = self.ledger
-        found = ledger.each(ledger.failure, [task.key for task in tasks])
-        yield from ((task, one) for task, one in zip(tasks, found, strict=True) if one is not None)
+    def failures(
+        self,
+        tasks: Sequence[Task[Any]],
+        entries: Mapping[str, dict[str, Any]] | None = None,
+    ) -> Iterator[tuple[Task[Any], Failure]]:
+        """Tasks that could not be done, with the reason; `entries` as in `parts`."""
+        known = self.entries(tasks) if entries is None else entries
+        found = ((task, failure_in(known.get(task.key))) for task in tasks)
+        yield from ((task, one) for task, one in found if one is not None)

@@ -69,7 +69,7 @@ def export(
     Parameters
     ----------
     run
-        Folder of a RUN, an `ActivationSet` or an `Analysis`.
+        Folder or URL of a RUN, an `ActivationSet` or an `Analysis`.
     to
         "csv" (numbers of the analysis), "npz", "zarr", "anndata" (activations, samples, diagrams),
         "hf-dataset" (activations and samples) or "embedding-atlas" (every layer in the plane, one
@@ -126,7 +126,7 @@ def export(
         analysis = parameters.text(analysis, "analysis", call=CALL)
     free_place(place)
     if isinstance(run, str | Path):
-        run = parameters.path(run, "run", call=CALL)
+        run = parameters.path(run, "run", call=CALL, url=True)
     held = hold(run, analysis)
     write = chosen.write if layer is None else partial(to_embedding_atlas, layer=layer)
     if to == "csv":

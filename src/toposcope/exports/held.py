@@ -20,6 +20,7 @@ from toposcope.analysis.stored import current_name
 from toposcope.errors import MissingExtraError, UsageError
 from toposcope.exports.publishing import CALL
 from toposcope.inputs.memory import refuse_beyond_memory
+from toposcope.inputs.urls import place_text
 from toposcope.store.runs import Run, open_run
 from toposcope.types import PREDICTION, THUMBNAIL, ActivationSet
 
@@ -165,7 +166,7 @@ def hold(run: object, analysis: str | None) -> Held:
         found = None
         if analysis is not None or current_name(Path(run)) is not None:
             found = load_analysis(run, analysis)
-        return Held(acts, found, str(run))
+        return Held(acts, found, place_text(run))
     if analysis is not None:
         msg = f"{CALL}: analysis={analysis!r} names an analysis of a RUN; pass the path of the RUN."
         raise UsageError(msg)

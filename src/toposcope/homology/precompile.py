@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 
@@ -34,18 +36,40 @@ from toposcope.homology.vietoris_rips.persistence import rips
 from toposcope.homology.vietoris_rips.sparse import sparse_rips
 
 
-def warm_up() -> None:
+def warm_up(*, load: bool = True) -> None:
     """Run every kernel of the package once, on tiny inputs of every type that it is called with.
 
     The first call on a machine compiles for 10 to 15 seconds, half of the kernels in a second
     process, and fills the cache folder; later ones load machine code in half a second. Call it in
     the driver before starting workers, or each of them compiles the same kernels.
+
+    Parameters
+    ----------
+    load
+        Whether this process is to have them loaded. False: only that workers find them compiled,
+        which costs nothing on a machine where that was done before.
     """
-    helper = _compile_beside() if not any(cache_folder().rglob("*.nbi")) else None
+    done = _done_file()
+    if not load and done.exists() and _any_compiled():
+        return
+    helper = _compile_beside() if not _any_compiled() else None
     _rips(np.random.default_rng(0))
     if helper is not None:
         helper.wait()
     _others(np.random.default_rng(0))
+    with suppress(OSError):  # then the next process looks again
+        done.touch()
+
+
+def _done_file() -> Path:
+    """What says that all kernels are compiled for this kind of processor."""
+    from llvmlite.binding import get_host_cpu_name  # type: ignore[import-untyped]
+
+    return cache_folder() / f"warm-{get_host_cpu_name()}"
+
+
+def _any_compiled() -> bool:
+    return any(cache_folder().rglob("*.nbi"))
 
 
 def _compile_beside() -> subprocess.Popen[bytes]:

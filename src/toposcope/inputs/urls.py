@@ -102,9 +102,9 @@ def refuse_unknown(url: str, *, call: str) -> None:
 def refuse_url(place: object, *, call: str) -> None:
     """Refuse a URL where only a path of this machine will do.
 
-    >>> refuse_url("s3://bucket/run", call="compare()")
+    >>> refuse_url("s3://bucket/a.html", call="report()")
     Traceback (most recent call last):
-    toposcope.errors.UsageError: compare(): s3://bucket/run is a URL, and this works in folders ...
+    toposcope.errors.UsageError: report(): s3://bucket/a.html is a URL, and this works in ...
     """
     url = url_of(place)
     if url is not None and not url.startswith(f"{FILE}://"):

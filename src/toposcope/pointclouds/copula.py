@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.pointclouds.nulls import GaussianNull, gaussian_null
+from toposcope.stats.ranks import mean_ranks
 
 WIDEST = 2048
 """Features up to which ties are corrected for: beyond, a (d, d) matrix costs more than the clouds.
@@ -106,9 +107,8 @@ def normal_scores(X: NDArray[np.float64]) -> NDArray[np.float64]:
     [-0.707, -0.707, 1.414]
     """
     from scipy.special import ndtri
-    from scipy.stats import rankdata
 
-    scores = ndtri((rankdata(X, axis=0) - 0.5) / len(X))
+    scores = ndtri((mean_ranks(X, axis=0) - 0.5) / len(X))
     scores -= scores.mean(axis=0)
     spread = scores.std(axis=0)
     scores /= np.where(spread > 1e-12, spread, 1.0)

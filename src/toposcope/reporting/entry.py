@@ -18,14 +18,15 @@ from toposcope.errors import UsageError
 from toposcope.findings.findings import look
 from toposcope.findings.population import look_at_population
 from toposcope.inputs.signatures import checked
-from toposcope.inputs.urls import place_text, url_of
+from toposcope.inputs.urls import url_of
 from toposcope.reporting.comparison_page import write_comparison
 from toposcope.reporting.names import in_training_order, steps_apart, told_apart
 from toposcope.reporting.population_page import write_groups, write_population
 from toposcope.reporting.ranking_page import write_board
 from toposcope.reporting.report_page import write_report
 from toposcope.reporting.study_page import write_studies
-from toposcope.store.folders import GROUPS, MARKS, RUN, SERIES, STUDY, folder_kind
+from toposcope.store.folders import GROUPS, MARKS, STUDY, folder_kind
+from toposcope.store.objects import objects_in
 from toposcope.store.series import is_series
 from toposcope.studies.stored import load_study, study_folders
 from toposcope.studies.study import Study
@@ -127,7 +128,7 @@ def analyses_shown(
 def as_board(items: object) -> pd.DataFrame | None:
     """The board that is meant, or None when it is something else."""
     one = items[0] if isinstance(items, (list, tuple)) and len(items) == 1 else items
-    if isinstance(one, (str, Path)) and (Path(one) / BOARD).exists():
+    if isinstance(one, (str, Path)) and objects_in(one).exists(BOARD):
         return load_board(one)
     return one if getattr(one, "attrs", {}).get("kind") == "board" else None  # type: ignore[return-value]
 
@@ -145,8 +146,9 @@ def as_studies(items: Sequence[Any]) -> list[Study]:
         if isinstance(item, Study):
             found.append([item])
         elif isinstance(item, (str, Path)):
-            kind = folder_kind(item) if Path(item).is_dir() else None
-            folders = study_folders(item) if kind in (None, STUDY) else []
+            there = url_of(item) is not None or Path(item).is_dir()
+            kind = folder_kind(item) if there else None
+            folders = study_folders(item) if there and kind in (None, STUDY) else []
             found.append([load_study(folder) for folder in folders])
         else:
             found.append([])
@@ -161,14 +163,6 @@ def as_studies(items: Sequence[Any]) -> list[Study]:
 
 def analyses_of(item: object, analysis: str | None = None) -> list[Analysis]:
     """The analyses behind an item: those of all checkpoints of a SERIES, or the one."""
-    if isinstance(item, (str, Path)) and url_of(item) is not None:
-        kind = folder_kind(item)
-        if kind not in (RUN, SERIES, None):
-            msg = (
-                f"report(): {place_text(item)} is a {kind}, and those are read from folders of "
-                "this machine only. Copy it into a folder, and pass that."
-            )
-            raise UsageError(msg)
     if isinstance(item, (str, Path)) and is_series(item):
         item = load_trajectory(item, analysis)
     if not isinstance(item, Trajectory):
@@ -197,7 +191,7 @@ def _holds_population(item: object) -> bool:
 
 def _kept(item: object) -> bool:
     """Whether it is the folder of a comparison of groups."""
-    return isinstance(item, (str, Path)) and (Path(item) / MARKS[GROUPS]).exists()
+    return isinstance(item, (str, Path)) and objects_in(item).exists(MARKS[GROUPS])
 
 
 def _write_networks(

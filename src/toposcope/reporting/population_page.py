@@ -15,6 +15,7 @@ from toposcope.analysis.population import Population
 from toposcope.comparison.groups import GroupComparison
 from toposcope.errors import UsageError
 from toposcope.findings.population import PopulationFindings
+from toposcope.inputs.urls import place_text
 from toposcope.reporting.colors import HUES
 from toposcope.reporting.page import page
 from toposcope.stats.units import rejects
@@ -232,7 +233,7 @@ def _captures(population: Population) -> list[str]:
         str(line) for one in population for line in one.attrs.get("commands") or ()
     )
     if population.folder is not None:
-        lines[f"toposcope report {population.folder}"] = None
+        lines[f"toposcope report {place_text(population.folder)}"] = None
     return list(lines)
 
 

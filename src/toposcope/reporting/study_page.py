@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from toposcope.inputs.durations import duration
+from toposcope.inputs.urls import place_text, url_of
 from toposcope.reporting.page import page
 from toposcope.reporting.study_figure import ACROSS, png_of
-from toposcope.store.objects import put
+from toposcope.store.objects import objects_in, put
 from toposcope.studies.study import Study
 from toposcope.studies.verdicts import Verdict
 from toposcope.words.formats import number, with_interval
@@ -38,7 +39,11 @@ def write_studies(studies: Sequence[Study], to: Path | str, *, title: str | None
         first=_first_screen(studies) if len(studies) > 1 else None,
     )
     path = Path(to)
-    put(path, text.encode("utf-8", "replace"))
+    data = text.encode("utf-8", "replace")
+    if url_of(path) is None:
+        put(path, data)
+    else:  # beside a study that is kept there
+        objects_in(path.parent).put(path.name, data)
     return path
 
 
@@ -65,7 +70,7 @@ def _shown(study: Study) -> dict[str, Any]:
         "rows": [_row(one) for one in study.verdicts],
         "failures": study.failures,
         "untested": untested_texts(study),
-        "folder": str(study.folder),
+        "folder": place_text(study.folder),
         "took": duration(study.seconds.get("took", 0.0)),
         "design": ", ".join(f"{k} {_plain(v)}" for k, v in study.spec.get("design", {}).items()),
         "command": f"toposcope study {study.name}"

@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from toposcope.stats.ranks import mean_ranks
+
 Array = NDArray[np.float64]
 
 DENSE = 400
@@ -118,13 +120,12 @@ def rank_agreement(distances: Array, plane: Array) -> float:
     1.0
     """
     from scipy.spatial.distance import pdist, squareform
-    from scipy.stats import rankdata
 
     m = min(len(plane), COMPARED)
     if m < 3:
         return float("nan")
     inside = squareform(np.asarray(distances, dtype=np.float64)[:m, :m], checks=False)
-    pairs = [rankdata(inside), rankdata(pdist(plane[:m]))]
+    pairs = [mean_ranks(inside), mean_ranks(pdist(plane[:m]))]
     if any(np.ptp(ranks) == 0 for ranks in pairs):
         return float("nan")
-    return float(np.round(np.corrcoef(pairs)[0, 1], 12))
+    return float(np.round(np.asarray(np.corrcoef(pairs))[0, 1], 12))

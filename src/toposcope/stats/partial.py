@@ -18,6 +18,7 @@ from toposcope.errors import UsageError
 from toposcope.inputs import parameters
 from toposcope.inputs.foreign import real
 from toposcope.stats.nesting import coded
+from toposcope.stats.ranks import mean_ranks
 from toposcope.stats.units import check_level, finite, target_of
 from toposcope.stats.variance import PIVOTS, VarianceComponents, variance_components
 
@@ -431,9 +432,8 @@ def _jackknifed(
 
 
 def _ranks(values: Array) -> Array:
-    from scipy.stats import rankdata
 
-    return np.asarray(rankdata(values), dtype=np.float64)
+    return np.asarray(mean_ranks(values), dtype=np.float64)
 
 
 def _listed(call: str, given: Any, n: int) -> list[Any]:

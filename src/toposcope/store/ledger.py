@@ -10,7 +10,7 @@ toposcope.execution.workbook.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
@@ -22,7 +22,10 @@ from toposcope.store.shapes import expect
 
 DONE, FAILED = "done", "failed"
 LEDGER, PARTS = "ledger/", "parts/"
-SHAPES = {DONE: {"part": str}, FAILED: {"task": str, "reason": str, "traceback": str, "kind?": str}}
+SHAPES = {
+    DONE: {"part": str, "note?": dict},
+    FAILED: {"task": str, "reason": str, "traceback": str, "kind?": str},
+}
 AGAIN = "Delete it and run the command again: its task alone is repeated."
 FIRST = 4096
 """Bytes of a joined object that hold the tick of a task that is done."""
@@ -52,6 +55,22 @@ class Failure:
     reason: str
     traceback: str = ""
     kind: str = "error"
+
+
+@dataclass(frozen=True)
+class Noted:
+    """A part, and what is noted beside it in its tick: of no digest, since it differs by call.
+
+    Parameters
+    ----------
+    data
+        The part.
+    note
+        Numbers by name, as processor seconds.
+    """
+
+    data: bytes
+    note: Mapping[str, float]
 
 
 class Ledger:
@@ -100,13 +119,14 @@ class Ledger:
         entry = self.entry(key)
         return entry is not None and entry["status"] == DONE
 
-    def publish(self, key: str, data: bytes, suffix: str) -> None:
+    def publish(self, key: str, part: bytes | Noted, suffix: str) -> None:
         """Put the part of a task, then its tick; with one request where that counts."""
+        data, note = (part.data, part.note) if isinstance(part, Noted) else (part, None)
         if self.objects.joins:
-            self._join({"status": DONE, "part": content_hash(data)}, key, data)
+            self._join(_done(content_hash(data), note), key, data)
         else:
             self.objects.put(part_name(key, suffix), data)
-            self.tick(key, part=content_hash(data))
+            self.tick(key, part=content_hash(data), note=note)
 
     def part(self, key: str, entry: dict[str, Any], suffix: str, *, again: str) -> bytes:
         """The part of a task that is done, held against the hash in its entry.
@@ -126,9 +146,18 @@ class Ledger:
             return data
         return get_checked(self.objects, part_name(key, suffix), entry["part"], again=again)
 
-    def tick(self, key: str, *, part: str) -> None:
+    def tick(self, key: str, *, part: str, note: Mapping[str, float] | None = None) -> None:
         """Record a finished task with the hash of its part, which must be in place already."""
-        put_json_at(self.objects, tick_name(key), {"status": DONE, "part": part})
+        put_json_at(self.objects, tick_name(key), _done(part, note))
+
+    def note(self, key: str) -> Mapping[str, float]:
+        """What was noted of a finished task; empty where nothing was."""
+        entry = self.entry(key) or {}
+        where = f"the tick of {key} in {self.objects.where()}"
+        note: Mapping[str, float] = expect(
+            entry.get("note", {}), {str: (float, int)}, where=where, again=AGAIN
+        )
+        return note
 
     def fail(self, key: str, failure: Failure) -> None:
         """Record a task that could not be done."""
@@ -140,12 +169,7 @@ class Ledger:
 
     def failure(self, key: str) -> Failure | None:
         """Why a task could not be done; None when it was, or was not tried yet."""
-        entry = self.entry(key)
-        if entry is None or entry["status"] != FAILED:
-            return None
-        return Failure(
-            entry["task"], entry["reason"], entry["traceback"], entry.get("kind", "error")
-        )
+        return failure_in(self.entry(key))
 
     def _join(self, record: dict[str, Any], key: str, data: bytes) -> None:
         name = joined_name(key)
@@ -176,6 +200,17 @@ class Ledger:
         where = self.objects.where(name)
         entry = checked_json.unpack(name, data[8:end], where=where, again=AGAIN)
         return {**expect(entry, {}, where=where, again=AGAIN), "joined": True}
+
+
+def failure_in(entry: Mapping[str, Any] | None) -> Failure | None:
+    """The failure that an entry of a ledger records; None where it is of something else."""
+    if entry is None or entry["status"] != FAILED:
+        return None
+    return Failure(entry["task"], entry["reason"], entry["traceback"], entry.get("kind", "error"))
+
+
+def _done(part: str, note: Mapping[str, float] | None) -> dict[str, Any]:
+    return {"status": DONE, "part": part} | ({} if note is None else {"note": dict(note)})
 
 
 def tick_name(key: str) -> str:

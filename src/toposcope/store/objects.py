@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Any, ClassVar, Protocol
 
 import numpy as np
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from toposcope.errors import DamagedError, RunLockedError, StoreError, UsageError
 from toposcope.inputs import parameters
-from toposcope.inputs.limits import refuse_larger
+from toposcope.inputs.limits import limit, refuse_larger
 from toposcope.inputs.signatures import having
 from toposcope.inputs.urls import local_path, url_of
 from toposcope.store import checked_json
@@ -175,21 +175,22 @@ class LocalObjects:
 
     def _file(self, name: str) -> Path:
         """Path of an object; names may come from files, and none leads out of the folder."""
-        pure = PurePosixPath(name)
-        if pure.is_absolute() or ".." in pure.parts or "\0" in name:
+        # In texts: with paths it took 90 us, of 1,000 that the driver spends on a task.
+        parts = [part for part in name.split("/") if part not in ("", ".")]
+        if name.startswith("/") or ".." in parts or "\0" in name:
             msg = f"{name!r} is no name of an object in {self.path}: it leads out of that folder."
             raise StoreError(msg)
-        if any(len(part.encode(errors="replace")) > LONGEST for part in pure.parts):
+        if any(len(part) > LONGEST // 4 and _is_too_long(part) for part in parts):
             msg = f"{name[:60]!r}… is no name of an object in {self.path}: it is too long."
             raise StoreError(msg)
-        here = self.path
-        for part in pure.parts:
-            here /= part
-            if os.path.islink(here):  # noqa: PTH114  (a third of the time of Path.is_symlink)
+        here = str(self.path)
+        for part in parts:
+            here = f"{here}/{part}"
+            if os.path.islink(here):  # noqa: PTH114
                 self._refuse_link_out(here)
         return self.path / name
 
-    def _refuse_link_out(self, link: Path) -> None:
+    def _refuse_link_out(self, link: str) -> None:
         """A link may lead elsewhere in its folder; a stranger's must not make us write outside."""
         root = os.path.realpath(self.path)
         target = os.path.realpath(link)
@@ -199,6 +200,10 @@ class LocalObjects:
                 "nor written through. Put the files in its place, or link the whole folder."
             )
             raise StoreError(msg)
+
+
+def _is_too_long(part: str) -> bool:
+    return len(part.encode(errors="replace")) > LONGEST
 
 
 @contextmanager
@@ -312,13 +317,13 @@ def put(path: Path, *parts: Any) -> None:
 
 
 def put_json(path: Path, value: object) -> None:
-    """Place a JSON file."""
-    put_json_at(LocalObjects(path.parent), path.name, value)
+    """Place a JSON file, in a folder or behind a URL."""
+    put_json_at(objects_in(path.parent), path.name, value)
 
 
 def read_json(path: Path) -> Any:
     """Read a JSON file; damage is an error that names it."""
-    return get_json(LocalObjects(path.parent), path.name)
+    return get_json(objects_in(path.parent), path.name)
 
 
 def put_json_at(objects: Objects, name: str, value: object) -> None:
@@ -336,9 +341,16 @@ def find_json(objects: Objects, name: str) -> Any:
 
 def get_json(objects: Objects, name: str) -> Any:
     """Read a JSON object; damage is an error that names it."""
-    where = objects.where(name)
-    refuse_larger(objects.size(name), "JSON", what=where)
-    return checked_json.unpack(name, objects.get(name), where=where)
+    where, most = objects.where(name), limit("JSON")
+    try:
+        data = objects.get(name, first=most + 1)  # one request, however large it is
+    except DamagedError as error:
+        if objects.exists(name):
+            raise
+        raise FileNotFoundError(errno.ENOENT, "No such file", where) from error  # but a pipe
+    if len(data) > most:
+        refuse_larger(objects.size(name), "JSON", what=where)
+    return checked_json.unpack(name, data, where=where)
 
 
 def content_hash(*parts: Any) -> str:
@@ -453,8 +465,11 @@ def _read_regular(file: Path, first: int | None = None) -> bytes:
     """Bytes of a regular file: to open a pipe would wait for ever."""
     descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as stream:
-        _refuse_irregular(file, os.fstat(descriptor))
-        return stream.read(first)
+        status = os.fstat(descriptor)
+        _refuse_irregular(file, status)
+        size = status.st_size
+        # Never a buffer for more than there is: a limit can be larger than the memory.
+        return stream.read() if first is None else stream.read(min(first, size))
 
 
 def _refuse_irregular(file: Path, status: os.stat_result) -> None:

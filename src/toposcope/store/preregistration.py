@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from toposcope.errors import DamagedError, UsageError
+from toposcope.inputs.urls import place_text
 from toposcope.store.objects import LocalObjects, find_json, objects_in, put_json_at, read_json
 from toposcope.store.shapes import expect
 
@@ -263,11 +264,11 @@ def take_up(
         put_json_at(objects_in(folder), name, kept)
     shape = {"plan": {"hash": str, "written": str}, "begun": str, "before": int}
     again = "Delete it: what is done then counts as done without a plan."
-    first = expect(kept, shape, where=str(folder / name), again=again)["plan"]
+    first = expect(kept, shape, where=place_text(folder / name), again=again)["plan"]
     if first["hash"] != plan.hash:
         msg = (
-            f"plan {plan.hash[:12]}, written {plan.written}: the results in {folder} were begun "
-            f"{kept['begun']} under another one ({str(first['hash'])[:12]}, written "
+            f"plan {plan.hash[:12]}, written {plan.written}: the results in {place_text(folder)} "
+            f"were begun {kept['begun']} under another one ({str(first['hash'])[:12]}, written "
             f"{first['written']}), and a second plan is none. Leave --plan (plan=) away to read "
             "them as they stand to the first."
         )
@@ -286,8 +287,10 @@ def followed(
     if kept is None:
         return None
     shape = {"plan": dict, "begun": str, "before": int}
-    expect(kept, shape, where=str(folder / NAME), again="Delete it: the plan is then not kept.")
-    plan = Preregistration.from_content(kept["plan"], where=str(folder / NAME))
+    expect(
+        kept, shape, where=place_text(folder / NAME), again="Delete it: the plan is then not kept."
+    )
+    plan = Preregistration.from_content(kept["plan"], where=place_text(folder / NAME))
     changed = plan.deviations(used, networks())
     return Followed(plan, str(kept["begun"]), int(kept["before"]), tuple(changed))
 

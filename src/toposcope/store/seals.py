@@ -102,6 +102,7 @@ def put_seal(
     *,
     of: str = "",
     keys: Sequence[str] | None = None,
+    entries: Mapping[str, Mapping[str, Any]] | None = None,
     **values: Any,
 ) -> Seal:
     """Seal a place: put last, over files that are there.
@@ -116,6 +117,8 @@ def put_seal(
         Hash of what it was made from, where it lies inside that.
     keys
         Tasks it covers; None for those that the ledger lists.
+    entries
+        Of those tasks, what the ledger says of them by key; None looks there.
     values
         What else is to be read with it.
     """
@@ -124,7 +127,11 @@ def put_seal(
     covered = sorted(ledger.tried() if keys is None else keys)
     tasks = {
         key: entry["part"] if entry["status"] == DONE else entry["status"]
-        for key, entry in zip(covered, ledger.each(ledger.entry, covered), strict=True)
+        for key, entry in zip(
+            covered,
+            ledger.each(ledger.entry, covered) if entries is None else map(entries.get, covered),
+            strict=True,
+        )
         if entry is not None
     }
     record = {**values, "schema": SCHEMA, "files": files, "tasks": tasks, "of": of}

@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 
 from toposcope import dimension, homology
 from toposcope.diagrams.summaries import finite, lifespan_sum
-from toposcope.errors import ToposcopeError, UsageError
+from toposcope.errors import ToposcopeError
 from toposcope.execution.progress import Progress
 from toposcope.execution.tasks import Task
 from toposcope.pointclouds.normalize import estimate_normalizer, flat
-from toposcope.stats import Interval, partial_correlation
-from toposcope.stats.arrangements import tail_share
+from toposcope.stats import partial_correlation
 from toposcope.studies import materials_digit_nets, populations
 from toposcope.studies.claims import Claim, Rule, Unit
 from toposcope.studies.figures import Curve, Figure, Panel
@@ -148,22 +147,7 @@ def materials(design: Design, *, progress: Progress | None = None) -> list[Subje
 
 def design_for(design: Design, subjects: Sequence[Subject]) -> Design:
     """Points that fit the classes of what was handed in; refused where errors do not vary."""
-    call = "study magai-generalization"
-    tests = [one.covariates.get("test") for one in subjects]
-    missing = sum(value is None for value in tests)
-    if missing:
-        msg = (
-            f"{call}: the test accuracy of {missing} of {len(tests)} networks is not known. "
-            "Capture them with labels of the classes they tell apart: accuracy is then kept with "
-            "the RUN."
-        )
-        raise UsageError(msg)
-    if len({float(value) for value in tests if value is not None}) < 3:
-        msg = (
-            f"{call}: the networks have fewer than 3 different test accuracies, so that nothing "
-            "can go with them. Bring networks that generalize differently."
-        )
-        raise UsageError(msg)
+    populations.refuse_alike_errors("magai-generalization", subjects)
     labels = subjects[0].open().labels
     assert labels is not None  # checked by `Needs`
     counts = np.unique(labels[labels >= 0], return_counts=True)[1]
@@ -312,7 +296,6 @@ VARIANTS = {
     "without label noise": Variant(noisy=False),
     "label noise not given": Variant(noise_given=False),
 }
-ARRANGEMENTS = 199
 TOPOLOGY = ("e0", "e1", "ph_dimension")
 RIVALS = ("loss", "norm", "activation_norm", "effective_rank", "two_nn", "spread")
 
@@ -332,7 +315,15 @@ def evidence(claim: Claim, table: pd.DataFrame, design: Design, choice: str) -> 
     if claim.id == "X3":
         return added(rows)
     given = confounds(rows, noise=variant.noise_given) if claim.id == "M4p" else {}
-    return together(rows, variant.value, given, variant.method, claim.rule)
+    return populations.correlation(
+        rows[variant.value].to_numpy(),
+        rows["error"].to_numpy(),
+        given,
+        rows["configuration"].to_numpy(),
+        ranks=variant.method == "spearman",
+        level=claim.rule.level,
+        comparisons=len(CLAIMS),
+    )
 
 
 def _rows(table: pd.DataFrame, variant: Variant) -> pd.DataFrame:
@@ -359,24 +350,6 @@ def confounds(rows: pd.DataFrame, *, noise: bool) -> dict[str, Any]:
     return {name: values for name, values in columns.items() if populations.known(values)}
 
 
-def together(
-    rows: pd.DataFrame, value: str, given: Mapping[str, Any], method: str, rule: Rule
-) -> Evidence:
-    """M4, M4p: a correlation with its interval over configurations, and what shuffling makes."""
-    x, y = rows[value].to_numpy(), rows["error"].to_numpy()
-    configurations = rows["configuration"].to_numpy()
-    level = 1 - (1 - rule.level) / len(CLAIMS)
-    found = partial_correlation(
-        x, y, dict(given), method=method, configurations=configurations, level=level
-    )
-    shuffled = populations.shuffled_correlations(
-        x, y, given, configurations, ARRANGEMENTS, ranks=method == "spearman"
-    )
-    p = tail_share(found.value, shuffled, exact=False, tolerance=1e-12)
-    interval = Interval(found.value, found.low, found.high, level, found.n)
-    return Evidence(interval, min(1.0, p * len(CLAIMS)))
-
-
 def added(rows: pd.DataFrame) -> Evidence:
     """X3: what topology adds to the prediction of left-out configurations."""
     plain = [rows["blocks"], np.log(rows["parameters"]), rows["weight_decay"]]
@@ -388,7 +361,7 @@ def added(rows: pd.DataFrame) -> Evidence:
         topology[:, [populations.known(one) for one in topology.T]],
         rows["error"].to_numpy(),
         rows["configuration"].to_numpy(),
-        arrangements=ARRANGEMENTS,
+        arrangements=populations.ARRANGEMENTS,
     )
     return evidence_of_mean(
         gain.by_configuration, X3.rule, arrangements=gain.null, comparisons=len(CLAIMS)

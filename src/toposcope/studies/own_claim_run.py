@@ -23,6 +23,7 @@ from toposcope.analysis.preregister import capture_hash
 from toposcope.analysis.result import Analysis
 from toposcope.errors import UsageError
 from toposcope.execution.tasks import spec_hash
+from toposcope.inputs.urls import place_text, refuse_url
 from toposcope.store.folders import (
     MARKS,
     STUDY,
@@ -117,6 +118,8 @@ def run_claim(
     A study with one verdict.
     """
     began = time.monotonic()
+    # Beside it lie other claims about the same networks, which are told: a bucket lists too much.
+    refuse_url(out, call=f"claim {path}: -o (out=)")
     own = read_claim(path)
     opened, ready = prepare(own, runs, path=path, out=out)
     objects = LocalObjects(ready.folder)
@@ -136,7 +139,7 @@ def run_claim(
             "design": {"file": own.file, **ready.as_dict()},
             "claim": own.as_dict(),
             "quick": False,
-            "runs": [str(one) for one in _folders(runs)],
+            "runs": [place_text(one) for one in _folders(runs)],
         }
         study = Study(
             str(path),

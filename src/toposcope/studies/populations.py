@@ -6,7 +6,7 @@ whatever is left out is left out in whole configurations.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +14,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from toposcope.errors import UsageError
+from toposcope.stats import Interval, partial_correlation
+from toposcope.stats.arrangements import tail_share
 from toposcope.stats.partial import given_columns
+from toposcope.studies.materials import Subject
+from toposcope.studies.verdicts import Evidence
 
 Array = NDArray[np.float64]
 
+ARRANGEMENTS = 199
 RIDGE = 1.0
 """Added to the squares of standardized columns: as one more network would weigh."""
 
@@ -90,6 +95,66 @@ def shuffled_correlations(
     moved = left(b[rows])
     scale = np.linalg.norm(a) * np.linalg.norm(moved, axis=1)
     return np.asarray(moved @ a / np.where(scale > 0, scale, 1.0), dtype=np.float64)
+
+
+def correlation(
+    x: Array,
+    y: Array,
+    given: Mapping[str, Any],
+    configurations: Any,
+    *,
+    ranks: bool = False,
+    level: float,
+    comparisons: int,
+) -> Evidence:
+    """A correlation with its interval over configurations, and what shuffling makes of it.
+
+    Parameters
+    ----------
+    x, y, given, configurations, ranks
+        As in `shuffled_correlations`.
+    level, comparisons
+        Coverage of the intervals of so many claims together.
+    """
+    each = 1 - (1 - level) / comparisons
+    found = partial_correlation(
+        x,
+        y,
+        dict(given),
+        method="spearman" if ranks else "pearson",
+        configurations=configurations,
+        level=each,
+    )
+    shuffled = shuffled_correlations(x, y, given, configurations, ARRANGEMENTS, ranks=ranks)
+    p = tail_share(found.value, shuffled, exact=False, tolerance=1e-12)
+    interval = Interval(found.value, found.low, found.high, each, found.n)
+    return Evidence(interval, min(1.0, p * comparisons))
+
+
+def refuse_alike_errors(study: str, subjects: Sequence[Subject]) -> None:
+    """Networks whose test errors are unknown or alike have nothing that could go with them.
+
+    Raises
+    ------
+    UsageError
+        With how many there are, and what to bring.
+    """
+    call = f"study {study}"
+    tests = [one.covariates.get("test") for one in subjects]
+    missing = sum(value is None for value in tests)
+    if missing:
+        msg = (
+            f"{call}: the test accuracy of {missing} of {len(tests)} networks is not known. "
+            "Capture them with labels of the classes they tell apart: accuracy is then kept with "
+            "the RUN."
+        )
+        raise UsageError(msg)
+    if len({float(value) for value in tests if value is not None}) < 3:
+        msg = (
+            f"{call}: the networks have fewer than 3 different test accuracies, so that nothing "
+            "can go with them. Bring networks that generalize differently."
+        )
+        raise UsageError(msg)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from toposcope.errors import UsageError
 from toposcope.execution.executors import Jobs
 from toposcope.execution.plugins import Registry
 from toposcope.execution.progress import Progress
-from toposcope.inputs.signatures import checked, instance, line, place, several
+from toposcope.inputs.signatures import checked, instance, line, place, several, store
 from toposcope.studies import (
     across_papers,
     magai_activations,
@@ -23,6 +23,7 @@ from toposcope.studies import (
     naitzat,
     naitzat_depth,
     suresh_decay,
+    suresh_generalization,
     suresh_invariances,
     suresh_ranking,
     swider_families,
@@ -55,6 +56,7 @@ OURS: tuple[Definition, ...] = (
     suresh_decay.STUDY,
     suresh_invariances.STUDY,
     suresh_ranking.STUDY,
+    suresh_generalization.STUDY,
     swider_samples.STUDY,
     swider_families.STUDY,
     swider_tuning.STUDY,
@@ -89,7 +91,8 @@ def study_called(name: str) -> Definition | OwnStudy:
 
 
 _FOLDERS = several(
-    instance(Population, path=True, needed="a Population"), of="RUN, SERIES or population folders"
+    instance(Population, path=True, url=True, needed="a Population"),
+    of="RUN, SERIES or population folders",
 )
 
 
@@ -98,6 +101,7 @@ _FOLDERS = several(
     runs=_FOLDERS,
     models=place,
     data=line,
+    out=store,
 )
 def run(
     name: str,
@@ -126,7 +130,7 @@ def run(
     quick
         The small design: three minutes at most on two cores.
     out
-        Folder it is kept in; None for studies/NAME below the current one.
+        Folder or URL it is kept in; None for studies/NAME below the current one.
     jobs, progress
         As in `analyze`.
     say

@@ -23,8 +23,9 @@ from toposcope.execution.executors import Jobs, workers_of
 from toposcope.execution.progress import Progress
 from toposcope.execution.tasks import Task, spec_hash
 from toposcope.execution.workbook import Workbook
+from toposcope.inputs.urls import place_text
 from toposcope.store.folders import MARKS, STUDY, refuse_other_kind
-from toposcope.store.objects import LocalObjects, put_json
+from toposcope.store.objects import objects_in, put_json_at
 from toposcope.store.tables import put_table, table_of
 from toposcope.studies.materials import MATERIAL_SOURCES, RunSubject, Subject
 from toposcope.studies.study import Definition, Given, Needs, Study
@@ -65,7 +66,11 @@ class Forecast:
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON can hold it."""
-        return {**asdict(self), "folder": str(self.folder), "seconds": round(self.seconds, 1)}
+        return {
+            **asdict(self),
+            "folder": place_text(self.folder),
+            "seconds": round(self.seconds, 1),
+        }
 
 
 def code_of_study(definition: Definition) -> str:
@@ -112,7 +117,7 @@ def run_definition(
     quick
         The small design, of at most three minutes on two cores.
     out
-        Folder; None for studies/NAME below the current one.
+        Folder or URL; None for studies/NAME below the current one.
     jobs, progress
         As in `analyze`.
     say
@@ -126,7 +131,7 @@ def run_definition(
     tell = say or (lambda what, seconds: None)
     design, subjects = _opened(definition, given, quick)
     folder = _folder(definition, given, quick, out, subjects)
-    objects = LocalObjects(folder)
+    objects = objects_in(folder)
     refuse_other_kind(objects, STUDY, f"study {definition.name}")
     making, measuring = definition.forecast(design)
     workers, factor = workers_of(jobs), machine_factor()
@@ -153,7 +158,7 @@ def run_definition(
             "quick": quick,
             "code": code_of_study(definition),
             "materials": spec_hash(sorted(by_name)),
-            "runs": [str(one.path) for one in subjects if isinstance(one, RunSubject)],
+            "runs": [place_text(one.path) for one in subjects if isinstance(one, RunSubject)],
         }
         verdicts, untested = definition.decided(table, design)
         study = Study(
@@ -170,7 +175,7 @@ def run_definition(
         import pyarrow as pa
 
         put_table(objects, "measurements.parquet", pa.Table.from_pandas(table))
-        put_json(folder / MARKS[STUDY], study.as_dict())
+        put_json_at(objects, MARKS[STUDY], study.as_dict())
         workbook.seal(["measurements.parquet", MARKS[STUDY]])
     return study
 

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from toposcope.errors import StoreError
+from toposcope.inputs.urls import place_text
 from toposcope.store.folders import MARKS, STUDY
-from toposcope.store.objects import LocalObjects
+from toposcope.store.objects import LocalObjects, objects_in
 from toposcope.store.seals import AGAIN, SEAL, Seal, find_seal
 from toposcope.store.shapes import understood
 from toposcope.store.tables import table_of
@@ -19,10 +20,14 @@ from toposcope.studies.verdicts import Verdict
 
 def study_folders(where: Path | str) -> list[Path]:
     """The folder itself where it is a study, else the studies right below it, by name."""
-    folder = Path(where)
-    if (folder / MARKS[STUDY]).exists():
+    folder, mark = Path(where), MARKS[STUDY]
+    objects = objects_in(folder)
+    if objects.exists(mark):
         return [folder]
-    return sorted(file.parent for file in folder.glob(f"*/{MARKS[STUDY]}"))
+    if isinstance(objects, LocalObjects):
+        return sorted(file.parent for file in objects.path.glob(f"*/{mark}"))
+    names = (name.split("/") for name in objects.list())
+    return [folder / one[0] for one in names if one[1:] == [mark]]
 
 
 def load_study(folder: Path | str) -> Study:
@@ -34,13 +39,14 @@ def load_study(folder: Path | str) -> Study:
         When the folder holds no study.
     """
     path = Path(folder)
-    if not (path / MARKS[STUDY]).exists():
-        msg = f"load_study(): {path} holds no study. Make one: toposcope study NAME -o {path}."
+    objects, mark = objects_in(path), MARKS[STUDY]
+    where = objects.where()
+    if not objects.exists(mark):
+        msg = f"load_study(): {where} holds no study. Make one: toposcope study NAME -o {where}."
         raise StoreError(msg)
-    objects, mark = LocalObjects(path), MARKS[STUDY]
     seal = find_seal(objects)
     if seal is None:
-        msg = f"the study in {path} is not complete: it has no {SEAL}. {AGAIN}"
+        msg = f"the study in {where} is not complete: it has no {SEAL}. {AGAIN}"
         raise StoreError(msg)
     with understood(objects.where(mark), again=AGAIN):
         return _read(path, seal, seal.json(mark))
@@ -58,7 +64,7 @@ def _read(path: Path, seal: Seal, known: dict[str, Any]) -> Study:
             Verdict.from_dict(plain, claim)
             for plain, claim in zip(known["verdicts"], claims, strict=True)
         ),
-        table_of(seal.get("measurements.parquet"), where=str(path)).to_pandas(),
+        table_of(seal.get("measurements.parquet"), where=place_text(path)).to_pandas(),
         Figure(known["figure"]["caption"], panels, known["figure"].get("stacked", False)),
         known["failures"],
         path,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from toposcope.analysis.plan import SCIENCE, code_hash
 from toposcope.errors import UsageError
 from toposcope.execution.tasks import Task
+from toposcope.inputs.urls import place_text
 from toposcope.studies.claims import Claim
 from toposcope.studies.figures import Figure
 from toposcope.studies.verdicts import Evidence, Verdict, judge
@@ -250,7 +251,7 @@ class Study(Shown):
             "verdicts": [one.as_dict() for one in self.verdicts],
             "claims": [one.claim.as_dict() for one in self.verdicts],
             "failures": list(self.failures),
-            "folder": str(self.folder),
+            "folder": place_text(self.folder),
             "spec": dict(self.spec),
             "seconds": dict(self.seconds),
             "untested": dict(self.untested),

@@ -9,6 +9,7 @@ from typing import Any
 
 from toposcope.analysis.population_folder import read_covariates
 from toposcope.errors import UsageError
+from toposcope.inputs.urls import place_text
 from toposcope.store.folders import MARKS, POPULATION, RUN, SERIES, folder_kind, what_is_no
 from toposcope.store.runs import open_run
 from toposcope.store.series import open_series
@@ -75,4 +76,4 @@ def _known(path: Path, step: float | None) -> dict[str, Any]:
 def _told_apart(folders: Sequence[Path]) -> list[str]:
     """Names of folders; the whole path where names repeat."""
     count = Counter(folder.name for folder in folders)
-    return [folder.name if count[folder.name] == 1 else str(folder) for folder in folders]
+    return [folder.name if count[folder.name] == 1 else place_text(folder) for folder in folders]

@@ -29,7 +29,8 @@ from toposcope.findings.validity.observations import Observations
 from toposcope.findings.validity.verdict import Verdict
 from toposcope.inputs import parameters as given
 from toposcope.inputs.signatures import checked
-from toposcope.store.objects import LocalObjects, content_hash, put_json
+from toposcope.inputs.signatures import store as store_or_url
+from toposcope.store.objects import content_hash, objects_in, path_to, put_json, put_json_at
 from toposcope.store.runs import Run, open_run
 from toposcope.store.tables import VALIDITY_COLUMNS, put_table, table_of
 from toposcope.studies.validity_measure import CheckDesign, CheckJob, measure_check
@@ -72,7 +73,9 @@ class ValidityStudy(Shown):
     spec: Mapping[str, Any]
 
 
-@checked(run=ACTIVATIONS_OR_RUN, level=given.level, homology_dimensions=given.degrees)
+@checked(
+    run=ACTIVATIONS_OR_RUN, level=given.level, homology_dimensions=given.degrees, out=store_or_url
+)
 def validity(
     run: ActivationSet | Path | str,
     *,
@@ -101,7 +104,7 @@ def validity(
     level
         Coverage of the intervals.
     out
-        Folder to keep it in; None for RUN/studies/validity.
+        Folder or URL to keep it in; None for RUN/studies/validity.
     jobs, progress
         As in `analyze`; an interrupted study continues where it stopped.
 
@@ -126,14 +129,14 @@ def validity(
     root = Path(out) if out is not None else source.path / "studies" / "validity"
     folder = root / spec_hash(spec)[:12]
     tasks = _tasks(source, activations, design, names)
-    inside = LocalObjects(source.path).within(f"studies/validity/{folder.name}")
-    place = inside if out is None else LocalObjects(folder)
+    inside = objects_in(source.path).within(f"studies/validity/{folder.name}")
+    place = inside if out is None else objects_in(folder)
     workbook = Workbook(place, ".parquet", again="run the study again")
     with workbook.objects.lock():
-        put_json(folder / "spec.json", {**spec, "level": level})
+        put_json_at(place, "spec.json", {**spec, "level": level})
         whose = "" if out is not None else source.whose
         if workbook.todo(tasks):
-            homology.warm_up()
+            homology.warm_up(load=False)
         workbook.run(
             measure_check,
             tasks,
@@ -143,7 +146,7 @@ def validity(
             title="study validity",
         )
         study = _collect(workbook, tasks, spec, level, names)
-        put_json(folder / "verdicts.json", [one.as_dict() for one in study.verdicts])
+        put_json_at(place, "verdicts.json", [one.as_dict() for one in study.verdicts])
         workbook.seal(["spec.json", "measurements.parquet", "verdicts.json"], of=whose)
         put_json(root / "current.json", {"study": folder.name})
     return study
@@ -252,7 +255,8 @@ def _collect(
         msg = f"validity(): all {len(tasks)} tasks failed: {'; '.join(reasons)[:500]}"
         raise StoreError(msg)
     table = pa.concat_tables(parts).select(VALIDITY_COLUMNS)
-    folder = Path(workbook.objects.where())
+    folder = path_to(workbook.objects)
+    assert folder is not None, "a folder or a URL"
     put_table(workbook.objects, "measurements.parquet", table)
     frame = result.frame(table)
     observations = Observations(frame, level=level, normalize=str(spec["normalize"]))

@@ -1,5 +1,6 @@
 """Every path of the command line: a URL is understood or refused at once, and never a folder."""
 
+import re
 from pathlib import Path
 
 import click
@@ -10,7 +11,11 @@ import toposcope.cli  # noqa: F401 - registers the commands
 from toposcope.cli.common import main
 from toposcope.cli.places import Place
 
-TAKE_URLS = {"analyze", "capture", "info", "landmarks", "report", "status", "verify"}
+TAKE_URLS = {
+    *("analyze", "capture", "compare", "export", "info", "landmarks", "rank", "report", "status"),
+    *("study all", "study validity", "verify", "zoo"),
+}
+HOWTO = Path(__file__).parents[3] / "docs" / "howto" / "stores.md"
 URLS = [
     "s3://bucket/run",
     "gs://bucket/run",
@@ -43,12 +48,15 @@ def test_every_path_of_every_command_is_a_place():
     assert [(name, param.name) for name, param in paths() if type(param.type) is not Place] == []
 
 
-def test_the_commands_that_take_urls_are_those_that_the_refusal_names():
+def test_the_commands_that_take_urls_are_those_of_the_page_that_the_refusal_names():
     taking = {name for name, param in paths() if param.type.urls}
     assert taking == TAKE_URLS
     with pytest.raises(click.BadParameter) as refused:
         Place().convert("s3://bucket/run", None, None)
-    assert all(f"'{name}'" in str(refused.value).replace("toposcope ", "") for name in taking)
+    assert "docs/howto/stores.md" in str(refused.value)
+    table = [line for line in HOWTO.read_text().splitlines() if line.endswith("| yes |")]
+    told = {name for line in table for name in re.findall(r"`([a-z]+)(?: -o)?`", line)}
+    assert told == {name.partition(" ")[0] for name in taking}
 
 
 def test_a_url_is_taken_whole_or_refused():

@@ -15,7 +15,7 @@ import pytest
 
 import toposcope as ts
 from toposcope.errors import MissingExtraError, UsageError, WorkersLostError
-from toposcope.execution import slurm_engine
+from toposcope.execution import dispatch, slurm_engine
 from toposcope.execution.executors import Workers, opened, workers_of
 from toposcope.execution.fingerprint import fingerprint
 from toposcope.execution.slurm_engine import Slurm
@@ -119,7 +119,33 @@ def test_elements_that_vanish_cost_attempts_and_a_task_that_takes_two_along_fail
     ((task, failure),) = workbook.failures(make())
     assert task.job.x == 3 and failure.kind == "died" and "is gone" in failure.reason
     assert len(values(workbook, make())) == 11
-    assert 2 <= len(list(tmp_path.glob("took-*"))) <= 3  # once amid others, twice alone
+    assert len(list(tmp_path.glob("took-*"))) == 2  # once amid others, once alone
+
+
+def test_a_slice_that_is_lost_whole_costs_each_of_its_tasks_one_attempt(
+    slurm, tmp_path, monkeypatch
+):
+    """A node that dies takes a slice along of which nothing was done."""
+    kept, dispatched = dispatch.Dispatch.run, []
+
+    def run(self, todo):
+        dispatched.append(self)
+        return kept(self, todo)
+
+    def body(job, around):
+        if job.x == 0 and not (around.folder / "took").exists():
+            (around.folder / "took").touch()
+            os.kill(os.getppid(), signal.SIGKILL)
+            time.sleep(60)
+        return square(job, around)
+
+    monkeypatch.setattr(dispatch.Dispatch, "run", run)
+    workbook = Workbook(LocalObjects(tmp_path / "work"), suffix=".txt")
+    workbook.run(body, make(16), Around(tmp_path), jobs=Workers(1, "slurm"), title="square")
+    assert list(workbook.failures(make(16))) == []
+    assert [runs_of(tmp_path, x) for x in range(16)] == [1] * 16
+    (one,) = dispatched
+    assert one.deaths == {task.key: 1 for task in make(2)}  # 16 tasks in 8 slices
 
 
 DRIVER = """

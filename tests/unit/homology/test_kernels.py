@@ -99,3 +99,16 @@ def test_kernels_live_where_the_cache_key_sees_them() -> None:
         if compiled.search(path.read_text()) and SOURCE / "homology" not in path.parents
     ]
     assert outside == []
+
+
+def test_what_was_compiled_is_not_loaded_where_workers_alone_need_it(tmp_path) -> None:
+    listening = "import toposcope.homology.precompile as p\n"
+    body = (
+        "calls = []\np._rips = p._others = lambda rng: calls.append(1)\n"
+        "p._any_compiled = lambda: True\np.warm_up(load=False)\np.warm_up(load=False)\n"
+        "(p.cache_folder() / 'x').touch()\nprint(len(calls))\np.warm_up()\nprint(len(calls))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(SOURCE.parent), "TOPOSCOPE_CACHE": str(tmp_path)}
+    words = [sys.executable, "-c", listening + body]
+    done = subprocess.run(words, capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout.split() == ["2", "4"]

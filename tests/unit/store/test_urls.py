@@ -234,14 +234,13 @@ def test_what_lies_in_this_process_is_not_given_to_others():
 @pytest.mark.parametrize(
     "call",
     [
-        lambda url: ts.compare(url, url, points=15),
-        lambda url: ts.compare(ACTS, ACTS, store=url, points=15),
-        lambda url: ts.rank("models.toml", "x.npz", store=url),
+        lambda url: ts.compare(ACTS, ACTS, plan=url, points=15),
+        lambda url: ts.rank(url, "x.npz"),
         lambda url: ts.report([ACTS], to=url),
-        lambda url: ts.population(url),
+        lambda url: ts.export(ACTS, to="npz", out=url),
         lambda url: ts.analyze(ACTS, **DESIGN, plan=url),
         lambda url: ts.preregister(url, "runs/x"),
-        lambda url: ts.zoo("models.toml", "x.npz", store=url),
+        lambda url: ts.zoo(url, "x.npz", store="zoo"),
         lambda url: LocalObjects(Path(url)),
         lambda url: lock_folder(Path(url)),
         lambda url: put(Path(url) / "a", b""),

@@ -14,7 +14,7 @@ from toposcope.words.verdicts import (
     verdicts,
 )
 
-from .worlds import (
+from .comparison_worlds import (
     ALIKE,
     CKA,
     EQUAL,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toposcope.findings.validity.deciding import Estimate, mean_estimate
+from toposcope.stats.ranks import mean_ranks
 from toposcope.store.tables import OK
 from toposcope.store.tidy import rows_by
 
@@ -196,9 +197,7 @@ def ranked(curves: Array) -> Array:
 
     NaN where a curve is constant.
     """
-    from scipy.stats import rankdata
-
-    ranks = rankdata(curves, axis=1)
+    ranks = mean_ranks(curves, axis=1)
     ranks -= ranks.mean(axis=1, keepdims=True)
     length = np.linalg.norm(ranks, axis=1, keepdims=True)
     out: Array = ranks / np.where(length > 0, length, np.nan)

@@ -11,6 +11,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from toposcope.stats.ranks import mean_ranks
+
 Array = NDArray[np.float64]
 Correlation = Callable[[Array, Array], Array]
 
@@ -28,9 +30,7 @@ def pearson(x: Array, y: Array) -> Array:
 
 def spearman(x: Array, y: Array) -> Array:
     """Correlation of ranks, ties with their mean rank."""
-    from scipy.stats import rankdata
-
-    return pearson(rankdata(x, axis=-1), rankdata(y, axis=-1))
+    return pearson(mean_ranks(x, axis=-1), mean_ranks(y, axis=-1))
 
 
 def kendall(x: Array, y: Array) -> Array:

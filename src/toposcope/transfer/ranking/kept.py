@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toposcope.errors import StoreError, ToposcopeError
+from toposcope.inputs.urls import place_text
 from toposcope.store import checked_json
 from toposcope.store.objects import (
-    LocalObjects,
-    lock_folder,
+    Objects,
+    objects_in,
     put_json,
     put_json_at,
 )
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 BOARD, JUDGEMENT = "board.json", "evaluation.json"
 SHAPE = {"rows": [{"score": str, "model": str}], "attrs": dict}
 SECONDS = "seconds"
-"""What scores took, apart from their values: times differ from call to call, values do not."""
+"""What scores took, apart from their values: times differ from call to call, values do not.
+
+Rankings made before kept a file per task in a folder of that name; now it is in the ticks."""
 
 
 def put_board(folder: Path, table: pd.DataFrame) -> None:
@@ -41,10 +44,10 @@ def put_board(folder: Path, table: pd.DataFrame) -> None:
     put_json(folder / f"{SECONDS}.json", times)
     rows = boards.plain(table.drop(columns="seconds"))
     put_json(folder / BOARD, {"rows": rows, "attrs": table.attrs})
-    _seal(LocalObjects(folder))
+    _seal(objects_in(folder))
 
 
-def _seal(objects: LocalObjects, *, judged: bool = True) -> None:
+def _seal(objects: Objects, *, judged: bool = True) -> None:
     """Seal the board, what was noted beside it, and the captures it was made from."""
     names = [BOARD, f"{SECONDS}.json", *objects.list(f"{SECONDS}/")]
     captures = [name for name in objects.list("candidates/") if name.endswith(f"/{RUN_MARK}")]
@@ -60,21 +63,24 @@ def load_board(folder: Path | str) -> pd.DataFrame:
     """
     place = Path(folder)
     path = place / BOARD
-    if not path.exists():
-        msg = f"there is no board in {folder}: toposcope rank MODELS.toml --target DATA -o FOLDER"
+    if not objects_in(place).exists(BOARD):
+        msg = (
+            f"there is no board in {place_text(place)}: toposcope rank MODELS.toml --target DATA "
+            "-o FOLDER"
+        )
         raise ToposcopeError(msg)
     seal = _sealed(place)
-    where = str(path)
+    where = place_text(path)
     with understood(where, again=AGAIN):
         return _read_board(place, seal)
 
 
 def _sealed(place: Path) -> Seal:
     """The seal of a ranking; boards of versions before have none, and nothing vouches for them."""
-    objects = LocalObjects(place)
+    objects = objects_in(place)
     seal = find_seal(objects)
     if seal is None and checked_json.is_checked(objects.get(BOARD)):
-        msg = f"the ranking in {place} is not complete: it has no {SEAL}. {AGAIN}"
+        msg = f"the ranking in {place_text(place)} is not complete: it has no {SEAL}. {AGAIN}"
         raise StoreError(msg)
     return seal or Seal(objects, {}, None, {})
 
@@ -84,13 +90,13 @@ def _read_board(place: Path, seal: Seal) -> pd.DataFrame:
 
     from toposcope.transfer.ranking.table import Ranking
 
-    stored = expect(seal.json(BOARD), SHAPE, where=str(place / BOARD), again=AGAIN)
+    stored = expect(seal.json(BOARD), SHAPE, where=place_text(place / BOARD), again=AGAIN)
     if any("rank_low" not in row for row in stored["rows"]):
         stored["rows"] = _with_rank_intervals(stored)
     table = pd.DataFrame(stored["rows"], columns=list(boards.COLUMNS))
     times = f"{SECONDS}.json"
-    if times in seal.files or (not seal.covers_all and (place / times).exists()):
-        noted = expect(seal.json(times), {str: dict}, where=str(place / times), again=AGAIN)
+    if times in seal.files or (not seal.covers_all and objects_in(place).exists(times)):
+        noted = expect(seal.json(times), {str: dict}, where=place_text(place / times), again=AGAIN)
         table["seconds"] = [
             noted.get(score, {}).get(model)
             for score, model in zip(table["score"], table["model"], strict=True)
@@ -99,8 +105,10 @@ def _read_board(place: Path, seal: Seal) -> pd.DataFrame:
         table[name] = table[name].astype(float)
     table = Ranking(table.astype(dict.fromkeys(boards.RANKS, "Int64")))
     table.attrs = stored["attrs"]
-    if JUDGEMENT in seal.files or (not seal.covers_all and (place / JUDGEMENT).exists()):
-        judgement = expect(seal.json(JUDGEMENT), {}, where=str(place / JUDGEMENT), again=AGAIN)
+    if JUDGEMENT in seal.files or (not seal.covers_all and objects_in(place).exists(JUDGEMENT)):
+        judgement = expect(
+            seal.json(JUDGEMENT), {}, where=place_text(place / JUDGEMENT), again=AGAIN
+        )
         if judgement.get("schema") == SCHEMA:
             table.attrs["evaluation"] = judgement
         else:
@@ -135,8 +143,8 @@ def _with_rank_intervals(stored: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def put_judgement(folder: Path, judged: Mapping[str, Any]) -> None:
     """Keep an evaluation beside its board, for the report."""
-    objects = LocalObjects(folder)
-    with lock_folder(folder):
+    objects = objects_in(folder)
+    with objects.lock():
         # Out of the seal first: a kill in between leaves a board without an evaluation.
         _seal(objects, judged=False)
         put_json_at(objects, JUDGEMENT, dict(judged))

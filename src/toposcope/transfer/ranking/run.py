@@ -35,21 +35,19 @@ from toposcope.execution.tasks import Task
 from toposcope.execution.workbook import Workbook
 from toposcope.inputs import parameters
 from toposcope.inputs.signatures import checked, models_file_or_entries
+from toposcope.inputs.signatures import store as store_or_url
 from toposcope.pointclouds.draws import draw_rows
 from toposcope.store.folders import RANKING, refuse_other_kind
 from toposcope.store.ledger import Failure
 from toposcope.store.objects import (
-    LocalObjects,
     content_hash,
-    find_json,
-    lock_folder,
+    objects_in,
 )
 from toposcope.store.runs import Run
-from toposcope.store.shapes import expect
 from toposcope.store.tables import OK
 from toposcope.transfer.ranking import board as boards
 from toposcope.transfer.ranking.board import Entry
-from toposcope.transfer.ranking.kept import SECONDS, put_board
+from toposcope.transfer.ranking.kept import put_board
 from toposcope.transfer.ranking.scoring import DrawJob, Material, measure_draw, sensitivity
 from toposcope.transfer.ranking.sizes import IMAGES, check_sizes, points_that_fit
 from toposcope.transfer.scores.registry import SCORES
@@ -78,7 +76,7 @@ class RankingDesign:
     seed: int
 
 
-@checked(models=models_file_or_entries)
+@checked(models=models_file_or_entries, store=store_or_url)
 def rank(
     models: Path | str | Sequence[Any],
     target: Any,
@@ -121,7 +119,7 @@ def rank(
     level
         Coverage of intervals.
     store
-        Folder to keep captures and scores in, so that an interrupted call continues; None: a
+        Folder or URL to keep captures and scores in, so that an interrupted call continues; None: a
         temporary one.
     device, seed, jobs, progress, command
         As in `capture` and `analyze`.
@@ -177,9 +175,8 @@ def rank(
     )
     folder = Path(tempfile.mkdtemp(prefix="toposcope-rank-")) if store is None else Path(store)
     refuse_other_kind(folder, RANKING, "rank()")
-    folder.mkdir(parents=True, exist_ok=True)
     try:
-        with lock_folder(folder):
+        with objects_in(folder).lock():
             table = _rank(candidates, data, target, design, folder, level, device, jobs, progress)
             table.attrs["command"] = command
             put_board(folder, table)
@@ -215,11 +212,11 @@ def _rank(
 ) -> pd.DataFrame:
     captured, failures = _capture(candidates, data, target, design, folder, device, jobs, progress)
     tasks = _tasks(captured, design)
-    workbook = Workbook(LocalObjects(folder), ".json", again="rank again")
-    material = Material(captured, folder / SECONDS)
+    workbook = Workbook(objects_in(folder), ".json", again="rank again")
+    material = Material(captured)
     workbook.run(measure_draw, tasks, material, jobs=jobs, progress=progress, title="score")
     draws = _draws(workbook, tasks)
-    spent = _seconds(folder, tasks)
+    spent = _seconds(workbook, tasks)
     entries = {
         score: {
             one.name: Entry(np.empty(0), status="failed", reason=failures[one.name])
@@ -397,16 +394,11 @@ def _draws(
     return draws
 
 
-def _seconds(folder: Path, tasks: Sequence[Task[DrawJob]]) -> dict[str, dict[str, float]]:
+def _seconds(workbook: Workbook, tasks: Sequence[Task[DrawJob]]) -> dict[str, dict[str, float]]:
     """Candidate -> score -> mean processor seconds of a draw, where they were noted."""
     noted: dict[str, dict[str, list[float]]] = {task.job.model: {} for task in tasks}
     for task in tasks:
-        name = f"{SECONDS}/{task.key}.json"
-        again = "Delete it: a time is missing then, no score."
-        noted_here = find_json(LocalObjects(folder), name) or {}
-        where = str(folder / name)
-        expect(noted_here, {str: (float, int)}, where=where, again=again)
-        for score, value in noted_here.items():
+        for score, value in workbook.ledger.note(task.key).items():
             noted[task.job.model].setdefault(score, []).append(value)
     return {
         model: {score: float(np.mean(values)) for score, values in by_score.items()}

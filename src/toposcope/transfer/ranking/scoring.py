@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,12 +24,11 @@ from toposcope.errors import (
     ToposcopeError,
     UsageError,
 )
-from toposcope.execution.tasks import identity
 from toposcope.homology import betti_numbers, rips
 from toposcope.homology.metrics import distances
 from toposcope.pointclouds.draws import draw_rows
 from toposcope.pointclouds.normalize import estimate_normalizer
-from toposcope.store.objects import put_json
+from toposcope.store.ledger import Noted
 from toposcope.store.runs import Run
 from toposcope.store.tables import OK
 from toposcope.transfer.scores.betti_decay import lifetime_score, theta
@@ -84,23 +82,19 @@ class DrawJob:
 
 @dataclass(frozen=True)
 class Material:
-    """What a worker reads, and where it notes its times.
+    """What a worker reads.
 
     Parameters
     ----------
     candidates
         Captured candidates by name.
-    seconds
-        Folder of processor seconds, a file per task. Apart from the parts: the same scores have the
-        same bytes however long they took.
     """
 
     candidates: Mapping[str, CapturedCandidate]
-    seconds: Path
 
 
-def measure_draw(job: DrawJob, material: Material) -> bytes:
-    """Every score of one draw, as JSON: {"scores", "betti", "bars"}."""
+def measure_draw(job: DrawJob, material: Material) -> Noted:
+    """Every score of one draw, as JSON: {"scores", "betti", "bars"}; noted is what each took."""
     candidate = material.candidates[job.model]
     draw = _Draw(job, candidate)
     scores: dict[str, Any] = {}
@@ -120,8 +114,8 @@ def measure_draw(job: DrawJob, material: Material) -> bytes:
     measured: dict[str, Any] = {"scores": scores, "betti": draw.betti}
     if "tau" in job.scores:
         measured["bars"] = draw.bars
-    put_json(material.seconds / f"{identity(job)}.json", seconds)
-    return json.dumps(measured, sort_keys=True).encode()
+    # Apart from the part: the same scores have the same bytes however long they took.
+    return Noted(json.dumps(measured, sort_keys=True).encode(), seconds)
 
 
 def _valued(compute: Callable[[], float]) -> dict[str, Any]:

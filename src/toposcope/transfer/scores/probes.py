@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from toposcope.errors import DegenerateCloudError, TooFewSamplesError
 from toposcope.homology.neighbors import nearest
 from toposcope.inputs import parameters
+from toposcope.stats.ranks import mean_ranks
 from toposcope.transfer.scores.class_scatter import principal
 from toposcope.transfer.scores.inputs import features_and_labels
 
@@ -123,8 +124,6 @@ def parc(F: ArrayLike, y: ArrayLike, *, seed: int = 0) -> float:
     ----------
     Bolya, Mittapalli & Hoffman, Scalable diverse model selection, NeurIPS 2021.
     """
-    from scipy.stats import rankdata
-
     rng = parameters.rng(seed, call="parc()")
     values, labels = features_and_labels(F, y, call="parc")
     if len(values) < 3:
@@ -145,7 +144,7 @@ def parc(F: ArrayLike, y: ArrayLike, *, seed: int = 0) -> float:
         msg = "parc(): correlations between samples need three directions of variance or more."
         raise DegenerateCloudError(msg)
     upper = np.triu_indices(len(values), 1)
-    apart = rankdata(-np.corrcoef(standard)[upper])
+    apart = mean_ranks(-np.corrcoef(standard)[upper])
     # One-hot labels correlate by 1 or by -1/(C - 1): two values, and ranks of two values correlate
     # as the values do.
     differ = (labels[upper[0]] != labels[upper[1]]).astype(np.float64)

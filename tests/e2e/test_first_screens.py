@@ -114,16 +114,38 @@ def test_sentence_picture_and_mark_stand_on_the_first_screen(
     clean(browser)
 
 
+@pytest.mark.parametrize("kind", PAGES)
+def test_nothing_of_a_first_screen_is_cut_or_larger_than_the_screen(
+    browser, tmp_path_factory, kind
+):
+    look_at(browser, page_of(kind, tmp_path_factory), width=390)
+    cut = browser.execute_script(
+        """return [...document.querySelectorAll("#answer *")].filter((one) => one.clientWidth
+             && one.scrollWidth > one.clientWidth + 1
+             && getComputedStyle(one).overflowX === "hidden"
+             && !one.closest(".plot, svg, canvas")).map((one) => one.outerHTML.slice(0, 90))"""
+    )
+    assert cut == []
+    assert "`" not in browser.execute_script("return document.querySelector('#answer').innerText")
+    look_at(browser, page_of(kind, tmp_path_factory), width=1400)
+    tall = browser.execute_script(
+        """return [...document.querySelectorAll("#answer img, #answer canvas")]
+             .map((one) => one.getBoundingClientRect().height).filter((height) => height > 720)"""
+    )
+    assert tall == []
+    clean(browser)
+
+
 def page_of(kind, factory):
     """One page of each kind for all tests of this file."""
     place = factory.getbasetemp() / f"first_{kind}.html"
     return place if place.exists() else PAGES[kind](place)
 
 
-def look_at(browser, path, scheme="light"):
+def look_at(browser, path, scheme="light", width=1400):
     """A page at 1,400 by 900; pages without scripts have nothing to wait for."""
     if "data-ready" in path.read_text("utf-8") or "dataset.ready" in path.read_text("utf-8"):
-        look(browser, path, scheme=scheme)
+        look(browser, path, width=width, scheme=scheme)
     else:
         browser.get_log("browser")
         browser.get_log("performance")
@@ -133,7 +155,7 @@ def look_at(browser, path, scheme="light"):
         )
         browser.execute_cdp_cmd(
             "Emulation.setDeviceMetricsOverride",
-            {"width": 1400, "height": 900, "deviceScaleFactor": 1, "mobile": False},
+            {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
         )
         browser.get(path.as_uri())
 

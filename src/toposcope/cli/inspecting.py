@@ -10,12 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from toposcope.analysis.covering import FILE as LANDMARKS
-from toposcope.analysis.covering import find_covering
-from toposcope.analysis.population_folder import FILE as POPULATION_FILE
-from toposcope.analysis.population_folder import read_covariates
-from toposcope.analysis.zoo import open_zoo
-from toposcope.store.folders import POPULATION, RUN, SERIES, folder_kind
+from toposcope.analysis.registry import VOLUMES, unit_of
+from toposcope.store.folders import MARKS, POPULATION, RUN, SERIES, folder_kind
 from toposcope.store.ledger import LEDGER, Ledger
 from toposcope.store.objects import (
     LocalObjects,
@@ -31,9 +27,9 @@ from toposcope.store.seals import AGAIN, SEAL, find_seal
 from toposcope.store.series import is_series, number, open_series
 from toposcope.store.shapes import expect
 from toposcope.store.verify import RESULTS, analyses_in
-from toposcope.words.designs import is_cubical
-from toposcope.words.dimensions import bias_text
 
+LANDMARKS = "landmarks.json"
+"""As `analysis.covering.FILE`, whose imports cost a second that most folders need not wait for."""
 POINTER, SPEC = f"{RESULTS}current.json", "spec.json"
 SHAPE = {
     "homology_dimensions": list,
@@ -102,7 +98,11 @@ def describe(place: Place) -> dict[str, Any]:
 def _covered(run: Run) -> dict[str, Any]:
     """Landmarks of the layers, with the bound that they imply; empty where there are none."""
     objects = run.objects
-    covering = find_covering(objects) if objects.exists(LANDMARKS) else None
+    if not objects.exists(LANDMARKS):
+        return {}
+    from toposcope.analysis.covering import find_covering
+
+    covering = find_covering(objects)
     return {
         one.layer: {
             "landmarks": len(one.rows),
@@ -164,12 +164,17 @@ def _short(spec: dict[str, Any]) -> dict[str, Any]:
     """What an analysis measured: filtration and scale first, since they decide what it is."""
     keys = ("homology_dimensions", "points", "replicates", "normalize", "metric", "per_class")
     own = spec.get("filtration") or {}
+    bias: dict[str, Any] = {}
+    if unit_of(spec) != VOLUMES:
+        from toposcope.words.dimensions import bias_text
+
+        bias = {"dimension bias": bias_text(spec)}
     return {
         "complex": spec.get("complex", "rips"),
         **({"filtration": own} if own else {}),
         **{key: spec[key] for key in keys},
         **{key: spec[key] for key in ("overlapping", "points_are", "null") if key in spec},
-        **({} if is_cubical(spec) else {"dimension bias": bias_text(spec)}),
+        **bias,
     }
 
 
@@ -233,7 +238,9 @@ def _progress_of_series(objects: Objects) -> dict[str, Any]:
 
 def _describe_population(objects: Objects) -> dict[str, Any]:
     """The table of a population, and what each of its networks holds."""
-    table = read_covariates(_path(objects) / POPULATION_FILE)
+    from toposcope.analysis.population_folder import read_covariates
+
+    table = read_covariates(_path(objects) / MARKS[POPULATION])
     held = [describe(objects.within(run)) for run in table["run"]]
     return {
         "population": objects.where(),
@@ -253,10 +260,13 @@ def _describe_population(objects: Objects) -> dict[str, Any]:
 
 def _progress_of_population(objects: Objects) -> dict[str, Any]:
     """How far each network is: of a zoo also those that wait, and what stopped the others."""
+    from toposcope.analysis.population_folder import read_covariates
+    from toposcope.analysis.zoo import open_zoo
+
     folder = _path(objects)
     made = open_zoo(folder)
     if made is None:
-        states = [(run, "") for run in read_covariates(folder / POPULATION_FILE)["run"]]
+        states = [(run, "") for run in read_covariates(folder / MARKS[POPULATION])["run"]]
         failures: list[dict[str, str]] = []
     else:
         states = [(one.run, one.told) for one in made.networks]

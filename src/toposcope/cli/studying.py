@@ -190,9 +190,10 @@ def _run(
     """Run one study and show it; returns its failures."""
     from toposcope import studies
     from toposcope.execution.progress import bars
+    from toposcope.inputs.durations import duration
     from toposcope.reporting.study_page import write_studies
     from toposcope.studies.registry import forecast
-    from toposcope.words.studies import duration, study_text
+    from toposcope.words.studies import study_text
 
     if dry_run:
         ahead = forecast(name, runs, models=models, data=data, quick=quick, out=out, jobs=jobs)

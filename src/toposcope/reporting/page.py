@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 PLOTLY = "plotly-cartesian.min.js"
 """plotly.js-cartesian-dist-min 4.1.1 of the npm registry, unchanged; MIT, plotly-LICENSE.txt."""
@@ -52,13 +54,26 @@ def page(template: str, *, scripts: Sequence[str] = (), payload: Any = None, **s
 def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    return Environment(
+    made = Environment(
         loader=PackageLoader("toposcope", "reporting/templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["coded"] = coded
+    return made
+
+
+def coded(text: str) -> Markup:
+    """A sentence as HTML: escaped, and what it gives to type, between backticks, as code.
+
+    >>> str(coded("1 < 2: `toposcope rank`"))
+    '1 &lt; 2: <code>toposcope rank</code>'
+    """
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def static(name: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from toposcope.inputs.durations import duration
 from toposcope.inputs.urls import place_text, url_of
 from toposcope.reporting.page import page
 from toposcope.reporting.study_figure import ACROSS, png_of
@@ -15,7 +16,6 @@ from toposcope.studies.study import Study
 from toposcope.studies.verdicts import Verdict
 from toposcope.words.formats import number, with_interval
 from toposcope.words.studies import (
-    duration,
     flips_text,
     headline_text,
     needed_text,

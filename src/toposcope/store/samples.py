@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 from toposcope.errors import DamagedError, ToposcopeError
 from toposcope.inputs.limits import refuse_bomb, refuse_larger
 from toposcope.store.objects import Objects, content_hash
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SAMPLES = "samples.parquet"
 
@@ -115,10 +119,20 @@ def read_samples(
         raise DamagedError(msg)
     return Samples(
         ids=np.array(table["id"].to_pylist(), dtype=str),
-        indices=table["index"].to_numpy(),
-        labels=None if label.null_count else label.to_numpy(),
+        indices=_whole_numbers(table["index"]),
+        labels=None if label.null_count else _whole_numbers(label),
         class_names=tuple(class_names),
     )
+
+
+def _whole_numbers(column: pa.ChunkedArray) -> NDArray[np.int64]:
+    """An int64 column without missing values; Arrow's own way loads pandas, 0.6 CPU seconds."""
+    parts = [
+        np.frombuffer(one.buffers()[1], np.int64, len(one), 8 * one.offset)
+        for one in column.chunks
+        if len(one)
+    ]
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
 
 
 def read_texts(objects: Objects, rows: Sequence[int]) -> list[str] | None:

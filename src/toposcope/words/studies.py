@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from toposcope.inputs.durations import duration
 from toposcope.studies.claims import Claim, Direction
 from toposcope.studies.study import Study
 from toposcope.studies.verdicts import Decided, Reason, Verdict
@@ -119,17 +120,6 @@ def headline_text(study: Study) -> str:
 def untested_texts(study: Study) -> list[str]:
     """One sentence per claim that what was handed in cannot decide."""
     return [f"{claim} not tested: it needs {what}." for claim, what in study.untested.items()]
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them.
-
-    >>> duration(44), duration(150), duration(5400)
-    ('44 s', '2.5 min', '1.5 h')
-    """
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.2g} min" if seconds < 5400 else f"{seconds / 3600:.2g} h"
 
 
 def catalog_text(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from toposcope.words.studies import duration
+from toposcope.inputs.durations import duration
 
 
 def work_text(told: Mapping[str, Any]) -> str:

@@ -167,12 +167,26 @@ const toposcope = (() => {
     one.listener();
   }
 
+  // Panels of a figure after its first one: each in a task of its own, so that a choice shows at once.
+  const waiting = new Map();
+  function soon(element, jobs) {
+    waiting.set(element, jobs);
+    root.dataset.settled = "false";
+    queued ??= setTimeout(later, 0);
+  }
+  function nextPanel() {
+    const [element, jobs] = waiting.entries().next().value;
+    jobs.shift()();
+    if (!jobs.length) waiting.delete(element);
+  }
+
   function later() {
     queued = null;
-    const next = figures.find((one) => one.dirty);
-    if (!next) { root.dataset.settled = "true"; return; }
-    bring(next);
-    queued = setTimeout(later, 8);
+    if (waiting.size) { nextPanel(); queued = setTimeout(later, 0); return; }
+    const dirty = figures.filter((one) => one.dirty);
+    if (!dirty.length) { root.dataset.settled = "true"; return; }
+    bring(dirty.find((one) => onScreen(one.element)) ?? dirty[0]);
+    queued ??= setTimeout(later, 8);
   }
 
   const onScreen = (element) => {
@@ -184,9 +198,16 @@ const toposcope = (() => {
     for (const listener of listeners) listener();
     for (const one of figures) one.dirty = true;
     root.dataset.settled = "false";
-    for (const one of figures) if (all || onScreen(one.element)) bring(one);
+    waiting.clear();
     clearTimeout(queued);
-    queued = setTimeout(later, 60);
+    queued = null;
+    // The figure that was touched answers in this task, the others on the screen right after it.
+    const seen = figures.filter((one) => all || onScreen(one.element));
+    const touched = seen.find((one) => one.element.contains(document.activeElement)) ?? seen[0];
+    for (const one of all ? seen : [touched]) if (one) bring(one);
+    while (all && waiting.size) nextPanel();
+    clearTimeout(queued);
+    queued = setTimeout(later, waiting.size || seen.length > 1 ? 0 : 60);
     remember();
   }
 
@@ -462,7 +483,7 @@ const toposcope = (() => {
   }
 
   return {
-    data, state, listeners, pointed, point, frame, onLayer, onChange, figures, shade, unpack, cloud, cloudLayer, samples, cut, sampleName, barPoints, barsOf, esc, short, layerNames, number, element, css, color, fade, narrow, axis, draw, panels,
+    data, state, listeners, pointed, point, frame, onLayer, onChange, soon, figures, shade, unpack, cloud, cloudLayer, samples, cut, sampleName, barPoints, barsOf, esc, short, layerNames, number, element, css, color, fade, narrow, axis, draw, panels,
     say, set, refresh, labels, labelText, dims, statDims, picker, runPicker, layerPicker, labelPicker,
     statisticPickers, band, interval, dash, hover, shape, hole, grid, design, watch, copying, start,
   };

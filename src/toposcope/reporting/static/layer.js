@@ -195,9 +195,11 @@
       ["Landscape", `mean of ${one.count.length} replicates`],
     ]);
     drawDiagram(diagram, run, dim, Math.max(...t.dims().map(lastDeath)) || 1);
-    drawBarcode(barcode, run, dim, lastDeath(dim) || 1);
-    drawBetti(betti, run, dim, shape);
-    drawLandscape(landscape, run, dim, shape);
+    t.soon(figure, [
+      () => drawBarcode(barcode, run, dim, lastDeath(dim) || 1),
+      () => drawBetti(betti, run, dim, shape),
+      () => drawLandscape(landscape, run, dim, shape),
+    ]);
     t.say(figure, ".plot-title", t.element("b", {}, `${t.data.runs.length > 1 ? `${run.name}, ` : ""}${t.state.layer}`),
       `, H${dim}, filtration values ${run.unit}. ${t.design(run)}; ${t.labelText(t.state.label)}.`);
     const plan = t.data.pairs, notes = [];

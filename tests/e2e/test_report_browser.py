@@ -376,3 +376,39 @@ def test_training_has_a_panel_per_model_and_a_line_per_layer(browser, many):
 def test_one_network_has_no_training(browser, one):
     look(browser, one)
     assert browser.execute_script("return document.getElementById('figure-training')") is None
+
+
+def test_a_map_of_500_layers_is_drawn_and_told_by_its_ends(browser, tmp_path):
+    """Math.min of 250,000 arguments overflows the stack: the page stopped there."""
+    page = write_report(ts.findings.look([analysis(points=10, replicates=3)]), tmp_path / "r.html")
+    look(browser, page)
+    told = browser.execute_script(
+        """const all = [...Array(500).keys()], z = all.map((i) => all.map((j) => i + j));
+           const plot = document.body.appendChild(document.createElement("div"));
+           toposcope.draw(plot, [{type: "heatmap", z, name: "map"}], {});
+           return [plot.getAttribute("aria-label"), toposcope.ends([3, null, -1])];"""
+    )
+    assert told == ["Figure. map: 500 rows, from 0 to 998", [-1, 3]]
+    clean(browser)
+
+
+def test_of_many_layers_pairs_below_the_noise_are_cells_and_the_frame_follows(browser, tmp_path):
+    many = analysis(points=8, replicates=3, layers=tuple(f"block{i}" for i in range(64)))
+    page = write_report(ts.findings.look([many]), tmp_path / "r.html")
+    look(browser, page)
+    settle(browser)
+    seen = browser.execute_script(
+        """const plot = document.querySelector("#figure-distances .plot");
+           return [plot.data.map((one) => one.type), plot.layout.shapes[0].y0,
+             document.querySelector("#figure-distances .missing").textContent];"""
+    )
+    assert seen[0] == ["heatmap", "heatmap"]
+    assert "Pale cells are pairs of layers below it" in seen[2]
+    browser.execute_script("toposcope.set({layer: 'block5'})")
+    settle(browser)
+    moved = browser.execute_script(
+        """return ["distances", "panel"].map((name) =>
+             document.querySelector(`#figure-${name} .plot`).layout.shapes[0].y0)"""
+    )
+    assert moved == [4.5, 4.5] != seen[1]
+    clean(browser)

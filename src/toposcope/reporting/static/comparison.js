@@ -61,7 +61,7 @@
 
   function level(pair, y, text) {
     return {
-      x: [Math.min(...pair.depth_a), Math.max(...pair.depth_a)], y: [y, y], type: "scatter", mode: "lines",
+      x: t.ends(pair.depth_a), y: [y, y], type: "scatter", mode: "lines",
       line: { color: t.css("--null"), width: 1.5, dash: "dash" }, hoverinfo: "text", text,
     };
   }
@@ -83,8 +83,8 @@
     const [left, right] = t.panels(curves, titles);
     const x = t.axis(`relative depth in ${t.esc(t.short(networks[a].name, 30))}`, { range: [0, 1.03] });
     const layout = (values, title) => {
-      const known = values.flat().filter((v) => v !== null);
-      const low = Math.min(0, ...known), high = Math.max(0, ...known) || 1;
+      const [least, most] = t.ends(values.flat());
+      const low = Math.min(0, least), high = Math.max(0, most) || 1;
       const pad = 0.06 * (high - low);
       return { height: 330, xaxis: x, yaxis: t.axis(title, { range: [low - (low < 0 ? pad : 0), high + pad], zeroline: low < 0, zerolinecolor: t.css("--line") }), ...onset(pair) };
     };
@@ -102,6 +102,7 @@
 
   const bounds = networks.map((_, i) => places.findIndex((p) => p[0] === i));
   const label = ([network, layer]) => `${t.esc(t.short(networks[network].name, 30))}: ${t.esc(t.short(layer, 40))}`;
+  const placeNames = places.map(label);
 
   // Every layer is named where there is room, else every second, third ...
   const MOST_TICKS = 36;
@@ -128,7 +129,7 @@
     const measure = measures[chosen.measure];
     const z = chosen.shown === "gaps" ? measure.gaps.map((row) => row.map((v) => (v === null ? null : Math.max(0, v)))) : measure.values;
     const signed = chosen.shown === "gaps" ? measure.gaps : measure.values;
-    const text = signed.map((row, i) => row.map((v, j) => `${label(places[i])}<br>${label(places[j])}<br>${t.number(v, 3)}`));
+    const text = signed.map((row, i) => row.map((v, j) => `${placeNames[i]}<br>${placeNames[j]}<br>${t.number(v, 3)}`));
     const [target] = t.panels(matrix, [["", ""]]);
     const size = Math.min(target.clientWidth || 640, 680);
     const edge = bounds.slice(1).map((b) => b - 0.5);

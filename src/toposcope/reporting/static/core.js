@@ -104,17 +104,24 @@ const toposcope = (() => {
     });
   }
 
+  // Smallest and largest of any number of values: as arguments of Math.min a few hundred thousand overflow.
+  function ends(values) {
+    let low = Infinity, high = -Infinity;
+    for (const v of values) if (v !== null) { if (v < low) low = v; if (v > high) high = v; }
+    return [low, high];
+  }
+
   // What a reader hears who does not see the figure: every series by its ends and its extremes.
   function describe(target, traces, layout) {
     const told = traces.filter((one) => one.name).slice(0, 12).map((one) => {
       if (one.type === "heatmap") {
-        const values = one.z.flat().filter((v) => v !== null);
-        return `${one.name}: ${one.z.length} rows, from ${number(Math.min(...values), 3)} to ${number(Math.max(...values), 3)}`;
+        const [low, high] = ends(one.z.flat());
+        return `${one.name}: ${one.z.length} rows, from ${number(low, 3)} to ${number(high, 3)}`;
       }
       const y = (one.y ?? []).filter((v) => typeof v === "number");
       if (!y.length) return `${one.name}: no value`;
       return `${one.name}: ${y.length} values, first ${number(y[0], 3)}, last ${number(y.at(-1), 3)}, `
-        + `between ${number(y.reduce((a, b) => Math.min(a, b)), 3)} and ${number(y.reduce((a, b) => Math.max(a, b)), 3)}`;
+        + `between ${ends(y).map((v) => number(v, 3)).join(" and ")}`;
     });
     const of = [layout.xaxis, layout.yaxis].map((one) => one?.title?.text).filter(Boolean).reverse().join(" over ");
     target.tabIndex = 0;
@@ -483,7 +490,7 @@ const toposcope = (() => {
   }
 
   return {
-    data, state, listeners, pointed, point, frame, onLayer, onChange, soon, figures, shade, unpack, cloud, cloudLayer, samples, cut, sampleName, barPoints, barsOf, esc, short, layerNames, number, element, css, color, fade, narrow, axis, draw, panels,
+    data, state, listeners, pointed, point, frame, onLayer, onChange, soon, figures, shade, unpack, cloud, cloudLayer, samples, cut, sampleName, barPoints, barsOf, esc, short, layerNames, number, element, css, color, fade, narrow, axis, draw, ends, panels,
     say, set, refresh, labels, labelText, dims, statDims, picker, runPicker, layerPicker, labelPicker,
     statisticPickers, band, interval, dash, hover, shape, hole, grid, design, watch, copying, start,
   };

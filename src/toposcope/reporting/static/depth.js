@@ -113,10 +113,9 @@
   function yRange(groups) {
     const values = groups.flat().flatMap((run) => ["data", ...(nulls === "none" ? [] : names)]
       .map((cloud) => series(run, cloud)).filter(Boolean)
-      .flatMap((one) => [...one.low, ...one.high, ...one.mean]))
-      .filter((v) => v !== null);
-    if (!values.length) return [0, 1];
-    const low = Math.min(...values), high = Math.max(...values);
+      .flatMap((one) => [...one.low, ...one.high, ...one.mean]));
+    const [low, high] = t.ends(values);
+    if (low > high) return [0, 1];
     const pad = (high - low || Math.abs(high) || 1) * 0.07;
     return [low - pad, high + pad];
   }

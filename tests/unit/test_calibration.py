@@ -39,11 +39,25 @@ def test_a_rate_goes_on_from_what_is_stored(half):
     assert rate(half, onto=part, seconds=0.0).tried < 400
 
 
+SLOW = (
+    "comparison.clouds_null",
+    "comparison.one_layer_of_150",
+    "classes.opposed_8_whole",
+    "nulls.twins_trained",
+    "validity_full.outliers_cubes",
+)
+"""2 to 10 s each, and each has a sibling with the same code that is simulated here."""
+
+
 def test_every_claim_can_be_simulated_once():
     """Those of studies are simulated eight times and more by the tests of each."""
-    for one in load().values():
-        if not one.topic.startswith("studies"):
+    for name, one in load().items():
+        if not one.topic.startswith("studies") and not name.startswith(SLOW):
             rate(one, simulations=1)
+
+
+def test_what_is_left_out_is_there():
+    assert all(any(name.startswith(one) for name in load()) for one in SLOW)
 
 
 def test_the_place_of_the_truth_tells_right_intervals_from_narrow_ones():

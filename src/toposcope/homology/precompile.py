@@ -34,12 +34,13 @@ from toposcope.homology.vietoris_rips.loops import longest_loops
 from toposcope.homology.vietoris_rips.nested import nested_tree_sums
 from toposcope.homology.vietoris_rips.persistence import rips
 from toposcope.homology.vietoris_rips.sparse import sparse_rips
+from toposcope.inputs.parameters import flag
 
 
 def warm_up(*, load: bool = True) -> None:
     """Run every kernel of the package once, on tiny inputs of every type that it is called with.
 
-    The first call on a machine compiles for 10 to 15 seconds, half of the kernels in a second
+    The first call on a machine compiles for a minute of processor time, half of it in a second
     process, and fills the cache folder; later ones load machine code in half a second. Call it in
     the driver before starting workers, or each of them compiles the same kernels.
 
@@ -48,7 +49,13 @@ def warm_up(*, load: bool = True) -> None:
     load
         Whether this process is to have them loaded. False: only that workers find them compiled,
         which costs nothing on a machine where that was done before.
+
+    Raises
+    ------
+    UsageError
+        For a `load` that is neither True nor False.
     """
+    load = flag(load, "load", call="warm_up()")
     done = _done_file()
     if not load and done.exists() and _any_compiled():
         return

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 THRESHOLDS = (0.0, 0.25, 0.5, 1.0)
 """Thresholds of the sensitivity table; the first one is the score's own default."""
 
-SOURCES = ("transfer/scores", "transfer/ranking/scoring.py")
+SOURCES = ("transfer/scores", "transfer/ranking/scoring.py", "stats/ranks.py")
 """Sources that decide a score, besides those of an analysis."""
 
 

@@ -128,7 +128,8 @@ def analyze(
             value["dimensions"] = told
         text = (
             "\n".join([*answer, "", ""])
-            + f"measured {len(analysis.layers)} layers, {len(analysis.table):,} numbers: "
+            + f"measured {len(analysis.layers)} layer{'s' * (len(analysis.layers) != 1)}, "
+            f"{len(analysis.table):,} numbers: "
             f"{value['table']}\n"
             f"{not_computed(analysis.table)}failed tasks: {len(analysis.failures)}\n"
             + (f"plan: {value['plan']}\n" if frozen is not None else "")

@@ -195,7 +195,7 @@ def table(rates: Iterable[Rate]) -> str:
     lines = ["| sentence or interval | world | simulations | rate |", "|---|---|---|---|"]
     lines += [
         f"| {row.sentence} | {row.world} | {row.simulations:,} "
-        f"| {100 * row.rate:.1f} % [{100 * row.low:.1f}, {100 * row.high:.1f}]"
+        f"| {100 * row.rate:.1f} % [{max(100 * row.low, 0.0):.1f}, {100 * row.high:.1f}]"
         f"{'' if row.kept else ' **not kept**'} |"
         for row in rates
     ]

@@ -252,9 +252,10 @@ def check_needs(needs: Needs, subjects: Sequence[Subject], *, call: str) -> None
     opened = [(subject, subject.open()) for subject in subjects]
     networks = list(dict.fromkeys(subject.network for subject in subjects))
     if len(networks) < needs.networks:
+        several = "s" * (len(networks) != 1)
         msg = (
-            f"{call}: {len(networks)} networks; its rules need {needs.networks} or more, each "
-            "trained from its own seed. Capture more, or give nothing: then it trains its own."
+            f"{call}: {len(networks)} network{several}; its rules need {needs.networks} or more, "
+            "each trained from its own seed. Capture more, or give nothing: then it trains its own."
         )
         raise TooFewSamplesError(msg)
     for network in networks:

@@ -242,7 +242,7 @@ def test_the_command_forecasts_and_refuses(tmp_path):
     assert done.exit_code == 0 and json.loads(done.stdout)["seconds"] > 0
     one = str(runs(tmp_path, 1)[0])
     done = call("wheeler-training", one)
-    assert done.exit_code == 2 and "1 networks; its rules need 10" in done.stderr
+    assert done.exit_code == 2 and "1 network; its rules need 10" in done.stderr
     assert call("weeler-training").exit_code == 2
 
 

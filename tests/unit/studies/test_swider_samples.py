@@ -110,6 +110,6 @@ def test_too_few_networks_are_refused_before_anything_runs(tmp_path):
     rng = np.random.default_rng(0)
     layers = {f"layer{i}": rng.normal(size=(300, 3)) for i in range(2)}
     run = save_arrays(from_arrays(layers), tmp_path / "net")
-    with pytest.raises(TooFewSamplesError, match="1 networks; its rules need 8"):
+    with pytest.raises(TooFewSamplesError, match="1 network; its rules need 8"):
         run_definition(STUDY, Given((run,)), quick=True, out=tmp_path / "out", jobs=0)
     assert not (tmp_path / "out").exists()

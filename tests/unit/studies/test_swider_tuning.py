@@ -173,7 +173,7 @@ def test_what_is_missing_is_refused_before_anything_runs(tmp_path):
     runs = tuple(tmp_path / "one" / f"train{k}" for k in range(4))
     with pytest.raises(UsageError, match="1 moments of its training; needed are 2"):
         run_definition(swider_tuning.STUDY, Given(runs), quick=True, out=tmp_path / "out", jobs=0)
-    with pytest.raises(TooFewSamplesError, match="1 networks; its rules need 3"):
+    with pytest.raises(TooFewSamplesError, match="1 network; its rules need 3"):
         run_definition(
             swider_tuning.STUDY, Given(runs[:1]), quick=True, out=tmp_path / "out", jobs=0
         )

@@ -28,6 +28,7 @@ from toposcope.stats import (
     permutation_test,
     prediction_test,
 )
+from toposcope.store.coded import Coded
 from toposcope.store.tables import OK
 from toposcope.types import DATA_CLOUD
 
@@ -157,20 +158,30 @@ def _cells(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
     import pandas as pd
 
     place = ["layer", "depth", "label", "homology_dimension", "statistic"]
-    nulls = table["cloud"].map({cloud: null_of(cloud) for cloud in table["cloud"].unique()})
-    asked = nulls.isin([DATA_CLOUD, *NULLS]) & (table["statistic"] != RULER)
-    if not nulls[asked].isin(NULLS).any():  # half of the time of a look, for nothing
+    coded = Coded.of_frame(table, [*place, "cloud", "replicate", "status"])
+    nulls = [cloud and null_of(cloud) for cloud in coded.values["cloud"]]
+    if not any(null in NULLS for null in nulls):  # half of the time of a look, for nothing
         return
-    known = table.assign(null=nulls)[asked]
-    for key, group in known.groupby(place, sort=False, dropna=False):
-        clouds: dict[str, list[pd.Series]] = {}
-        for (null, _), part in group.groupby(["null", "cloud"], sort=False):
-            values = part.loc[part["status"] == OK].set_index("replicate")["value"].astype(float)
-            clouds.setdefault(str(null), []).append(values)
+    asked = np.array([null == DATA_CLOUD or null in NULLS for null in nulls])[coded.codes["cloud"]]
+    rows = np.flatnonzero(asked & ~coded.having("statistic", RULER))
+    # As numbers: a frame for each cloud of each cell took a third of the time of an analysis of 5
+    # twins and of its tests.
+    groups = coded.groups([*place, "cloud"], rows)
+    cells: dict[tuple[Any, ...], dict[str, list[pd.Series]]] = {}
+    fine = coded.having("status", OK)
+    for group in groups.appearance:
+        begin = groups.begins[group]
+        own = groups.rows[begin : begin + groups.sizes[group]]
+        first, known = own[:1], own[fine[own]]
+        key = tuple(coded.taken(name, first)[0] for name in place)
+        values = pd.Series(coded.numbers[known], index=coded.taken("replicate", known))
+        null = str(nulls[coded.codes["cloud"][first[0]]])
+        cells.setdefault(key, {}).setdefault(null, []).append(values)
+    for key, clouds in cells.items():
         (data,) = clouds.pop(DATA_CLOUD, [None])
         where = dict(zip(place, key, strict=True))
         degree = where["homology_dimension"]
-        where["homology_dimension"] = None if pd.isna(degree) else int(degree)
+        where["homology_dimension"] = None if degree is None else int(degree)
         for null, beside in clouds.items():
             if data is not None:
                 yield where | {"null": null, "data": data, "clouds": beside}

@@ -1,10 +1,12 @@
 """Promises with the tests behind them, how often each was run, and what failed.
 
 Run: make guarantees, or python docs/guarantees.py [WORD...] for the promises with such a word; with
-TOPOSCOPE_FAULTS=1 the long tests of tests/faults too. Counts are kept in docs/guarantees.json; the
+TOPOSCOPE_FAULTS=1 the long tests of tests/faults too; or --junit FILE.xml... for what ran already
+(`pytest -o junit_family=xunit1 --junitxml=FILE.xml`). Counts are kept in docs/guarantees.json; the
 tables of docs/guarantees.md are written from them.
 
 A test counts its cases, and the tries that it records (`record_property("tries", ...)`) instead.
+What a time limit ended is a failure, and said to be one of that kind.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as ET
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -241,23 +244,60 @@ def nodes() -> list[str]:
     return list(dict.fromkeys([*promised, *FOUND.values(), *asked]))
 
 
+LIMIT = 3600
+"""Seconds that all cases of a test may take here."""
+
+
 def run(node: str) -> dict[str, int]:
     """Times run and failures of a test."""
     with tempfile.TemporaryDirectory() as place:
         report = Path(place, "report.xml")
         words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", node]
         words += [f"--junitxml={report}", "-o", "junit_family=xunit1"]
-        subprocess.run(words, cwd=ROOT, stdout=subprocess.DEVNULL, check=False)
-        tree = ET.parse(report)
-    times = failures = skipped = 0
-    for case in tree.iter("testcase"):
+        try:
+            subprocess.run(words, cwd=ROOT, stdout=subprocess.DEVNULL, check=False, timeout=LIMIT)
+        except subprocess.TimeoutExpired:
+            return dict(STOPPED)
+        # Without a report the process ended in a test: that is how its time limit ends it.
+        return counted(ET.parse(report).iter("testcase")) if report.exists() else dict(STOPPED)
+
+
+STOPPED = {"times": 0, "failures": 1, "skipped": 0, "stopped": 1}
+
+
+def counted(cases: Iterable[ET.Element]) -> dict[str, int]:
+    """Times run, failures, skipped cases, and failures by a time limit."""
+    found = {"times": 0, "failures": 0, "skipped": 0, "stopped": 0}
+    for case in cases:
         if case.find("skipped") is not None:
-            skipped += 1
+            found["skipped"] += 1
             continue
         tries = [one.get("value") for one in case.iter("property") if one.get("name") == "tries"]
-        times += int(tries[0]) if tries and tries[0] else 1
-        failures += case.find("failure") is not None or case.find("error") is not None
-    return {"times": times, "failures": failures, "skipped": skipped}
+        found["times"] += int(tries[0]) if tries and tries[0] else 1
+        wrong = [one for kind in ("failure", "error") for one in case.iter(kind)]
+        found["failures"] += bool(wrong)
+        found["stopped"] += any("Timeout" in (one.get("message") or "") for one in wrong)
+    return found
+
+
+def from_reports(paths: Iterable[Path]) -> dict[str, dict[str, int]]:
+    """Counts of every test whose cases stand in some reports; a later report replaces a case."""
+    cases: dict[tuple[str, str], ET.Element] = {}
+    for path in paths:
+        for case in ET.parse(path).iter("testcase"):
+            file = case.get("file") or f"{case.get('classname', '').replace('.', '/')}.py"
+            cases[file, case.get("name") or ""] = case
+    found = {}
+    for node in nodes():
+        file, _, name = node.partition("::")
+        own = [
+            case
+            for (where, which), case in cases.items()
+            if where == file and name in ("", which.partition("[")[0])
+        ]
+        if own:
+            found[node] = counted(own)
+    return found
 
 
 def told(tests: list[str], counts: dict[str, dict[str, int]]) -> str:
@@ -267,8 +307,13 @@ def told(tests: list[str], counts: dict[str, dict[str, int]]) -> str:
     if len(found) < len(tests):
         missing = len(tests) - len(found)
         links += f"<br>({missing} of {len(tests)} not run here)"
-    times, failures = (sum(one[key] for one in found) for key in ("times", "failures"))
-    return f"{links or 'none yet'} | {times:,} | {failures if found else '-'}"
+    times, failures, stopped, skipped = (
+        sum(one.get(key, 0) for one in found) for key in ("times", "failures", "stopped", "skipped")
+    )
+    if skipped:
+        links += f"<br>({skipped} cases skipped here)"
+    wrong = f"{failures} ({stopped} by a time limit)" if stopped else f"{failures}"
+    return f"{links or 'none yet'} | {times:,} | {wrong if found else '-'}"
 
 
 def tables(counts: dict[str, dict[str, int]]) -> dict[str, str]:
@@ -289,6 +334,10 @@ def main(words: list[str]) -> int:
     """Run the tests, keep the counts, write the tables; the number of failures."""
     counts = json.loads(COUNTS.read_text()) if COUNTS.exists() else {}
     counts = {node: counts[node] for node in nodes() if node in counts}
+    if words[:1] == ["--junit"]:
+        counts |= from_reports(map(Path, words[1:]))
+        COUNTS.write_text(json.dumps(counts, indent=1, sort_keys=True) + "\n")
+        words = ["none"]
     long = bool(os.environ.get("TOPOSCOPE_FAULTS"))
     chosen = [
         node

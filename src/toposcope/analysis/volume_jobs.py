@@ -80,8 +80,8 @@ class VolumeWork(Work):
         small = [layer for layer, needed in sizes.items() if needed <= room]
         if small:
             told = f"layers={small[:3]}, of the {len(small)} of {len(sizes)} layers that fit,"
-            flags = "--layers", ",".join(small[:3])
-            ways.append(WayOut({"layers": small[:3]}, flags, call="capture()", told=told))
+            typed = "--layers", ",".join(small[:3])
+            ways.append(WayOut({"layers": small[:3]}, typed, call="capture()", told=told))
         return ways
 
     def size(self, job: Job) -> int:

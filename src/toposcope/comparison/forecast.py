@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -122,8 +123,8 @@ def refuse_what_cannot_fit(
     """Refuse a comparison whose workers would not fit in memory, with ways out that do."""
     points, draws = _points(todo, inputs), todo[0].job.replicates
 
-    def fits(room: int, **changed: int) -> bool:
-        return WORKER_BYTES + _held(todo, inputs, **changed)[0] <= room
+    def fits(room: int, points: int, draws: int) -> bool:
+        return WORKER_BYTES + _held(todo, inputs, points=points, draws=draws)[0] <= room
 
     def redrawn(points: int, draws: int) -> WayOut:
         changes = {"points": points, "replicates": draws, "equalize": True}
@@ -134,9 +135,7 @@ def refuse_what_cannot_fit(
         # Fewer points, fewer draws, or some of both.
         half = max(draws // 2, FEWEST_DRAWS)
         for count in dict.fromkeys((draws, half)):
-            most = most_that_fit(
-                points + 1, lambda m, count=count: fits(room, points=m, draws=count)
-            )
+            most = most_that_fit(points + 1, partial(fits, room, draws=count))
             # A little less than fits: what is available changes until it is typed.
             if (fewer := int(0.95 * most)) >= FEWEST_POINTS:
                 yield redrawn(fewer, count)

@@ -278,8 +278,7 @@ def _capture(
                 f"{gib(error.available)} are free where {folder} lies. Free space, or name a "
                 "folder on another disk as store= (-o), and call again: what is captured is kept."
             )
-            numbers = {"needed": error.needed, "available": error.available}
-            raise DoesNotFitError(msg, **numbers) from error
+            raise DoesNotFitError(msg, needed=error.needed, available=error.available) from error
         except Exception as error:  # a candidate's own code may raise anything; the others go on
             notes = "".join(f" {note}" for note in getattr(error, "__notes__", ()))
             failures[one.name] = f"{type(error).__name__}: {error}{notes}"

@@ -74,6 +74,8 @@ class WayOut:
         What they are passed to; "" for the call that was refused.
     told
         What a reader is told in place of the arguments, where there is more to say.
+    brief
+        Whether that is all, and the flags are too long to be read.
 
     Examples
     --------
@@ -88,6 +90,7 @@ class WayOut:
     without: tuple[str, ...] = ()
     call: str = ""
     told: str = ""
+    brief: bool = False
 
     def __str__(self) -> str:
         """As it stands behind "Pass"."""
@@ -97,7 +100,7 @@ class WayOut:
         told += f" to {self.call}" if self.call else ""
         typed = [" ".join(self.flags)] if self.flags else []
         typed += [f"leave out {' '.join(self.without)}"] if self.without else []
-        return f"{told} ({', '.join(typed)})" if typed else told
+        return f"{told} ({', '.join(typed)})" if typed and not self.brief else told
 
 
 class DoesNotFitError(UsageError):

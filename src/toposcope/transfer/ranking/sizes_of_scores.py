@@ -26,6 +26,8 @@ _SQUARES = 4.0
 """(width, width) matrices of float64 of the scores of features."""
 
 
+NAMED = 6
+"""Scores that a message lists; of more it lists those that are left out."""
 WIDEST = 4096
 """Numbers of a sample that a layer is taken to have where that decides what is advised."""
 
@@ -136,7 +138,12 @@ def refuse_what_cannot_fit(
 
     def with_scores(kept: Sequence[str], way: WayOut | None = None) -> WayOut:
         changes = {"scores": tuple(kept), **(way.changes if way else {})}
-        return WayOut(changes, ("--scores", ",".join(kept), *(way.flags if way else ())))
+        flags = ("--scores", ",".join(kept), *(way.flags if way else ()))
+        if len(kept) <= NAMED:
+            return WayOut(changes, flags)
+        without = ", ".join(name for name in scores if name not in kept)
+        more = f" and {way}" if way else ""
+        return WayOut(changes, flags, told=f"the scores without {without}{more}", brief=True)
 
     def ways(room: int) -> Iterator[WayOut]:
         points = fewer(room, scores)

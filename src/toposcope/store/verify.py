@@ -46,6 +46,7 @@ from toposcope.store.samples import SAMPLES
 from toposcope.store.seals import SEAL, Seal, find_seal
 from toposcope.store.series import FILE, number, open_series
 from toposcope.store.shapes import expect
+from toposcope.store.shards import let_go
 from toposcope.store.tables import TABLES, digest_of, table_of
 
 RESULTS = "results/"
@@ -436,12 +437,13 @@ def threads() -> int:
 def _of_shard(run: Run, layer: str, index: int) -> Exception | None:
     """What is wrong with a shard."""
     try:
-        values = run.shard(layer, index)
-        recorded = run.tick(layer, index)["values"]
-        if content_hash(values.reshape(-1).view(np.uint8).data) != recorded:
+        values = run.mapped(layer, index)  # not kept: a RUN behind a URL would fill the memory
+        found = content_hash(values.reshape(-1).view(np.uint8).data)
+        let_go(values)
+        if found != run.tick(layer, index)["values"]:
             where = run.objects.where(run.shard_name(layer, index))
             msg = f"the hash of the values of {where} is not the one its tick records."
-            return DamagedError(msg)
+            raise DamagedError(msg)
     except (StoreError, OSError) as error:
         return error
     return None

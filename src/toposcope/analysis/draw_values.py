@@ -36,10 +36,11 @@ def class_values(
     rows = analysis.rows.get((layer, statistic, cloud, homology_dimension))
     if rows is None:
         return {}
-    table = analysis.table
-    order = rows[np.argsort(table["replicate"].iloc[rows].to_numpy(), kind="stable")]
-    labels = np.asarray(table["label"].iloc[order], dtype=object)
-    fine = np.asarray(table["status"].iloc[order] == OK)
+    coded = analysis.columns
+    draws = np.asarray(coded.taken("replicate", rows))
+    order = rows[np.argsort(draws, kind="stable")]
+    labels = np.array(coded.taken("label", order), dtype=object)
+    fine = coded.having("status", OK)[order]
     # Lengths carry the error of their scale: see `analysis.scale_error`.
     values = np.asarray(analysis.units[order], dtype=np.float64)
     out = {}

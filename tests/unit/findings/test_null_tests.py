@@ -1,12 +1,12 @@
 """Findings against null models: the right test for each null, corrected, calibrated."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
 
+from toposcope.analysis.result import Analysis
 from toposcope.findings.null_tests import against_nulls
+from toposcope.types import DiagramSet
 
 LAYERS, DRAWS = 6, 8
 
@@ -34,7 +34,9 @@ def measured(null, shift, rng, *, draws=DRAWS, draw_effect=0.0, **attrs):
             for r in range(draws)
         ]
     table = pd.DataFrame(rows).astype({"homology_dimension": "Int64"})
-    return SimpleNamespace(table=table, attrs={"level": 0.95, "overlapping": False} | attrs)
+    empty = pd.DataFrame()
+    attrs = {"level": 0.95, "overlapping": False} | attrs
+    return Analysis("one", table, empty, DiagramSet((), ()), empty, attrs=attrs)
 
 
 def test_layers_beyond_the_gaussian_are_named_with_their_side():

@@ -234,6 +234,28 @@ def test_one_layer(browser, tmp_path, tmp_path_factory):
     clean(browser)
 
 
+@pytest.mark.parametrize("count", [8, 15, 27])
+def test_names_of_layers_do_not_run_into_each_other(browser, tmp_path, count):
+    """Below every figure: 15 names of six and seven letters did, on 560 pixels."""
+    layers = tuple(f"block{i}" for i in range(count))
+    small = analysis(points=12, replicates=2, layers=layers, pictures=False)
+    path = write_report(ts.findings.look([small]), tmp_path / "r.html")
+    for width in (1400, 820, 390):
+        look(browser, path, width=width)
+        touching = browser.execute_script(
+            """return [...document.querySelectorAll(".plot")].flatMap((plot) => {
+                 const names = [...plot.querySelectorAll(".xtick text")]
+                   .filter((one) => !/rotate\\((?!0[,)])/.test(one.getAttribute("transform") ?? ""))
+                   .map((one) => [one.getBoundingClientRect(), one.textContent])
+                   .sort((a, b) => a[0].left - b[0].left);
+                 return names.slice(1).filter(([at], i) => at.left < names[i][0].right - 0.5
+                   && at.width).map(([, text]) => text);
+               })"""
+        )
+        assert touching == [], width
+    clean(browser)
+
+
 class Damaged(PictureAnalysis):
     """One of its pictures cannot be read."""
 

@@ -106,7 +106,8 @@
         tickvals: shown, ticktext: shown.map((i) => t.esc(short[i])), range: [-0.3, layers.length - 0.7],
       }),
       place: (run) => run.layers.map((_, i) => i),
-      letters: letters * shown.length > (t.narrow() ? 32 : several ? 55 : 110) ? letters : 0,
+      // A letter takes 7 pixels, and the axis has 560 beside the cloud: names that would touch are turned.
+      letters: (letters + 1) * shown.length > (t.narrow() ? 38 : several ? 46 : 80) ? letters : 0,
     };
   }
 

@@ -19,8 +19,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.calibration.population import pairs_of, rows_of
+from benchmarks.calibration.ranking import correlated
 from benchmarks.calibration.scale import E0, TRUTHS, WORLDS, measured
+from toposcope.dimension import two_nn
 from toposcope.stats import (
+    change_point,
     cluster_regression,
     difference_interval,
     disattenuated_correlation,
@@ -30,6 +33,8 @@ from toposcope.stats import (
     variance_components,
 )
 from toposcope.stats.crossed import crossed_interval
+from toposcope.transfer import agreement, noise_ceiling
+from toposcope.transfer.evaluation.correlations import kendall
 
 HERE = Path(__file__).parent
 KEPT = HERE / "calibration" / "places.json"
@@ -131,12 +136,44 @@ def freed(rng: np.random.Generator) -> float | None:
     return place(lambda level: disattenuated_correlation(x, own[:, 1], level=level, seed=0)[0], 0.5)
 
 
+def dimension(rng: np.random.Generator) -> float:
+    """TwoNN over draws: the interval is of its own expectation at this n, which is biased."""
+    draws = np.array([two_nn(rng.random(size=(50, 3))).value for _ in range(8)])
+    return place(lambda level: mean_interval(draws, level=level), TWO_NN_OF_CUBES)
+
+
+TWO_NN_OF_CUBES = 2.7967
+"""Mean of 20,000 draws of 50 points of a cube of 3 dimensions."""
+
+
+def agreeing(rng: np.random.Generator) -> float:
+    truth = rng.normal(size=12)
+    scores = correlated(rng, truth, 0.5)
+    at = partial(agreement, scores, truth, n_resamples=400)
+    return place(lambda level: at(level=level), 2 / np.pi * np.arcsin(0.5))
+
+
+def ceiling(rng: np.random.Generator) -> float:
+    truth = rng.normal(size=30)
+    measured = truth + 0.5 * rng.normal(size=(3, 30))
+    reached = float(kendall(truth, measured.mean(axis=0)))
+    return place(lambda level: noise_ceiling(measured, level=level, n_resamples=200), reached)
+
+
+def onset(rng: np.random.Generator) -> float:
+    """Only the last of 12 layers differs, by 2 sd of a unit."""
+    depth = np.arange(1, 13) / 12
+    values = rng.normal(size=(8, 12)) + 2.0 * (depth == 1)
+    at = partial(change_point, depth, values, n_resamples=199)
+    return place(lambda level: at(level=level), 1.0)
+
+
 INTERVALS: dict[str, tuple[str, Callable[[np.random.Generator], float | None], int]] = {
     "mean": ("mean, 8 normal draws", partial(mean_of, kind="normal"), SIMULATIONS),
     "skewed": ("mean, 8 exponential draws", partial(mean_of, kind="exponential"), SIMULATIONS),
     "welch": ("difference, 5 and 8 units, sd 1 and 2", welch, SIMULATIONS),
     "crossed": ("mean over 6 networks on 4 shared draws", crossed, SIMULATIONS),
-    "scaled": ("H0 lifespan sum over its scale, 10 draws of 50", scaled, 80),
+    "scaled": ("H0 lifespan sum over its scale, 10 draws of 50", scaled, 200),
     "share": ("accuracy 0.8 of 200 samples", share, SIMULATIONS),
     "partial": ("partial correlation, 12 networks", partly, SIMULATIONS),
     "spearman": ("rank correlation, 20 networks", ranks, SIMULATIONS),
@@ -145,6 +182,10 @@ INTERVALS: dict[str, tuple[str, Callable[[np.random.Generator], float | None], i
     "network": ("variance of networks, 6 x 4 x 5",
                 partial(component, which="network", truth=1.0), 100),
     "freed": ("correlation freed of the noise of 4 draws", freed, 100),
+    "dimension": ("TwoNN dimension, 8 draws of 50 points", dimension, SIMULATIONS),
+    "agreement": ("agreement of a score, 12 models", agreeing, 200),
+    "ceiling": ("noise ceiling, 30 models, 3 fine-tunes", ceiling, 100),
+    "onset": ("onset where one layer of 12 differs", onset, 100),
 }  # fmt: skip
 
 
@@ -164,7 +205,7 @@ def draw(places: dict[str, list[float]], to: Path) -> None:
     import matplotlib.pyplot as plt
     from scipy.stats import kstwo
 
-    figure, axes = plt.subplots(3, 4, figsize=(12, 7), sharex=True, sharey=True)
+    figure, axes = plt.subplots(4, 4, figsize=(12, 9), sharex=True, sharey=True)
     for axis, (name, (title, _, _)) in zip(axes.flat, INTERVALS.items(), strict=True):
         u = np.sort(places[name])
         grid = np.linspace(0, 1, 501)

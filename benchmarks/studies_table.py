@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from toposcope.reporting.study_figure import draw_study
+from toposcope.studies import STUDIES
 from toposcope.studies.stored import load_study, study_folders
 from toposcope.studies.study import Study
 from toposcope.words.formats import with_interval
@@ -91,13 +92,20 @@ def picture(study: Study) -> str:
 
 
 def rows(study: Study) -> list[str]:
-    """One row of the table per claim."""
-    return [
+    """One row of the table per claim; of those without a verdict, what they lack."""
+    decided = [
         f"| {one.claim.id}: {one.claim.sentence} | {one.decision.value} "
         f"| {with_interval(one.effect, one.low, one.high)} | {one.n} {one.claim.unit.value}s "
         f"| {flips_text(one)} |"
         for one in study.verdicts
     ]
+    known = STUDIES.get(study.name)
+    sentences = {one.id: one.sentence for one in known.claims} if known else {}
+    untested = [
+        f"| {name}: {sentences.get(name, name)} | not tested | | | it needs {lacks} |"
+        for name, lacks in study.untested.items()
+    ]
+    return decided + untested
 
 
 if __name__ == "__main__":

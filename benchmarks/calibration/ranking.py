@@ -94,14 +94,13 @@ for _models in (6, 12, 30):
         world=f"{_world}, 1 fine-tune",
         at_least=0.95,
     )
-    for _repeats in (3, 10):
-        for _spread in ("pooled", "own"):
+    for _repeats in (2, 3, 10):
+        for _spread in ("pooled", "own") if _repeats > 2 else ("pooled",):
             add(
                 f"ranking.ceiling_{_spread}_{_models}_{_repeats}",
                 partial(inside, models=_models, repeats=_repeats, noise=0.5, spread=_spread),
                 f"range of the noise ceiling holds a perfect score, {_spread} spread",
                 world=f"{_world}, {_repeats} fine-tunes",
-                simulations=400 if _models < 30 else 200,
                 at_least=0.95 if _spread == "pooled" or _repeats > 3 else 0.90,
             )
 add(

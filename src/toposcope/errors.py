@@ -25,8 +25,9 @@ A message names the call, what arrived, what is needed and what to type next.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 
 class ToposcopeError(Exception):
@@ -55,6 +56,80 @@ class WeightsError(UsageError):
 
 class TooFewSamplesError(UsageError):
     """Fewer samples than the design asks for."""
+
+
+@dataclass(frozen=True)
+class WayOut:
+    """What to pass instead, where work does not fit: known to fit when it is told.
+
+    Parameters
+    ----------
+    changes
+        Keyword arguments to pass.
+    flags
+        The same on the command line; () where only Python can.
+    without
+        Flags to leave out.
+    call
+        What they are passed to; "" for the call that was refused.
+    told
+        What a reader is told in place of the arguments, where there is more to say.
+    brief
+        Whether that is all, and the flags are too long to be read.
+
+    Examples
+    --------
+    >>> print(WayOut({"points": 200}, ("--points", "200")))
+    points=200 (--points 200)
+    >>> print(WayOut({"layers": "fc"}, ("--layers", "fc"), call="capture()"))
+    layers='fc' to capture() (--layers fc)
+    """
+
+    changes: Mapping[str, object]
+    flags: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    call: str = ""
+    told: str = ""
+    brief: bool = False
+
+    def __str__(self) -> str:
+        """As it stands behind "Pass"."""
+        told = self.told or " with ".join(
+            f"{name}={value!r}" for name, value in self.changes.items()
+        )
+        told += f" to {self.call}" if self.call else ""
+        typed = [" ".join(self.flags)] if self.flags else []
+        typed += [f"leave out {' '.join(self.without)}"] if self.without else []
+        return f"{told} ({', '.join(typed)})" if typed and not self.brief else told
+
+
+class DoesNotFitError(UsageError):
+    """More memory or disk than there is.
+
+    Parameters
+    ----------
+    message
+        With the numbers and the ways out.
+    needed, available
+        Bytes.
+    ways
+        What to pass instead; each of them fits.
+    """
+
+    def __init__(
+        self, message: str, *, needed: float, available: float, ways: Sequence[WayOut] = ()
+    ) -> None:
+        super().__init__(message)
+        self.needed, self.available, self.ways = needed, available, tuple(ways)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """With its numbers, through processes too."""
+        own = {"needed": self.needed, "available": self.available, "ways": self.ways}
+        return _again, (type(self), str(self), own)
+
+
+def _again(kind: type[DoesNotFitError], message: str, own: dict[str, object]) -> DoesNotFitError:
+    return kind(message, **own)  # type: ignore[arg-type]
 
 
 class DegenerateCloudError(ToposcopeError, ValueError):

@@ -221,12 +221,16 @@ def test_labels_of_ten_megabytes(browser, tmp_path):
     clean(browser)
 
 
-def test_one_layer(browser, tmp_path):
+def test_one_layer(browser, tmp_path, tmp_path_factory):
     acts = ts.from_arrays({"only": np.random.default_rng(0).normal(size=(40, 3))}, name="net")
     path = ts.report(ts.analyze(acts, **QUICK), to=tmp_path / "r.html")
     look(browser, path)
     assert json.loads(cloud(browser))
     assert browser.execute_script("return document.querySelector('.headline').innerText")
+    shown = "return document.querySelector('#figure-cloud .play').checkVisibility()"
+    assert not browser.execute_script(shown)  # nothing to play through
+    look(browser, page_of("report", tmp_path_factory))
+    assert browser.execute_script(shown)
     clean(browser)
 
 

@@ -63,3 +63,17 @@ def test_a_name_that_is_written_twice_to_wait_for_nothing_is_one():
     from toposcope.cli.inspecting import LANDMARKS
 
     assert LANDMARKS == FILE
+
+
+def test_python_m_toposcope_is_the_command(tmp_path):
+    """People type it; the answer, the exit code and its weight are the command's."""
+    for words in (["--version"], ["info", str(tmp_path / "nothing")]):
+        found = [
+            subprocess.run(
+                [sys.executable, "-m", module, *words], capture_output=True, text=True, timeout=60
+            )
+            for module in ("toposcope", "toposcope.cli")
+        ]
+        assert [one.returncode for one in found] == [0 if words == ["--version"] else 1] * 2
+        assert found[0].stdout == found[1].stdout
+        assert found[0].stderr == found[1].stderr != ("" if words[0] == "info" else None)

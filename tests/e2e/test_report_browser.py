@@ -412,3 +412,60 @@ def test_of_many_layers_pairs_below_the_noise_are_cells_and_the_frame_follows(br
     )
     assert moved == [4.5, 4.5] != seen[1]
     clean(browser)
+
+
+def test_pairs_are_a_few_paths_and_each_can_be_pointed_at_chosen_and_taken_along(browser, one):
+    """An object for every pair took 100 of the 125 ms in which a layer was drawn."""
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    look(browser, one)
+    browser.execute_script("document.getElementById('figure-layer').scrollIntoView()")
+    settle(browser)
+    seen = browser.execute_script(
+        """const plot = document.querySelector("#figure-layer .plot");
+           const dots = [...plot.querySelectorAll(".dots path")];
+           const own = plot.data.filter((one) => one.dots), at = own.at(-1);
+           const { xaxis, yaxis } = plot._fullLayout, box = plot.getBoundingClientRect();
+           return {pairs: own.map((one) => one.x.length), objects: dots.length,
+             drawn: dots.map((one) => one.getAttribute("d").split("M").length - 1),
+             markers: plot.querySelectorAll(".points path").length,
+             first: [xaxis.d2p(at.x[0]) + xaxis._offset - box.width / 2,
+                     yaxis.d2p(at.y[0]) + yaxis._offset - box.height / 2].map(Math.round)};"""
+    )
+    assert sum(seen["drawn"]) == sum(seen["pairs"]) > 40 and seen["markers"] == 0
+    assert seen["objects"] <= 12 < sum(seen["pairs"])
+    plot = browser.find_element("css selector", "#figure-layer .plot")
+    ActionChains(browser).move_to_element_with_offset(plot, *seen["first"]).perform()
+    deadline = time.monotonic() + 5
+    bar = "return toposcope.state.bar && [toposcope.state.bar.dim, toposcope.state.bar.rank]"
+    while browser.execute_script(bar) is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert browser.execute_script(bar) == [1, 0]
+    assert "H1: birth" in browser.execute_script(
+        "return document.querySelector('#figure-layer .hoverlayer').textContent"
+    )
+    # What is chosen stands out: one path more, of one pair, and the others paler.
+    browser.execute_script("toposcope.set({bar: {dim: 1, rank: 0}})")
+    settle(browser)
+    full = browser.execute_script(
+        """return [...document.querySelectorAll("#figure-layer .dots path")].filter(
+             (one) => one.getAttribute("stroke") === toposcope.color(toposcope.data.runs[0])
+               || one.getAttribute("opacity") === "1").map(
+             (one) => one.getAttribute("d").split("M").length - 1)"""
+    )
+    assert full == [1]
+    # The file to take along has an object for every pair, as an editor of drawings wants it.
+    taken = browser.execute_script(
+        """return Plotly.toImage(toposcope.whole(document.querySelector("#figure-layer .plot")),
+             {format: "svg", width: 400, height: 360}).then((uri) => decodeURIComponent(uri))"""
+    )
+    assert taken.count('class="point"') == sum(seen["pairs"])
+    # And the dots follow the axes.
+    before = "return document.querySelector('#figure-layer .dots path').getAttribute('d')"
+    drawn_at = browser.execute_script(before)
+    browser.execute_script(
+        """const plot = document.querySelector("#figure-layer .plot");
+           Plotly.relayout(plot, {"yaxis.range": [0, 9]})"""
+    )
+    assert browser.execute_script(before) != drawn_at
+    clean(browser)

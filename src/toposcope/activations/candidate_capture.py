@@ -19,7 +19,7 @@ from toposcope.activations.capture import capture
 from toposcope.activations.data.load import load_data
 from toposcope.activations.models.load import load_model
 from toposcope.activations.models.model import LoadedModel
-from toposcope.errors import LayerNotFoundError, UsageError
+from toposcope.errors import DoesNotFitError, LayerNotFoundError, UsageError
 from toposcope.execution.progress import Progress
 from toposcope.store.runs import Run
 from toposcope.types import LOGITS
@@ -98,6 +98,8 @@ def capture_candidate(
         try:
             keep(loaded, store=folder / "volumes", batch_size=candidate.batch_size)
             volumes[EVAL] = folder / "volumes"
+        except DoesNotFitError:
+            raise  # that says nothing of the network
         except UsageError as error:
             reason = f"no spatial feature volumes: {error}"
         own = batch_statistics(loaded)

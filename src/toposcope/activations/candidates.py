@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from toposcope.errors import SpecError
+from toposcope.inputs.limits import refuse_long
 from toposcope.inputs.toml_files import read_toml
 from toposcope.types import near_matches
 
@@ -120,6 +121,8 @@ def _resolved(entry: Any, folder: Path) -> Any:
     given = entry["weights"]
     beside = str(folder / given)
     plain = beside.partition("#")[0]  # FILE#ENTRY
+    for place in (beside, plain):
+        refuse_long(place, what=f"weights of the model {entry.get('name')!r:.60}")
     there = any(Path(place).exists() or glob.glob(place) for place in (beside, plain))  # noqa: PTH207
     return {**entry, "weights": beside if there else given}
 

@@ -16,7 +16,7 @@ from toposcope.activations.batches import Feed
 from toposcope.activations.capture_plan import Plan
 from toposcope.activations.forward_passes import pool_of
 from toposcope.activations.hooks import record
-from toposcope.errors import StoreError, UsageError
+from toposcope.errors import DoesNotFitError, StoreError, WayOut
 from toposcope.execution.forecasts import BLOCK, Forecast, free_room, peak_memory
 from toposcope.inputs.memory import available_memory, gib
 from toposcope.store.runs import Run
@@ -52,45 +52,52 @@ def refuse_what_cannot_fit(feed: Feed, plan: Plan, *, store: Path | None, networ
 
     Raises
     ------
-    UsageError
+    DoesNotFitError
         With what is needed, what there is, and ways out that fit.
     """
-    left = feed.n - (0 if store is None else _there(plan, store))
-    needed = networks * left * bytes_per_sample(plan)
+    begun = 0 if store is None else _there(plan, store)
+    needed = networks * (feed.n - begun) * bytes_per_sample(plan)
     room = available_memory() if store is None else free_room(store)
     if needed <= room:
         return
     where = "memory" if store is None else f"the disk of {store}"
     is_are = f"{gib(room)} {'is' if room < 2**30 else 'are'} available"
-    ways = _ways_out(feed, plan, room / networks, store=store)
-    msg = (
-        f"capture(): {feed.n:,} samples of {len(plan.addresses)} layers take {gib(needed)} in "
-        f"{where}; {is_are}. Pass {', or '.join(ways)}."
-    )
-    raise UsageError(msg)
-
-
-def _ways_out(feed: Feed, plan: Plan, room: float, *, store: Path | None) -> list[str]:
-    """What to type instead, of each of which it is known that it fits."""
-    row, kept = bytes_per_sample(plan), bytes_per_sample(plan, layers=True)
-    rest, ways = row - kept, []
-    if fitting := int(0.95 * room / row):
-        ways.append(f"n={fitting} (-n {fitting})")
-    if feed.n * (rest + PROJECTED * len(plan.addresses)) < room:
-        ways.append("pool='project:128' (--pool project:128)")
-    wide = [one for one in plan.addresses if plan.layers[one]["dtype"] != "float16"]
-    if len(wide) == len(plan.addresses) and feed.n * (rest + kept / 2) < room:
-        ways.append("dtype='float16' (--dtype float16)")
-    sizes = {one: math.prod(plan.layers[one]["shape"]) for one in plan.addresses}
-    narrow = min(sizes, key=lambda one: sizes[one])
-    of_one = sizes[narrow] * np.dtype(plan.layers[narrow]["dtype"]).itemsize
-    if len(sizes) > 1 and feed.n * (rest + of_one) < room:
-        ways.append(f"fewer layers, such as layers={narrow!r} (--layers {narrow})")
-    ways.append(
+    # What was begun goes on with the parameters it has.
+    ways = [] if begun else _ways_out(feed, plan, room / networks)
+    place = (
         "store= (-o), which keeps no more than a few chunks in memory"
         if store is None
         else "a store on another disk (-o)"
     )
+    msg = (
+        f"capture(): {feed.n:,} samples of {len(plan.addresses)} layers take {gib(needed)} in "
+        f"{where}; {is_are}. Pass {', or '.join([*map(str, ways), place])}."
+    )
+    raise DoesNotFitError(msg, needed=needed, available=room, ways=ways)
+
+
+def _ways_out(feed: Feed, plan: Plan, room: float) -> list[WayOut]:
+    """What to pass instead, of each of which it is known that it fits."""
+    row, kept = bytes_per_sample(plan), bytes_per_sample(plan, layers=True)
+    rest, ways = row - kept, []
+    if fitting := int(0.95 * room / row):
+        ways.append(WayOut({"n": fitting}, ("-n", str(fitting))))
+    sizes = {one: math.prod(plan.layers[one]["shape"]) for one in plan.addresses}
+    if min(sizes.values()) >= 128 and feed.n * (rest + PROJECTED * len(sizes)) < room:
+        ways.append(WayOut({"pool": "project:128"}, ("--pool", "project:128")))
+    wide = [one for one in plan.addresses if plan.layers[one]["dtype"] != "float16"]
+    if len(wide) == len(plan.addresses) and feed.n * (rest + kept / 2) < room:
+        ways.append(WayOut({"dtype": "float16"}, ("--dtype", "float16")))
+    narrow = min(sizes, key=lambda one: sizes[one])
+    of_one = sizes[narrow] * np.dtype(plan.layers[narrow]["dtype"]).itemsize
+    if len(sizes) > 1 and feed.n * (rest + of_one) < room:
+        ways.append(
+            WayOut(
+                {"layers": narrow},
+                ("--layers", narrow),
+                told=f"fewer layers, such as layers={narrow!r}",
+            )
+        )
     return ways
 
 

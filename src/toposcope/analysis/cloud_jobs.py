@@ -16,7 +16,7 @@ from toposcope.analysis.design import Design
 from toposcope.analysis.filtrations import Rips
 from toposcope.analysis.jobs import Job, rows_hash, stream_of
 from toposcope.analysis.work import WORKER_BYTES, Work
-from toposcope.errors import TooFewSamplesError, UsageError
+from toposcope.errors import TooFewSamplesError, UsageError, WayOut
 from toposcope.homology.vietoris_rips.cost import estimate_cost
 from toposcope.inputs.urls import place_text
 from toposcope.pointclouds.cloudset import CloudSet, clouds
@@ -25,6 +25,9 @@ from toposcope.pointclouds.nulls import COPULA, GAUSSIAN, PERMUTED_LABELS, RANDO
 from toposcope.store.objects import content_hash
 from toposcope.store.runs import Run, twin_of, twins_of
 from toposcope.types import MASK, ActivationSet
+
+LANDMARKS = 2000
+"""Points that a refusal advises instead of all."""
 
 
 class CloudWork(Work):
@@ -58,8 +61,8 @@ class CloudWork(Work):
             peak = max(peak, cloud.bytes)
         return seconds, peak
 
-    def ways_out(self, run: Run, jobs: Sequence[Job], design: Design, room: int) -> list[str]:
-        """What to type where a worker may take `room` bytes only."""
+    def ways_out(self, run: Run, jobs: Sequence[Job], design: Design, room: int) -> list[WayOut]:
+        """What to pass where a worker may take `room` bytes only."""
 
         def fits(**changed: Any) -> bool:
             return self.predict(run, jobs, replace(design, **changed))[1] <= room
@@ -72,15 +75,15 @@ class CloudWork(Work):
         if fits(points=least):
             # A little less: what is available changes until it is typed.
             points = max(int(least * 0.95), 2)
-            ways.append(f"points={points} (--points {points})")
+            ways.append(WayOut({"points": points}, ("--points", str(points))))
         lower = tuple(k for k in design.homology_dimensions if k < max(design.homology_dimensions))
         while lower and not fits(homology_dimensions=lower):
             lower = lower[:-1]
         if lower:
-            typed = ",".join(map(str, lower))
-            ways.append(f"homology_dimensions={lower} (--homology {typed})")
+            flags = "--homology", ",".join(map(str, lower))
+            ways.append(WayOut({"homology_dimensions": lower}, flags))
         if design.nulls and fits(null="none"):
-            ways.append('null="none" (--null none)')
+            ways.append(WayOut({"null": "none"}, ("--null", "none")))
         return ways + _without_an_analysis(run, jobs, design, room)
 
     def size(self, job: Job) -> int:
@@ -122,7 +125,7 @@ def _cloud_of(run: Run, layer: str, design: Design) -> Cloud:
     )
 
 
-def _without_an_analysis(run: Run, jobs: Sequence[Job], design: Design, room: int) -> list[str]:
+def _without_an_analysis(run: Run, jobs: Sequence[Job], design: Design, room: int) -> list[WayOut]:
     """Calls on the arrays of a layer that do with less."""
     if design.points_are != "samples" or design.metric != "euclidean" or not jobs:
         return []
@@ -132,15 +135,12 @@ def _without_an_analysis(run: Run, jobs: Sequence[Job], design: Design, room: in
     n, d = design.size, int(np.prod(run.layers[layer]["shape"], dtype=np.int64))
     ways = []
     if estimate_cost(n, d, (0,))[1] + 16 * n * d <= room - WORKER_BYTES // 2:
-        ways.append(
-            f"the {n:,} points to ts.homology.rips(X, homology_dimensions=(0,)), which keeps no "
-            "matrix, for H0 alone"
-        )
-    if 64 * n * d <= room - WORKER_BYTES // 2:
-        ways.append(
-            "landmarks of them, ts.homology.farthest_landmarks(X, 2000).rows, to ts.homology.rips, "
-            "for all degrees within a known error"
-        )
+        told = f"the {n:,} points and homology_dimensions=(0,), for which no matrix is kept,"
+        ways.append(WayOut({"homology_dimensions": (0,)}, call="ts.homology.rips()", told=told))
+    if n >= 4 and 64 * n * d <= room - WORKER_BYTES // 2:
+        count = min(LANDMARKS, n // 2)
+        told = f"the rows of ts.homology.farthest_landmarks(X, {count}), with a known error,"
+        ways.append(WayOut({"count": count}, call="ts.homology.rips()", told=told))
     return ways
 
 

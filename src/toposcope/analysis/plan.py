@@ -17,12 +17,13 @@ from toposcope.analysis.jobs import Job
 from toposcope.analysis.registry import POINTS, VOLUMES
 from toposcope.analysis.volume_jobs import VolumeWork
 from toposcope.analysis.work import WORKS, Work
-from toposcope.errors import UsageError
+from toposcope.errors import UsageError, WayOut
+from toposcope.execution.forecasts import refuse_workers_beyond_memory
 from toposcope.execution.plugins import plugin_hash
 from toposcope.execution.source_hash import source_hash
 from toposcope.execution.tasks import Task, spec_hash
 from toposcope.execution.workbook import Workbook
-from toposcope.inputs.memory import available_memory, gib
+from toposcope.inputs.memory import available_memory
 from toposcope.pointclouds.cloudset import CloudSet
 from toposcope.pointclouds.kinds import points_of, unfit
 from toposcope.store.objects import objects_in
@@ -201,30 +202,17 @@ def forecast_of(plan: Plan) -> Callable[[Job], float]:
 
 def refuse_what_cannot_fit(plan: Plan, workers: int) -> None:
     """Refuse an analysis whose workers would not fit in memory, before anything is computed."""
-    at_once = max(1, min(workers, max(len(plan.todo), 1)))
-    if not plan.todo or plan.worker_bytes * at_once <= (room := available_memory()):
+    if not plan.todo:
         return
-    ways = ways_out(plan, at_once, room)
-    who = f"{at_once} workers" if at_once > 1 else "one task at a time"
-    each = f", {gib(plan.worker_bytes)} each" if at_once > 1 else ""
-    advice = f"Pass {'; or '.join(ways)}; or " if ways else "Nothing smaller fits: "
-    lacking = gib(plan.worker_bytes * at_once - room)
-    msg = (
-        f"analyze(): {who} would need about {gib(plan.worker_bytes * at_once)} of memory{each}; "
-        f"{gib(room)} are available. {advice}free {lacking} of memory."
+    jobs, room = [task.job for task in plan.todo], available_memory()
+
+    def ways(room: int) -> Sequence[WayOut]:
+        return plan.work.ways_out(plan.opened, jobs, plan.design, room)
+
+    refuse_workers_beyond_memory(
+        ways,
+        each=plan.worker_bytes,
+        workers=max(1, min(workers, len(jobs))),
+        room=room,
+        call="analyze()",
     )
-    raise UsageError(msg)
-
-
-def ways_out(plan: Plan, workers: int, room: int) -> list[str]:
-    """What to type where memory has `room` bytes for `workers`; each completes "Pass ..."."""
-    ways = []
-    fitting = room // max(plan.worker_bytes, 1)
-    if 1 <= fitting < workers:
-        ways.append(f"jobs={fitting} (--jobs {fitting})")
-    jobs = [task.job for task in plan.todo]
-    ways += plan.work.ways_out(plan.opened, jobs, plan.design, room // workers)
-    if fitting < 1 and workers > 1:
-        alone = plan.work.ways_out(plan.opened, jobs, plan.design, room)
-        ways += [f"{way} with jobs=1 (--jobs 1)" for way in alone[:1]]
-    return ways

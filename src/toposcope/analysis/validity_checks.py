@@ -297,7 +297,10 @@ def of_parts(
     of_each = []
     for i, rows in enumerate(parts):
         wanted = tuple(k for k in degrees if i < (most or {}).get(k, len(parts)))
-        of_each.append(statistics_of(np.ascontiguousarray(D[np.ix_(rows, rows)]), wanted))
+        if wanted == (0,):  # without a copy of the distances
+            of_each.append({0: h0_statistics(D, rows)})
+        else:
+            of_each.append(statistics_of(np.ascontiguousarray(D[np.ix_(rows, rows)]), wanted))
     for k in degrees:
         found = [one[k] for one in of_each if k in one]
         out[k] = {name: float(np.mean([one[name] for one in found])) for name in STATISTICS}

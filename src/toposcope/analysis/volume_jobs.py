@@ -15,7 +15,7 @@ from toposcope.analysis.filtrations import Cubical
 from toposcope.analysis.jobs import Job, rows_hash, stream_of
 from toposcope.analysis.volume_task import VolumeJob
 from toposcope.analysis.work import TASK_SECONDS, WORKER_BYTES, Work
-from toposcope.errors import UsageError
+from toposcope.errors import UsageError, WayOut
 from toposcope.pointclouds.cloudset import CloudSet, clouds
 from toposcope.store.runs import Run
 from toposcope.types import ActivationSet
@@ -59,29 +59,29 @@ class VolumeWork(Work):
             peak = max(peak, 12 * images * voxels + each * voxels + WORKER_BYTES)
         return seconds, peak
 
-    def ways_out(self, run: Run, jobs: Sequence[Job], design: Design, room: int) -> list[str]:
-        """What to type where a worker may take `room` bytes only."""
+    def ways_out(self, run: Run, jobs: Sequence[Job], design: Design, room: int) -> list[WayOut]:
+        """What to pass where a worker may take `room` bytes only."""
         filtration = design.filtration
         assert isinstance(filtration, Cubical), "volumes are laid out for that alone"
         ways = []
         plain = replace(filtration, diagrams=False)
-        for changed, typed in (
-            (plain, "diagrams=False to Cubical() (leave out --diagrams)"),
-            (replace(plain, maps=True), "maps=True to Cubical() (--maps)"),
+        leave_out = ("--diagrams",) if filtration.diagrams else ()
+        for changed, told, flags, without in (
+            (plain, "diagrams=False to Cubical()", (), leave_out),
+            (replace(plain, maps=True), "maps=True to Cubical()", ("--maps",), leave_out),
         ):
             other = replace(design, filtration=changed)
             if other != design and self.predict(run, jobs, other)[1] <= room:
-                ways.append(typed)
+                ways.append(WayOut({"filtration": changed}, flags, without, told=told))
         sizes = {
             job.layer: self.predict(run, [job], design)[1]
             for job in sorted(jobs, key=lambda job: len(job.rows))
         }
         small = [layer for layer, needed in sizes.items() if needed <= room]
         if small:
-            ways.append(
-                f"layers={small[:3]} to capture() (--layers), the {len(small)} of {len(sizes)} "
-                "layers that fit"
-            )
+            told = f"layers={small[:3]}, of the {len(small)} of {len(sizes)} layers that fit,"
+            typed = "--layers", ",".join(small[:3])
+            ways.append(WayOut({"layers": small[:3]}, typed, call="capture()", told=told))
         return ways
 
     def size(self, job: Job) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from toposcope.analysis.design import Design
 from toposcope.analysis.jobs import Job
+from toposcope.errors import WayOut
 from toposcope.pointclouds.cloudset import CloudSet
 from toposcope.store.runs import Run
 from toposcope.types import ActivationSet
@@ -43,7 +44,7 @@ class Work(ABC):
         """
 
     @abstractmethod
-    def ways_out(self, run: Run, jobs: Sequence[Job], design: Design, room: int) -> list[str]:
+    def ways_out(self, run: Run, jobs: Sequence[Job], design: Design, room: int) -> list[WayOut]:
         """What to type where a worker may take `room` bytes only; each completes "Pass ..."."""
 
     def size(self, job: Job) -> int:

@@ -14,6 +14,7 @@ from toposcope.cli.common import (
     command,
     exits,
     json_option,
+    key_values,
     names_option,
     printable,
     show,
@@ -97,6 +98,7 @@ MODELS.toml, one table per candidate:
     help="Of the draws and of every fit.",
 )
 @workers_options()
+@click.option("--dry-run", is_flag=True, help="Predict time, memory and disk, rank nothing.")
 @json_option
 @click.pass_context
 def rank(
@@ -110,6 +112,7 @@ def rank(
     board: Path | None,
     scores: tuple[str, ...],
     every_score: bool,
+    dry_run: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -132,6 +135,9 @@ def rank(
         )
 
         _check_combination(models, target, evaluate, board)
+        if dry_run:
+            _dry_run(models, target, list(scores) or None, options, as_json=as_json)
+            return
         # Before any work: a table that cannot be read is not found after an hour of captures.
         measured = None if evaluate is None else read_accuracies(evaluate, accuracy)
         table, value, lines = None, {}, []
@@ -186,6 +192,28 @@ def rank(
             click.echo(printable(f"failed: {one['model']}: {one['reason']}"), err=True)
     if failures:
         sys.exit(EXIT_FAILURES)
+
+
+def _dry_run(
+    models: Path | None,
+    target: str | None,
+    scores: list[str] | None,
+    options: dict[str, Any],
+    *,
+    as_json: bool,
+) -> None:
+    """What a ranking would take, and which candidates would fail; refused where it cannot fit."""
+    from toposcope.errors import UsageError
+    from toposcope.transfer.ranking.whole_forecast import forecast_ranking
+    from toposcope.words.forecasts import forecast_numbers
+
+    if models is None:
+        msg = "rank: --dry-run is for a board that is to be made: pass MODELS and --target DATA."
+        raise UsageError(msg)
+    expected, failures = forecast_ranking(models, target, scores=scores, **options)
+    told = {"models": str(models), "work": "rank", **forecast_numbers(expected)}
+    told["failures"] = [{"model": name, "reason": reason} for name, reason in failures.items()]
+    show(told, as_json, key_values({key: value for key, value in told.items() if value != []}))
 
 
 def _check_combination(

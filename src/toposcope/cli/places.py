@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from toposcope.errors import UsageError
+from toposcope.inputs.limits import refuse_long
 from toposcope.inputs.urls import local_path, refuse_unknown, url_of
 
 
@@ -32,6 +33,10 @@ class Place(click.Path):
         """The path."""
         url = url_of(value)
         if url is None:
+            try:
+                refuse_long(value, what=f"toposcope {ctx.info_name}" if ctx else "a path")
+            except UsageError as error:
+                self.fail(str(error), param, ctx)
             return super().convert(value, param, ctx)
         try:
             folder = local_path(url, call="a file:// URL")

@@ -32,13 +32,16 @@ def in_flags(text: str, command: click.Command, ctx: click.Context) -> str:
     >>> said = "clouds(points=9): too few. Pass points=4 (--points 4), or per_class=True."
     >>> in_flags(said, one, click.Context(one))
     'analyze --points 9: too few. Pass --points 4, or --per-class.'
+    >>> in_flags("Pass points=4 with jobs=1 (--points 4 --jobs 1).", one, click.Context(one))
+    'Pass --points 4 --jobs 1.'
     """
     options = {p.name: p for p in command.get_params(ctx) if isinstance(p, click.Option)}
     if "complex" in options:  # what a filtration is called on the command line
         options["filtration"] = options["complex"]
     name = command.name or ""
     # "points=4 (--points 4)" says it twice: what is typed stays.
-    text = re.sub(rf"\b\w+=(?:{VALUE}) \((-[^()]*)\)", _typed, text)
+    one = rf"\b\w+=(?:{VALUE})"
+    text = re.sub(rf"(?:{one} with )*{one} \((-[^()]*)\)", _typed, text)
 
     def keyword(match: re.Match[str]) -> str:
         option = options.get(match["name"])

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +20,14 @@ from toposcope.comparison.layer_pairs import (
     measure_pairs,
     read_input,
 )
+from toposcope.errors import WayOut
 from toposcope.execution.forecasts import (
     BLOCK,
     Forecast,
     Taken,
     by_the_clock,
     free_room,
+    most_that_fit,
     probed,
     refuse_beyond,
 )
@@ -40,6 +43,8 @@ ROW = 60
 """Bytes of a stored number."""
 SQUARES = 8
 """(points, points) matrices that a similarity holds at once."""
+FEWEST_POINTS, FEWEST_DRAWS = 10, 4
+"""What is still worth advising."""
 PROBED = 3
 """Layers that a probe looks at: the first, a middle one and the last."""
 
@@ -116,20 +121,29 @@ def refuse_what_cannot_fit(
     expected: Forecast, todo: Sequence[Task[PairsJob]], inputs: PairsInputs, place: Path
 ) -> None:
     """Refuse a comparison whose workers would not fit in memory, with ways out that do."""
+    points, draws = _points(todo, inputs), todo[0].job.replicates
 
-    def ways(room: int) -> Iterator[str]:
-        points, low = _points(todo, inputs), 0
-        high = points
-        while high - low > 1:  # `low` fits, `high` does not
-            middle = (low + high) // 2
-            held, _ = _held(todo, inputs, points=middle)
-            low, high = (middle, high) if WORKER_BYTES + held <= room else (low, middle)
-        if low > 2:
-            yield f"points={low} with equalize=True (--points {low} --equalize)"
-        diagrams = [name for name in todo[0].job.measures if name in DIAGRAM_MEASURES]
+    def fits(room: int, points: int, draws: int) -> bool:
+        return WORKER_BYTES + _held(todo, inputs, points=points, draws=draws)[0] <= room
+
+    def redrawn(points: int, draws: int) -> WayOut:
+        changes = {"points": points, "replicates": draws, "equalize": True}
+        flags = "--points", str(points), "--replicates", str(draws), "--equalize"
+        return WayOut(changes, flags)
+
+    def ways(room: int) -> Iterator[WayOut]:
+        # Fewer points, fewer draws, or some of both.
+        half = max(draws // 2, FEWEST_DRAWS)
+        for count in dict.fromkeys((draws, half)):
+            most = most_that_fit(points + 1, partial(fits, room, draws=count))
+            # A little less than fits: what is available changes until it is typed.
+            if (fewer := int(0.95 * most)) >= FEWEST_POINTS:
+                yield redrawn(fewer, count)
         if room >= WORKER_BYTES:
-            name = (diagrams or ["wasserstein"])[0]
-            yield f"measures=({name!r},) (--measures {name}), which reads no activations"
+            measures = [name for name in todo[0].job.measures if name in DIAGRAM_MEASURES]
+            name = (measures or ["wasserstein"])[0]
+            told = f"measures={(name,)}, which reads no activations,"
+            yield WayOut({"measures": (name,)}, ("--measures", name), told=told)
 
     refuse_beyond(expected, lambda room: list(ways(room)), call="compare()", place=place)
 
@@ -171,7 +185,11 @@ def _points(todo: Sequence[Task[PairsJob]], inputs: PairsInputs) -> int:
 
 
 def _held(
-    todo: Sequence[Task[PairsJob]], inputs: PairsInputs, *, points: int | None = None
+    todo: Sequence[Task[PairsJob]],
+    inputs: PairsInputs,
+    *,
+    points: int | None = None,
+    draws: int | None = None,
 ) -> tuple[int, int]:
     """Bytes of activations and matrices that a worker holds, and of files that it maps."""
     paired = [
@@ -188,7 +206,7 @@ def _held(
             width = math.prod(entry["shape"])
             widths.append(width)
             files.append(opened.n * width * np.dtype(entry["dtype"]).itemsize)
-    draws = todo[0].job.replicates
+    draws = todo[0].job.replicates if draws is None else draws
     # As they are kept (layer_pairs.py): 64 of the widest, and one more as it is read and turned.
     each = sorted((8 * points * width for width in widths for _ in range(draws)), reverse=True)
     matrices = 8 * SQUARES * points * points

@@ -10,11 +10,11 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from toposcope.errors import UsageError
+from toposcope.errors import DoesNotFitError, WayOut
 from toposcope.execution.executors import Processes, default_jobs
 from toposcope.execution.progress import Progress, Steps
 from toposcope.inputs.memory import gib
@@ -200,7 +200,7 @@ def probed(
 
 
 def refuse_beyond(
-    expected: Forecast, ways: Callable[[int], Sequence[str]], *, call: str, place: Path
+    expected: Forecast, ways: Callable[[int], Sequence[WayOut]], *, call: str, place: Path
 ) -> None:
     """Refuse work that fits neither in memory nor on the disk, with the numbers and ways out.
 
@@ -209,7 +209,7 @@ def refuse_beyond(
     expected
         What it will take.
     ways
-        Bytes that a worker may take -> what to type instead, each of which fits.
+        As in `ways_with_fewer_workers`.
     call
         For the message.
     place
@@ -217,26 +217,102 @@ def refuse_beyond(
 
     Raises
     ------
-    UsageError
-        With what is needed, what there is, and what to type.
+    DoesNotFitError
+        With what is needed, what there is, and what to pass.
     """
     at_once = max(1, min(expected.workers, expected.tasks - expected.done))
     each = expected.worker_bytes - expected.mapped_bytes
     room = expected.available_bytes
-    if each * at_once > room:
-        told = [f"jobs={room // each} (--jobs {room // each})"] if room // each >= 1 else []
-        told += ways(room // (1 if not told else at_once))
-        who = f"{at_once} workers" if at_once > 1 else "one task at a time"
-        lacking = gib(each * at_once - room)
-        msg = (
-            f"{call}: {who} would need about {gib(each * at_once)} of memory; {gib(room)} are "
-            f"available. Pass {'; or '.join(told)}; or free {lacking} of memory."
-        )
-        raise UsageError(msg)
+    refuse_workers_beyond_memory(ways, each=each, workers=at_once, room=room, call=call)
     if expected.disk_bytes > expected.free_bytes:
         msg = (
             f"{call}: the results will take about {gib(expected.disk_bytes)}; "
             f"{gib(expected.free_bytes)} are free where {place} lies. Free space, or name a "
             "folder on another disk, or ask for fewer measures."
         )
-        raise UsageError(msg)
+        raise DoesNotFitError(msg, needed=expected.disk_bytes, available=expected.free_bytes)
+
+
+def refuse_workers_beyond_memory(
+    ways: Callable[[int], Sequence[WayOut]], *, each: int, workers: int, room: int, call: str
+) -> None:
+    """Refuse workers that do not fit in memory, as `refuse_beyond` does.
+
+    Parameters
+    ----------
+    ways, each, workers, room
+        As in `ways_with_fewer_workers`.
+    call
+        For the message.
+    """
+    needed = each * workers
+    if needed <= room:
+        return
+    found = ways_with_fewer_workers(ways, each=each, workers=workers, room=room)
+    who = f"{workers} workers" if workers > 1 else "one task at a time"
+    told = f", {gib(each)} each" if workers > 1 else ""
+    advice = f"Pass {'; or '.join(map(str, found))}; or " if found else "Nothing smaller fits: "
+    msg = (
+        f"{call}: {who} would need about {gib(needed)} of memory{told}; {gib(room)} are available. "
+        f"{advice}free {gib(needed - room)} of memory."
+    )
+    raise DoesNotFitError(msg, needed=needed, available=room, ways=found)
+
+
+def ways_with_fewer_workers(
+    ways: Callable[[int], Sequence[WayOut]], *, each: int, workers: int, room: int
+) -> list[WayOut]:
+    """Ways out of memory that is short: fewer workers, what fits so many, and what fits one.
+
+    Parameters
+    ----------
+    ways
+        Bytes that a worker may take -> what to pass instead, each of which fits.
+    each, workers
+        Bytes that a worker takes, and how many were to run at once.
+    room
+        Bytes there are.
+
+    Examples
+    --------
+    >>> def ways(room):
+    ...     return [WayOut({"points": room // 10}, ("--points", str(room // 10)))]
+    >>> for way in ways_with_fewer_workers(ways, each=70, workers=4, room=100):
+    ...     print(way)
+    jobs=1 (--jobs 1)
+    points=2 (--points 2)
+    >>> for way in ways_with_fewer_workers(ways, each=200, workers=4, room=100):
+    ...     print(way)
+    points=2 (--points 2)
+    points=10 with jobs=1 (--points 10 --jobs 1)
+    """
+    fitting = room // max(each, 1)
+    found = []
+    if 1 <= fitting < workers:
+        found.append(WayOut({"jobs": fitting}, ("--jobs", str(fitting))))
+    found += ways(room // workers)
+    if fitting < 1 and workers > 1:
+        found += [
+            replace(
+                way,
+                changes={**way.changes, "jobs": 1},
+                flags=(*way.flags, "--jobs", "1"),
+                told=way.told and f"{way.told} with jobs=1",
+            )
+            for way in ways(room)
+            if not way.call
+        ]
+    return found
+
+
+def most_that_fit(high: int, fits: Callable[[int], bool]) -> int:
+    """The largest number below one that does not fit; 0 where none does.
+
+    >>> most_that_fit(100, lambda m: m <= 30)
+    30
+    """
+    low = 0
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low

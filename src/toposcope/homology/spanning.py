@@ -51,8 +51,13 @@ def prim(
 def tree_lengths(
     D: NDArray[np.float64], subset: NDArray[np.int64] | None = None
 ) -> NDArray[np.float64]:
-    """(m - 1,) lengths of a minimum spanning tree: the finite deaths of H0 (zeros included)."""
-    return prim(D, subset)[1]
+    """(m - 1,) lengths of a minimum spanning tree: the finite deaths of H0 (zeros included).
+
+    The lengths of `prim`, to the bit and in its order, in less than half of its time.
+    """
+    rows = np.arange(len(D), dtype=np.int64) if subset is None else subset
+    lengths: NDArray[np.float64] = _lengths_of_prim(D, rows)
+    return lengths
 
 
 def euclidean_tree(X: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -135,6 +140,41 @@ def _prim(D, rows):  # type: ignore[no-untyped-def]
         near[choice] = near[left - 1]
         best[choice] = best[left - 1]
     return edges, lengths
+
+
+@kernel
+def _lengths_of_prim(D, rows):  # type: ignore[no-untyped-def]
+    m = rows.size
+    lengths = np.empty(max(m - 1, 0))
+    outside = rows[1:].astype(np.uint32)
+    best = np.full(outside.size, np.inf)
+    last = np.uint32(rows[0] if m else 0)
+    for step in range(m - 1):
+        left = m - 1 - step
+        row = D[last]
+        # Without branches, which are guessed wrong half of the time; four minima, since one alone
+        # would wait for the comparison before it.
+        for k in range(left):
+            d = row[outside[k]]
+            best[k] = d if d < best[k] else best[k]
+        p, q, r, s = np.inf, np.inf, np.inf, np.inf
+        whole = left - left % 4
+        for k in range(0, whole, 4):
+            p = best[k] if best[k] < p else p
+            q = best[k + 1] if best[k + 1] < q else q
+            r = best[k + 2] if best[k + 2] < r else r
+            s = best[k + 3] if best[k + 3] < s else s
+        for k in range(whole, left):
+            p = best[k] if best[k] < p else p
+        low = min(min(p, q), min(r, s))
+        choice = 0
+        while best[choice] != low:
+            choice += 1
+        last = outside[choice]
+        lengths[step] = low
+        outside[choice] = outside[left - 1]
+        best[choice] = best[left - 1]
+    return lengths
 
 
 @kernel

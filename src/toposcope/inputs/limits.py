@@ -6,6 +6,7 @@ that its message gives; a limit that is in the way is raised by the environment 
 
 from __future__ import annotations
 
+import errno
 import os
 
 from toposcope.errors import UsageError
@@ -89,3 +90,35 @@ def refuse_bomb(packed: int, unpacked: int, *, what: str) -> None:
     """
     if unpacked > FREE:
         refuse_larger(unpacked // max(packed, 1), "RATIO", what=what)
+
+
+def refuse_long(place: str | os.PathLike[str], *, what: str) -> None:
+    """Refuse a name that is too long for the file system it would be looked up in.
+
+    Parameters
+    ----------
+    place
+        A path.
+    what
+        What it was given as, for the message.
+
+    Examples
+    --------
+    >>> refuse_long("run", what="store=")
+    >>> refuse_long("a" * 5000, what="store=")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    toposcope.errors.UsageError: store=: a name of 5,000 characters, aaaa...
+    """
+    try:
+        os.lstat(place)
+    except ValueError:  # a NUL, which is refused elsewhere
+        return
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            return
+        text = os.fspath(place)
+        msg = (
+            f"{what}: a name of {len(text):,} characters, {text[:40]}..., is longer than any file "
+            "has. Pass the name of a file or folder."
+        )
+        raise UsageError(msg) from error

@@ -17,6 +17,7 @@ from typing import Any, cast
 import numpy as np
 
 from toposcope.errors import ToposcopeError, UsageError
+from toposcope.inputs.limits import refuse_long
 from toposcope.inputs.urls import local_path, refuse_unknown, refuse_url, url_of
 
 METRICS = ("euclidean", "cosine", "correlation", "precomputed")
@@ -245,6 +246,7 @@ def path(value: object, name: str, *, call: str, url: bool = False) -> Path:
                 return folder
             if told is not None:
                 (refuse_unknown if url else refuse_url)(told, call=call)
+            refuse_long(place, what=f"{call}: {name}=")
             return Path(place)
     raise _refusal(value, name, call, "a path, as a text or a pathlib.Path")
 

@@ -12,7 +12,7 @@ from toposcope.reporting.colors import run_styles
 from toposcope.reporting.page import page
 from toposcope.store.objects import put
 from toposcope.transfer.scores.registry import CONSTANTS, HONEST, SCORES
-from toposcope.words.formats import all_of
+from toposcope.words.formats import all_of, plus
 from toposcope.words.judgement import ends, part_sentences, part_title
 from toposcope.words.ranking import (
     leading_score,
@@ -216,7 +216,7 @@ def _judged(part: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows = [r for r in part["rows"] if r["statistic"] == "kendall" and r["status"] == "ok"]
     several = []
     for row in sorted(rows, key=lambda row: -row["value"]):
-        cells = [f"{row['value']:+.2f}", ends(row["low"], row["high"])]
+        cells = [plus(row["value"]), ends(row["low"], row["high"])]
         if part["kind"] == "targets":
             cells.append(str(row["targets"]))
         else:

@@ -31,6 +31,8 @@ from toposcope.words.validity import told
 SCRIPTS = (
     PLOTLY,
     "core.js",
+    "bars.js",
+    "dots.js",
     "cloud.js",
     "depth.js",
     "training.js",

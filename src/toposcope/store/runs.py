@@ -321,19 +321,19 @@ class Run:
         known = self._checked.get((layer, index))
         if known is not None:
             return known
-        tick = self.tick(layer, index)
-        plan = self.layers[layer]
-        name = self.shard_name(layer, index)
-        values = map_shard(self.objects, name, tick["content"])
-        want = (tick["rows"][1] - tick["rows"][0], *plan["shape"])
-        if values.shape != tuple(want) or values.dtype != np.dtype(plan["dtype"]):
-            msg = f"{self.objects.where(name)} holds {values.dtype}{values.shape}, not {want}."
-            raise DamagedError(msg)
+        values = self.mapped(layer, index)
         # Its pages were needed for the hash; rows that are read come back one by one. Without this
         # a worker shows the whole of every layer it looked at as its own memory.
         let_go(values)
         self._checked[layer, index] = values
         return values
+
+    def mapped(self, layer: str, index: int) -> NDArray[Any]:
+        """Rows of one chunk, checked now and kept by nobody."""
+        tick, plan = self.tick(layer, index), self.layers[layer]
+        want = tick["rows"][1] - tick["rows"][0], *plan["shape"]
+        name = self.shard_name(layer, index)
+        return map_shard(self.objects, name, tick["content"], shape=want, dtype=plan["dtype"])
 
     def read(self, layer: str, rows: NDArray[np.intp] | None = None) -> NDArray[Any]:
         """(n, ...) activations of one layer, or those of `rows` in the order given."""

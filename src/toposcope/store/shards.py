@@ -45,8 +45,10 @@ def shard_header(values: NDArray[Any]) -> bytes:
     return struct.pack("<Q", len(text)) + text
 
 
-def map_shard(objects: Objects, name: str, expected: str) -> NDArray[Any]:
-    """Strictly read a safetensors object of one tensor as a read-only map."""
+def map_shard(
+    objects: Objects, name: str, expected: str, *, shape: tuple[int, ...], dtype: str
+) -> NDArray[Any]:
+    """Strictly read a safetensors object of one tensor of known sizes as a read-only map."""
     where = objects.where(name)
     try:
         raw = objects.map(name)
@@ -56,7 +58,11 @@ def map_shard(objects: Objects, name: str, expected: str) -> NDArray[Any]:
     if content_hash(raw.data) != expected:
         msg = f"shard {where} does not match its recorded hash: its bytes were changed or cut."
         raise DamagedError(msg)
-    return tensor_in(raw, where=where)
+    values = tensor_in(raw, where=where)
+    if values.shape != tuple(shape) or values.dtype != np.dtype(dtype):
+        msg = f"{where} holds {values.dtype}{values.shape}, not {shape}."
+        raise DamagedError(msg)
+    return values
 
 
 def let_go(values: NDArray[Any]) -> None:

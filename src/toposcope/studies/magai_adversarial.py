@@ -5,6 +5,10 @@ norm. Towards one class for all images, as in the paper, a cloud becomes that of
 fall because classes are fewer. Towards the next class for every image, classes stay as many, and
 what a network takes for one class is compared with what it takes for that class under noise, of as
 many points. Networks are the units.
+
+Networks of the reader's own are taken as a MODELS.toml with DATA: an attack needs the gradient of a
+network, which no RUN has. Images are then moved towards the class after the one that the network
+takes them for (whatever the labels are called), in standard deviations of what it is fed.
 """
 
 from __future__ import annotations
@@ -23,7 +27,8 @@ from toposcope.studies.claims import Claim, Direction, Rule, Unit
 from toposcope.studies.figures import Curve, Figure, Panel, curve_of_means
 from toposcope.studies.magai_adversarial_measure import LEAST_CLASSES, Job, measure
 from toposcope.studies.materials import Subject, at_the_end
-from toposcope.studies.study import Definition, code_of
+from toposcope.studies.materials_models import MODEL_SOURCES, ModelSubject
+from toposcope.studies.study import Definition, Needs, code_of
 from toposcope.studies.verdicts import Evidence, evidence_of_mean
 from toposcope.training.digit_recipes import Member, NetRecipe
 
@@ -96,6 +101,8 @@ class Design:
         out, and strengths without three classes.
     seed
         Of the draws.
+    seconds
+        For networks that were handed in: CPU seconds of a pass forward and back, for the forecast.
     """
 
     kinds: tuple[str, ...] = ("plain", "residual")
@@ -107,6 +114,7 @@ class Design:
     pooled: int = 300
     points: int = 30
     seed: int = 0
+    seconds: float = 0.0
 
 
 FULL = Design()
@@ -133,6 +141,20 @@ def materials(design: Design, *, progress: Progress | None = None) -> list[Subje
     ]
 
 
+def design_for(design: Design, subjects: Sequence[Subject]) -> Design:
+    """Clouds that fit the samples of networks that were handed in."""
+    mine = [one for one in subjects if isinstance(one, ModelSubject)]
+    return replace(
+        design,
+        kinds=("given",),
+        seeds=len(mine),
+        blocks=max(one.layers for one in mine) - 2,
+        steps=0,
+        pooled=min(design.pooled, min(one.n for one in mine)),
+        seconds=float(np.mean([one.seconds for one in mine])),
+    )
+
+
 def forecast(design: Design) -> tuple[float, float]:
     """CPU seconds: a step by blocks and channels; clouds of every strength, attack and layer."""
     step = 2.5e-4 * (3 + 1.6 * design.blocks * (1 + (design.width / 16) ** 1.5))
@@ -140,6 +162,8 @@ def forecast(design: Design) -> tuple[float, float]:
     each = 0.02 * (design.pooled / 200) ** 2 + 0.012
     clouds = 4 * 3 * len(design.strengths) * (design.blocks + 2)
     moving = 0.02 * 2 * 13 * len(design.strengths) * design.blocks / 4
+    if design.seconds:  # a gradient for FGSM, ten for PGD, and two looks of each; two aims
+        moving = design.seconds * 2 * 13 * len(design.strengths)
     return count * design.steps * step, count * (clouds * each + moving)
 
 
@@ -149,13 +173,14 @@ def forecast(design: Design) -> tuple[float, float]:
 def tasks(design: Design, subjects: Sequence[Subject]) -> list[Task[Job]]:
     """One task per network."""
     code = code_of(*SOURCES)
-    by_kind = {one.kind: one for one in recipes(design)}
+    # Networks that were handed in have no recipe.
+    by_kind = {one.kind: one for one in recipes(design)} if design.steps else {}
     return [
         Task(
             Job(
                 code,
                 one.identity,
-                by_kind[str(one.covariates["kind"])],
+                by_kind.get(str(one.covariates.get("kind"))),
                 design.strengths,
                 design.pooled,
                 design.points,
@@ -302,6 +327,7 @@ SOURCES = (
     "studies/magai_adversarial_measure.py",
     "studies/magai_sums.py",
     "training/attacks.py",
+    *MODEL_SOURCES,
     *materials_digit_nets.SOURCES,
 )
 STUDY = Definition(
@@ -316,6 +342,8 @@ STUDY = Definition(
     evidence=evidence,
     figure=figure,
     forecast=forecast,
+    needs=Needs(networks=FEWEST, samples=100, layers=3, models=True),
+    design_for=design_for,
     sources=SOURCES,
     lacking={"M7-classes": f"{FEWEST} networks whose attacks succeed for {LEAST_CLASSES} classes"},
 )

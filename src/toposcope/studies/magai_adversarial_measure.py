@@ -5,7 +5,7 @@ Runs in worker processes; torch is imported where it is needed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,13 +16,13 @@ from toposcope.pointclouds.normalize import estimate_normalizer, flat
 from toposcope.studies import materials_digit_nets
 from toposcope.studies.magai_sums import DEGREES, sums
 from toposcope.studies.materials import Subject
+from toposcope.studies.materials_models import SEED, ModelSubject
 from toposcope.training.digit_recipes import CLASSES, NetRecipe
 
 TARGET = 8
-"""What all images are moved towards, as in the paper's code."""
+"""What all images are moved towards, as in the paper's code; of fewer classes the last one."""
 LEAST_CLASSES = 3
 """Fewest classes with enough images that a strength counts with."""
-_ALL = range(CLASSES)
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,14 @@ class Job:
     code, subject
         Hashes of the sources and of the network.
     recipe
-        Of its family.
+        Of its family; None for a network that was handed in.
     strengths, pooled, points, seed
         See `Design`.
     """
 
     code: str
     subject: str
-    recipe: NetRecipe
+    recipe: NetRecipe | None
     strengths: tuple[float, ...]
     pooled: int
     points: int
@@ -97,42 +97,45 @@ def measure(job: Job, subjects: Mapping[str, Subject]) -> list[dict[str, Any]]:
     from toposcope.training.attacks import ATTACKS
 
     subject = subjects[job.subject]
-    assert isinstance(subject, materials_digit_nets.DigitNet)  # from `materials`
     base = {
         "network": subject.network,
-        "kind": str(subject.covariates["kind"]),
-        "test": float(subject.covariates["test"]),
+        "kind": str(subject.covariates.get("kind", "given")),
+        "test": _number(subject.covariates.get("test")),
     }
     rows: list[dict[str, Any]] = []
     for attack in ATTACKS:
         for aim, rows_of in (("one", _pooled), ("next", _by_class)):
             clean, moved = _moved(job, subject, attack, aim)
             rows += [
-                {**base, "attack": attack, "aim": aim, **row} for row in rows_of(job, clean, moved)
+                {**base, "attack": attack, "aim": aim, **row}
+                for row in rows_of(job, subject, clean, moved)
             ]
     return rows
 
 
-def _moved(
-    job: Job, subject: materials_digit_nets.DigitNet, attack: str, aim: str
-) -> tuple[Seen, list[Moved]]:
-    """Clean images, and the same at every strength."""
-    from toposcope.training import digit_nets
-    from toposcope.training.attacks import attacked_digits
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else float("nan")
 
-    aims = (digit_nets.digits_split(job.recipe.train).y_test + 1) % CLASSES
-    targets = np.full_like(aims, TARGET) if aim == "one" else aims
-    sides = attacked_digits(
-        job.recipe,
-        subject.weights_file,
-        subject.member,
-        targets,
-        attack=attack,
-        strengths=(0.0, *job.strengths),
-        seed=job.seed,
-    )
+
+def _classes(subject: Subject) -> int:
+    return subject.classes if isinstance(subject, ModelSubject) else CLASSES
+
+
+def _target(subject: Subject) -> int:
+    return min(TARGET, _classes(subject) - 1)
+
+
+def _moved(job: Job, subject: Subject, attack: str, aim: str) -> tuple[Seen, list[Moved]]:
+    """Clean images, and the same at every strength."""
+    strengths = (0.0, *job.strengths)
+    if isinstance(subject, ModelSubject):
+        sides, targets = _of_model(job, subject, attack, aim, strengths)
+    else:
+        sides, targets = _of_digits(job, subject, attack, aim, strengths)
     seen = [tuple(Seen(one, one["logits"].argmax(axis=1)) for one in pair) for pair in sides]
     clean, found = seen[0][0], []
+    if targets is None:  # a handed-in network: the class after the one it takes an image for
+        targets = _next(clean.taken, _classes(subject))
     for strength, (own, noise) in zip(job.strengths, seen[1:], strict=True):
         taken = own.taken == targets
         hit = taken & (clean.taken != targets)
@@ -140,11 +143,63 @@ def _moved(
     return clean, found
 
 
-def _pooled(job: Job, clean: Seen, moved: Sequence[Moved]) -> list[dict[str, Any]]:
+def _next(classes: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    return np.asarray((classes + 1) % count, dtype=np.int64)
+
+
+Sides = Iterable[tuple[Mapping[str, NDArray[np.float32]], Mapping[str, NDArray[np.float32]]]]
+
+
+def _of_digits(
+    job: Job, subject: Subject, attack: str, aim: str, strengths: Sequence[float]
+) -> tuple[Sides, NDArray[np.int64] | None]:
+    """Layers of one of our networks, moved towards one class or the one after the true one."""
+    from toposcope.training import digit_nets
+    from toposcope.training.attacks import attacked_digits
+
+    assert isinstance(subject, materials_digit_nets.DigitNet) and job.recipe  # from `materials`
+    aims = _next(digit_nets.digits_split(job.recipe.train).y_test, CLASSES)
+    targets = np.full_like(aims, TARGET) if aim == "one" else aims
+    sides = attacked_digits(
+        job.recipe,
+        subject.weights_file,
+        subject.member,
+        targets,
+        attack=attack,
+        strengths=strengths,
+        seed=job.seed,
+    )
+    return sides, targets
+
+
+def _of_model(
+    job: Job, subject: ModelSubject, attack: str, aim: str, strengths: Sequence[float]
+) -> tuple[Sides, NDArray[np.int64] | None]:
+    """The same of a network that was handed in; targets that hang on what it sees are None."""
+    from toposcope.training.attacked_models import attacked_model
+
+    one, target, count = aim == "one", _target(subject), subject.classes
+    sides = attacked_model(
+        subject.candidate,
+        subject.data,
+        lambda taken: np.full_like(taken, target) if one else _next(taken, count),
+        n=subject.n,
+        scale=subject.scale,
+        attack=attack,
+        strengths=strengths,
+        seed=job.seed,
+        draw=SEED,
+    )
+    return sides, np.full(subject.n, target, dtype=np.int64) if one else None
+
+
+def _pooled(
+    job: Job, subject: Subject, clean: Seen, moved: Sequence[Moved]
+) -> list[dict[str, Any]]:
     """The same images of all classes at every strength; strength 0 are clean images."""
     rng = np.random.default_rng(job.seed)
     chosen = [np.sort(rng.permutation(len(clean.taken))[: job.pooled])]
-    before = clean.taken == TARGET
+    before = clean.taken == _target(subject)
     rows = []
     for one in [Moved(0.0, before, float(before.mean()), clean, clean), *moved]:
         for side, seen in one.sides.items():
@@ -153,16 +208,19 @@ def _pooled(job: Job, clean: Seen, moved: Sequence[Moved]) -> list[dict[str, Any
     return rows
 
 
-def _by_class(job: Job, clean: Seen, moved: Sequence[Moved]) -> list[dict[str, Any]]:
+def _by_class(
+    job: Job, subject: Subject, clean: Seen, moved: Sequence[Moved]
+) -> list[dict[str, Any]]:
     """Successfully moved images of a class, and as many with noise that are taken for it."""
     rng = np.random.default_rng(job.seed)
+    every = range(_classes(subject))
     rows = []
     for one in moved:
         sides = {
-            "attacked": [np.flatnonzero(one.hit & (one.attacked.taken == c)) for c in _ALL],
-            "noise": [np.flatnonzero(one.noise.taken == c) for c in _ALL],
+            "attacked": [np.flatnonzero(one.hit & (one.attacked.taken == c)) for c in every],
+            "noise": [np.flatnonzero(one.noise.taken == c) for c in every],
         }
-        kept = [c for c in _ALL if min(len(own[c]) for own in sides.values()) >= job.points]
+        kept = [c for c in every if min(len(own[c]) for own in sides.values()) >= job.points]
         if len(kept) < LEAST_CLASSES:
             continue
         for side, seen in one.sides.items():

@@ -28,6 +28,7 @@ from toposcope.store.folders import MARKS, STUDY, refuse_other_kind
 from toposcope.store.objects import objects_in, put_json_at
 from toposcope.store.tables import put_table, table_of
 from toposcope.studies.materials import MATERIAL_SOURCES, RunSubject, Subject
+from toposcope.studies.materials_models import captured, models_of
 from toposcope.studies.study import Definition, Given, Needs, Study
 from toposcope.studies.subjects import subjects_of
 
@@ -159,6 +160,8 @@ def run_definition(
             "code": code_of_study(definition),
             "materials": spec_hash(sorted(by_name)),
             "runs": [place_text(one.path) for one in subjects if isinstance(one, RunSubject)],
+            "models": None if given.models is None else place_text(given.models),
+            "data": given.data,
         }
         verdicts, untested = definition.decided(table, design)
         study = Study(
@@ -234,8 +237,12 @@ def _opened(definition: Definition, given: Given, quick: bool) -> tuple[Any, Seq
     if definition.needs is None:
         msg = f"{call}: it trains its own networks; leave RUNs, --models and --data out."
         raise UsageError(msg)
-    subjects = subjects_of(given, call=call)
-    check_needs(definition.needs, subjects, call=call)
+    subjects: Sequence[Subject]
+    if definition.needs.models:
+        subjects = models_of(given, definition.needs, call=call)
+    else:
+        subjects = captured(given, definition.needs, call=call) or subjects_of(given, call=call)
+        check_needs(definition.needs, subjects, call=call)
     if definition.design_for is not None:
         design = definition.design_for(design, subjects)
     return design, subjects

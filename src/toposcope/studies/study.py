@@ -71,7 +71,9 @@ class Needs:
     common_data
         Whether all RUNs have to be of the same samples.
     models
-        Whether a MODELS.toml is needed in place of RUNs.
+        Whether the networks themselves are needed, a MODELS.toml and DATA, in place of RUNs.
+    volumes
+        Whether feature volumes are looked at: how the networks of a MODELS.toml are captured.
     """
 
     networks: int = 1
@@ -81,6 +83,7 @@ class Needs:
     layers: int = 2
     common_data: bool = True
     models: bool = False
+    volumes: bool = False
 
 
 @dataclass(frozen=True)

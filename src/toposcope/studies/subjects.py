@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,30 +27,27 @@ def subjects_of(given: Given, *, call: str) -> Sequence[RunSubject]:
     UsageError
         For a folder of another kind, with what it is.
     """
-    if given.models is not None or given.data is not None:
-        msg = (
-            f"{call}: --models and --data are for studies that capture or fine-tune themselves; "
-            "this one reads RUNs and SERIES. Capture them: toposcope capture MODEL DATA -o RUN."
-        )
-        raise UsageError(msg)
     folders, told = _members([Path(run) for run in given.runs])
     names = _told_apart(folders)
     found: list[RunSubject] = []
     for name, folder in zip(names, folders, strict=True):
-        kind = folder_kind(folder)
-        more = told.get(folder, {})
-        if kind == SERIES:
-            series = open_series(folder)
-            found += [
-                run_subject(path, network=name, moment=moment, covariates=_known(path, step) | more)
-                for moment, (path, step) in enumerate(zip(series.runs, series.steps, strict=True))
-            ]
-        elif kind == RUN:
-            found.append(run_subject(folder, network=name, covariates=_known(folder, None) | more))
-        else:
+        if folder_kind(folder) not in (SERIES, RUN):
             msg = f"{call}: {what_is_no(RUN, folder)}"
             raise UsageError(msg)
+        found += subjects_at(folder, name, told.get(folder, {}))
     return found
+
+
+def subjects_at(folder: Path, name: str, more: Mapping[str, Any]) -> list[RunSubject]:
+    """A RUN as one subject, a SERIES as one for every moment; `more` is known of each."""
+    if folder_kind(folder) == RUN:
+        known = _known(folder, None) | dict(more)
+        return [run_subject(folder, network=name, covariates=known)]
+    series = open_series(folder)
+    return [
+        run_subject(path, network=name, moment=moment, covariates=_known(path, step) | dict(more))
+        for moment, (path, step) in enumerate(zip(series.runs, series.steps, strict=True))
+    ]
 
 
 def _members(folders: Sequence[Path]) -> tuple[list[Path], dict[Path, dict[str, Any]]]:

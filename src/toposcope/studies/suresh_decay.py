@@ -396,7 +396,7 @@ STUDY = Definition(
     evidence=evidence,
     figure=figure,
     forecast=forecast,
-    needs=Needs(networks=FEWEST, samples=8, layers=LAYERS),
+    needs=Needs(networks=FEWEST, samples=8, layers=LAYERS, volumes=True),
     design_for=design_for,
     sources=SOURCES,
 )

@@ -321,7 +321,7 @@ STUDY = Definition(
     evidence=evidence,
     figure=figure,
     forecast=forecast,
-    needs=Needs(networks=20, samples=8, labels=True, layers=LAYERS),
+    needs=Needs(networks=20, samples=8, labels=True, layers=LAYERS, volumes=True),
     design_for=design_for,
     sources=SOURCES,
 )

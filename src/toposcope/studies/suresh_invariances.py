@@ -492,7 +492,7 @@ STUDY = Definition(
     evidence=evidence,
     figure=figure,
     forecast=forecast,
-    needs=Needs(networks=FEWEST, samples=3, layers=LAYERS, common_data=False),
+    needs=Needs(networks=FEWEST, samples=3, layers=LAYERS, common_data=False, volumes=True),
     design_for=design_for,
     sources=SOURCES,
     lacking=LACKING,

@@ -466,7 +466,7 @@ STUDY = Definition(
     evidence=evidence,
     figure=figure,
     forecast=forecast,
-    needs=Needs(samples=40, labels=True, layers=LAYERS, common_data=False),
+    needs=Needs(samples=40, labels=True, layers=LAYERS, common_data=False, volumes=True),
     design_for=design_for,
     sources=SOURCES,
     lacking=LACKING,

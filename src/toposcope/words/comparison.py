@@ -204,7 +204,8 @@ def _found(good: pd.DataFrame, differ: pd.DataFrame, whole: float, alpha: float)
         )
     least = lower(float(good["adjusted_p"].min()), 2)
     which = f"none of {many} layers is" if many > 1 else f"{good['layer_a'].iloc[0]} is not"
-    return f"{which} found to differ (adjusted p ≥ {least}); smaller differences may be there"
+    at = f"= {least}" if least == "1" else f"≥ {least}"  # a p-value is never above 1
+    return f"{which} found to differ (adjusted p {at}); smaller differences may be there"
 
 
 def found_apart(row: Mapping[str, Any], alpha: float) -> bool | None:

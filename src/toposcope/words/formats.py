@@ -20,12 +20,23 @@ def percent(change: float) -> str:
 
     >>> percent(-0.35), percent(0.004), percent(11.0)
     ('-35 %', '+0.4 %', 'x12')
+
+    What is small keeps a digit that is not 0; nothing, or rounding of the arithmetic, has no sign:
+
+    >>> percent(-0.0002), percent(1e-8), percent(-1e-15)
+    ('-0.02 %', 'under 0.0001 %', '0 %')
     """
     if math.isinf(change):
         return "∞"
     if change >= 9.0:
         return f"x{change + 1:.3g}"
     size = abs(100 * change)
+    if size < 1e-7:
+        return "0 %"
+    if size < 1e-4:
+        return "under 0.0001 %"
+    if size < 0.05:
+        return f"{100 * change:+.1g} %"
     digits = 0 if size >= 9.95 else 1
     return f"{100 * change:+.{digits}f} %"
 
@@ -39,6 +50,18 @@ def signed(change: float) -> str:
     if not math.isfinite(change):
         return "∞"
     return minus(percent(change)).replace("x", "×")
+
+
+def plus(value: float, decimals: int = 2) -> str:
+    """A number with its sign, in ASCII; what would round to 0 keeps a digit, and 0 has no sign.
+
+    >>> plus(0.333), plus(-0.004), plus(-1.0, 1), plus(-1e-17)
+    ('+0.33', '-0.004', '-1.0', '0.00')
+    """
+    text = f"{value:+.{decimals}f}"
+    if text.strip("+-0."):
+        return text
+    return f"{value:+.1g}" if abs(value) >= 1e-4 else text[1:]
 
 
 def minus(text: str) -> str:
@@ -74,7 +97,7 @@ def number(value: float, digits: int = 3) -> str:
     >>> number(-0.12345), number(float("nan"))
     ('−0.123', '–')
     """
-    return minus(f"{value:.{digits}g}") if math.isfinite(value) else MISSING
+    return minus(f"{value + 0.0:.{digits}g}") if math.isfinite(value) else MISSING  # no -0
 
 
 def upper(value: float, digits: int = 3) -> str:

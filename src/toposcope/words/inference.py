@@ -15,7 +15,7 @@ from toposcope.stats.equivalence import BOTH, CONSTANT, DIFFERENT, EQUIVALENT, U
 from toposcope.stats.units import count_units, rejects
 from toposcope.transfer.evaluation.paired_scores import ScoreComparison
 from toposcope.transfer.evaluation.rank_agreement import Agreement
-from toposcope.words.formats import level_text, lower, with_interval
+from toposcope.words.formats import level_text, lower, plus, with_interval
 
 VERDICTS = {
     EQUIVALENT: "equivalent within the margin",
@@ -138,9 +138,9 @@ def mantel_text(test: MantelResult) -> str:
 
 def agreement_text(found: Agreement) -> str:
     """How a score agrees with accuracies."""
-    ends = f" [{found.low:+.2f}, {found.high:+.2f}]" if found.low == found.low else ""
+    ends = f" [{plus(found.low)}, {plus(found.high)}]" if found.low == found.low else ""
     return (
-        f"{found.statistic} {found.value:+.2f}{ends} ({level_text(found.level)}, over "
+        f"{found.statistic} {plus(found.value)}{ends} ({level_text(found.level)}, over "
         f"{found.over}; {found.n} models), p = {found.pvalue:.2g}"
     )
 
@@ -149,7 +149,7 @@ def score_comparison_text(found: ScoreComparison) -> str:
     """Whether two scores can be told apart on the same models; interval and test have to agree."""
     apart = (found.low > 0 or found.high < 0) and found.pvalue <= 1 - found.level
     return (
-        f"{found.statistic} {found.a:+.2f} against {found.b:+.2f}: difference "
-        f"{found.difference:+.2f} [{found.low:+.2f}, {found.high:+.2f}] over {found.n} "
+        f"{found.statistic} {plus(found.a)} against {plus(found.b)}: difference "
+        f"{plus(found.difference)} [{plus(found.low)}, {plus(found.high)}] over {found.n} "
         f"{found.unit}s, p = {found.pvalue:.2g}; they {'can' if apart else 'cannot'} be told apart"
     )

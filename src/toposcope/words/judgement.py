@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from toposcope.words.formats import all_of, columns, few, lower
+from toposcope.words.formats import all_of, columns, few, lower, plus
 
 Part = Mapping[str, Any]
 
@@ -78,7 +78,7 @@ def part_table(part: Part, statistic: str = "kendall") -> str:
     if part["kind"] == "targets":
         lines = [["score", "mean", "interval", "targets"]]
         lines += [
-            [r["score"], f"{r['value']:+.2f}", ends(r["low"], r["high"]), f"{r['targets']}"]
+            [r["score"], plus(r["value"]), ends(r["low"], r["high"]), f"{r['targets']}"]
             for r in valued
         ]
     else:
@@ -86,7 +86,7 @@ def part_table(part: Part, statistic: str = "kendall") -> str:
         lines += [
             [
                 r["score"],
-                f"{r['value']:+.2f}",
+                plus(r["value"]),
                 ends(r["low"], r["high"]),
                 f"{r['pvalue']:.2g}",
                 f"{r['qvalue']:.2g}",
@@ -105,7 +105,7 @@ def ends(low: float, high: float) -> str:
     >>> ends(-0.5, 1.0)
     '[-0.50, +1.00]'
     """
-    return f"[{low:+.2f}, {high:+.2f}]"
+    return f"[{plus(low)}, {plus(high)}]"
 
 
 def part_sentences(part: Part, level: float, statistic: str = "kendall") -> list[str]:
@@ -171,7 +171,9 @@ def contest_sentence(
         reasons = few(dict.fromkeys(one["reason"] for one in contests), shown=1)
         return f"Nothing could be compared with {baseline}: {reasons}"
     best = max(made, key=lambda one: one["difference"])
-    shown = f"{best['difference']:+.2f} {ends(best['low'], best['high'])}, p {best['pvalue']:.2g}, "
+    shown = (
+        f"{plus(best['difference'])} {ends(best['low'], best['high'])}, p {best['pvalue']:.2g}, "
+    )
     shown += f"q {best['qvalue']:.2g}"
     unit, numbers = made[0]["unit"], sorted(one["n"] for one in made)
     over = f"{numbers[0]} to " if numbers[0] < numbers[-1] else ""
@@ -215,7 +217,7 @@ def between_sentence(one: Mapping[str, Any]) -> str:
     where = "".join(f", {k} {v}" for k, v in one["protocol"].items())
     where += f", {one['target']}" if one["target"] else ""
     return (
-        f"the accuracies {one['a']} and {one['b']} agree by kendall {one['kendall']:+.2f} "
+        f"the accuracies {one['a']} and {one['b']} agree by kendall {plus(one['kendall'])} "
         f"({one['models']} models{where})"
     )
 

@@ -180,15 +180,13 @@ def _silent_text(a: str, b: str, silent: Sequence[tuple[str, Sequence[Row]]]) ->
         if row["spread"] > 0 and math.isfinite(row["detectable"])
     ]
     seen = (
-        f"a difference of {number(sorted(ratios)[len(ratios) // 2], 2)} standard deviations of the "
-        "units in one layer would have been found 8 times in 10"
+        "smaller ones may be there: a difference of "
+        f"{number(sorted(ratios)[len(ratios) // 2], 2)} standard deviations of the units in one "
+        "layer would have been found 8 times in 10"
         if ratios
-        else "no difference, however large, would have been found 8 times in 10"
+        else "so few units would have missed any, however large, more than 2 times in 10"
     )
-    return (
-        f"No difference between {a} and {b} was found in {whats}, which does not show that there "
-        f"is none: {seen}."
-    )
+    return f"No difference between {a} and {b} was found in {whats}; {seen}."
 
 
 def _sides(pair: Row) -> str:

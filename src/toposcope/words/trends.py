@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from toposcope.findings.trends import FALSE_SHARE, NETWORK, LayerTrend
-from toposcope.words.formats import level_text, lower, minus, short_name, step_text
+from toposcope.words.formats import level_text, lower, minus, plus, short_name, step_text
 from toposcope.words.statistics import phrase
 
 
@@ -83,7 +83,7 @@ def _directions(trends: Sequence[LayerTrend]) -> dict[str, str]:
     """In how many layers of a network one statistic rises and falls, and where that is surest."""
     counts = Counter(trend.direction for trend in trends)
     top = trends[0]
-    surest = f"{top.layer} ({minus(f'tau {top.trend.mean_tau:+.2f}')}, q = {top.q:.2g})"
+    surest = f"{top.layer} ({minus(f'tau {plus(top.trend.mean_tau)}')}, q = {top.q:.2g})"
     return {
         **{name: f"{counts[name]} of {len(trends)}" for name in ("rising", "falling")},
         "undecided": str(counts["undecided"]),

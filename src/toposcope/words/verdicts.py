@@ -210,8 +210,8 @@ def _shapes(told: Sequence[Verdict]) -> Iterator[str]:
         head = f"The shapes of {a} and {b} differ, but little: all layers are equivalent within "
         head += "the margin"
     elif groups[Differs.NOT_FOUND]:
-        head = f"No difference between the shapes of {a} and {b} was found, which does not show "
-        head += "that there is none"
+        head = f"No difference between the shapes of {a} and {b} was found; smaller ones than this "
+        head += "design can find may be there"
     else:
         head = f"Whether the shapes of {a} and {b} differ was not tested, or cannot be with so "
         head += "few draws"

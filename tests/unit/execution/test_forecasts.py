@@ -11,10 +11,8 @@ from torch import nn
 
 import toposcope as ts
 from benchmarks.bench_forecast import Watch
-from toposcope.activations import forecast as captures
 from toposcope.cli import main
-from toposcope.comparison import forecast as comparisons
-from toposcope.errors import UsageError
+from toposcope.errors import UsageError, WayOut
 from toposcope.execution.forecasts import (
     Announced,
     Forecast,
@@ -83,39 +81,6 @@ def test_twins_are_in_the_forecast_of_a_capture_once(tmp_path):
     assert said.tasks == 15
 
 
-@pytest.mark.parametrize("store", ["run", None])
-def test_a_capture_that_cannot_fit_is_refused_with_ways_out_that_fit(tmp_path, monkeypatch, store):
-    """In a machine as small as needs be, what the message says to type is not refused."""
-    place = None if store is None else tmp_path / store
-    whole = 300 * 4 * (32 + 32 + 3)
-    tried = set()
-    for room in (whole - 1, whole // 2 + 2000, whole // 3, 5000):
-        monkeypatch.setattr(captures, "free_room", lambda _, room=room: room)
-        monkeypatch.setattr(captures, "available_memory", lambda room=room: room)
-        with pytest.raises(UsageError) as refused:
-            ts.capture(network(), X, layers="all", store=place, batch_size=64)
-        said = str(refused.value)
-        assert "300 samples of 3 layers take" in said and "available" in said
-        for flag, keyword in (
-            (r"-n (\d+)", "n"),
-            (r"--dtype (float16)", "dtype"),
-            (r"--layers (\S+)\)", "layers"),
-            (r"--pool (project:128)", "pool"),
-        ):
-            if found := re.search(flag, said):
-                value = int(found[1]) if keyword == "n" else found[1]
-                options = {"layers": "all", "batch_size": 64} | {keyword: value}
-                ts.capture(
-                    network(),
-                    X,
-                    store=None if place is None else tmp_path / f"{keyword}{room}",
-                    **options,
-                )
-                tried.add(keyword)
-        assert "another disk (-o)" in said if store else "store= (-o)" in said
-    assert {"n", "dtype", "layers"} <= tried
-
-
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
     place = tmp_path_factory.mktemp("pair")
@@ -151,25 +116,10 @@ def test_a_comparison_of_what_is_not_analyzed_says_first_what_that_takes(tmp_pat
     assert not list(tmp_path.glob("*/results/*/done.json"))
 
 
-def test_a_comparison_that_cannot_fit_is_refused_with_ways_out_that_fit(pair, monkeypatch):
-    monkeypatch.setattr(comparisons, "WORKER_BYTES", 10_000)
-    for room in (60_000, 250_000):
-        monkeypatch.setattr(comparisons, "available_memory", lambda room=room: room)
-        with pytest.raises(UsageError) as refused:
-            ts.compare(*pair, jobs=4)
-        said = str(refused.value)
-        assert re.search(r"4 workers would need about \d.* of memory; .* are available", said)
-        assert len(ts.compare(*pair, measures=("wasserstein",), jobs=0).layers), "the way out"
-        if found := re.search(r"--points (\d+)", said):
-            made = ts.compare(*pair, points=int(found[1]), replicates=8, equalize=True, jobs=0)
-            assert made.attrs["points"] == int(found[1])
-        assert "free" in said and "--measures wasserstein" in said
-
-
 def test_work_beyond_memory_is_done_by_fewer_workers():
     said = Forecast(9, 0, 4, 9.0, 9.0, 100, 0, 10, 250, 1000)
     with pytest.raises(UsageError, match=r"--jobs 2"):
-        refuse_beyond(said, lambda room: [f"room {room}"], call="f()", place=None)
+        refuse_beyond(said, lambda room: [WayOut({"room": room})], call="f()", place=None)
     full = Forecast(9, 0, 1, 9.0, 9.0, 100, 0, 2000, 250, 1000)
     with pytest.raises(UsageError, match=r"free where here lies"):
         refuse_beyond(full, lambda room: [], call="f()", place="here")

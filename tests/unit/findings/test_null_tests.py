@@ -1,11 +1,14 @@
 """Findings against null models: the right test for each null, corrected, calibrated."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from toposcope.analysis.result import Analysis
-from toposcope.findings.null_tests import against_nulls
+from toposcope.findings.null_tests import _one_more_dimension, against_nulls
+from toposcope.stats import prediction_test
 from toposcope.types import DiagramSet
 
 LAYERS, DRAWS = 6, 8
@@ -96,3 +99,26 @@ def test_what_cannot_be_tested_says_why():
     gone.table.loc[gone.table["cloud"] == "data", "status"] = "undefined"
     assert set(against_nulls(gone)["status"]) == {"no_value"}
     assert not len(against_nulls(gone, statistics=[("two_nn", None)]))
+
+
+def test_a_dimension_is_held_against_twins_by_its_reciprocal():
+    """Reciprocals spread evenly: by logarithms the one percent of a test came to two or more."""
+    rng = np.random.default_rng(0)
+    dimensions = 1 / np.maximum(rng.normal(0.1, 0.03, size=(3000, 6)), 0.01)
+    rates = {
+        name: np.mean([test(one[0], one[1:]).pvalue <= 0.01 for one in dimensions])
+        for name, test in (
+            ("reciprocals", partial(_one_more_dimension, level=0.95)),
+            ("logarithms", partial(prediction_test, below=0.0)),
+        )
+    }
+    assert 0.005 < rates["reciprocals"] < 0.015 < rates["logarithms"]
+
+    twins = np.array([8.0, 9.0, 10.0, 11.0, 12.0])
+    far = _one_more_dimension(5.0, twins, level=0.95)
+    assert far.pvalue < 0.05 and far.low < far.high < 0
+    assert far.value == pytest.approx(5.0 - 10.0)
+    near = _one_more_dimension(9.5, twins, level=0.95)
+    assert near.pvalue > 0.5 and near.low < 0 < near.high
+    wild = _one_more_dimension(9.5, np.array([4.0, 9.0, 40.0]), level=0.95)
+    assert np.isnan(wild.low) and np.isnan(wild.high) and wild.pvalue > 0.5

@@ -135,6 +135,19 @@ def test_spanning_trees_agree_with_scipy() -> None:
     np.testing.assert_allclose(np.sort(tree_lengths(D, subset)), np.sort(prim(block)[1]))
 
 
+def test_lengths_of_trees_are_those_of_the_edges_in_their_order() -> None:
+    """Sums over trees end up in numbers that are equal to the bit; ties, gaps and few rows too."""
+    stream = np.random.default_rng(0)
+    plain = distances(stream.normal(size=(90, 4)))
+    tied = distances(np.round(stream.normal(size=(90, 3))))
+    apart = np.where(plain > np.median(plain), np.inf, plain)
+    for D in (plain, tied, apart, np.zeros((7, 7))):
+        for size in (0, 1, 2, 3, 6, 7, len(D)):
+            subset = stream.permutation(len(D))[:size]
+            np.testing.assert_array_equal(tree_lengths(D, subset), prim(D, subset)[1])
+        np.testing.assert_array_equal(tree_lengths(D), prim(D)[1])
+
+
 def test_critical_edges_are_the_births() -> None:
     D = distances(datasets.relu_clusters(150, 16))
     triangles = reduced_triangles(rank_edges(D, limit=np.inf))

@@ -50,6 +50,24 @@ def test_rows_of_other_studies_stay_and_its_own_are_replaced(tmp_path):
     assert studies_table.updated(made, [study]) == made  # nothing piles up
 
 
+def test_every_claim_stands_in_the_table_with_its_sentence_or_what_it_lacks():
+    page = studies_table.PAGE.read_text()
+    told, _ = studies_table.parts(studies_table.MARK.search(page)[2])
+    claims = [one for study in STUDIES.values() for one in study.claims]
+    assert set(told) == {f"| {one.id}" for one in claims}
+    for one in claims:
+        assert told[f"| {one.id}"].startswith(f"| {one.id}: {one.sentence} | "), one.id
+
+
+def test_a_claim_without_a_verdict_has_a_row_that_says_what_it_needs(tmp_path):
+    spec = {"quick": True}
+    untested = {"N4": "more seeds"}
+    study = Study("naitzat-depth", [], None, Figure("A."), [], tmp_path, spec, {}, untested)
+    (row,) = studies_table.rows(study)
+    assert row.startswith("| N4: A narrow layer forces") and "| not tested | | |" in row
+    assert row.endswith("it needs more seeds |")
+
+
 def test_the_headline_of_several_claims_says_how_many_went_which_way(tmp_path):
     """It said the first claim only, as if it were all that the study had to say."""
     first, second = STUDIES["wheeler-training"].claims[:2]

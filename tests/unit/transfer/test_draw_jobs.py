@@ -10,7 +10,8 @@ import toposcope as ts
 from toposcope.activations.candidates import EVAL, CapturedCandidate
 from toposcope.execution.tasks import identity
 from toposcope.store.arrays import save_arrays
-from toposcope.transfer.ranking.run import RankingDesign, _tasks
+from toposcope.transfer.ranking.asked import RankingDesign
+from toposcope.transfer.ranking.run import draw_tasks
 from toposcope.transfer.ranking.scoring import DrawJob
 
 RNG = np.random.default_rng(0)
@@ -34,7 +35,7 @@ def saved(folder: Path, *, layers=LAYERS, maps=MAPS, labels=LABELS, image_labels
 
 
 def keys(candidate, design=DESIGN, name="net"):
-    return [task.key for task in _tasks({name: candidate}, design)]
+    return [task.key for task in draw_tasks({name: candidate}, design)]
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def candidate(tmp_path_factory):
 
 @pytest.mark.parametrize("name", [one.name for one in fields(DrawJob)])
 def test_every_field_of_a_job_is_in_its_identity(candidate, name):
-    job = _tasks({"net": candidate}, DESIGN)[0].job
+    job = draw_tasks({"net": candidate}, DESIGN)[0].job
     assert identity(replace(job, **{name: "another"})) != identity(job)
 
 

@@ -76,6 +76,9 @@ def comparison_worlds():
     name = "comparison.summarize_comparison"
     yield name, "none of 4 layers is found to differ", summed(ALIKE, WHOLE), summed(ONE, WHOLE)
     yield name, "smaller differences may be there", summed(ALIKE, WHOLE), summed(FOUND, WHOLE)
+    one = summed(ALIKE | {"adjusted_p": 1.0}, WHOLE)
+    yield name, "is found to differ (adjusted p = 1); smaller", one, summed(ALIKE, WHOLE)
+    yield name, "is found to differ (adjusted p ≥ 0.4); smaller", summed(ALIKE, WHOLE), one
     yield name, "1 of 4 layers differs", summed(ONE, WHOLE), summed(ALIKE, WHOLE)
     yield name, "2 of 4 layers differ", summed(LAST, WHOLE), summed(ONE, WHOLE)
     yield name, "all 4 layers differ (adjusted p ≤ 0.0079)", summed(FOUND), summed(ONE)

@@ -11,7 +11,15 @@ from functools import cache
 from .analysis_worlds import analysis_worlds, inference_worlds
 from .change_worlds import change_worlds, null_worlds, trend_worlds
 from .comparison_worlds import calibration_worlds, comparison_worlds
+from .page_worlds import (
+    group_worlds,
+    headline_worlds,
+    population_worlds,
+    rest_worlds,
+    unit_worlds,
+)
 from .plan_worlds import dimension_worlds, plan_worlds
+from .verdict_worlds import catalog_worlds, own_worlds, study_worlds, validity_worlds
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,15 @@ def all_worlds():
         dimension_worlds,
         inference_worlds,
         analysis_worlds,
+        validity_worlds,
+        study_worlds,
+        catalog_worlds,
+        own_worlds,
+        headline_worlds,
+        group_worlds,
+        unit_worlds,
+        population_worlds,
+        rest_worlds,
     ):
         for function, says, true, false in part():
             found.append(World(function, says, as_text(true()), as_text(false())))

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from toposcope.errors import SpecError
-from toposcope.inputs.limits import refuse_bomb, refuse_larger
+from toposcope.inputs.limits import refuse_bomb, refuse_larger, refuse_long
 from toposcope.types import near_matches
 
 SPLITS = ("train", "training", "validation", "valid", "val", "dev", "test", "testing", "eval")
@@ -75,9 +75,11 @@ def file_hash(path: Path) -> str:
 def expanded(name: Path | str) -> Path:
     """A path with the home folder for `~`; one of a user who does not exist stays as it is."""
     try:
-        return Path(name).expanduser()
+        place = Path(name).expanduser()
     except RuntimeError:
-        return Path(name)
+        place = Path(name)
+    refuse_long(place, what="a file or folder that was named")
+    return place
 
 
 def refuse_unpacked(path: Path, spec: str) -> None:
@@ -101,7 +103,7 @@ def split_spec(spec: str, allowed: tuple[str, ...]) -> tuple[Path, dict[str, str
     """File and options of `kind:FILE#key=value,key=value`."""
     body = spec.partition(":")[2]
     name, _, tail = body.partition("#")
-    if tail and Path(body).expanduser().exists():  # the sign is in the name of the file
+    if tail and expanded(body).exists():  # the sign is in the name of the file
         name, tail = body, ""
     options: dict[str, str] = {}
     for part in filter(None, tail.split(",")):

@@ -335,6 +335,7 @@
     depth.max = layers.length - 1;
     if (!moving && playing === null) { at = index; depth.value = at; }
     if (at === null || at > layers.length - 1) at = index;
+    play.parentElement.hidden = layers.length < 2;  // nothing to move through
     training.hidden = series.length < 2;
     steps.max = Math.max(series.length - 1, 0);
     if (!moving) { step = series.indexOf(t.state.run); steps.value = step; }

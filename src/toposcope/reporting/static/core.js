@@ -34,10 +34,11 @@ const toposcope = (() => {
     return layers.map((layer) => short(layer.slice(cut) || layer, limit));
   }
 
+  const whole = new Intl.NumberFormat("en-US");  // made once: a curve asks it for hundreds of numbers
   function number(value, digits = 4) {
     if (value === null || value === undefined) return "–";
     const size = Math.abs(value);
-    if (Number.isInteger(value) && size < 1e9) return value.toLocaleString("en-US");
+    if (Number.isInteger(value) && size < 1e9) return whole.format(value + 0);  // no -0
     if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(2);
     return String(Number(value.toPrecision(digits)));
   }
@@ -49,7 +50,15 @@ const toposcope = (() => {
     return out;
   }
 
-  const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  // Colors are read once for a scheme: between two drawn panels the browser would style the page anew.
+  const colors = new Map();
+  let scheme = "";
+  function css(name) {
+    const now = `${dark.matches} ${"printing" in root.dataset}`;
+    if (now !== scheme) { colors.clear(); scheme = now; }
+    if (!colors.has(name)) colors.set(name, getComputedStyle(root).getPropertyValue(name).trim());
+    return colors.get(name);
+  }
   const isDark = () => dark.matches && !("printing" in root.dataset);
   const color = (run) => (isDark() ? run.style.dark : run.style.light);
   const narrow = () => document.documentElement.clientWidth < 640;
@@ -81,6 +90,7 @@ const toposcope = (() => {
       title: { text: title, font: { size: 13 }, standoff: 8 },
       gridcolor: css("--grid"), linecolor: css("--line"), tickcolor: css("--line"),
       zeroline: false, showline: true, ticks: "outside", ticklen: 4, automargin: true,
+      ticklabeloverflow: "allow",  // margins make room for them; to look whether they do cost a quarter
       tickfont: { size: 12 }, fixedrange: narrow(), ...more,
     };
   }
@@ -421,41 +431,6 @@ const toposcope = (() => {
   const sampleName = (entry, i) => (entry.kind === "samples" ? entry.names[entry.classes[i]]
     : `${entry.kind.slice(0, -1)} ${i}`);
 
-  // Pairs of a diagram come longest first; loops and edges of the tree too: the rank joins them.
-  function barPoints(dim, rank) {
-    const layer = cloudLayer();
-    if (!layer || state.replicate !== 0) return null;
-    if (dim === 1) {
-      const loop = layer.loops[rank];
-      return loop ? { points: new Set(loop[2]), path: loop[2], closed: true } : null;
-    }
-    if (dim !== 0 || !layer.tree) return null;
-    const edges = unpack(layer.tree);
-    if (2 * rank + 1 >= edges.length) return null;
-    const side = Array.from({ length: layer.points }, (_, i) => i);
-    const find = (i) => { while (side[i] !== i) { side[i] = side[side[i]]; i = side[i]; } return i; };
-    for (let e = edges.length / 2 - 1; e > rank; e -= 1) side[find(edges[2 * e])] = find(edges[2 * e + 1]);
-    const [a, b] = [edges[2 * rank], edges[2 * rank + 1]].map(find);
-    const parts = [[], []];
-    for (let i = 0; i < layer.points; i += 1) {
-      const r = find(i);
-      if (r === a) parts[0].push(i); else if (r === b) parts[1].push(i);
-    }
-    parts.sort((x, y) => x.length - y.length);
-    return { points: new Set(parts[0]), other: new Set(parts[1]), path: [edges[2 * rank], edges[2 * rank + 1]], closed: false };
-  }
-  // Which bars have one of some samples on their loop, or at an end of the edge that closes them.
-  function barsOf(dim, chosen) {
-    const layer = cloudLayer(), out = new Set();
-    if (!layer || !chosen?.size) return out;
-    if (dim === 1) layer.loops.forEach((loop, i) => { if (loop[2].some((p) => chosen.has(p))) out.add(i); });
-    if (dim === 0 && layer.tree) {
-      const edges = unpack(layer.tree);
-      for (let e = 0; e < edges.length / 2; e += 1) if (chosen.has(edges[2 * e]) || chosen.has(edges[2 * e + 1])) out.add(e);
-    }
-    return out;
-  }
-
   function copying() {
     const button = document.getElementById("copy");
     const commands = document.getElementById("commands");
@@ -490,7 +465,7 @@ const toposcope = (() => {
   }
 
   return {
-    data, state, listeners, pointed, point, frame, onLayer, onChange, soon, figures, shade, unpack, cloud, cloudLayer, samples, cut, sampleName, barPoints, barsOf, esc, short, layerNames, number, element, css, color, fade, narrow, axis, draw, ends, panels,
+    data, state, listeners, pointed, point, frame, onLayer, onChange, soon, figures, shade, unpack, cloud, cloudLayer, samples, cut, sampleName, esc, short, layerNames, number, element, css, color, fade, narrow, axis, draw, ends, panels,
     say, set, refresh, labels, labelText, dims, statDims, picker, runPicker, layerPicker, labelPicker,
     statisticPickers, band, interval, dash, hover, shape, hole, grid, design, watch, copying, start,
   };

@@ -79,13 +79,12 @@
       selectedpoints: strong ? rank.map((r, i) => (strong.has(r) ? i : -1)).filter((i) => i >= 0) : undefined,
       selected: { marker: { opacity: 1, size: 9 } }, unselected: { marker: { opacity: 0.25 } },
       name: `H${dim}`, meta: dim, customdata: rank,
-      x: birth, y: pairs.death.map((d) => d ?? 1.07 * end), type: "scatter", mode: "markers",
+      x: birth, y: pairs.death.map((d) => d ?? 1.07 * end), type: "scatter", mode: "none", dots: true,
       marker: {
         size: open || birth.length > 150 ? 5 : 7, color: t.fade(color, birth.length > 150 ? 0.35 : 0.6), symbol: open ? "circle-open" : "circle",
         line: { color: t.fade(color, open || birth.length > 150 ? 0.6 : 1), width: 1 },
       },
       text: pairs.death.map((d, i) => pairText(dim, birth[i], d)), hoverinfo: "text",
-      cliponaxis: false,
     }];
   }
 
@@ -107,6 +106,7 @@
         font: { color: t.css("--soft"), size: 13 },
       }],
     });
+    t.dots(target);
     follow(target, dim);
   }
 
@@ -148,7 +148,11 @@
       hoverinfo: text ? "text" : "skip",
       text: text ? y.map((v, i) => `${text}<br>β${dim} = ${t.number(v)} at ${t.number(x[i], 3)}`) : undefined,
     });
-    const traces = one.betti.map((y) => curve(y, { color: t.fade(color, 0.3), width: 1 }));
+    // Replicates have nothing to point at and are one path; single, they took as long as all else here.
+    const gap = (values) => values.flatMap((row) => [...row, null]);
+    const traces = one.betti.length ? [{
+      ...curve([], { color: t.fade(color, 0.3), width: 1 }), x: gap(one.betti.map(() => x)), y: gap(one.betti),
+    }] : [];
     nullsOf(one).forEach(([name, null_]) => traces.push(curve(
       null_.betti, { color: t.css("--null"), width: 1.5, dash: t.dash(name) }, `${t.data.nulls[name]}, mean`,
     )));

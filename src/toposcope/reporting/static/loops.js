@@ -5,17 +5,10 @@
   const figure = document.getElementById("figure-loops");
   if (!figure) return;
   const controls = figure.querySelector(".controls");
-  const SHOWN = 3, RING = 24;
+  const SHOWN = 3, RING = 24, svg = t.svg;
   t.runPicker(controls);
   t.layerPicker(controls);
   t.labelPicker(controls);
-
-  function svg(tag, attributes, ...children) {
-    const out = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [name, value] of Object.entries(attributes)) out.setAttribute(name, value);
-    out.append(...children);
-    return out;
-  }
 
   function ring(loop) {
     const count = loop.rows.length, size = 320, middle = size / 2;

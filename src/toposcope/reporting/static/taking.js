@@ -64,7 +64,7 @@
     for (const plot of figure.querySelectorAll(".plot")) {
       const box = plot.getBoundingClientRect();
       if (!box.width) continue;
-      const uri = await Plotly.toImage(plot, { format: "svg", width: box.width, height: box.height });
+      const uri = await Plotly.toImage(t.whole(plot), { format: "svg", width: box.width, height: box.height });
       const text = decodeURIComponent(uri.slice(uri.indexOf(",") + 1));
       parts.push(`<g transform="translate(0,${height})">${text.slice(text.indexOf("<svg"))}</g>`);
       height += box.height;

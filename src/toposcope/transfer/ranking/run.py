@@ -12,7 +12,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +21,10 @@ import numpy as np
 from toposcope.activations.candidates import (
     Candidate,
     CapturedCandidate,
-    as_candidates,
-    read_candidates,
 )
-from toposcope.activations.data.load import load_data
 from toposcope.activations.data.source import DataSource
 from toposcope.analysis.plan import SCIENCE, code_hash
-from toposcope.errors import RunLockedError, UsageError
+from toposcope.errors import DoesNotFitError, RunLockedError, UsageError
 from toposcope.execution.executors import Jobs, workers_of
 from toposcope.execution.forecasts import listener
 from toposcope.execution.progress import Progress
@@ -35,6 +32,7 @@ from toposcope.execution.steps import Step, goes_elsewhere, run_steps
 from toposcope.execution.tasks import Task
 from toposcope.execution.workbook import Workbook
 from toposcope.inputs import parameters
+from toposcope.inputs.memory import gib
 from toposcope.inputs.signatures import checked, models_file_or_entries
 from toposcope.inputs.signatures import store as store_or_url
 from toposcope.pointclouds.draws import draw_rows
@@ -47,13 +45,18 @@ from toposcope.store.objects import (
 from toposcope.store.runs import Run
 from toposcope.store.tables import OK
 from toposcope.transfer.ranking import board as boards
+from toposcope.transfer.ranking.asked import RankingDesign, any_needs, asked
 from toposcope.transfer.ranking.board import Entry
 from toposcope.transfer.ranking.forecast import score_forecast
 from toposcope.transfer.ranking.kept import put_board
 from toposcope.transfer.ranking.scoring import DrawJob, Material, measure_draw, sensitivity
-from toposcope.transfer.ranking.sizes import IMAGES, check_sizes, points_that_fit
+from toposcope.transfer.ranking.sizes_of_scores import (
+    DrawSizes,
+    largest,
+    refuse_what_cannot_fit,
+)
 from toposcope.transfer.scores.registry import SCORES
-from toposcope.types import LOGITS, near_matches
+from toposcope.types import LOGITS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,19 +66,6 @@ THRESHOLDS = (0.0, 0.25, 0.5, 1.0)
 
 SOURCES = ("transfer/scores", "transfer/ranking/scoring.py", "stats/ranks.py")
 """Sources that decide a score, besides those of an analysis."""
-
-
-@dataclass(frozen=True)
-class RankingDesign:
-    """The parameters of a ranking that decide its numbers."""
-
-    scores: tuple[str, ...]
-    n: int | None
-    points: int
-    replicates: int
-    images: int
-    threshold: float
-    seed: int
 
 
 @checked(models=models_file_or_entries, store=store_or_url)
@@ -151,29 +141,21 @@ def rank(
     >>> table.score.tolist(), table.replicates.tolist(), float(table.value.iloc[1])
     (['knn', 'parameters'], [4, 1], 74.0)
     """
-    names = check_scores(scores)
-    candidates = (
-        read_candidates(models) if isinstance(models, str | Path) else as_candidates(models)
-    )
-    call = "rank()"
-    level = parameters.level(level, call=call)
-    n = None if n is None else parameters.whole(n, "n", call=call, low=1)
-    replicates = parameters.whole(replicates, "replicates", call=call, low=1)
-    threshold = parameters.number(threshold, "threshold", call=call)
-    seed = parameters.seed(seed, call=call)
-    data = load_data(target)
-    points = points_that_fit(data.n if n is None else n, replicates) if points is None else points
-    images = min(IMAGES, data.n) if images is None else images
-    points = parameters.whole(points, "points", call=call, low=1)
-    images = parameters.whole(images, "images", call=call, low=1)
-    design = RankingDesign(names, n, points, replicates, images, threshold, seed)
-    check_sizes(
-        data.n,
-        name=data.name,
+    candidates, data, design = asked(
+        models,
+        target,
+        scores=scores,
         n=n,
         points=points,
         replicates=replicates,
-        images=images if _any(names, "volumes") else None,
+        images=images,
+        threshold=threshold,
+        seed=seed,
+    )
+    level = parameters.level(level, call="rank()")
+    tasks = len(candidates) * design.replicates
+    refuse_what_cannot_fit(
+        DrawSizes(design.points), design.scores, workers=workers_of(jobs), tasks=tasks
     )
     folder = Path(tempfile.mkdtemp(prefix="toposcope-rank-")) if store is None else Path(store)
     refuse_other_kind(folder, RANKING, "rank()")
@@ -188,19 +170,6 @@ def rank(
             shutil.rmtree(folder)
 
 
-def check_scores(scores: Sequence[str] | None) -> tuple[str, ...]:
-    """Names of scores, all known, in the order of the registry."""
-    wanted = tuple(SCORES) if scores is None else tuple(scores)
-    for name in wanted:
-        if name not in SCORES:
-            msg = f"rank(): there is no score {name!r}. {near_matches(name, tuple(SCORES))}"
-            raise UsageError(msg)
-    if not wanted:
-        msg = f"rank(): no scores were asked for; there are {', '.join(SCORES)}."
-        raise UsageError(msg)
-    return tuple(name for name in SCORES if name in wanted)
-
-
 def _rank(
     candidates: Sequence[Candidate],
     data: DataSource,
@@ -213,11 +182,16 @@ def _rank(
     progress: Progress | None,
 ) -> pd.DataFrame:
     captured, failures = _capture(candidates, data, target, design, folder, device, jobs, progress)
-    tasks = _tasks(captured, design)
+    tasks = draw_tasks(captured, design)
     workbook = Workbook(objects_in(folder), ".json", again="rank again")
-    material = Material(captured)
-    if (tell := listener(progress)) is not None and (todo := workbook.todo(tasks)):
-        tell("score", score_forecast(tasks, todo, material, folder, workers_of(jobs)))
+    material, workers = Material(captured), workers_of(jobs)
+    todo = workbook.todo(tasks)
+    if todo:
+        sizes = largest(captured, design.points, design.replicates)
+        there = design.n or design.points * design.replicates
+        refuse_what_cannot_fit(sizes, design.scores, workers=workers, tasks=len(todo), n=there)
+    if (tell := listener(progress)) is not None and todo:
+        tell("score", score_forecast(tasks, todo, material, folder, workers))
     workbook.run(measure_draw, tasks, material, jobs=jobs, progress=progress, title="score")
     draws = _draws(workbook, tasks)
     spent = _seconds(workbook, tasks)
@@ -272,7 +246,7 @@ def _capture(
 
     how: dict[str, Any] = {
         "n": design.n or design.points * design.replicates,
-        "images": design.images if _any(design.scores, "volumes") else 0,
+        "images": design.images if any_needs(design.scores, "volumes") else 0,
         "device": device,
         "seed": design.seed,
     }
@@ -298,12 +272,18 @@ def _capture(
             captured[one.name] = capture_candidate(one, data, place, progress=progress, **how)
         except RunLockedError:
             raise  # the folder is in use: that says nothing of the candidate
+        except DoesNotFitError as error:
+            msg = (
+                f"rank(): what is captured of {one.name!r} takes {gib(error.needed)}; "
+                f"{gib(error.available)} are free where {folder} lies. Free space, or name a "
+                "folder on another disk as store= (-o), and call again: what is captured is kept."
+            )
+            raise DoesNotFitError(msg, needed=error.needed, available=error.available) from error
         except Exception as error:  # a candidate's own code may raise anything; the others go on
             notes = "".join(f" {note}" for note in getattr(error, "__notes__", ()))
             failures[one.name] = f"{type(error).__name__}: {error}{notes}"
     if not captured:
-        msg = f"rank(): no candidate could be captured. {_reasons(failures)}"
-        raise UsageError(msg)
+        raise no_candidate(failures)
     return captured, failures
 
 
@@ -317,19 +297,21 @@ def _capture_step(step: Step, asked: tuple[dict[str, Candidate], str, Path, Any]
     return b"captured"
 
 
-def _reasons(failures: Mapping[str, str]) -> str:
-    """Every reason once, with the candidates it stopped: a bad target stops all for one reason."""
+def no_candidate(failures: Mapping[str, str]) -> UsageError:
+    """The error of a ranking without candidates.
+
+    Every reason once, with those it stopped: a bad target stops all for one reason.
+    """
     models: dict[str, list[str]] = {}
     for model, reason in failures.items():
         models.setdefault(reason, []).append(model)
-    return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in models.items())
+    told = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in models.items())
+    return UsageError(f"rank(): no candidate could be captured. {told}")
 
 
-def _any(scores: Sequence[str], needs: str) -> bool:
-    return any(SCORES[name].needs == needs for name in scores)
-
-
-def _tasks(captured: Mapping[str, CapturedCandidate], design: RankingDesign) -> list[Task[DrawJob]]:
+def draw_tasks(
+    captured: Mapping[str, CapturedCandidate], design: RankingDesign
+) -> list[Task[DrawJob]]:
     """One task per candidate and draw; every candidate has the same draws of the same samples."""
     first = Run.open(next(iter(captured.values())).features)
     draws = draw_rows(

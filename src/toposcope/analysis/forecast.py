@@ -28,7 +28,7 @@ from toposcope.analysis.probe import (
 )
 from toposcope.analysis.work import WORKER_BYTES, WORKER_SECONDS
 from toposcope.errors import UsageError
-from toposcope.execution.executors import Processes, default_jobs
+from toposcope.execution.executors import Jobs, Processes, default_jobs
 from toposcope.execution.forecasts import BLOCK, PER_DONE, by_the_clock, free_room
 from toposcope.execution.forecasts import Forecast as Forecast
 from toposcope.execution.progress import Progress, Steps, ensure
@@ -70,6 +70,18 @@ def forecast(plan: Plan, workers: int, *, budget: float = BUDGET, worth: float =
     with _worker() as run:
         found = run(ladders, Inputs(plan.run), writable(plan.run), budget)
     return replace(_from_probe(plan, workers, first, chosen, found), probed=_since(begun))
+
+
+def worth_workers(plan: Plan, jobs: Jobs) -> Jobs:
+    """`jobs`; 0 where nobody named any and the tasks take less than starting workers does.
+
+    Workers load the same libraries once more, each for itself: 3 layers of 200 samples took twice
+    the processor time, and longer by the clock, with two of them than without. Budgets of a task
+    need a worker that can be ended, and are for tasks of minutes.
+    """
+    if jobs is None and _from_sizes(plan, 1).cpu_seconds < WORKER_SECONDS:
+        return 0
+    return jobs
 
 
 def _from_sizes(plan: Plan, workers: int) -> Forecast:

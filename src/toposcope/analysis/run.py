@@ -22,6 +22,7 @@ from toposcope.analysis.forecast import (
     Forecast,
     forecast,
     refuse_a_full_disk,
+    worth_workers,
 )
 from toposcope.analysis.jobs import Inputs, measure_job
 from toposcope.analysis.opening import load_analysis
@@ -108,8 +109,8 @@ def analyze(
     level
         Coverage of the intervals.
     jobs
-        Worker processes, 0 for none, or an executor; None for one process per CPU. The numbers do
-        not depend on it.
+        Worker processes, 0 for none, or an executor; None for one process per CPU, or for none
+        where all takes less time than starting them. The numbers do not depend on it.
     progress
         See `toposcope.execution.progress`.
     plan
@@ -201,6 +202,7 @@ def analyze_design(
         run = activations.run if isinstance(activations, ActivationSet) else Path(activations)
         assert run is not None
         work = plan_analysis(run, design)
+        jobs = worth_workers(work, jobs)
         refuse_what_cannot_fit(work, workers_of(jobs))
         if tell is None and (heard := listener(progress)) is not None:
             tell = partial(heard, f"analyze {work.run.name}")

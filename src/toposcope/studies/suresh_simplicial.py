@@ -186,7 +186,8 @@ def design_for(design: Design, subjects: Sequence[Subject]) -> Design:
             )
             raise UsageError(msg)
     smallest = min(
-        int(np.unique(one.open().labels, return_counts=True)[1].min()) for one in subjects
+        int(np.unique(np.asarray(one.open().labels), return_counts=True)[1].min())
+        for one in subjects
     )
     if smallest < POINTS:
         msg = (

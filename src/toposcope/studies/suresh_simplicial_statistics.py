@@ -81,7 +81,8 @@ def over_orders(values: Array, way: Way, orders: int, seed: int, *, scale: float
     rng = np.random.default_rng([seed, 7])
     some = [rng.permutation(values.shape[1]) for _ in range(orders)]
     images = np.concatenate([as_images(values[:, order]) for order in some])
-    return total_betti(images, way, scale=scale).mean(axis=1).reshape(orders, len(values))
+    totals: Array = total_betti(images, way, scale=scale).mean(axis=1).reshape(orders, len(values))
+    return totals
 
 
 def alike(a: Array, b: Array, orders: Sequence[NDArray[np.intp]] | NDArray[np.intp]) -> Array:

@@ -60,9 +60,21 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=together,
     )
     made.filters["coded"] = coded
     return made
+
+
+def together(value: Any) -> Any:
+    r"""What a template writes, with a number and its % on one line; markup and scripts as they are.
+
+    >>> together("it falls by 6.6 % (95 % interval)").split(" ")
+    ['it', 'falls', 'by', '6.6\xa0%', '(95\xa0%', 'interval)']
+    """
+    if type(value) is not str or " %" not in value:
+        return value
+    return re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", value)
 
 
 def coded(text: str) -> Markup:
@@ -73,7 +85,7 @@ def coded(text: str) -> Markup:
     """
     from markupsafe import Markup, escape
 
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(together(text)))))
 
 
 def static(name: str) -> str:

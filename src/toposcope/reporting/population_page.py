@@ -107,7 +107,13 @@ def _write(
         **shown,
         panels=[
             _panel(population, statistic, degree, colored)
-            for statistic, degree in population.means
+            for (statistic, degree), means in population.means.items()
+            if np.isfinite(means).any()
+        ],
+        without=[
+            phrase(statistic, degree)
+            for (statistic, degree), means in population.means.items()
+            if not np.isfinite(means).any()
         ],
         legend=[
             {"name": name, "light": HUES[i % len(HUES)][0], "dark": HUES[i % len(HUES)][1],
@@ -148,7 +154,7 @@ def _panel(
     """One statistic over depth: a thin line for each network, a thick one for each group's mean."""
     means = population.means[statistic, degree]
     known = means[np.isfinite(means)]
-    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 1.0)
+    low, high = float(known.min()), float(known.max())
     width = (high - low) or abs(high) or 1.0
     depths = np.array([depth for _, depth in population.layers])
     reach = (float(np.ptp(depths)) or 1.0) if len(depths) else 1.0

@@ -6,6 +6,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
+from toposcope.reporting.page import together
 from toposcope.words.dictionary import PLAIN_WORDS
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def explained(text: str) -> Markup:
     """
     from markupsafe import Markup, escape
 
+    text = together(text)
     told: set[str] = set()
     out, last = [], 0
     for found in _terms().finditer(text):

@@ -33,8 +33,8 @@ def text(one):
 
 
 def told(text):
-    """The page without the marks of terms."""
-    return re.sub(r"</?dfn[^>]*>", "", text)
+    """The page without the marks of terms, and with plain spaces."""
+    return re.sub(r"</?dfn[^>]*>", "", text).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def embedded(text):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import types
 
@@ -230,3 +231,18 @@ def test_something_else_in_a_pt_file_is_refused(tmp_path):
     torch.save({"epoch": 3, "net": {}}, tmp_path / "w.pt")
     with pytest.raises(WeightsError, match="epoch, net are not tensors"):
         load_model(net(), tmp_path / "w.pt")
+
+
+@pytest.mark.parametrize("typed", ["net.py:make", "net:make", "net.make"])
+def test_the_model_that_is_suggested_loads(typed, tmp_path, monkeypatch):
+    """A file was suggested as py:net.py:make, which no import finds."""
+    (tmp_path / "net.py").write_text(
+        "import torch\ndef make():\n    return torch.nn.Linear(2, 2)\n", "utf-8"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "net", raising=False)
+    with pytest.raises(SpecError) as refused:
+        load_model(typed)
+    meant = re.search(r"Did you mean (\S+)\?", str(refused.value)).group(1)
+    assert meant == "py:net:make" and load_model(meant)
+    sys.modules.pop("net", None)

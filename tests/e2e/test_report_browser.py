@@ -1,8 +1,8 @@
 """The report in headless Chromium, opened from file:// as a reader does."""
 
 import json
-import re
 import os
+import re
 import shutil
 import time
 

@@ -81,7 +81,7 @@ def _code(spec: str) -> str:
     module, colon, name = spec.rpartition(":")
     if not colon:
         module, _, name = spec.rpartition(".")
-    module = module.removesuffix(".py")  # net.py:make, as other tools take a file
+    module = module.removesuffix(".py")  # a file, as other tools take one
     return _asked(f"py:{module}:{name}") if name and _is_module(module) else ""
 
 

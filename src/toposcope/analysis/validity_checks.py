@@ -297,10 +297,7 @@ def of_parts(
     of_each = []
     for i, rows in enumerate(parts):
         wanted = tuple(k for k in degrees if i < (most or {}).get(k, len(parts)))
-        if wanted == (0,):  # without a copy of the distances
-            of_each.append({0: h0_statistics(D, rows)})
-        else:
-            of_each.append(statistics_of(np.ascontiguousarray(D[np.ix_(rows, rows)]), wanted))
+        of_each.append(statistics_of(D, wanted, rows))
     for k in degrees:
         found = [one[k] for one in of_each if k in one]
         out[k] = {name: float(np.mean([one[name] for one in found])) for name in STATISTICS}
@@ -440,10 +437,14 @@ def check_metric(
                 yield Measured("metric", name, statistic, k, value, len(raw))
 
 
-def statistics_of(D: Array, degrees: Sequence[int]) -> dict[int, dict[str, float]]:
-    """`STATISTICS` of the diagrams of a distance matrix, by degree."""
-    if tuple(degrees) == (0,):
-        return {0: h0_statistics(D)}
+def statistics_of(
+    D: Array, degrees: Sequence[int], kept: NDArray[np.intp] | None = None
+) -> dict[int, dict[str, float]]:
+    """`STATISTICS` of the diagrams of some rows of a distance matrix, by degree."""
+    if tuple(degrees) == (0,):  # without a copy of the distances
+        return {0: h0_statistics(D, kept)}
+    if kept is not None:
+        D = np.ascontiguousarray(D[np.ix_(kept, kept)])
     diagrams = homology.rips_from_distances(
         D, homology_dimensions=tuple(degrees), max_edge_length=np.inf, coeff=2
     )

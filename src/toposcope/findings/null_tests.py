@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -168,11 +168,6 @@ class _Cell:
     data: Draws
     clouds: list[Draws]
 
-    @property
-    def where(self) -> dict[str, Any]:
-        """What a row of the result tells of it."""
-        return {f.name: getattr(self, f.name) for f in fields(self)[:-2]}
-
 
 _PLACE = ("layer", "depth", "label", "homology_dimension", "statistic")
 
@@ -193,8 +188,7 @@ def _cells(analysis: Analysis, wanted: Collection[Looked] | None) -> Iterator[_C
     fine, clouds = coded.having("status", OK), coded.codes["cloud"]
     groups = coded.groups(_PLACE, np.flatnonzero(rows))
     for group in groups.appearance.tolist():
-        begin = groups.begins[group]
-        mine = groups.rows[begin : begin + groups.sizes[group]]
+        mine = groups.of(group)
         place = [coded.taken(name, mine[:1])[0] for name in _PLACE]
         degree = None if place[3] is None else int(place[3])
         if wanted is not None and (place[4], degree) not in wanted:
@@ -220,7 +214,8 @@ def _values(draws: Draws, chosen: Iterable[int]) -> NDArray[np.float64]:
 
 def _empty_row(cell: _Cell, *, paired: bool, n: int) -> dict[str, Any]:
     """A row without numbers."""
-    row = cell.where | {"paired": paired, "n": n, "status": OK, "reason": "", "qvalue": np.nan}
+    where = {name: getattr(cell, name) for name in (*_PLACE, "null")}
+    row = where | {"paired": paired, "n": n, "status": OK, "reason": "", "qvalue": np.nan}
     return row | dict.fromkeys(NUMBERS, np.nan)
 
 
@@ -234,8 +229,7 @@ def _pairs(analysis: Analysis) -> Pairs:
     groups = coded.groups(columns, np.flatnonzero(counts))
     out = {}
     for group in range(len(groups)):
-        begin = groups.begins[group]
-        mine = groups.rows[begin : begin + groups.sizes[group]]
+        mine = groups.of(group)
         if np.ptp(coded.numbers[mine]) == 0:
             layer, label, k = (coded.taken(name, mine[:1])[0] for name in columns)
             place = (str(layer), str(label), None if k is None else int(k))

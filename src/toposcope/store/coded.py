@@ -55,6 +55,11 @@ class Groups:
         """(groups,) the first row of each."""
         return self.rows[self.begins]
 
+    def of(self, group: int) -> NDArray[np.intp]:
+        """(size,) positions of the rows of one group."""
+        begin = self.begins[group]
+        return self.rows[begin : begin + self.sizes[group]]
+
     def where(self, chosen: NDArray[np.bool_]) -> NDArray[np.intp]:
         """(k, size) positions in `rows` of chosen groups, which have one size."""
         begins = self.begins[chosen]

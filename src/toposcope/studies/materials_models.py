@@ -124,7 +124,7 @@ def captured(given: Given, needs: Needs, *, call: str) -> list[RunSubject]:
     """The networks of a MODELS.toml as RUNs, or as SERIES where weights are checkpoints.
 
     They are kept in the cache and found there again; a network, weights or DATA that have changed
-    are captured anew. None when no networks were handed in. Columns of `covariates` are known of
+    are captured anew. Empty when no networks were handed in. Columns of `covariates` are known of
     every moment, as those of a population folder are.
 
     Raises

@@ -170,5 +170,4 @@ def change_rows(effects: Sequence[Effect[Place]], *, shown: int = 3) -> list[dic
 def _beyond(beyond: Beyond) -> str:
     """What of a change a null does not show: "gaussian −3 % [−8 %, +2 %]"."""
     interval = f"[{signed(beyond.low)}, {signed(beyond.high)}]"
-    text = f"{null_name(beyond)}: {signed(beyond.beyond)} {interval}"
-    return text.replace(" %", "\u00a0%")
+    return f"{null_name(beyond)}: {signed(beyond.beyond)} {interval}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from toposcope.activations.candidates import CapturedCandidate
 from toposcope.errors import WayOut
@@ -24,8 +24,6 @@ _PAIR = {"knn": 16.0, "ph_dimension": 24.0, "class_persistence": 8.0, "tau": 8.0
 _DEGREES = {"tau": (0, 1), "total_persistence": (0,), "class_persistence": (0,)}
 _SQUARES = 4.0
 """(width, width) matrices of float64 of the scores of features."""
-
-
 NAMED = 6
 """Scores that a message lists; of more it lists those that are left out."""
 WIDEST = 4096
@@ -49,7 +47,7 @@ class DrawSizes:
 
     points: int
     width: int = 1
-    widths: tuple[int, ...] = field(default=(1,))
+    widths: tuple[int, ...] = (1,)
     images: int = 0
     voxels: int = 0
 

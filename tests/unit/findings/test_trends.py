@@ -56,7 +56,10 @@ def test_the_report_tells_trends_in_words(series, tmp_path):
     assert row["surest"].startswith("b (tau −1.00")
     page = ts.report(series, to=tmp_path / "r.html").read_text()
     assert "Over 4 checkpoints from step 0 to step 9, in this order: of 8 curves looked at" in page
-    assert "no evidence about training" in page and "up to 8.3 % of the curves" in page
+    assert (
+        "no evidence about training" in page
+        and "up to 8.3\N{NO-BREAK SPACE}% of the curves" in page
+    )
 
 
 def test_two_checkpoints_or_one_network_have_no_trend(series):

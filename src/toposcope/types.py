@@ -33,11 +33,19 @@ come first, and 0 for pads; class scores."""
 
 
 def near_matches(name: str, known: Sequence[str]) -> str:
-    """Sentence that lists what the user may have meant."""
+    """Sentence that lists what the user may have meant, or what there is where nothing is near.
+
+    >>> near_matches("conv3", ["conv1", "fc"]), near_matches("zzz", ["conv1", "fc"])
+    ('Near matches: conv1.', 'None is near; there are conv1, fc.')
+    """
     import difflib
 
-    close = difflib.get_close_matches(name, known, n=5, cutoff=0.4) or list(known)[:5]
-    return f"Near matches: {', '.join(close)}." if close else "There are none."
+    if not known:
+        return "There are none."
+    if close := difflib.get_close_matches(name, known, n=5, cutoff=0.4):
+        return f"Near matches: {', '.join(close)}."
+    more = f" and {len(known) - 5} more" if len(known) > 5 else ""
+    return f"None is near; there are {', '.join(list(known)[:5])}{more}."
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,11 @@ def to_anndata(held: Held, out: Path) -> None:
     columns = _frame({}, np.arange(last.shape[1]).astype(str))
     made = anndata.AnnData(X=last, obs=_frame(samples, ids), var=columns, obsm=obsm, uns=uns)
     if out.suffix == ".zarr":
-        made.write_zarr(out)
+        # Format 2, which every release from 0.12 on reads and writes: anndata warns of its later
+        # default also where it is asked for.
+        with anndata.settings.override(zarr_write_format=2), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Writing zarr v2 data", category=UserWarning)
+            made.write_zarr(out)
     else:
         made.write_h5ad(out)
 

@@ -1,4 +1,4 @@
-"""The page of a population: what has no value is named, and no panel is empty."""
+"""Numbers on pages: with n and interval, in one piece, and named where there are none."""
 
 import re
 
@@ -30,3 +30,5 @@ def test_a_number_and_its_percent_sign_stay_on_one_line(tmp_path):
     page = ts.report(analysis, to=tmp_path / "r.html").read_text("utf-8")
     written = re.sub(r"<(script|style)\b.*?</\1>", "", page, flags=re.S)
     assert "\N{NO-BREAK SPACE}%" in written and not re.search(r"\d %", written)
+    cards = re.findall(r'class="change".*?</button>', written, flags=re.S)
+    assert cards and all(re.search(r"\[[^\]]*%, [^\]]*%\], 4 replicates", one) for one in cards)
